@@ -1,0 +1,166 @@
+package main
+
+// Offsets of gateArgs in gates_amd64.go: rows, lanes, bytes between the gates
+// of a gradient, whether there is a record, and then pointers, each followed by
+// the bytes between rows.
+const (
+	gateM      = 0
+	gateN      = 8
+	gateGate   = 16
+	gateRecord = 24
+)
+
+func gatePtr(i int) int    { return 32 + 16*i }
+func gateStride(i int) int { return 40 + 16*i }
+
+// pointers are the registers that hold the row pointers of a routine.
+var pointers = []string{"SI", "AX", "BX", "CX", "R8", "R9", "R10"}
+
+// rowwise writes a routine over m rows and n lanes with ptrs pointers: body is
+// one row of one vector. Vectors of lanes are the outer loop.
+func (v *vec) rowwise(name string, ptrs int, body func(p []string)) {
+	v.labels = 0
+	v.text("·"+name+v.s.name, "NOSPLIT", 0, 8)
+	v.op("MOVQ", "a+0(FP)", "DI")
+	v.op("MOVQ", mem("DI", gateGate), "R11")
+	v.op("LEAQ", "(R11)(R11*2)", "R12") // gates 1, 2 and 3 stand at R11, R11*2 and R12
+	v.label("vector")
+	for i, p := range pointers[:ptrs] {
+		v.op("MOVQ", mem("DI", gatePtr(i)), p)
+	}
+	v.op("MOVQ", mem("DI", gateM), "DX")
+	v.op("MOVQ", mem("DI", gateN), "R13")
+	v.op("CMPQ", "R13", v.s.lanes)
+	v.jump("JLT", "part")
+	loop := func(label string) {
+		v.align()
+		v.label(label)
+		body(pointers[:ptrs])
+		for i, p := range pointers[:ptrs] {
+			v.op("ADDQ", mem("DI", gateStride(i)), p)
+		}
+		v.op("SUBQ", 1, "DX")
+		v.jump("JNE", label)
+	}
+	loop("full")
+	for i := range ptrs {
+		v.op("ADDQ", v.s.bytes(), mem("DI", gatePtr(i)))
+	}
+	v.op("SUBQ", v.s.lanes, mem("DI", gateN))
+	v.jump("JNE", "vector")
+	v.op("VZEROUPPER")
+	v.ret()
+	v.label("part")
+	if v.s.lanes == 16 {
+		v.op("MOVQ", "R13", "R13")
+		v.op("MOVL", 1, "R14")
+		v.op("SHLXQ", "R13", "R14", "R14")
+		v.op("SUBQ", 1, "R14")
+		v.op("KMOVW", "R14", "K1")
+	} else {
+		v.op("LEAQ", v.maskTable()+"+32(SB)", "R14")
+		v.op("SHLQ", 2, "R13")
+		v.op("SUBQ", "R13", "R14")
+		v.op("VMOVUPS", "(R14)", v.maskReg())
+	}
+	v.masked = true
+	loop("some")
+	v.masked = false
+	v.op("VZEROUPPER")
+	v.ret()
+}
+
+func gatesFile(w *writer, s isa) {
+	v := newVec(w, s)
+	v.rowwise("lstmForward", 4, func(p []string) {
+		z, c, h, rec := p[0], p[1], p[2], p[3]
+		var g [4]string
+		for i, q := range []int{0, 1, 2, 3} {
+			g[i] = v.get()
+			v.load(mem(z, 64*q), g[i])
+			if q == 2 {
+				v.tanh(g[i])
+			} else {
+				v.sigmoid(g[i])
+			}
+		}
+		v.recorded(func() {
+			for i := range g {
+				v.store(g[i], mem(rec, 64*i))
+			}
+		})
+		x := v.get()
+		v.load(mem(c, 0), x)
+		v.op("VMULPS", g[2], g[0], g[0])   // i*g
+		v.op("VFMADD213PS", g[0], g[1], x) // f*c + i*g
+		v.flush(x)
+		v.store(x, mem(c, 0))
+		v.tanh(x)
+		v.op("VMULPS", x, g[3], x)
+		v.flush(x)
+		v.store(x, mem(h, 0))
+		v.put(x)
+		v.put(g[:]...)
+	})
+	v.rowwise("gruForward", 6, func(p []string) {
+		z, x, hp, h, rec, nh := p[0], p[1], p[2], p[3], p[4], p[5]
+		r, u, n := v.get(), v.get(), v.get()
+		v.load(mem(z, 0), r)
+		v.sigmoid(r)
+		v.load(mem(x, 128), n)
+		b := v.get()
+		v.load(mem(z, 128), b)
+		v.op("VFMADD231PS", b, r, n) // r*nh + nx
+		v.recorded(func() { v.store(b, mem(nh, 0)) })
+		v.put(b)
+		v.load(mem(z, 64), u)
+		v.sigmoid(u)
+		v.tanh(n)
+		v.recorded(func() {
+			for i, g := range []string{r, u, n} {
+				v.store(g, mem(rec, 64*i))
+			}
+		})
+		v.load(mem(hp, 0), r)
+		v.op("VSUBPS", n, r, r)
+		v.op("VFMADD213PS", n, u, r) // u*(hp-n) + n
+		v.flush(r)
+		v.store(r, mem(h, 0))
+		v.put(r, u, n)
+	})
+	for _, f := range []struct {
+		name string
+		f    func(x string)
+	}{
+		{"tanhForward", func(x string) { v.tanh(x); v.flush(x) }},
+		{"reluForward", func(x string) {
+			zero := v.get()
+			v.op("VXORPS", zero, zero, zero)
+			v.op("VMAXPS", x, zero, x)
+			v.put(zero)
+			v.flush(x)
+		}},
+		{"tanhTo", v.tanh},
+		{"sigmoidTo", v.sigmoid},
+		{"flushTo", v.flush},
+	} {
+		v.rowwise(f.name, 2, func(p []string) {
+			x := v.get()
+			v.load(mem(p[0], 0), x)
+			f.f(x)
+			v.store(x, mem(p[1], 0))
+			v.put(x)
+		})
+	}
+	backward(v)
+	v.tables()
+}
+
+// recorded runs then only if there is a record to write.
+func (v *vec) recorded(then func()) {
+	skip := v.newLabel("skip")
+	v.op("CMPQ", mem("DI", gateRecord), 0)
+	v.jump("JEQ", skip)
+	then()
+	v.label(skip)
+}

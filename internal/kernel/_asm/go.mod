@@ -1,0 +1,3 @@
+module github.com/unroll-ml/unroll/internal/kernel/_asm
+
+go 1.26

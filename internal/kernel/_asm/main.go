@@ -1,0 +1,42 @@
+// Command _asm writes the assembler files of package kernel.
+//
+//	go run . -out DIR
+//
+// writes every *_amd64.s into DIR. The package's `go generate` runs it over the
+// committed files; check-generated.sh and TestGenerated compare.
+//
+// What the files compute is defined by the pure Go code of the package; the
+// stubs in stubs_amd64.go say which loop each routine replaces.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// files are the outputs, each with the routines it holds.
+var files = []struct {
+	name string
+	emit func(*writer)
+}{
+	{"peak_amd64.s", func(w *writer) { peakFile(w, avx512); peakFile(w, avx2) }},
+	{"mul_avx512_amd64.s", func(w *writer) { mulFile(w, avx512) }},
+	{"gates_avx512_amd64.s", func(w *writer) { gatesFile(w, avx512) }},
+	{"gates_avx2_amd64.s", func(w *writer) { gatesFile(w, avx2) }},
+	{"mul_avx2_amd64.s", func(w *writer) { mulFile(w, avx2) }},
+}
+
+func main() {
+	out := flag.String("out", ".", "directory to write to")
+	flag.Parse()
+	for _, f := range files {
+		w := newWriter()
+		f.emit(w)
+		if err := os.WriteFile(filepath.Join(*out, f.name), w.Bytes(), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}

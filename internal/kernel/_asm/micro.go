@@ -1,0 +1,199 @@
+package main
+
+import "fmt"
+
+// rowAddr is the address of row r of a, from AX.
+func rowAddr(r int) string {
+	switch r {
+	case 0:
+		return "(AX)"
+	case 1, 2, 4:
+		return memIndex("AX", "BX", r, 0)
+	case 3:
+		return memIndex("AX", "R8", 1, 0)
+	case 5:
+		return memIndex("AX", "R9", 1, 0)
+	case 6:
+		return memIndex("AX", "R8", 2, 0)
+	case 7:
+		return memIndex("AX", "R10", 1, 0)
+	}
+	panic(r)
+}
+
+// group is a set of columns whose sums a microkernel holds at a time: vectors
+// [lo, hi) of the panel, in registers of the instruction set.
+type group struct{ lo, hi int }
+
+// groups splits the nv*16/lanes vectors of a panel so that rows x vectors sums
+// fit into the registers.
+func groups(s isa, rows, vecs int) []group {
+	most := vecs
+	if s.lanes == 8 {
+		most = min(12/rows, 8)
+		if rows == 1 {
+			most = 8
+		}
+	}
+	n := (vecs + most - 1) / most
+	var g []group
+	for i := range n {
+		g = append(g, group{i * vecs / n, (i + 1) * vecs / n})
+	}
+	return g
+}
+
+// micro writes the microkernel of rows x nv*16 columns in p panels.
+func micro(w *writer, s isa, rows, nv, p int) {
+	w.text(microName(s, rows, nv, p), "NOSPLIT|NOFRAME", 0, 0)
+	vecs := nv * 16 / s.lanes
+	lastVec := (nv - 1) * 16 / s.lanes // from here on init comes from R15
+	gs := groups(s, rows, vecs)
+	for i, g := range gs {
+		microGroup(w, s, rows, p, g, lastVec, vecs, i, i == len(gs)-1)
+	}
+	if p > 1 {
+		for range p - 1 {
+			for _, a := range advances {
+				w.op("MOVQ", mem("DI", a[0]), "AX")
+				w.op("ADDQ", "AX", mem("DI", a[1]))
+			}
+		}
+	}
+	w.ret()
+}
+
+func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int, last bool) {
+	n := g.hi - g.lo // vectors of a panel
+	acc := func(r, q, v int) string { return s.r((r*p+q)*n + v) }
+	free := rows * p * n // first register that is no sum
+	loop, end := fmt.Sprintf("k%d", index), fmt.Sprintf("end%d", index)
+
+	// The sums begin with init. Side by side panels are reached through SI as
+	// an index, which the loop sets afterwards.
+	w.op("MOVQ", mem("DI", argW), "SI")
+	for r := range rows {
+		for q := range p {
+			for v := range n {
+				base, disp := "R13", (g.lo+v)*s.bytes()
+				panel := argInitPanel
+				if g.lo+v >= lastVec {
+					base, disp, panel = "R15", (g.lo+v-lastVec)*s.bytes(), argLastPanel
+				}
+				switch {
+				case q == 0:
+					w.op("VMOVUPS", mem(base, disp), acc(r, q, v))
+				default:
+					w.op("MOVQ", mem("DI", panel), "DX")
+					w.op("VMOVUPS", memIndex(base, "DX", q, disp), acc(r, q, v))
+				}
+			}
+		}
+		if last || rows > 1 {
+			w.op("ADDQ", mem("DI", argInitRow), "R13")
+			w.op("ADDQ", mem("DI", argLastRow), "R15")
+		}
+	}
+	if !last && rows > 1 { // the next group begins at the first row again
+		w.op("IMUL3Q", rows, mem("DI", argInitRow), "DX")
+		w.op("SUBQ", "DX", "R13")
+		w.op("IMUL3Q", rows, mem("DI", argLastRow), "DX")
+		w.op("SUBQ", "DX", "R15")
+	}
+	w.op("MOVQ", "R14", "AX")
+	if p > 1 {
+		w.op("MOVQ", mem("DI", argPanel), "R8") // one or two rows need no R8
+	}
+	w.op("MOVQ", mem("DI", argDepth), "DX")
+	w.op("TESTQ", "DX", "DX")
+	w.jump("JEQ", end)
+	w.align()
+	w.label(loop)
+	unroll(w, s, rows, p, g, vecs, acc, free)
+	w.op("SUBQ", 1, "DX")
+	w.jump("JNE", loop)
+	w.label(end)
+	for r := range rows {
+		for q := range p {
+			if q == 1 {
+				w.op("MOVQ", mem("DI", argDstPanel), "DX")
+			}
+			for v := range n {
+				addr := mem("R12", (g.lo+v)*s.bytes())
+				if q > 0 {
+					addr = memIndex("R12", "DX", q, (g.lo+v)*s.bytes())
+				}
+				w.op("VMOVUPS", acc(r, q, v), addr)
+			}
+		}
+		if last || rows > 1 {
+			w.op("ADDQ", mem("DI", argDstRow), "R12")
+		}
+	}
+	if !last && rows > 1 {
+		w.op("IMUL3Q", rows, mem("DI", argDstRow), "DX")
+		w.op("SUBQ", "DX", "R12")
+	}
+}
+
+// unroll writes one step of k.
+func unroll(w *writer, s isa, rows, p int, g group, vecs int, acc func(r, q, v int) string, free int) {
+	n := g.hi - g.lo
+	weight := func(q, v int) string {
+		disp := (g.lo + v) * s.bytes()
+		if q > 0 {
+			return memIndex("SI", "R8", q, disp)
+		}
+		return mem("SI", disp)
+	}
+	w.op("PREFETCHT0", memIndex("SI", "R11", 1, 0))
+	for q := 1; q < p; q++ {
+		w.op("PREFETCHT0", memIndex("SI", "R11", 1, 64*q))
+	}
+	bcast := func(r int, to string) { w.op("VBROADCASTSS", rowAddr(r), to) }
+	fma := func(b, a, c string) { w.op("VFMADD231PS", b, a, c) }
+	switch spare := s.regs - free; {
+	case rows == 1: // weights are used once: from memory
+		bcast(0, s.r(free))
+		for q := range p {
+			for v := range n {
+				fma(weight(q, v), s.r(free), acc(0, q, v))
+			}
+		}
+	case n*p < spare: // hold the weights, broadcast row by row
+		for q := range p {
+			for v := range n {
+				w.op("VMOVUPS", weight(q, v), s.r(free+q*n+v))
+			}
+		}
+		first := free + n*p
+		for r := range rows {
+			b := s.r(first + r%(s.regs-first))
+			bcast(r, b)
+			for q := range p {
+				for v := range n {
+					fma(s.r(free+q*n+v), b, acc(r, q, v))
+				}
+			}
+		}
+	case rows < spare: // hold the rows, load weight by weight
+		for r := range rows {
+			bcast(r, s.r(free+r))
+		}
+		first, i := free+rows, 0
+		for q := range p {
+			for v := range n {
+				x := s.r(first + i%(s.regs-first))
+				i++
+				w.op("VMOVUPS", weight(q, v), x)
+				for r := range rows {
+					fma(x, s.r(free+r), acc(r, q, v))
+				}
+			}
+		}
+	default:
+		panic("no registers left")
+	}
+	w.op("ADDQ", vecs*s.bytes(), "SI")
+	w.op("ADDQ", "CX", "AX")
+}

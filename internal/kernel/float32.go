@@ -1,0 +1,16 @@
+package kernel
+
+import "unsafe"
+
+// These turn a value of F = float32 into its plain type, without the
+// allocation a conversion through an interface may cost.
+
+func as32[F Float](p *Panels[F]) *Panels[float32] { return (*Panels[float32])(unsafe.Pointer(p)) }
+
+func block32[F Float](b Block[F]) Block[float32] {
+	return Block[float32]{slice32(b.Data), b.Panel, b.Row}
+}
+
+func mat32[F Float](a Mat[F]) Mat[float32] { return Mat[float32]{slice32(a.Data), a.Row, a.Col} }
+
+func slice32[F Float](s []F) []float32 { return *(*[]float32)(unsafe.Pointer(&s)) }

@@ -1,0 +1,121 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// Mul multiplies m rows with the panels [p0, p1) of w. For panel i, row r and
+// every column c of the panel
+//
+//	acc := init(i, r, c)
+//	for k := range w.K { acc = fma(a(r, k), weight(i, k, c), acc) }
+//	dst(i, r, c) = acc
+//
+// init may be dst itself (accumulate) and may have Row 0 (one row for all, a
+// bias); its Panel counts from p0 like that of dst. If tail is not nil, the
+// last gate of every block starts from tail instead: tail holds Lane values a
+// block, counted from the first block of p0. Columns of a panel narrower than
+// MaxCols leave the rest of dst untouched. dst must not overlap a.
+func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Mat[F], m int) {
+	if m <= 0 || p0 >= p1 {
+		return
+	}
+	checkMul(w, p0, p1, dst, init, tail, a, m)
+	if isFloat32[F]() && mulVector(as32(w), p0, p1, block32(dst), block32(init), slice32(tail), mat32(a), m) {
+		return
+	}
+	for i := p0; i < p1; i++ {
+		cols := w.Cols(i)
+		j := i - p0
+		var t []F
+		if tail != nil {
+			t = tail[j*w.Blocks*Lane:]
+		}
+		mulPanel(w.Panel(i), w.K, cols, w.Gates, dst.Data[j*dst.Panel:], dst.Row, init.Data[j*init.Panel:], init.Row, t, a, m)
+	}
+}
+
+func checkMul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Mat[F], m int) {
+	n, cols := p1-p0, w.Cols(p1-1)
+	switch {
+	case p0 < 0 || p1 > w.Len():
+		panic(fmt.Sprintf("kernel: panels [%d,%d) of %d", p0, p1, w.Len()))
+	case len(dst.Data) < (n-1)*dst.Panel+(m-1)*dst.Row+cols,
+		len(init.Data) < (n-1)*init.Panel+(m-1)*init.Row+cols,
+		w.K > 0 && len(a.Data) < (m-1)*a.Row+(w.K-1)*a.Col+1,
+		tail != nil && len(tail) < ((n-1)*w.Blocks+w.blocks(p1-1))*Lane:
+		panic("kernel: a slice of Mul is too short")
+	}
+}
+
+// mulPanel is the defining loop of Mul for one panel.
+func mulPanel[F Float](w []F, depth, cols, gates int, dst []F, ldd int, init []F, ldi int, tail []F, a Mat[F], m int) {
+	if isFloat32[F]() {
+		mulPanel32(any(w).([]float32), depth, cols, gates, any(dst).([]float32), ldd, any(init).([]float32), ldi, any(tail).([]float32), any(a).(Mat[float32]), m)
+		return
+	}
+	var acc [4 * Lane]float64
+	for r := range m {
+		row := acc[:cols]
+		for c := range row {
+			row[c] = float64(init[r*ldi+c])
+			if tail != nil && c/Lane%gates == gates-1 {
+				row[c] = float64(tail[c/(Lane*gates)*Lane+c%Lane])
+			}
+		}
+		for k := range depth {
+			x := float64(a.Data[r*a.Row+k*a.Col])
+			wk := w[k*cols : (k+1)*cols]
+			for c, v := range wk {
+				row[c] = math.FMA(x, float64(v), row[c])
+			}
+		}
+		out := dst[r*ldd : r*ldd+cols]
+		for c, v := range row {
+			out[c] = F(v)
+		}
+	}
+}
+
+// mulPanel32 is mulPanel for float32. The accumulators are float64 that hold
+// float32 values, which saves conversions; FMA32 is written out in the loop.
+func mulPanel32(w []float32, depth, cols, gates int, dst []float32, ldd int, init []float32, ldi int, tail []float32, a Mat[float32], m int) {
+	var acc [4 * Lane]float64
+	for r := range m {
+		row := acc[:cols]
+		for c := range row {
+			row[c] = float64(init[r*ldi+c])
+			if tail != nil && c/Lane%gates == gates-1 {
+				row[c] = float64(tail[c/(Lane*gates)*Lane+c%Lane])
+			}
+		}
+		for k := range depth {
+			x := float64(a.Data[r*a.Row+k*a.Col])
+			wk := w[k*cols : (k+1)*cols]
+			for len(wk) >= 4 && len(row) >= 4 { // without tests of bounds
+				p0, p1, p2, p3 := x*float64(wk[0]), x*float64(wk[1]), x*float64(wk[2]), x*float64(wk[3])
+				s0, s1, s2, s3 := p0+row[0], p1+row[1], p2+row[2], p3+row[3]
+				if rounds(s0) && rounds(s1) && rounds(s2) && rounds(s3) {
+					row[0], row[1], row[2], row[3] = float64(float32(s0)), float64(float32(s1)), float64(float32(s2)), float64(float32(s3))
+				} else {
+					row[0], row[1] = float64(fma32Odd(p0, row[0], s0)), float64(fma32Odd(p1, row[1], s1))
+					row[2], row[3] = float64(fma32Odd(p2, row[2], s2)), float64(fma32Odd(p3, row[3], s3))
+				}
+				wk, row = wk[4:], row[4:]
+			}
+			row = acc[:cols]
+		}
+		out := dst[r*ldd : r*ldd+cols]
+		for c, v := range row {
+			out[c] = float32(v)
+		}
+	}
+}
+
+// rounds reports that rounding the sum s of a product and a number to float32
+// rounds once, as FMA32 explains.
+func rounds(s float64) bool {
+	t := math.Float64bits(s)
+	return t&roundBits != roundHalf && t&^signBit >= leastNormal
+}

@@ -1,0 +1,205 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "unsafe"
+
+// mulArgs are the arguments of one call of assembly; distances are bytes. The
+// assembly moves w, dst, init, last and panels on. _asm/mul.go has the offsets.
+type mulArgs struct {
+	w           unsafe.Pointer // k row 0 of the first panel
+	panel       int            // from panel to panel
+	depth       int
+	dst         unsafe.Pointer
+	dstPanel    int
+	dstRow      int
+	init        unsafe.Pointer // all columns but the last vector
+	initPanel   int
+	initRow     int
+	last        unsafe.Pointer // the last vector of 16 columns
+	lastPanel   int
+	lastRow     int
+	a           unsafe.Pointer
+	row, col    int
+	panels      int // how often a microkernel set walks: panels, or groups of panels side by side
+	kernel      int // microIndex of the microkernel of the big blocks of rows
+	big         int // number of big blocks of rows
+	bigBytes    int // rows of a big block times row
+	kernelSmall int
+	small       int
+	smallBytes  int
+	prefetch    int // from the weights in use to the line to prefetch
+	prefetchBy  int // added to prefetch from block to block
+}
+
+const (
+	microRows = 8
+	microVecs = 4
+
+	// workLimit bounds the multiply-adds of one call of assembly, which cannot
+	// be preempted: 4 million take 40 to 300 µs.
+	workLimit = 4 << 20
+
+	// aLimit bounds the elements of a that the panels of a call share, so that
+	// they stay in the second-level cache from panel to panel.
+	aLimit = 64 << 10
+
+	// sliceLimit bounds the elements of a panel that several blocks of rows
+	// share, so that they stay in the first-level cache from block to block.
+	sliceLimit = 4 << 10
+)
+
+// microIndex is the place of a microkernel in the table of _asm/mul.go.
+func microIndex(rows, nv, side int) int { return ((side-1)*microRows+rows-1)*microVecs + nv - 1 }
+
+func maxRows(lv int32, nv int) int {
+	if lv == levelAVX512 && nv < 4 {
+		return 8
+	}
+	return 6
+}
+
+// sideBySide is the number of panels the assembly can walk at once.
+func sideBySide(lv int32, rows, nv int) int {
+	switch {
+	case lv == levelAVX512 && rows == 1 && nv == 3:
+		return 3
+	case lv == levelAVX512 && rows <= 2 && nv >= 3, lv == levelAVX2 && rows == 1 && nv == 3:
+		return 2
+	}
+	return 1
+}
+
+// mulVector does what mul does on panels [p0, p1) with vector instructions, and
+// reports whether it did.
+func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a Mat[float32], m int) bool {
+	lv := level.Load()
+	cols := w.Cols(p0)
+	if lv == levelGo || cols > 4*Lane {
+		return false
+	}
+	if w.Cols(p1-1) != cols { // the last panel is narrower
+		n := p1 - 1 - p0
+		mulVector(w, p0, p1-1, dst, init, tail, a, m)
+		if tail != nil {
+			tail = tail[n*w.Blocks*Lane:]
+		}
+		dst.Data, init.Data = dst.Data[n*dst.Panel:], init.Data[n*init.Panel:]
+		mulVector(w, p1-1, p1, dst, init, tail, a, m)
+		return true
+	}
+	nv := cols / Lane
+	g := mulArgs{
+		w:         unsafe.Pointer(unsafe.SliceData(w.Data[w.K*p0*w.Blocks*w.Gates*Lane:])),
+		panel:     w.K * cols * 4,
+		depth:     w.K,
+		dst:       unsafe.Pointer(unsafe.SliceData(dst.Data)),
+		dstPanel:  dst.Panel * 4,
+		dstRow:    dst.Row * 4,
+		init:      unsafe.Pointer(unsafe.SliceData(init.Data)),
+		initPanel: init.Panel * 4,
+		initRow:   init.Row * 4,
+		a:         unsafe.Pointer(unsafe.SliceData(a.Data)),
+		row:       a.Row * 4,
+		col:       a.Col * 4,
+	}
+	if tail == nil {
+		g.last, g.lastPanel, g.lastRow = unsafe.Add(g.init, (nv-1)*Lane*4), g.initPanel, g.initRow
+	} else {
+		g.last, g.lastPanel = unsafe.Pointer(unsafe.SliceData(tail)), w.Blocks*Lane*4
+		if w.Gates == 1 { // every column is of a last gate
+			g.init, g.initPanel, g.initRow = g.last, g.lastPanel, 0
+			g.last = unsafe.Add(g.last, (nv-1)*Lane*4)
+		}
+	}
+	g.run(lv, p1-p0, nv, m)
+	return true
+}
+
+// run walks n panels of nv vectors with m rows: parts of the rows outside,
+// panels within, and slices along k inside a panel if blocks of rows share it.
+// Where a sum is stored and loaded again, its bits stay.
+func (g *mulArgs) run(lv int32, n, nv, m int) {
+	most := maxRows(lv, nv)
+	if m <= most && g.depth*nv*Lane*m <= workLimit {
+		g.panelsOf(lv, n, nv, m)
+		return
+	}
+	part := max(aLimit/max(g.depth, 1)/most, 4) * most
+	parts := (m + part - 1) / part
+	for i := range parts {
+		lo, hi := m*i/parts, m*(i+1)/parts
+		h := *g
+		h.dst = unsafe.Add(g.dst, lo*g.dstRow)
+		h.init = unsafe.Add(g.init, lo*g.initRow)
+		h.last = unsafe.Add(g.last, lo*g.lastRow)
+		h.a = unsafe.Add(g.a, lo*g.row)
+		h.slices(lv, n, nv, hi-lo)
+	}
+}
+
+// slices walks the panels slice by slice if they are long, else all at once.
+func (g *mulArgs) slices(lv int32, n, nv, m int) {
+	depth := sliceLimit / (nv * Lane)
+	if g.depth <= depth*3/2 {
+		g.panelsOf(lv, n, nv, m)
+		return
+	}
+	count := (g.depth + depth - 1) / depth
+	for i := range n {
+		for j := range count {
+			lo, hi := g.depth*j/count, g.depth*(j+1)/count
+			h := *g
+			h.depth = hi - lo
+			h.w = unsafe.Add(g.w, i*g.panel+lo*nv*Lane*4)
+			h.a = unsafe.Add(g.a, lo*g.col)
+			h.dst = unsafe.Add(g.dst, i*g.dstPanel)
+			h.init, h.last = unsafe.Add(g.init, i*g.initPanel), unsafe.Add(g.last, i*g.lastPanel)
+			if j > 0 {
+				h.init, h.initRow = h.dst, g.dstRow
+				h.last, h.lastRow = unsafe.Add(h.dst, (nv-1)*Lane*4), g.dstRow
+			}
+			h.panelsOf(lv, 1, nv, m)
+		}
+	}
+}
+
+// panelsOf walks n panels with m rows, in calls of bounded work.
+func (g *mulArgs) panelsOf(lv int32, n, nv, m int) {
+	g.prefetch, g.prefetchBy = g.depth*nv*Lane*4, 64
+	side := 1
+	if m <= 2 {
+		side = sideBySide(lv, m, nv)
+	}
+	most := max(workLimit/(max(g.depth, 1)*nv*Lane*m), 1)
+	for ; side > 0; side-- {
+		for k := n / side; k > 0; {
+			now := min(k, max(most/side, 1))
+			g.panels = now
+			g.rows(lv, nv, side, m)
+			k -= now
+			n -= now * side
+		}
+	}
+}
+
+// rows sets the blocks of rows and calls the assembly.
+func (g *mulArgs) rows(lv int32, nv, side, m int) {
+	most := maxRows(lv, nv)
+	blocks := (m + most - 1) / most
+	rows := (m + blocks - 1) / blocks
+	g.big = m - blocks*(rows-1)
+	g.small = blocks - g.big
+	g.bigBytes = rows * g.row
+	g.smallBytes = g.bigBytes - g.row
+	g.kernel = microIndex(rows, nv, side)
+	g.kernelSmall = g.kernel
+	if rows > 1 {
+		g.kernelSmall -= microVecs
+	}
+	if lv == levelAVX512 {
+		mul512(g)
+	} else {
+		mul256(g)
+	}
+}

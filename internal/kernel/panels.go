@@ -1,0 +1,154 @@
+package kernel
+
+// Panels is a packed right-hand side of products: Gates x Units columns by K
+// rows, cut into panels that a kernel walks from first to last byte.
+//
+// A panel holds Blocks blocks of Lane units, each with all its gates, so that
+// the worker that owns a panel owns everything of its units. Its columns stand
+// in the order [block][gate][Lane]; row k of panel i starts at
+// Data[offset(i)+k*Cols(i)]. With one gate a panel has four blocks (fewer in
+// the last one), otherwise one. Columns of units beyond Units are zeros.
+//
+// Panels are read-only while products use them, from any number of goroutines.
+type Panels[F Float] struct {
+	K, Units, Gates int
+	Blocks          int // blocks of Lane units in a full panel
+	Data            []F
+}
+
+// NewPanels returns panels of zeros for the sizes.
+func NewPanels[F Float](k, units, gates int) *Panels[F] {
+	p := &Panels[F]{}
+	p.Resize(k, units, gates)
+	return p
+}
+
+// Resize sets the sizes, keeping memory where it suffices; the contents are
+// undefined until the next Pack.
+func (p *Panels[F]) Resize(k, units, gates int) {
+	p.K, p.Units, p.Gates, p.Blocks = k, units, gates, 1
+	if gates == 1 {
+		p.Blocks = 4
+	}
+	p.Data = grow(p.Data, k*gates*Pad(units))
+}
+
+// Pad returns n rounded up to whole blocks of Lane.
+func Pad(n int) int { return (n + Lane - 1) / Lane * Lane }
+
+// grow returns a slice of length n, with undefined contents, reusing s.
+func grow[F Float](s []F, n int) []F {
+	if cap(s) < n {
+		return make([]F, n)
+	}
+	return s[:n]
+}
+
+// Len returns the number of panels.
+func (p *Panels[F]) Len() int { return (p.Units + p.UnitsPer() - 1) / p.UnitsPer() }
+
+// UnitsPer returns the number of units of a full panel.
+func (p *Panels[F]) UnitsPer() int { return p.Blocks * Lane }
+
+// blocks returns the number of blocks of panel i.
+func (p *Panels[F]) blocks(i int) int {
+	return min(p.Blocks, Pad(p.Units)/Lane-i*p.Blocks)
+}
+
+// Cols returns the number of columns of panel i, padding included.
+func (p *Panels[F]) Cols(i int) int { return p.blocks(i) * p.Gates * Lane }
+
+// MaxCols returns the number of columns of a full panel, which is the row
+// length panel-major memory needs.
+func (p *Panels[F]) MaxCols() int { return p.Cols(0) }
+
+// Panel returns the packed weights of panel i: K rows of Cols(i).
+func (p *Panels[F]) Panel(i int) []F {
+	full := p.K * p.Blocks * p.Gates * Lane
+	return p.Data[i*full : i*full+p.K*p.Cols(i)]
+}
+
+// Pack fills the panels: the weight of gate g, unit u, row k is
+// w[g*gate+u*unit+k*row]. Weights pass through Flush.
+func (p *Panels[F]) Pack(w []F, gate, unit, row int) {
+	for i := range p.Len() {
+		p.PackPanel(i, w, gate, unit, row)
+	}
+}
+
+// PackPanel is Pack for panel i alone, so that workers can share the work.
+func (p *Panels[F]) PackPanel(i int, w []F, gate, unit, row int) {
+	dst, cols := p.Panel(i), p.Cols(i)
+	if unit == 1 {
+		p.packUnits(i, w, gate, row)
+		return
+	}
+	const part = 32 // rows of dst that stay in the first-level cache
+	for k0 := 0; k0 < p.K; k0 += part {
+		n := min(part, p.K-k0)
+		for c := range cols {
+			u := i*p.UnitsPer() + c/(p.Gates*Lane)*Lane + c%Lane
+			d := dst[k0*cols+c:]
+			if u >= p.Units {
+				for k := range n {
+					d[k*cols] = 0
+				}
+				continue
+			}
+			src := w[min(len(w), c/Lane%p.Gates*gate+u*unit+k0*row):]
+			for k := range n {
+				d[k*cols] = Flush(src[k*row])
+			}
+		}
+	}
+}
+
+// packUnits is PackPanel where the units of a row stand beside each other.
+func (p *Panels[F]) packUnits(i int, w []F, gate, row int) {
+	dst, cols := p.Panel(i), p.Cols(i)
+	if p.K == 0 {
+		return
+	}
+	for c := 0; c < cols; {
+		u, run := i*p.UnitsPer()+c/(p.Gates*Lane)*Lane, Lane
+		if p.Gates == 1 {
+			run = cols // all blocks are of one gate
+		}
+		n := min(run, p.Units-u)
+		flushRows(p.K, n, dst[c:], cols, w[c/Lane%p.Gates*gate+u:], row)
+		if n < run {
+			for k := range p.K {
+				clear(dst[k*cols+c+n : k*cols+c+run])
+			}
+		}
+		c += run
+	}
+}
+
+// flushRows is FlushTo for m rows of n elements.
+func flushRows[F Float](m, n int, dst []F, ldd int, src []F, lds int) {
+	if isFloat32[F]() && unary(opFlushTo, m, n, slice32(src), lds, slice32(dst), ldd) {
+		return
+	}
+	for r := range m {
+		d := dst[r*ldd : r*ldd+n]
+		for j, x := range src[r*lds : r*lds+n] {
+			d[j] = Flush(x)
+		}
+	}
+}
+
+// PackRow fills one row laid out like a row of panel memory: dst holds Len()
+// rows of MaxCols, and the value of gate g, unit u is v[g*gate+u]; padding is
+// zero. It lays out biases.
+func (p *Panels[F]) PackRow(dst, v []F, gate int) {
+	cols := p.MaxCols()
+	for j := range dst[:p.Len()*cols] {
+		i, c := j/cols, j%cols
+		u := i*p.UnitsPer() + c/(p.Gates*Lane)*Lane + c%Lane
+		dst[j] = 0
+		if u < p.Units {
+			dst[j] = v[c/Lane%p.Gates*gate+u]
+		}
+	}
+}

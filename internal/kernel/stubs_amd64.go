@@ -1,0 +1,104 @@
+//go:build amd64 && !purego
+
+package kernel
+
+//go:generate go run -C _asm . -out ..
+
+// mul512 and mul256, on 16 and 8 lanes: for every panel, block of rows, row of
+// the block and column c
+//
+//	acc := init[c]
+//	for k := range depth { acc = FMA32(a[row*r+col*k], w[k*cols+c], acc) }
+//	dst[c] = acc
+//
+// where the last 16 columns start from last instead of init.
+//
+//go:noescape
+func mul512(p *mulArgs)
+
+//go:noescape
+func mul256(p *mulArgs)
+
+// The fused gates: for every row and lane what the loop body of the function
+// named with a capital in gates.go does; p[0], p[1], ... are its slices in the
+// order of its parameters.
+
+//go:noescape
+func lstmForward512(a *gateArgs)
+
+//go:noescape
+func lstmForward256(a *gateArgs)
+
+//go:noescape
+func gruForward512(a *gateArgs)
+
+//go:noescape
+func gruForward256(a *gateArgs)
+
+//go:noescape
+func tanhForward512(a *gateArgs)
+
+//go:noescape
+func tanhForward256(a *gateArgs)
+
+//go:noescape
+func reluForward512(a *gateArgs)
+
+//go:noescape
+func reluForward256(a *gateArgs)
+
+//go:noescape
+func lstmBackward512(a *gateArgs)
+
+//go:noescape
+func lstmBackward256(a *gateArgs)
+
+//go:noescape
+func gruBackward512(a *gateArgs)
+
+//go:noescape
+func gruBackward256(a *gateArgs)
+
+//go:noescape
+func tanhBackward512(a *gateArgs)
+
+//go:noescape
+func tanhBackward256(a *gateArgs)
+
+//go:noescape
+func reluBackward512(a *gateArgs)
+
+//go:noescape
+func reluBackward256(a *gateArgs)
+
+// for i := range n { p[1][i] = Tanh32(p[0][i]) }
+//
+//go:noescape
+func tanhTo512(a *gateArgs)
+
+//go:noescape
+func tanhTo256(a *gateArgs)
+
+// for i := range n { p[1][i] = Sigmoid32(p[0][i]) }
+//
+//go:noescape
+func sigmoidTo512(a *gateArgs)
+
+//go:noescape
+func sigmoidTo256(a *gateArgs)
+
+// for i := range n { p[1][i] = Flush(p[0][i]) }
+//
+//go:noescape
+func flushTo512(a *gateArgs)
+
+//go:noescape
+func flushTo256(a *gateArgs)
+
+// for range n { 24 independent fused multiply-adds of one register }
+//
+//go:noescape
+func peak512(n int)
+
+//go:noescape
+func peak256(n int)

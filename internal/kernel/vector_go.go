@@ -1,0 +1,47 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// No vector level: these report that nothing was done.
+
+type gateOp int
+
+const (
+	opTanhForward gateOp = iota
+	opReLUForward
+	opTanhBackward
+	opReLUBackward
+	opTanhTo
+	opSigmoidTo
+	opFlushTo
+)
+
+func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []float32, Mat[float32], int) bool {
+	return false
+}
+
+func lstmForward(_, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int) bool {
+	return false
+}
+
+func gruForward(_, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int) bool {
+	return false
+}
+
+func lstmBackward(_, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _, _ int) bool {
+	return false
+}
+
+func gruBackward(_, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _, _ []float32, _, _ int) bool {
+	return false
+}
+
+func unary(_ gateOp, _, _ int, _ []float32, _ int, _ []float32, _ int) bool { return false }
+
+func binary(_ gateOp, _, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int) bool {
+	return false
+}
+
+func elementwise(gateOp, []float32, []float32) bool { return false }
+
+func peakRun(n int) float64 { return peakGo(n) }
