@@ -1,0 +1,57 @@
+// Package cell holds the arithmetic of one step, one file a cell: the names of
+// its gates, their order, and what happens between the sums of a step and its
+// new state, forward and backward. It knows nothing of time.
+//
+// Letters: B rows, H units, G gates.
+package cell
+
+import "github.com/unroll-ml/unroll/internal/kernel"
+
+// Cell is one kind of recurrent cell.
+type Cell[F kernel.Float] interface {
+	// Gates returns the names of the gates in the order in which the rows of
+	// weight_ih and weight_hh hold them.
+	Gates() []string
+	// HasCell reports whether there is a cell state c beside h.
+	HasCell() bool
+	// Apart reports whether the recurrent part of the last gate, with its bias,
+	// stays apart from the input's part, because the cell uses it by itself.
+	Apart() bool
+	// Activations reports whether backward needs the activated gates of the
+	// record; otherwise the outputs alone suffice.
+	Activations() bool
+	// Forward turns the sums of a panel into its new state.
+	Forward(s *Step[F])
+	// Backward turns the gradient of the new state into those of the sums and
+	// of what of the old state the cell uses directly.
+	Backward(s *Step[F])
+}
+
+// Step is the memory of one panel in one step: M rows by N units. Row r of a
+// Rows starts at Data[r*Row]. The panel's sums and gates are laid out as
+// kernel.Mul leaves them, gates kernel.Lane apart.
+type Step[F kernel.Float] struct {
+	M, N int
+
+	// Forward.
+	Z      Rows[F] // the sums of all gates (of the recurrent part where Apart)
+	X      Rows[F] // the input's sums, read where Apart; receives the activated gates if Record
+	Apart  Rows[F] // receives the last gate's recurrent part if Record, where Apart
+	HPrev  Rows[F] // h before the step
+	C      Rows[F] // forward: c before the step, then after it; backward: after it
+	H      Rows[F] // h after the step
+	Record bool
+
+	// Backward, beside X (the activated gates), Apart, HPrev, C and H.
+	CPrev  Rows[F] // c before the step
+	DH     Rows[F] // gradient of h; becomes the direct part of that of h before the step
+	DC     Rows[F] // gradient of c after the step; becomes that of c before it
+	DX, DZ Rows[F] // receive the gradients of the input's and the recurrent sums, gate g at [g*Gate]; DZ is DX unless Apart
+	Gate   int
+}
+
+// Rows is a strided run of rows.
+type Rows[F kernel.Float] struct {
+	Data []F
+	Row  int
+}

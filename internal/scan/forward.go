@@ -1,0 +1,242 @@
+package scan
+
+import "github.com/unroll-ml/unroll/internal/kernel"
+
+// runChunk is worker w's share of layer l, direction d over one chunk of time.
+// Panels own their hidden units, and a worker owns panels: its projections, its
+// gates and its part of c need no other worker. What all share, the input rows
+// and the hidden states of the step before, is separated by barriers.
+func (r *Run[F]) runChunk(l, d int, c chunk, w, n int) {
+	s := r.Stack
+	r.gather(l, d, c, w, n)
+	r.team.Barrier()
+
+	wt, dir := &r.w[l*s.D+d], &r.dirs[l*s.D+d]
+	lo, hi := kernel.Share(wt.ih.Len(), w, n)
+	x, base := r.input(l, c)
+	rows, cols, in := c.r1-c.r0, wt.ih.MaxCols(), s.In(l)
+	if lo < hi {
+		kernel.Mul(wt.ih, lo, hi,
+			kernel.Block[F]{Data: dir.sums[lo*rows*cols:], Panel: rows * cols, Row: cols},
+			kernel.Block[F]{Data: wt.bias[lo*cols:], Panel: cols}, nil,
+			kernel.Mat[F]{Data: x[(c.r0-base)*in:], Row: in, Col: 1}, rows)
+	}
+	for i := range c.t1 - c.t0 {
+		t := c.t0 + i
+		if d == 1 {
+			t = c.t1 - 1 - i
+		}
+		r.step(l, d, t, c, w, n)
+	}
+	r.carry(l, d, c, w, n)
+	if l == s.L-1 && d == s.D-1 && !r.direct() {
+		r.scatter(c, w, n)
+	}
+}
+
+// input returns the rows that layer l reads in a chunk and the row of N that
+// stands first.
+func (r *Run[F]) input(l int, c chunk) (x []F, base int) {
+	if l > 0 && r.mask(l-1) == nil {
+		return r.layer[l-1].y, r.outBase(l-1, c)
+	}
+	return r.layer[l].x, r.base(c)
+}
+
+// gather fills the input rows of a chunk where they do not stand ready: the
+// caller's input, flushed, and outputs that a dropout mask multiplies. The
+// second direction finds what the first has gathered.
+func (r *Run[F]) gather(l, d int, c chunk, w, n int) {
+	if d == 1 || l > 0 && r.mask(l-1) == nil {
+		return
+	}
+	x, base, in := r.layer[l].x, r.base(c), r.Stack.In(l)
+	lo, hi := kernel.Share(c.r1-c.r0, w, n)
+	lo, hi = lo+c.r0, hi+c.r0
+	if l > 0 {
+		mask, below, from := r.mask(l-1), r.layer[l-1].y, r.outBase(l-1, c)
+		for i := lo * in; i < hi*in; i++ {
+			x[i-base*in] = below[i-from*in] * mask[i]
+		}
+		return
+	}
+	t := c.t0
+	for row := lo; row < hi; row++ {
+		for row >= r.Off[t+1] {
+			t++
+		}
+		at := t*r.X.Step + r.place(row-r.Off[t])*r.X.Seq
+		kernel.FlushTo(x[(row-base)*in:(row-base+1)*in], r.X.Data[at:at+in])
+	}
+}
+
+// step computes step t of layer l, direction d for the panels of worker w.
+func (r *Run[F]) step(l, d, t int, c chunk, w, n int) {
+	s, hand, base := r.Stack, &r.hands[w], r.outBase(l, c)
+	wt, dir, out := &r.w[l*s.D+d], &r.dirs[l*s.D+d], &r.layer[l]
+	hh, size, m := wt.hh, s.Out(), r.Sizes[t]
+	lo, hi := kernel.Share(hh.Len(), w, n)
+	prev, ldp := r.before(d, t, c, hand.prev, out.y[d*size:], s.D*size, base, dir.h, dir.h0, size)
+	if dir.c != nil {
+		r.resetCells(dir, d, t, lo*hh.UnitsPer(), min(hi*hh.UnitsPer(), s.H))
+	}
+	rows, cols := c.r1-c.r0, hh.MaxCols()
+	row0 := r.Off[t] - c.r0
+	st := &hand.step
+	st.Record = r.Record
+	tile := min(m, rowTile)
+	group := max(1, groupSums/(tile*cols))
+	for p := lo; p < hi; p += group {
+		q := min(p+group, hi)
+		var tail []F
+		if wt.tail != nil {
+			tail = wt.tail[p*hh.UnitsPer():]
+		}
+		for m0 := 0; m0 < m; m0 += tile {
+			mt := min(tile, m-m0)
+			kernel.Mul(hh, p, q,
+				kernel.Block[F]{Data: hand.z, Panel: mt * cols, Row: cols},
+				kernel.Block[F]{Data: dir.sums[(p*rows+row0+m0)*cols:], Panel: rows * cols, Row: cols}, tail,
+				kernel.Mat[F]{Data: prev[m0*ldp:], Row: ldp, Col: 1}, mt)
+			for i := p; i < q; i++ {
+				u := i * hh.UnitsPer()
+				st.M, st.N = mt, min(hh.UnitsPer(), s.H-u)
+				st.Z.Data, st.Z.Row = hand.z[(i-p)*mt*cols:], cols
+				st.X.Data, st.X.Row = dir.sums[(i*rows+row0+m0)*cols:], cols
+				if dir.apart != nil && r.Record {
+					st.Apart.Data, st.Apart.Row = dir.apart[(i*rows+row0+m0)*hh.UnitsPer():], hh.UnitsPer()
+				}
+				if s.P == 0 {
+					st.HPrev.Data, st.HPrev.Row = prev[m0*ldp+u:], ldp
+					st.H.Data, st.H.Row = out.y[(r.Off[t]+m0-base)*s.D*size+d*size+u:], s.D*size
+				} else {
+					st.H.Data, st.H.Row = dir.full[(r.fullRow(t)+m0)*s.H+u:], s.H
+				}
+				if dir.c != nil {
+					st.C.Data, st.C.Row = dir.c[m0*s.H+u:], s.H
+				}
+				s.Cell.Forward(st)
+			}
+		}
+	}
+	if r.Record && dir.c != nil {
+		for i := range m {
+			u0, u1 := lo*hh.UnitsPer(), min(hi*hh.UnitsPer(), s.H)
+			copy(dir.cells[(r.Off[t]+i)*s.H+u0:(r.Off[t]+i)*s.H+u1], dir.c[i*s.H+u0:])
+		}
+	}
+	r.team.Barrier()
+	if s.P > 0 {
+		r.project(l, d, t, base, w, n)
+		r.team.Barrier()
+	}
+}
+
+// fullRow returns where the unprojected hidden states of step t stand.
+func (r *Run[F]) fullRow(t int) int { return pick(r.Record, r.Off[t], 0) }
+
+// project computes h' = W_hr h of a step, for the share of worker w.
+func (r *Run[F]) project(l, d, t, base, w, n int) {
+	s, hand := r.Stack, &r.hands[w]
+	hr, dir, out := r.w[l*s.D+d].hr, &r.dirs[l*s.D+d], &r.layer[l]
+	lo, hi := kernel.Share(hr.Len(), w, n)
+	for p := lo; p < hi; p++ {
+		cols, u := hr.Cols(p), p*hr.UnitsPer()
+		for m0 := 0; m0 < r.Sizes[t]; m0 += rowTile {
+			m := min(rowTile, r.Sizes[t]-m0)
+			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{Data: r.zeros}, nil,
+				kernel.Mat[F]{Data: dir.full[(r.fullRow(t)+m0)*s.H:], Row: s.H, Col: 1}, m)
+			for i := range m {
+				at := (r.Off[t]+m0+i-base)*s.D*s.P + d*s.P + u
+				kernel.FlushTo(out.y[at:at+min(cols, s.P-u)], hand.z[i*cols:i*cols+min(cols, s.P-u)])
+			}
+		}
+	}
+}
+
+// before returns the state before step t of a direction: Sizes[t] rows, ld
+// apart. all holds the states of all steps (row of N minus base, ld wide),
+// carried those before the chunk, and initial the first ones; size is that of
+// a state. Where they do not stand together they are gathered in scratch.
+func (r *Run[F]) before(d, t int, c chunk, scratch, all []F, ld, base int, carried, initial []F, size int) ([]F, int) {
+	m, tp, first := r.Sizes[t], t-1, t == c.t0
+	bound := t // the step that a reset before step t is marked at
+	if d == 1 {
+		tp, first, bound = t+1, t == c.t1-1, t+1
+	}
+	reset := len(r.reset) > 0 && bound < r.T && r.reset[bound]
+	if !reset {
+		if first {
+			return carried, size
+		}
+		if r.Sizes[tp] >= m {
+			return all[(r.Off[tp]-base)*ld:], ld
+		}
+	}
+	for i := range m {
+		src := carried[i*size:]
+		switch {
+		case reset && i < r.Sizes[bound] && r.Resets[r.Off[bound]+i]:
+			src = initial[i*size:]
+		case !first && i < r.Sizes[tp]:
+			src = all[(r.Off[tp]+i-base)*ld:]
+		}
+		copy(scratch[i*size:(i+1)*size], src)
+	}
+	return scratch, size
+}
+
+// resetCells puts the units [u0,u1) of cell states back to the initial ones
+// where a reset lies before step t.
+func (r *Run[F]) resetCells(dir *direction[F], d, t, u0, u1 int) {
+	h, bound := r.Stack.H, t+d
+	if len(r.reset) == 0 || bound >= r.T || !r.reset[bound] || u0 >= u1 {
+		return
+	}
+	for i := range min(r.Sizes[t], r.Sizes[bound]) {
+		if r.Resets[r.Off[bound]+i] {
+			copy(dir.c[i*h+u0:i*h+u1], dir.c0[i*h+u0:i*h+u1])
+		}
+	}
+}
+
+// carry keeps the hidden states that the next chunk, or the caller, goes on
+// from: for each sequence that of its last step in the chunk.
+func (r *Run[F]) carry(l, d int, c chunk, w, n int) {
+	s := r.Stack
+	size, y, base, dir := s.Out(), r.layer[l].y, r.outBase(l, c), &r.dirs[l*s.D+d]
+	lo, hi := kernel.Share(r.Sizes[c.t0], w, n)
+	t := c.t0
+	if d == 0 {
+		t = c.t1 - 1
+	}
+	for i := lo; i < hi; i++ {
+		for i >= r.Sizes[t] { // forward: this sequence has ended before
+			t--
+		}
+		at := (r.Off[t]+i-base)*s.D*size + d*size
+		copy(dir.h[i*size:(i+1)*size], y[at:at+size])
+	}
+}
+
+// scatter writes a chunk of the output to where the caller wants it. With two
+// directions it runs after the last chunk of the second, for all steps.
+func (r *Run[F]) scatter(c chunk, w, n int) {
+	s, y, base := r.Stack, r.layer[r.Stack.L-1].y, r.base(c)
+	if s.D == 2 {
+		if c.t0 != 0 {
+			return
+		}
+		c = chunk{0, r.T, 0, r.N}
+	}
+	width := s.D * s.Out()
+	lo, hi := kernel.Share(c.r1-c.r0, w, n)
+	t := c.t0
+	for row := lo + c.r0; row < hi+c.r0; row++ {
+		for row >= r.Off[t+1] {
+			t++
+		}
+		at := t*r.Y.Step + r.place(row-r.Off[t])*r.Y.Seq
+		copy(r.Y.Data[at:at+width], y[(row-base)*width:(row-base+1)*width])
+	}
+}
