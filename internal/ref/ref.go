@@ -1,0 +1,258 @@
+// Package ref is the textbook: PyTorch's equations for RNN, LSTM and GRU in
+// float64, one scalar loop after another, forward only. It is slow and plain
+// on purpose and shares no code with the engine, which is judged by it. Only
+// tests import it.
+//
+// Letters in shapes: T steps, B sequences, I inputs, H hidden units, L layers,
+// D directions, P projection, S the size of a hidden state: P with a
+// projection, else H. Every slice is row-major.
+//
+// The equations are those of torch.nn.RNN, torch.nn.LSTM and torch.nn.GRU
+// (https://pytorch.org/docs/stable/nn.html#recurrent-layers).
+package ref
+
+import (
+	"fmt"
+	"math"
+)
+
+// Layer is a stacked layer and its parameters under PyTorch's names
+// (weight_ih_l0, bias_hh_l1_reverse, weight_hr_l0, ...). Where no bias of a
+// name is there, it is zero.
+type Layer struct {
+	Mode          string // RNN_TANH, RNN_RELU, LSTM or GRU
+	InputSize     int    // I
+	HiddenSize    int    // H
+	NumLayers     int    // L
+	ProjSize      int    // P, 0 for none; LSTM only
+	Bidirectional bool
+	Params        map[string][]float64
+}
+
+// Input is what a layer is run on. Resets[t,b] draws a boundary before step t:
+// forward, step t starts from the initial state; in reverse, step t-1 does.
+type Input struct {
+	T, B    int
+	X       []float64   // [T,B,I]
+	H0      []float64   // [L*D,B,S]; nil means zeros
+	C0      []float64   // [L*D,B,H]; nil means zeros; LSTM only
+	Lengths []int       // [B]; nil means T each
+	Resets  []bool      // [T,B]; nil means none
+	Masks   [][]float64 // L-1 times [T,B,D*S]; layer l's output is multiplied by Masks[l]; nil means none
+}
+
+// Result is what came out. Beyond a sequence's length Y is zero; HN and CN are
+// the states after each sequence's own last step.
+type Result struct {
+	Y      []float64 // [T,B,D*S]
+	HN     []float64 // [L*D,B,S]
+	CN     []float64 // [L*D,B,H], LSTM only
+	Record []Record  // [L*D], layer by layer, forward before reverse
+}
+
+// Record holds what happened in one layer and direction at every step; zero
+// beyond a sequence's length.
+type Record struct {
+	Hidden []float64            // [T,B,S]
+	Cell   []float64            // [T,B,H], LSTM only
+	Gates  map[string][]float64 // [T,B,H], after activation: i f g o; r z n
+}
+
+// gates are the names in the order of the parameters' rows.
+var gates = map[string][]string{
+	"RNN_TANH": {""},
+	"RNN_RELU": {""},
+	"LSTM":     {"i", "f", "g", "o"},
+	"GRU":      {"r", "z", "n"},
+}
+
+// Run runs the layer. It panics where sizes do not fit, for it is only called
+// by tests.
+func Run(l Layer, in Input) Result {
+	D, H, S := 1, l.HiddenSize, l.HiddenSize
+	if l.Bidirectional {
+		D = 2
+	}
+	if l.ProjSize > 0 {
+		S = l.ProjSize
+	}
+	T, B := in.T, in.B
+	res := Result{HN: make([]float64, l.NumLayers*D*B*S)}
+	if l.Mode == "LSTM" {
+		res.CN = make([]float64, l.NumLayers*D*B*H)
+	}
+	x, I := in.X, l.InputSize
+	for layer := range l.NumLayers {
+		if layer > 0 && in.Masks != nil {
+			masked := make([]float64, len(x))
+			for i := range x {
+				masked[i] = x[i] * in.Masks[layer-1][i]
+			}
+			x = masked
+		}
+		y := make([]float64, T*B*D*S)
+		for d := range D {
+			k := layer*D + d
+			c := newCell(l, layer, d, I)
+			rec := Record{Hidden: make([]float64, T*B*S), Gates: map[string][]float64{}}
+			if l.Mode == "LSTM" {
+				rec.Cell = make([]float64, T*B*H)
+			}
+			for _, g := range gates[l.Mode] {
+				if g != "" {
+					rec.Gates[g] = make([]float64, T*B*H)
+				}
+			}
+			for b := range B {
+				h0, c0 := make([]float64, S), make([]float64, H)
+				if in.H0 != nil {
+					copy(h0, in.H0[(k*B+b)*S:][:S])
+				}
+				if in.C0 != nil {
+					copy(c0, in.C0[(k*B+b)*H:][:H])
+				}
+				h, cc := h0, c0
+				length := T
+				if in.Lengths != nil {
+					length = in.Lengths[b]
+				}
+				for n := range length {
+					t := n
+					if d == 1 {
+						t = length - 1 - n
+					}
+					boundary := t // the boundary crossed on the way to step t
+					if d == 1 {
+						boundary = t + 1
+					}
+					if in.Resets != nil && n > 0 && in.Resets[boundary*B+b] {
+						h, cc = h0, c0
+					}
+					var g map[string][]float64
+					h, cc, g = c.step(x[(t*B+b)*I:][:I], h, cc)
+					copy(rec.Hidden[(t*B+b)*S:], h)
+					copy(y[((t*B+b)*D+d)*S:], h)
+					if rec.Cell != nil {
+						copy(rec.Cell[(t*B+b)*H:], cc)
+					}
+					for name, v := range g {
+						copy(rec.Gates[name][(t*B+b)*H:], v)
+					}
+				}
+				copy(res.HN[(k*B+b)*S:], h)
+				if res.CN != nil {
+					copy(res.CN[(k*B+b)*H:], cc)
+				}
+			}
+			res.Record = append(res.Record, rec)
+		}
+		x, I = y, D*S
+	}
+	res.Y = x
+	return res
+}
+
+// cell is one layer in one direction.
+type cell struct {
+	mode                   string
+	I, H, S                int
+	wih, whh, bih, bhh, wr []float64
+}
+
+func newCell(l Layer, layer, direction, I int) cell {
+	suffix := fmt.Sprintf("_l%d", layer)
+	if direction == 1 {
+		suffix += "_reverse"
+	}
+	H, S, rows := l.HiddenSize, l.HiddenSize, len(gates[l.Mode])*l.HiddenSize
+	if rows == 0 {
+		panic("ref: no such mode: " + l.Mode)
+	}
+	c := cell{mode: l.Mode, I: I, H: H, S: S}
+	get := func(name string, n int, needed bool) []float64 {
+		p, ok := l.Params[name+suffix]
+		if !ok && !needed {
+			return make([]float64, n)
+		}
+		if len(p) != n {
+			panic(fmt.Sprintf("ref: %s%s has %d elements, needs %d", name, suffix, len(p), n))
+		}
+		return p
+	}
+	if l.ProjSize > 0 {
+		c.S = l.ProjSize
+		c.wr = get("weight_hr", l.ProjSize*H, true)
+	}
+	c.wih = get("weight_ih", rows*I, true)
+	c.whh = get("weight_hh", rows*c.S, true)
+	c.bih = get("bias_ih", rows, false)
+	c.bhh = get("bias_hh", rows, false)
+	return c
+}
+
+// step returns the next hidden state, cell state and the gates.
+func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64) {
+	H := c.H
+	hn, cn = make([]float64, H), cc
+	switch c.mode {
+	case "RNN_TANH", "RNN_RELU": // h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
+		for j := range H {
+			a := dot(c.wih, j, x) + c.bih[j] + dot(c.whh, j, h) + c.bhh[j]
+			switch {
+			case c.mode == "RNN_TANH":
+				hn[j] = math.Tanh(a)
+			case a > 0 || a != a: // PyTorch's relu passes a NaN on
+				hn[j] = a
+			}
+		}
+	case "LSTM":
+		g = map[string][]float64{}
+		for n, name := range gates[c.mode] {
+			g[name] = make([]float64, H)
+			for j := range H {
+				row := n*H + j
+				a := dot(c.wih, row, x) + c.bih[row] + dot(c.whh, row, h) + c.bhh[row]
+				if name == "g" {
+					g[name][j] = math.Tanh(a)
+				} else {
+					g[name][j] = sigmoid(a)
+				}
+			}
+		}
+		cn = make([]float64, H)
+		for j := range H { // c' = f c + i g, h' = o tanh(c')
+			cn[j] = g["f"][j]*cc[j] + g["i"][j]*g["g"][j]
+			hn[j] = g["o"][j] * math.Tanh(cn[j])
+		}
+		if c.wr != nil { // h' = W_hr (o tanh(c'))
+			full := hn
+			hn = make([]float64, c.S)
+			for p := range hn {
+				hn[p] = dot(c.wr, p, full)
+			}
+		}
+	case "GRU":
+		r, z, n := make([]float64, H), make([]float64, H), make([]float64, H)
+		g = map[string][]float64{"r": r, "z": z, "n": n}
+		for j := range H {
+			in := func(k int) float64 { return dot(c.wih, k*H+j, x) + c.bih[k*H+j] }
+			hid := func(k int) float64 { return dot(c.whh, k*H+j, h) + c.bhh[k*H+j] }
+			r[j] = sigmoid(in(0) + hid(0))
+			z[j] = sigmoid(in(1) + hid(1))
+			n[j] = math.Tanh(in(2) + r[j]*hid(2)) // b_hn inside the product with r
+			hn[j] = (1-z[j])*n[j] + z[j]*h[j]
+		}
+	}
+	return hn, cn, g
+}
+
+// dot is the product of a matrix's row with x.
+func dot(w []float64, row int, x []float64) float64 {
+	s := 0.0
+	for i, v := range x {
+		s += w[row*len(x)+i] * v
+	}
+	return s
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
