@@ -1,0 +1,113 @@
+package unroll
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/internal/scan"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// GradsOf holds a gradient for each parameter of a layer.
+type GradsOf[F tensor.Float] struct{ params []ParamOf[F] }
+
+// Grads are gradients of float32.
+type Grads = GradsOf[float32]
+
+// NewGrads returns gradients of zeros for the parameters of l.
+func (l *LayerOf[F]) NewGrads() *GradsOf[F] {
+	g := &GradsOf[F]{}
+	for _, p := range l.params {
+		g.params = append(g.params, ParamOf[F]{p.Name, tensor.NewOf[F](p.Value.Shape...)})
+	}
+	return g
+}
+
+// Params returns the gradients under the names and in the order of the layer's
+// Params. The slice and its values are g's own: write to them (to clip, say) as
+// you like between calls of Backward.
+func (g *GradsOf[F]) Params() []ParamOf[F] { return g.params }
+
+// Zero sets all gradients to zero.
+func (g *GradsOf[F]) Zero() {
+	for _, p := range g.params {
+		clear(p.Value.Data)
+	}
+}
+
+// Backward runs the last recorded Forward backwards: given the gradients dy of
+// its output and dsn of its final state, it adds those of the parameters to
+// Grads and returns those of the input, dx [T,B,I] laid out as the input was,
+// and of the initial state, ds0. Absent tensors (the zero value) count as
+// zeros, also single halves of dsn. dy beyond a sequence's end is not read, dx
+// is zero there. With Resets, ds0 gathers what reached every new beginning.
+//
+// The parameters must be those of the Forward. It may be called again for
+// another dy. The bits do not depend on the number of workers.
+//
+// Errors: ErrUsage without a recorded Forward, ErrShape for dy, dsn or Grads
+// that do not fit.
+func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.DenseOf[F], ds0 StateOf[F], err error) {
+	if !p.valid {
+		return dx, ds0, &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: "a pass without record", Want: "a successful Forward with Train or Record set before it"}
+	}
+	c, d := p.Layer.cfg, p.dims
+	if !dy.IsZero() {
+		if err := sameShape("dy", dy, p.y.Shape); err != nil {
+			return dx, ds0, err
+		}
+	}
+	if err := c.checkState("dsn", dsn.H.Shape, dsn.C.Shape, len(dsn.H.Data), len(dsn.C.Data), d.batched, true, d.b); err != nil {
+		return dx, ds0, err
+	}
+	if err := p.useGrads(); err != nil {
+		return dx, ds0, err
+	}
+	p.dx = shaped(p.dx, &p.dxShape, p.outShape(c.InputSize))
+	p.ds.H = shaped(p.ds.H, &p.hShape[1], d.stateShape(c, c.StateSize()))
+	p.ds.C = tensor.DenseOf[F]{Data: p.ds.C.Data}
+	if c.HasCell() {
+		p.ds.C = shaped(p.ds.C, &p.cShape[1], d.stateShape(c, c.HiddenSize))
+	}
+	if p.Lengths != nil {
+		clear(p.dx.Data)
+	}
+	b := scan.Back[F]{
+		DHN: dsn.H.Data, DCN: dsn.C.Data, DH0: p.ds.H.Data, DC0: p.ds.C.Data,
+		DX: p.strided(p.dx.Data, c.InputSize), Grads: p.scanGrads,
+	}
+	if !dy.IsZero() {
+		b.DY = p.strided(dy.Data, c.OutputSize())
+	}
+	p.run.Backward(b)
+	return p.dx, p.ds, nil
+}
+
+// useGrads makes Grads if need be and prepares the engine's view of them.
+func (p *PassOf[F]) useGrads() error {
+	if p.Grads == nil {
+		p.Grads = p.Layer.NewGrads()
+	}
+	if p.scanGradsOf == p.Grads {
+		return nil
+	}
+	for i, want := range p.Layer.params {
+		if i >= len(p.Grads.params) || len(p.Grads.params) != len(p.Layer.params) || sameShape("", p.Grads.params[i].Value, want.Value.Shape) != nil {
+			return &ArgError{Kind: ErrShape, Arg: "Pass.Grads", Got: "the gradients of another layer", Want: "what NewGrads of " + p.Layer.describe() + " returns"}
+		}
+	}
+	p.scanGrads = view(p.Layer.cfg, p.Grads.params)
+	p.scanGradsOf = p.Grads
+	return nil
+}
+
+// sameShape reports whether t has the shape, and as much data as it needs.
+func sameShape[F tensor.Float](arg string, t tensor.DenseOf[F], shape []int) error {
+	same := len(t.Shape) == len(shape)
+	for i := range shape {
+		same = same && t.Shape[i] == shape[i]
+	}
+	if !same {
+		return &ArgError{Kind: ErrShape, Arg: arg, Got: fmt.Sprintf("shape %v", t.Shape), Want: fmt.Sprint(shape)}
+	}
+	return t.Check(arg)
+}

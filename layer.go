@@ -1,0 +1,339 @@
+package unroll
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/scan"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// LayerOf is a stacked recurrent layer: a Config and its parameters.
+//
+// Any number of goroutines may use a layer at once, as long as none of them
+// changes its parameters (ResetParameters, Load, Update).
+type LayerOf[F tensor.Float] struct {
+	cfg    Config
+	params []ParamOf[F]
+	stack  scan.Stack[F]
+	passes sync.Pool // *PassOf[F], for Forward
+	// part says which piece of a stack a layer made by Split is, for errors.
+	part string
+}
+
+// Layer is a layer of float32.
+type Layer = LayerOf[float32]
+
+// ParamOf is a parameter under the name PyTorch gives it, such as
+// weight_ih_l0 [G*H,I] or bias_hh_l1_reverse [G*H].
+type ParamOf[F tensor.Float] struct {
+	Name  string
+	Value tensor.DenseOf[F]
+}
+
+// Param is a parameter of float32.
+type Param = ParamOf[float32]
+
+// New returns a float32 layer whose parameters are zeros until ResetParameters,
+// Load or Update sets them. It is an ErrConfig if cfg cannot be.
+func New(cfg Config) (*Layer, error) { return NewOf[float32](cfg) }
+
+// NewOf is New for any element type.
+func NewOf[F tensor.Float](cfg Config) (*LayerOf[F], error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	l := &LayerOf[F]{cfg: cfg}
+	for _, p := range layout(cfg) {
+		if n, err := tensor.Size(p.shape); err != nil || n > math.MaxInt32*64 {
+			return nil, &ArgError{Kind: ErrConfig, Arg: p.name, Got: fmt.Sprintf("shape %v", p.shape), Want: "a parameter that fits in memory"}
+		}
+	}
+	for _, p := range layout(cfg) {
+		l.params = append(l.params, ParamOf[F]{p.name, tensor.NewOf[F](p.shape...)})
+	}
+	l.build(new(atomic.Uint64))
+	return l, nil
+}
+
+// named is the name and shape of a parameter.
+type named struct {
+	name  string
+	shape []int
+}
+
+// layout lists the parameters of a layer in the order of PyTorch's state_dict:
+// for each layer and direction weight_ih, weight_hh, bias_ih, bias_hh,
+// weight_hr.
+func layout(cfg Config) []named {
+	var all []named
+	rows := len(newCell[float32](cfg.Mode).Gates()) * cfg.HiddenSize
+	for l := range cfg.Layers() {
+		in := cfg.InputSize
+		if l > 0 {
+			in = cfg.OutputSize()
+		}
+		for d := range cfg.Directions() {
+			suffix := fmt.Sprintf("_l%d", l) + []string{"", "_reverse"}[d]
+			all = append(all,
+				named{"weight_ih" + suffix, []int{rows, in}},
+				named{"weight_hh" + suffix, []int{rows, cfg.StateSize()}})
+			if !cfg.NoBias {
+				all = append(all, named{"bias_ih" + suffix, []int{rows}}, named{"bias_hh" + suffix, []int{rows}})
+			}
+			if cfg.ProjSize > 0 {
+				all = append(all, named{"weight_hr" + suffix, []int{cfg.ProjSize, cfg.HiddenSize}})
+			}
+		}
+	}
+	return all
+}
+
+// build makes the engine's view of the parameters.
+func (l *LayerOf[F]) build(version *atomic.Uint64) {
+	c := l.cfg
+	l.stack.Cell = newCell[F](c.Mode)
+	l.stack.I, l.stack.H, l.stack.P, l.stack.L, l.stack.D = c.InputSize, c.HiddenSize, c.ProjSize, c.Layers(), c.Directions()
+	l.stack.Version = version
+	l.stack.Params = view(c, l.params)
+}
+
+// view groups parameters by layer and direction, as the engine wants them.
+func view[F tensor.Float](c Config, params []ParamOf[F]) []scan.Params[F] {
+	all := make([]scan.Params[F], c.Layers()*c.Directions())
+	next := func() []F {
+		p := params[0].Value.Data
+		params = params[1:]
+		return p
+	}
+	for i := range all {
+		all[i].IH, all[i].HH = next(), next()
+		if !c.NoBias {
+			all[i].BiasIH, all[i].BiasHH = next(), next()
+		}
+		if c.ProjSize > 0 {
+			all[i].HR = next()
+		}
+	}
+	return all
+}
+
+func newCell[F tensor.Float](m Mode) cell.Cell[F] {
+	switch m {
+	case RNNReLU:
+		return cell.ReLU[F]{}
+	case LSTM:
+		return cell.LSTM[F]{}
+	case GRU:
+		return cell.GRU[F]{}
+	default:
+		return cell.Tanh[F]{}
+	}
+}
+
+// Config returns what the layer is.
+func (l *LayerOf[F]) Config() Config { return l.cfg }
+
+// Gates returns the names of the gates in the order in which the rows of the
+// parameters hold them: i f g o, r z n, or h.
+func (l *LayerOf[F]) Gates() []string { return l.stack.Cell.Gates() }
+
+// Params returns the parameters in the order of PyTorch's state_dict. The
+// values share the layer's memory and must not be written; see Update.
+func (l *LayerOf[F]) Params() []ParamOf[F] { return slices.Clone(l.params) }
+
+// Update calls change with the parameters, whose values it may write in place,
+// and lets the engine see them afterwards. Layers that Split made share the
+// parameters and see them too. Nobody else may use the layer meanwhile.
+func (l *LayerOf[F]) Update(change func(params []ParamOf[F])) {
+	defer l.stack.Version.Add(1)
+	change(slices.Clone(l.params))
+}
+
+// ResetParameters draws all parameters as torch.nn does when it makes a layer:
+// uniform on +-1/sqrt(H), in the order of Params. After rng.New(seed) they are,
+// bit for bit, those of a PyTorch layer made after torch.manual_seed(seed).
+func (l *LayerOf[F]) ResetParameters(g *rng.Generator) {
+	bound := 1 / math.Sqrt(float64(l.cfg.HiddenSize))
+	l.Update(func(params []ParamOf[F]) {
+		for _, p := range params {
+			_ = rng.Uniform(g, p.Value.Data, -bound, bound) // it refuses only bounds in the wrong order
+		}
+	})
+}
+
+// LoadError lists all that keeps parameters from fitting a layer. It is an
+// ErrParams.
+type LoadError struct {
+	Layer      string   // the layer, as its config
+	Missing    []string // names that did not come
+	Unexpected []string // names that the layer does not have
+	Shapes     []string // a sentence for each wrong shape
+}
+
+// Error lists all faults, separated by semicolons.
+func (e *LoadError) Error() string {
+	var parts []string
+	if len(e.Missing) > 0 {
+		parts = append(parts, "missing "+strings.Join(e.Missing, ", "))
+	}
+	if len(e.Unexpected) > 0 {
+		parts = append(parts, "unexpected "+strings.Join(e.Unexpected, ", "))
+	}
+	parts = append(parts, e.Shapes...)
+	return fmt.Sprintf("parameters do not fit %s: %s", e.Layer, strings.Join(parts, "; "))
+}
+
+// Unwrap returns ErrParams.
+func (e *LoadError) Unwrap() error { return ErrParams }
+
+// Load copies the parameters from tensors under their names, as PyTorch's
+// load_state_dict(strict=True) does. A layer of one may also be given the names
+// of torch.nn's cells, without the suffix _l0. If anything is missing,
+// unexpected or of the wrong shape, the error is a *LoadError that lists all of
+// it, and the layer keeps what it had.
+func (l *LayerOf[F]) Load(tensors map[string]tensor.DenseOf[F]) error {
+	fault := &LoadError{Layer: l.describe()}
+	got := make(map[string]tensor.DenseOf[F], len(tensors))
+	for name, t := range tensors {
+		if _, whole := tensors[name+"_l0"]; !whole && l.cfg.Layers() == 1 && l.cfg.Directions() == 1 && !strings.HasSuffix(name, "_l0") {
+			name += "_l0"
+		}
+		got[name] = t
+	}
+	for _, p := range l.params {
+		t, ok := got[p.Name]
+		switch {
+		case !ok:
+			fault.Missing = append(fault.Missing, p.Name)
+		case t.Check(p.Name) != nil || !slices.Equal(t.Shape, p.Value.Shape):
+			fault.Shapes = append(fault.Shapes, l.shapeFault(p, t))
+		}
+	}
+	for name := range got {
+		if !slices.ContainsFunc(l.params, func(p ParamOf[F]) bool { return p.Name == name }) {
+			if _, ok := tensors[name]; !ok {
+				name = strings.TrimSuffix(name, "_l0")
+			}
+			fault.Unexpected = append(fault.Unexpected, name)
+		}
+	}
+	if len(fault.Missing)+len(fault.Unexpected)+len(fault.Shapes) > 0 {
+		slices.Sort(fault.Unexpected)
+		return fault
+	}
+	l.Update(func(params []ParamOf[F]) {
+		for _, p := range params {
+			copy(p.Value.Data, got[p.Name].Data)
+		}
+	})
+	return nil
+}
+
+// shapeFault says in a sentence what a parameter of the wrong shape should
+// have been, and why: the layer it belongs to and what that layer reads.
+func (l *LayerOf[F]) shapeFault(p ParamOf[F], t tensor.DenseOf[F]) string {
+	s := fmt.Sprintf("%s has shape %v, expected %v", p.Name, t.Shape, p.Value.Shape)
+	var n int
+	if _, err := fmt.Sscanf(p.Name, "weight_ih_l%d", &n); err == nil && n > 0 && len(t.Shape) == 2 && t.Shape[0] == p.Value.Shape[0] {
+		s += fmt.Sprintf(" (layer %d reads the output of layer %d, %d features, not the input)", n, n-1, p.Value.Shape[1])
+	}
+	return s
+}
+
+// describe writes the layer as PyTorch prints it, such as LSTM(10, 20,
+// num_layers=2).
+func (l *LayerOf[F]) describe() string { return l.cfg.String() + l.part }
+
+// String writes the config as PyTorch prints a layer: LSTM(10, 20,
+// num_layers=2).
+func (c Config) String() string {
+	name := strings.TrimSuffix(strings.TrimSuffix(c.Mode.String(), "_TANH"), "_RELU")
+	s := fmt.Sprintf("%s(%d, %d", name, c.InputSize, c.HiddenSize)
+	if c.Layers() > 1 {
+		s += fmt.Sprintf(", num_layers=%d", c.Layers())
+	}
+	if c.Mode == RNNReLU {
+		s += ", nonlinearity=relu"
+	}
+	if c.NoBias {
+		s += ", bias=False"
+	}
+	if c.BatchFirst {
+		s += ", batch_first=True"
+	}
+	if c.Dropout > 0 {
+		s += fmt.Sprintf(", dropout=%v", c.Dropout)
+	}
+	if c.Bidirectional {
+		s += ", bidirectional=True"
+	}
+	if c.ProjSize > 0 {
+		s += fmt.Sprintf(", proj_size=%d", c.ProjSize)
+	}
+	return s + ")"
+}
+
+// Forward computes output and final state of x in evaluation mode:
+//
+//	x  [T,B,I], with BatchFirst [B,T,I], or unbatched [T,I]
+//	s0 H [L*D,B,H'], C [L*D,B,H] (without B if unbatched); State{} for zeros
+//	y  [T,B,D*H'], laid out like x
+//	sn like s0
+//
+// The results are new memory. Many goroutines may call it at once. Errors are
+// those of Pass.Forward.
+func (l *LayerOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
+	p, _ := l.passes.Get().(*PassOf[F])
+	if p == nil {
+		p = &PassOf[F]{Layer: l}
+	}
+	defer l.passes.Put(p)
+	y, sn, err = p.Forward(x, s0)
+	if err != nil {
+		return y, sn, err
+	}
+	return y.Clone(), sn.Clone(), nil
+}
+
+// Split returns the layer's single layers, [L][D] of them, each of one layer
+// and one direction. They share the parameters with l, which hold the names of
+// a layer of one (weight_ih_l0, ...).
+//
+// Feeding layer n the joined outputs of the directions of layer n-1 gives what
+// the stack gives, bit for bit; a reverse direction ([n][1]) is a layer that
+// expects its input reversed in time and gives its output so. This is "Compare
+// to set of RNN" of the page on stacked layers.
+func (l *LayerOf[F]) Split() [][]*LayerOf[F] {
+	one := l.cfg
+	one.NumLayers, one.Bidirectional, one.Dropout = 1, false, 0
+	params := l.params
+	per := len(l.params) / (l.cfg.Layers() * l.cfg.Directions())
+	all := make([][]*LayerOf[F], l.cfg.Layers())
+	for n := range all {
+		if n > 0 {
+			one.InputSize = l.cfg.OutputSize()
+		}
+		names := layout(one)
+		for d := range l.cfg.Directions() {
+			s := &LayerOf[F]{cfg: one}
+			s.part = fmt.Sprintf(", layer %d of the stack %s", n, l.cfg)
+			if d == 1 {
+				s.part += ", reverse direction"
+			}
+			for i, p := range params[:per] {
+				s.params = append(s.params, ParamOf[F]{names[i].name, p.Value})
+			}
+			params = params[per:]
+			s.build(l.stack.Version)
+			all[n] = append(all[n], s)
+		}
+	}
+	return all
+}

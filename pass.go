@@ -1,0 +1,320 @@
+package unroll
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+
+	"github.com/unroll-ml/unroll/internal/scan"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// PassOf is how one goroutine runs a layer over sequences: the options, the
+// memory and, if wanted, the record. With its Layer set it is ready; options
+// may change between calls. A pass must not be copied after its first use, nor
+// used by two goroutines at once.
+//
+// What a pass returns belongs to it and holds until its next call.
+type PassOf[F tensor.Float] struct {
+	// Layer is what runs.
+	Layer *LayerOf[F]
+	// Train turns on dropout between layers, and the record.
+	Train bool
+	// Generator draws the dropout masks; needed where Train meets a Dropout
+	// above 0 and more than one layer.
+	Generator *rng.Generator
+	// Record keeps all hidden states, cell states and gates, for Backward,
+	// Hidden, Cell and Gate.
+	Record bool
+	// Workers is the number of goroutines that share the work; 0 lets the pass
+	// choose. The result has the same bits for any number.
+	Workers int
+	// Lengths are the lengths of the B sequences, in any order, each from 1 to
+	// T; nil means all are T long. What x holds beyond a sequence's end is not
+	// read; y is zero there, and the final state is that at each sequence's own
+	// end. The reverse direction starts at each sequence's own end.
+	Lengths []int
+	// Resets [T,B], time first also with BatchFirst, is true where a sequence
+	// begins anew: a boundary lies before that step, and no state crosses it in
+	// either direction; on both sides the sequence goes on as if it had just
+	// started from s0. Nil means nowhere.
+	Resets []bool
+	// Grads is where Backward adds the gradients of the parameters. If nil,
+	// Backward makes it. Passes of one goroutine may share it.
+	Grads *GradsOf[F]
+
+	run   scan.Run[F]
+	dims  dims
+	valid bool // a recorded Forward has run
+
+	y, dx           tensor.DenseOf[F]
+	sn, ds          StateOf[F]
+	sizes, perm     []int
+	resets          []bool
+	masks           [][]F
+	keptMasks       [][]F
+	yShape, dxShape [3]int
+	hShape, cShape  [2][3]int
+	scanGrads       []scan.Params[F]
+	scanGradsOf     *GradsOf[F]
+}
+
+// Pass is a pass of float32.
+type Pass = PassOf[float32]
+
+// dims are the sizes of an input.
+type dims struct {
+	t, b    int
+	batched bool
+}
+
+// Forward computes the output y and final state sn of x from the initial state
+// s0; see Layer.Forward for the shapes. It allocates nothing if a call of the
+// same shape went before.
+//
+// Errors: ErrShape for x or s0 that do not fit the layer, ErrLengths for
+// Lengths, ErrUsage for a pass without layer or without a needed generator. All
+// are *ArgError.
+func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
+	p.valid = false
+	if p.Layer == nil {
+		return y, sn, &ArgError{Kind: ErrUsage, Arg: "Pass.Layer", Got: "nil", Want: "a layer"}
+	}
+	d, err := p.Layer.checkInput(x)
+	if err != nil {
+		return y, sn, err
+	}
+	c := p.Layer.cfg
+	if err := c.checkState("s0", s0.H.Shape, s0.C.Shape, len(s0.H.Data), len(s0.C.Data), d.batched, false, d.b); err != nil {
+		return y, sn, err
+	}
+	if err := p.arrange(d); err != nil {
+		return y, sn, err
+	}
+	p.dims = d
+	p.results()
+	r := &p.run
+	r.Stack, r.Record = &p.Layer.stack, p.Record || p.Train
+	r.Workers = p.workers(d.b)
+	r.H0, r.C0, r.HN, r.CN = s0.H.Data, s0.C.Data, p.sn.H.Data, p.sn.C.Data
+	r.X, r.Y = p.strided(x.Data, c.InputSize), p.strided(p.y.Data, c.OutputSize())
+	if p.Lengths != nil {
+		clear(p.y.Data)
+	}
+	if err := p.drawMasks(); err != nil {
+		return y, sn, err
+	}
+	r.Forward()
+	r.X.Data, r.Y.Data, r.H0, r.C0 = nil, nil, nil, nil // nothing of the caller's is kept
+	p.valid = r.Record
+	return p.y, p.sn, nil
+}
+
+// checkInput returns the sizes of x, or an ErrShape.
+func (l *LayerOf[F]) checkInput(x tensor.DenseOf[F]) (dims, error) {
+	c := l.cfg
+	letters := "[T,B,I]"
+	if c.BatchFirst {
+		letters = "[B,T,I]"
+	}
+	bad := func(got, want, hint string) (dims, error) {
+		return dims{}, &ArgError{Kind: ErrShape, Arg: "input of " + l.describe(), Got: got, Want: want, Hint: hint}
+	}
+	if len(x.Shape) != 2 && len(x.Shape) != 3 {
+		return bad(fmt.Sprintf("%d dimensions, shape %v", len(x.Shape), x.Shape), fmt.Sprintf("3 (%s) or, for one sequence, 2 ([T,I])", letters), "")
+	}
+	if in := x.Shape[len(x.Shape)-1]; in != c.InputSize {
+		hint := ""
+		if l.part != "" {
+			hint = "a layer of a stack reads the output of the layer below it; only layer 0 reads x"
+		}
+		return bad(fmt.Sprintf("%d features, shape %v", in, x.Shape), fmt.Sprintf("input_size %d as the last dimension", c.InputSize), hint)
+	}
+	if err := x.Check("input"); err != nil {
+		return dims{}, err
+	}
+	d := dims{t: x.Shape[0], b: 1, batched: len(x.Shape) == 3}
+	if d.batched {
+		d.b = x.Shape[1]
+		if c.BatchFirst {
+			d.t, d.b = d.b, d.t
+		}
+	}
+	if d.t == 0 {
+		return bad(fmt.Sprintf("no time steps, shape %v", x.Shape), "at least one step ("+letters+")", "")
+	}
+	return d, nil
+}
+
+// arrange sorts the sequences by length and brings the resets in that order.
+func (p *PassOf[F]) arrange(d dims) error {
+	r := &p.run
+	r.T, r.B, r.Perm = d.t, d.b, nil
+	p.sizes = p.sizes[:0]
+	if p.Lengths == nil {
+		for range d.t {
+			p.sizes = append(p.sizes, d.b)
+		}
+	} else {
+		if err := checkLengths(p.Lengths, d); err != nil {
+			return err
+		}
+		p.perm = p.perm[:0]
+		for i := range d.b {
+			p.perm = append(p.perm, i)
+		}
+		slices.SortStableFunc(p.perm, func(a, b int) int { return p.Lengths[b] - p.Lengths[a] })
+		r.Perm = p.perm
+		if d.b > 0 {
+			r.T = p.Lengths[p.perm[0]] // what lies beyond the longest is not run
+		}
+		n := d.b
+		for t := range r.T {
+			for n > 0 && p.Lengths[p.perm[n-1]] <= t {
+				n--
+			}
+			p.sizes = append(p.sizes, n)
+		}
+	}
+	r.Sizes, r.Resets = p.sizes, nil
+	if p.Resets == nil {
+		return nil
+	}
+	if len(p.Resets) != d.t*d.b {
+		return &ArgError{Kind: ErrShape, Arg: "Pass.Resets", Got: fmt.Sprintf("%d values", len(p.Resets)), Want: fmt.Sprintf("T*B = %d*%d, time first", d.t, d.b)}
+	}
+	p.resets = p.resets[:0]
+	for t, n := range p.sizes {
+		for i := range n {
+			if r.Perm != nil {
+				i = r.Perm[i]
+			}
+			p.resets = append(p.resets, p.Resets[t*d.b+i])
+		}
+	}
+	r.Resets = p.resets
+	return nil
+}
+
+func checkLengths(lengths []int, d dims) error {
+	if len(lengths) != d.b {
+		return &ArgError{Kind: ErrLengths, Arg: "lengths", Got: fmt.Sprintf("%d of them", len(lengths)), Want: fmt.Sprintf("one for each of the %d sequences", d.b)}
+	}
+	for i, n := range lengths {
+		if n < 1 || n > d.t {
+			return &ArgError{Kind: ErrLengths, Arg: fmt.Sprintf("lengths[%d]", i), Got: fmt.Sprint(n), Want: fmt.Sprintf("1 to %d, the number of steps of the input", d.t)}
+		}
+	}
+	return nil
+}
+
+// strided describes a tensor of vectors laid out like the input.
+func (p *PassOf[F]) strided(data []F, size int) scan.Strided[F] {
+	if p.Layer.cfg.BatchFirst && p.dims.batched {
+		return scan.Strided[F]{Data: data, Step: size, Seq: p.dims.t * size}
+	}
+	return scan.Strided[F]{Data: data, Step: p.dims.b * size, Seq: size}
+}
+
+// results gives y and sn their shapes and memory.
+func (p *PassOf[F]) results() {
+	c, d := p.Layer.cfg, p.dims
+	p.y = shaped(p.y, &p.yShape, p.outShape(c.OutputSize()))
+	p.sn.H = shaped(p.sn.H, &p.hShape[0], d.stateShape(c, c.StateSize()))
+	if c.HasCell() {
+		p.sn.C = shaped(p.sn.C, &p.cShape[0], d.stateShape(c, c.HiddenSize))
+	} else {
+		p.sn.C = tensor.DenseOf[F]{}
+	}
+}
+
+// shape3 is a shape without memory of its own: unbatched ones have b < 0.
+type shape3 struct{ a, b, c int }
+
+func (p *PassOf[F]) outShape(size int) shape3 {
+	d := p.dims
+	switch {
+	case !d.batched:
+		return shape3{d.t, -1, size}
+	case p.Layer.cfg.BatchFirst:
+		return shape3{d.b, d.t, size}
+	}
+	return shape3{d.t, d.b, size}
+}
+
+func (d dims) stateShape(c Config, size int) shape3 {
+	if !d.batched {
+		return shape3{c.Layers() * c.Directions(), -1, size}
+	}
+	return shape3{c.Layers() * c.Directions(), d.b, size}
+}
+
+// shaped returns a tensor of the shape, in the memory of d and dims where they
+// suffice. The contents are undefined.
+func shaped[F tensor.Float](d tensor.DenseOf[F], mem *[3]int, s shape3) tensor.DenseOf[F] {
+	d.Shape = append(mem[:0], s.a)
+	n := s.a * s.c
+	if s.b >= 0 {
+		d.Shape = append(d.Shape, s.b)
+		n *= s.b
+	}
+	d.Shape = append(d.Shape, s.c)
+	if cap(d.Data) < n {
+		d.Data = make([]F, n)
+	}
+	d.Data = d.Data[:n]
+	return d
+}
+
+// drawMasks draws the dropout masks of a training pass, layer after layer, as
+// torch.nn.functional.dropout does: kept elements 1/(1-p), others 0.
+func (p *PassOf[F]) drawMasks() error {
+	c, r := p.Layer.cfg, &p.run
+	r.Masks = nil
+	if !p.Train || c.Dropout == 0 || c.Layers() == 1 || p.dims.b == 0 {
+		return nil
+	}
+	if p.Generator == nil && c.Dropout < 1 {
+		return &ArgError{Kind: ErrUsage, Arg: "Pass.Generator", Got: "nil", Want: "a generator", Hint: fmt.Sprintf("training %s draws dropout masks: set it to rng.New(seed)", c)}
+	}
+	rows := 0
+	for _, n := range p.sizes {
+		rows += n
+	}
+	for len(p.keptMasks) < c.Layers()-1 {
+		p.keptMasks = append(p.keptMasks, nil)
+	}
+	p.masks = p.keptMasks[:c.Layers()-1]
+	for l := range p.masks {
+		n := rows * c.OutputSize()
+		if cap(p.masks[l]) < n {
+			p.masks[l] = make([]F, n)
+		}
+		p.masks[l] = p.masks[l][:n]
+		if c.Dropout == 1 {
+			clear(p.masks[l]) // PyTorch multiplies by zeros and draws nothing
+			continue
+		}
+		if err := rng.Dropout(p.Generator, p.masks[l], c.Dropout); err != nil {
+			return err
+		}
+	}
+	r.Masks = p.masks
+	return nil
+}
+
+// workMin is the number of multiply-adds of a step below which a second worker
+// costs more in waiting than it gains.
+const workMin = 100_000
+
+// workers returns the number of workers for b sequences: what the caller asked
+// for, or as many processors as the work of a step feeds.
+func (p *PassOf[F]) workers(b int) int {
+	if p.Workers > 0 {
+		return min(p.Workers, 64)
+	}
+	c := p.Layer.cfg
+	step := b * len(p.Layer.Gates()) * c.HiddenSize * (c.InputSize + c.StateSize())
+	return max(1, min(runtime.GOMAXPROCS(0), step/workMin))
+}

@@ -1,0 +1,112 @@
+package unroll
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/internal/scan"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// StreamOf runs a layer one step at a time over B live sequences and carries
+// their states. A stream of a layer of one is PyTorch's RNNCell, LSTMCell or
+// GRUCell. The bits are those a Pass gives for the whole sequence.
+//
+// A stream belongs to one goroutine at a time; a layer serves many streams.
+type StreamOf[F tensor.Float] struct {
+	layer *LayerOf[F]
+	run   scan.Run[F]
+	sizes [1]int
+	batch int
+}
+
+// Stream is a stream of float32.
+type Stream = StreamOf[float32]
+
+// NewStream returns a stream of batch sequences, all starting from zeros. It is
+// an ErrUsage for a bidirectional layer, whose reverse direction would have to
+// know the future, and for a batch below 1.
+func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
+	if l.cfg.Bidirectional {
+		return nil, &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer of one direction", Hint: "the reverse direction reads a sequence from its end, which a stream does not have: use a Pass"}
+	}
+	if batch < 1 || batch > maxSize {
+		return nil, &ArgError{Kind: ErrUsage, Arg: "batch", Got: fmt.Sprint(batch), Want: "at least 1"}
+	}
+	s := &StreamOf[F]{layer: l, batch: batch, sizes: [1]int{batch}}
+	r := &s.run
+	r.Stack, r.Continue, r.T, r.B, r.Sizes = &l.stack, true, 1, batch, s.sizes[:]
+	r.Workers = (&PassOf[F]{Layer: l}).workers(batch)
+	r.X.Seq, r.Y.Seq = l.cfg.InputSize, l.cfg.OutputSize()
+	r.SetState()
+	return s, nil
+}
+
+// Batch returns B, the number of sequences.
+func (s *StreamOf[F]) Batch() int { return s.batch }
+
+// SetWorkers sets how many goroutines share a step; 0 chooses by the work of a
+// step. The bits are the same for any number.
+func (s *StreamOf[F]) SetWorkers(n int) {
+	s.run.Workers = (&PassOf[F]{Layer: s.layer, Workers: n}).workers(s.batch)
+}
+
+// Step computes one step of all sequences: it reads x [B,I] and writes the
+// output of the last layer to y [B,H'], both row-major; they must not overlap.
+// It allocates nothing after the first call. It is an ErrShape, and the states
+// stay as they were, if a slice has the wrong length.
+func (s *StreamOf[F]) Step(y, x []F) error {
+	c := s.layer.cfg
+	if len(x) != s.batch*c.InputSize {
+		return &ArgError{Kind: ErrShape, Arg: "x of " + s.layer.describe(), Got: fmt.Sprintf("%d values", len(x)), Want: fmt.Sprintf("B*input_size = %d*%d", s.batch, c.InputSize)}
+	}
+	if len(y) != s.batch*c.OutputSize() {
+		return &ArgError{Kind: ErrShape, Arg: "y of " + s.layer.describe(), Got: fmt.Sprintf("room for %d values", len(y)), Want: fmt.Sprintf("B*%d = %d", c.OutputSize(), s.batch*c.OutputSize())}
+	}
+	r := &s.run
+	r.X.Data, r.Y.Data = x, y
+	r.Forward()
+	r.X.Data, r.Y.Data = nil, nil
+	return nil
+}
+
+// State returns a copy of the states: H [L,B,H'] and, for an LSTM, C [L,B,H].
+func (s *StreamOf[F]) State() StateOf[F] {
+	c := s.layer.cfg
+	st := StateOf[F]{H: tensor.NewOf[F](c.Layers(), s.batch, c.StateSize())}
+	if c.HasCell() {
+		st.C = tensor.NewOf[F](c.Layers(), s.batch, c.HiddenSize)
+	}
+	s.run.HN, s.run.CN = st.H.Data, st.C.Data
+	s.run.State()
+	s.run.HN, s.run.CN = nil, nil
+	return st
+}
+
+// SetState sets the states of all sequences to a copy of st, which has the
+// shapes of State; the zero value sets zeros. It is an ErrShape, and the states
+// stay as they were, if st does not fit.
+func (s *StreamOf[F]) SetState(st StateOf[F]) error {
+	if err := s.layer.cfg.checkState("state", st.H.Shape, st.C.Shape, len(st.H.Data), len(st.C.Data), true, false, s.batch); err != nil {
+		return err
+	}
+	s.run.H0, s.run.C0 = st.H.Data, st.C.Data
+	s.run.SetState()
+	s.run.H0, s.run.C0 = nil, nil
+	return nil
+}
+
+// Reset sets the states of the given sequences to zeros, or those of all if
+// none is given. It is an ErrUsage, and nothing changes, if there is no such
+// sequence.
+func (s *StreamOf[F]) Reset(sequences ...int) error {
+	for _, i := range sequences {
+		if i < 0 || i >= s.batch {
+			return &ArgError{Kind: ErrUsage, Arg: "sequence", Got: fmt.Sprint(i), Want: fmt.Sprintf("0 to %d", s.batch-1)}
+		}
+	}
+	if len(sequences) == 0 {
+		return s.SetState(StateOf[F]{})
+	}
+	s.run.Zero(sequences)
+	return nil
+}
