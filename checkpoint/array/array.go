@@ -1,0 +1,227 @@
+// Package array opens and writes files of arrays, whatever their format:
+// .npy, .npz, .csv and .jsonl. It only chooses among the packages that know
+// the formats. Parquet, whose library is large, is checkpoint/array/parquet.
+package array
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array/npy"
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
+	"github.com/unroll-ml/unroll/internal/atomicfile"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Format is a file format, named like its ending.
+type Format string
+
+// Formats.
+const (
+	NPY       Format = "npy"
+	NPZ       Format = "npz"
+	CSV       Format = "csv"
+	JSONLines Format = "jsonl"
+)
+
+// Formats lists all of them.
+var Formats = []Format{NPY, NPZ, CSV, JSONLines}
+
+// FormatOf returns the format a path's ending stands for. It is a
+// checkpoint.ErrFormat, naming the endings known, if none.
+func FormatOf(path string) (Format, error) {
+	f := Format(strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")))
+	if !slices.Contains(Formats, f) {
+		return "", &checkpoint.Error{File: path, Reason: fmt.Sprintf("the ending %q is not one of %v", filepath.Ext(path), Formats)}
+	}
+	return f, nil
+}
+
+// Options say how a file is read or written. The zero value goes by the
+// path's ending and reads text as float64.
+type Options struct {
+	Format Format
+	// DType is what numbers in text become: F32 or F64; the zero value means
+	// F64. Read as F32, they are rounded once. Other formats keep their types.
+	DType checkpoint.DType
+	// Text says how CSV is read; its File is filled in.
+	Text text.CSV
+}
+
+// Source is an opened file. Close it after the last use.
+type Source interface {
+	checkpoint.Source
+	Name() string
+	Close() error
+}
+
+// Open opens a file. .npy and .npz files are read when a tensor is asked for,
+// text at once. A file whose format has no names holds
+// checkpoint.Single.
+func Open(path string, o Options) (Source, error) {
+	if o.Format == "" {
+		f, err := FormatOf(path)
+		if err != nil {
+			return nil, err
+		}
+		o.Format = f
+	}
+	switch o.Format {
+	case NPY:
+		return opened(npy.Open(path))
+	case NPZ:
+		return opened(npy.OpenArchive(path))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readText(f, path, o)
+}
+
+// opened keeps a nil *File from becoming a Source that is not nil.
+func opened[S Source](s S, err error) (Source, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Read reads all of r, standard input say; o.Format must be set and name is
+// for errors.
+func Read(r io.Reader, name string, o Options) (Source, error) {
+	if o.Format == CSV || o.Format == JSONLines {
+		return readText(r, name, o)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, &checkpoint.Error{File: name, Reason: "reading failed: " + err.Error(), Err: err}
+	}
+	in, size := bytes.NewReader(b), int64(len(b))
+	switch o.Format {
+	case NPY:
+		return opened(npy.NewReader(in, size))
+	case NPZ:
+		return opened(npy.NewArchive(in, size))
+	}
+	return nil, unknown(name, o.Format)
+}
+
+func unknown(name string, f Format) error {
+	return &checkpoint.Error{File: name, Reason: fmt.Sprintf("format %q is not one of %v", f, Formats)}
+}
+
+func readText(r io.Reader, name string, o Options) (Source, error) {
+	switch {
+	case o.Format != CSV && o.Format != JSONLines:
+		return nil, unknown(name, o.Format)
+	case o.DType == checkpoint.F32:
+		return parse[float32](r, name, o)
+	case o.DType == checkpoint.F64 || o.DType == checkpoint.Unknown:
+		return parse[float64](r, name, o)
+	}
+	return nil, &checkpoint.Error{File: name, Reason: fmt.Sprintf("text is read as F32 or F64, not as %s", o.DType), Err: checkpoint.ErrDType}
+}
+
+func parse[F tensor.Float](r io.Reader, name string, o Options) (Source, error) {
+	m := memory{name: name}
+	if o.Format == CSV {
+		o.Text.File = name
+		d, _, err := text.ReadCSV[F](r, o.Text)
+		if err != nil {
+			return nil, err
+		}
+		m.Set = checkpoint.Set{checkpoint.Of(checkpoint.Single, d)}
+		return m, nil
+	}
+	fields, err := text.ReadJSONLines[F](r, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		m.Set = append(m.Set, checkpoint.Of(f.Name, f.DenseOf))
+	}
+	return m, nil
+}
+
+// memory is a Source that holds what was read.
+type memory struct {
+	checkpoint.Set
+	name string
+}
+
+func (m memory) Name() string { return m.name }
+func (m memory) Close() error { return nil }
+
+// Pick returns the first of the wanted names that src has; failing that, the
+// name of its only tensor. It is a checkpoint.ErrMissing that lists what is
+// there if src has several.
+func Pick(src checkpoint.Source, want ...string) (string, error) {
+	names := src.Names()
+	for _, w := range want {
+		if slices.Contains(names, w) {
+			return w, nil
+		}
+	}
+	if len(names) == 1 {
+		return names[0], nil
+	}
+	file := ""
+	if n, ok := src.(interface{ Name() string }); ok {
+		file = n.Name()
+	}
+	shown, more := names, ""
+	if len(shown) > 20 {
+		shown, more = shown[:20], " and others"
+	}
+	return "", &checkpoint.Error{File: file, Reason: fmt.Sprintf("none of %q is there, and not just one tensor; it holds %q%s", want, shown, more), Err: checkpoint.ErrMissing}
+}
+
+// WriteFile writes all tensors of src to path, replacing it as a whole.
+func WriteFile(path string, src checkpoint.Source, o Options) error {
+	if o.Format == "" {
+		f, err := FormatOf(path)
+		if err != nil {
+			return err
+		}
+		o.Format = f
+	}
+	return atomicfile.Write(path, func(w io.Writer) error { return Write(w, src, o) })
+}
+
+// Write writes all tensors of src; o.Format must be set. NPY and CSV hold one
+// tensor: it is a checkpoint.ErrFormat if src has another number.
+func Write(w io.Writer, src checkpoint.Source, o Options) error {
+	switch o.Format {
+	case NPZ:
+		return npy.WriteArchive(w, src)
+	case NPY, CSV, JSONLines:
+	default:
+		return unknown("", o.Format)
+	}
+	var all []checkpoint.Tensor
+	for _, name := range src.Names() {
+		t, err := src.Tensor(name)
+		if err != nil {
+			return err
+		}
+		all = append(all, t)
+	}
+	if o.Format == JSONLines {
+		return text.WriteJSONLines(w, all)
+	}
+	if len(all) != 1 {
+		return &checkpoint.Error{Reason: fmt.Sprintf("%s holds one tensor, there are %d: %q; write .npz or .safetensors", o.Format, len(all), src.Names())}
+	}
+	if o.Format == NPY {
+		return npy.Write(w, all[0])
+	}
+	return text.WriteCSV(w, nil, all[0])
+}

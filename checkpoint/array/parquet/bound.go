@@ -1,0 +1,88 @@
+package parquet
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// maxRatio bounds what a page may grow to against what it is in the file.
+// Deflate cannot exceed 1032, snappy 22; encodings that repeat a value can
+// exceed any ratio, so a mebibyte is granted on top.
+const maxRatio = 1040
+
+// maxRows is how many numbers a file of a size may hold.
+func maxRows(size int64) int64 { return 1<<20 + maxRatio*size }
+
+// checkFooter checks the end of the file, whose length the library would
+// allocate unread.
+func checkFooter(r io.ReaderAt, size int64) error {
+	var b [8]byte
+	if size < 12 {
+		return refuse("", "the file has %d bytes, a Parquet file has at least 12", size)
+	}
+	if n, err := r.ReadAt(b[:], size-8); n < 8 {
+		return err
+	}
+	if string(b[4:]) != "PAR1" {
+		return refuse("last bytes", "this is no Parquet file, or it is encrypted or cut off")
+	}
+	n := int64(binary.LittleEndian.Uint32(b[:]))
+	if n > size-12 {
+		return refuse("last bytes", "the footer is said to have %d bytes, the file has %d before it", n, size-12)
+	}
+	footer := make([]byte, n)
+	if got, err := r.ReadAt(footer, size-8-n); int64(got) < n {
+		return err
+	}
+	if err := bounded(footer); err != nil {
+		return refuse("footer", "%v", err)
+	}
+	return nil
+}
+
+// span returns where a column's chunk lies in the file.
+func span(m format.ColumnMetaData, name string, rows, size int64) (at, end int64, err error) {
+	if m.NumValues != rows {
+		return 0, 0, refuse("footer", "column %q has %d values in a group of %d rows", name, m.NumValues, rows)
+	}
+	at = m.DataPageOffset
+	if m.DictionaryPageOffset > 0 && m.DictionaryPageOffset < at {
+		at = m.DictionaryPageOffset
+	}
+	if at < 4 || m.TotalCompressedSize < 0 || at > size || m.TotalCompressedSize > size-at {
+		return 0, 0, refuse("footer", "column %q lies outside the file", name)
+	}
+	return at, at + m.TotalCompressedSize, nil
+}
+
+// unpack returns what b becomes, full bytes as its page's header says.
+func unpack(codec format.CompressionCodec, b []byte, full int64) ([]byte, error) {
+	switch codec {
+	case format.Uncompressed:
+		if int64(len(b)) != full {
+			return nil, fmt.Errorf("%d bytes are said to become %d without compression", len(b), full)
+		}
+		return b, nil
+	case format.Snappy:
+		// A block begins with the length it becomes, which is allocated.
+		if n, ok := binary.Uvarint(b); ok <= 0 || n != uint64(full) {
+			return nil, fmt.Errorf("the snappy block becomes %d bytes, its page has %d", n, full)
+		}
+		return parquet.Snappy.Decode(make([]byte, full), b)
+	case format.Gzip:
+		z, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			return nil, err
+		}
+		out := make([]byte, full)
+		_, err = io.ReadFull(z, out)
+		return out, err
+	}
+	return nil, fmt.Errorf("compression %v is not read; write it with snappy, gzip or none", codec)
+}

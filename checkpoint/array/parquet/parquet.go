@@ -1,0 +1,212 @@
+// Package parquet reads and writes matrices as Parquet files
+// (https://parquet.apache.org/docs/file-format/), through
+// github.com/parquet-go/parquet-go.
+//
+// Flat columns of floats, integers and booleans are read, each a column of the
+// matrix; plain or with a dictionary; uncompressed, snappy or gzip. The library
+// reads the footer, whose lengths are checked before; pages are decoded here,
+// with every length checked against the file and the rows it holds.
+package parquet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// ReadFile is Read for a path.
+func ReadFile[F tensor.Float](path string, columns []string) (tensor.DenseOf[F], []string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return tensor.DenseOf[F]{}, nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return tensor.DenseOf[F]{}, nil, err
+	}
+	return Read[F](f, st.Size(), path, columns)
+}
+
+// Read reads a matrix [rows, columns] and the columns' names from a file of
+// size bytes held by r; file is for errors. columns chooses columns and their
+// order; nil means all. It is an ErrFormat if a chosen column is not there,
+// not flat, not of numbers or holds a null.
+func Read[F tensor.Float](r io.ReaderAt, size int64, file string, columns []string) (d tensor.DenseOf[F], names []string, err error) {
+	defer func() {
+		if p := recover(); p != nil { // the library's own checks are not complete
+			d, names, err = tensor.DenseOf[F]{}, nil, &checkpoint.Error{File: file, Reason: fmt.Sprintf("the file is damaged: %v", p)}
+		}
+	}()
+	d, names, err = read[F](r, size, columns)
+	if err == nil {
+		return d, names, nil
+	}
+	e := (*checkpoint.Error)(nil)
+	if !errors.As(err, &e) {
+		return tensor.DenseOf[F]{}, nil, &checkpoint.Error{File: file, Reason: "the file is damaged: " + err.Error()}
+	}
+	with := *e
+	with.File = file
+	return tensor.DenseOf[F]{}, nil, &with
+}
+
+func refuse(place, format string, a ...any) error {
+	return &checkpoint.Error{Place: place, Reason: fmt.Sprintf(format, a...)}
+}
+
+func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor.DenseOf[F], names []string, err error) {
+	if err := checkFooter(r, size); err != nil {
+		return d, nil, err
+	}
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return d, nil, err
+	}
+	take, err := choose(f.Root().Columns(), columns)
+	if err != nil {
+		return d, nil, err
+	}
+	rows := f.NumRows()
+	if rows <= 0 || rows > maxRows(size)/int64(len(take)) {
+		return d, nil, refuse("footer", "it says %d rows of %d columns; from a file of %d bytes 1 to %d are read", rows, len(take), size, maxRows(size)/int64(len(take)))
+	}
+	for _, c := range take {
+		names = append(names, c.Name())
+	}
+	d = tensor.NewOf[F](int(rows), len(take))
+	row := 0
+	taken := make([]int64, len(take))
+	for _, g := range f.Metadata().RowGroups {
+		n := int(g.NumRows)
+		if n < 0 || n > int(rows)-row {
+			return d, nil, refuse("footer", "its row groups have more rows than the file's %d", rows)
+		}
+		for k, c := range take {
+			if c.Index() >= len(g.Columns) {
+				return d, nil, refuse("footer", "a row group has no column %q", c.Name())
+			}
+			m := g.Columns[c.Index()].MetaData
+			at, end, err := span(m, c.Name(), g.NumRows, size)
+			if err != nil {
+				return d, nil, err
+			}
+			if taken[k] += end - at; taken[k] > size {
+				return d, nil, refuse("footer", "column %q has more bytes than the file; its groups overlap", c.Name())
+			}
+			p := chunk[F]{r: r, at: at, end: end, codec: m.Codec, column: c, dst: d.Data[row*len(take)+k:], stride: len(take), n: n}
+			if err := p.read(); err != nil {
+				return d, nil, refuse(fmt.Sprintf("column %q, byte %d", c.Name(), p.at), "%v", err)
+			}
+		}
+		row += n
+	}
+	if row != int(rows) {
+		return d, nil, refuse("footer", "its row groups have %d rows, the file %d", row, rows)
+	}
+	return d, names, nil
+}
+
+// choose returns the columns asked for, all of them flat and of numbers.
+func choose(all []*parquet.Column, want []string) ([]*parquet.Column, error) {
+	var names []string
+	for _, c := range all {
+		names = append(names, c.Name())
+	}
+	if want == nil {
+		want = names
+	}
+	var take []*parquet.Column
+	for _, name := range want {
+		at := slices.Index(names, name)
+		if at < 0 {
+			return nil, refuse("schema", "there is no column %q; the columns are %.200q", name, names)
+		}
+		c := all[at]
+		kind := parquet.Kind(-1)
+		if c.Leaf() && !c.Repeated() {
+			kind = c.Type().Kind()
+		}
+		if kind != parquet.Boolean && kind != parquet.Int32 && kind != parquet.Int64 && kind != parquet.Float && kind != parquet.Double {
+			return nil, refuse("schema", "column %q is not a flat column of numbers; choose others by name", name)
+		}
+		if l := c.Type().LogicalType(); l != nil && l.Value != nil && integer(c) == nil {
+			return nil, refuse("schema", "column %q is %v, not plain numbers; choose others by name", name, c.Type())
+		}
+		take = append(take, c)
+	}
+	if len(take) == 0 {
+		return nil, refuse("schema", "there are no columns")
+	}
+	return take, nil
+}
+
+// integer returns what the schema says of an integer's width and sign.
+func integer(c *parquet.Column) *format.IntType {
+	if l := c.Type().LogicalType(); l != nil {
+		i, _ := l.Value.(*format.IntType)
+		return i
+	}
+	return nil
+}
+
+// Write writes a matrix [rows, columns] as one row group, uncompressed;
+// columns are FLOAT or DOUBLE as F is, and called names or, where names is
+// nil, c0, c1 and so on. It is a tensor.ErrShape if d is no matrix of that
+// many columns.
+func Write[F tensor.Float](w io.Writer, names []string, d tensor.DenseOf[F]) (err error) {
+	if err := d.Check("matrix"); err != nil {
+		return err
+	}
+	if d.Rank() != 2 || names != nil && len(names) != d.Shape[1] || d.Shape[1] == 0 {
+		return &tensor.ShapeError{Arg: "matrix", Got: d.Shape, Want: fmt.Sprintf("rows and columns, one for each of the names %.200q", names)}
+	}
+	columns := d.Shape[1]
+	width := 0
+	if names == nil {
+		width = len(fmt.Sprint(columns - 1)) // a group sorts its columns by name
+	}
+	node := parquet.Leaf(parquet.DoubleType)
+	if _, ok := any(F(0)).(float32); ok {
+		node = parquet.Leaf(parquet.FloatType)
+	}
+	group := parquet.Group{}
+	for i := range columns {
+		name := fmt.Sprintf("c%0*d", width, i)
+		if names != nil {
+			name = names[i]
+		}
+		if _, twice := group[name]; twice || name == "" {
+			return refuse("names", "column name %q is empty or there twice", name)
+		}
+		group[name] = parquet.Encoded(node, &parquet.Plain)
+	}
+	schema := parquet.NewSchema("matrix", group)
+	order := make([]int, columns) // matrix column -> file column
+	for at, c := range schema.Columns() {
+		k := at
+		if names != nil {
+			k = slices.Index(names, c[0])
+		}
+		order[k] = at
+	}
+	out := parquet.NewWriter(w, schema)
+	row := make(parquet.Row, columns)
+	for r := range d.Shape[0] {
+		for k, at := range order {
+			row[at] = parquet.ValueOf(d.Data[r*columns+k]).Level(0, 0, at)
+		}
+		if _, err := out.WriteRows([]parquet.Row{row}); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}

@@ -1,0 +1,264 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+)
+
+// Network is a graph in PyTorch's terms: perhaps an embedding, stacked
+// recurrent nodes, perhaps a linear head.
+type Network struct {
+	Embedding *checkpoint.Tensor // [V,E]; nil: the input is features
+	Layers    []*Recurrent       // bottom first; all of one kind, Params named _l0 in each
+	// BatchFirst: input and output are [B,T,...].
+	BatchFirst bool
+	// Final: the head reads the top layer's final hidden states, the directions
+	// beside each other, instead of every step.
+	Final      bool
+	Head, Bias *checkpoint.Tensor // [N,D*H] and [N]; nil without head, without bias
+
+	// Names of the graph's inputs and outputs; empty if absent.
+	Input, Lengths, H0, C0 string
+	Output, HN, CN         string
+}
+
+// Network reads the whole graph. What it holds beyond such a network is an
+// ErrFormat that names the node and its operator.
+func (f *File) Network() (*Network, error) {
+	r := &reader{f: f, net: &Network{}, values: map[string]value{}, time: -1, batch: -1, feature: map[int][]axis{}, size: map[axis]int64{}}
+	r.budget = 1 << 20
+	for _, t := range f.tensors {
+		r.budget += 4 * t.Bytes
+	}
+	if err := r.read(); err != nil {
+		return nil, f.located(err)
+	}
+	return r.net, nil
+}
+
+// reader follows the values of a graph.
+type reader struct {
+	f      *File
+	net    *Network
+	values map[string]value
+	node   *Node // the one being read
+	budget int64 // bytes of constants that may still be computed
+
+	time, batch axis           // of the input, known from the first recurrent node
+	stage       int            // the last stage made: 0 the input, then embedding, nodes, head
+	feature     map[int][]axis // the feature axes of a stage
+	size        map[axis]int64
+	headStage   int // 0: none
+	biased      bool
+}
+
+func (r *reader) read() error {
+	g := &r.f.Graph
+	needed, err := r.reachable()
+	if err != nil {
+		return err
+	}
+	for _, in := range g.Inputs {
+		r.values[in.Name] = value{kind: isInput, name: in.Name, hi: -1, dims: make([][]axis, len(in.Shape))}
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if !needed[i] {
+			continue
+		}
+		r.node = n
+		if err := r.apply(n); err != nil {
+			return fmt.Errorf("%s: %w", n, err)
+		}
+	}
+	if len(r.net.Layers) == 0 {
+		return fmt.Errorf("the graph has no node RNN, LSTM or GRU on the way to its outputs")
+	}
+	for _, out := range g.Outputs {
+		if err := r.output(out.Name); err != nil {
+			return fmt.Errorf("output %q: %w", out.Name, err)
+		}
+	}
+	if r.net.Output == "" && r.net.HN == "" && r.net.CN == "" {
+		return fmt.Errorf("the graph has no output that a recurrent network gives")
+	}
+	return nil
+}
+
+// reachable marks the nodes that the graph's outputs need.
+func (r *reader) reachable() ([]bool, error) {
+	g := &r.f.Graph
+	from := map[string]int{}
+	for i, n := range g.Nodes {
+		for _, o := range n.Outputs {
+			if o == "" {
+				continue
+			}
+			if _, twice := from[o]; twice {
+				return nil, fmt.Errorf("%s: its output %q is another node's too", &g.Nodes[i], o)
+			}
+			from[o] = i
+		}
+	}
+	needed := make([]bool, len(g.Nodes))
+	var todo []string
+	for _, o := range g.Outputs {
+		todo = append(todo, o.Name)
+	}
+	for len(todo) > 0 {
+		name := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if i, ok := from[name]; ok && !needed[i] {
+			needed[i] = true
+			todo = append(todo, g.Nodes[i].Inputs...)
+		}
+	}
+	return needed, nil
+}
+
+// get returns what is known of a value.
+func (r *reader) get(name string) (value, error) {
+	if v, ok := r.values[name]; ok {
+		return v, nil
+	}
+	if name == "" {
+		return value{}, fmt.Errorf("an input is missing")
+	}
+	if _, ok := r.f.Info(name); !ok {
+		return value{}, fmt.Errorf("its input %q is made by no node before it", name)
+	}
+	t, err := r.f.Tensor(name)
+	if err != nil {
+		return value{}, err
+	}
+	return value{kind: isConstant, t: &t}, nil
+}
+
+// constant is what recurrent reads weights through.
+func (r *reader) constant(name string) (checkpoint.Tensor, error) {
+	v, err := r.get(name)
+	if err != nil {
+		return checkpoint.Tensor{}, err
+	}
+	if v.kind != isConstant {
+		return checkpoint.Tensor{}, fmt.Errorf("%q depends on the input", name)
+	}
+	return *v.t, nil
+}
+
+// sizesOf reads a value as sizes: symbols, or a constant of integers.
+func (r *reader) sizesOf(v value) ([]size, bool) {
+	switch v.kind {
+	case isSizes:
+		return v.sizes, true
+	case isConstant:
+		if v.t.DType.IsFloat() || len(v.t.Shape) > 1 || v.t.Len() > maxRank {
+			return nil, false
+		}
+		ints, _, err := checkpoint.IntsOf(*v.t)
+		if err != nil {
+			return nil, false
+		}
+		out := make([]size, len(ints))
+		for i, n := range ints {
+			out[i] = size{n: n}
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+// ints reads constant integers: an input, or before opset 13 an attribute.
+func (r *reader) ints(n *Node, i int, attr string) ([]int64, bool, error) {
+	if a := n.attribute(attr); a != nil {
+		if a.Kind == Int {
+			return []int64{a.I}, true, nil
+		}
+		return a.Ints, true, nil
+	}
+	if n.input(i) == "" {
+		return nil, false, nil
+	}
+	t, err := r.constant(n.input(i))
+	if err != nil {
+		return nil, false, err
+	}
+	v, _, err := checkpoint.IntsOf(t)
+	return v, true, err
+}
+
+// data turns an input of the graph into data when it is used as such.
+func (r *reader) data(v value) (value, error) {
+	switch v.kind {
+	case isData:
+		return v, nil
+	case isInput:
+		if r.net.Input != "" && r.net.Input != v.name {
+			return v, fmt.Errorf("it uses %q as input beside %q", v.name, r.net.Input)
+		}
+		if v.lo != 0 || v.hi != -1 || len(v.dims) < 2 || len(v.dims) > 3 {
+			return v, fmt.Errorf("input %q has %d dimensions, expected [T,B,I] or tokens [T,B]", v.name, len(v.dims))
+		}
+		r.net.Input = v.name
+		d := value{kind: isData, stage: 0}
+		for i := range v.dims {
+			d.dims = append(d.dims, []axis{axis(i)})
+		}
+		for _, in := range r.f.Graph.Inputs {
+			if in.Name == v.name && len(in.Shape) == 3 && in.Shape[2].Size > 0 {
+				r.size[2] = in.Shape[2].Size
+			}
+		}
+		r.feature[0] = []axis{2}
+		return d, nil
+	}
+	return v, fmt.Errorf("its input is not what the layer before it gives")
+}
+
+// output gives an output of the graph its role.
+func (r *reader) output(name string) error {
+	v, err := r.get(name)
+	if err != nil {
+		return err
+	}
+	n := r.net
+	set := func(to *string, what string) error {
+		if *to != "" {
+			return fmt.Errorf("there is another output with %s, %q", what, *to)
+		}
+		*to = name
+		return nil
+	}
+	switch v.kind {
+	case isData:
+		if v.stage != r.stage || v.part != 0 {
+			return fmt.Errorf("it is not what the last layer gives, or only a part of it")
+		}
+		if v.last {
+			return fmt.Errorf("it is the last step of the output only")
+		}
+		f := r.feature[v.stage]
+		seq := [][]axis{{r.time}, {r.batch}, f}
+		if n.BatchFirst {
+			seq[0], seq[1] = seq[1], seq[0]
+		}
+		if n.Final {
+			seq = [][]axis{{r.batch}, f}
+		}
+		if !slices.EqualFunc(v.dims, seq, slices.Equal[[]axis]) {
+			return fmt.Errorf("its dimensions are in another order than the input's")
+		}
+		return set(&n.Output, "what the last layer gives")
+	case isFinal:
+		if len(v.nodes) != len(n.Layers) {
+			return fmt.Errorf("it has final states of %d of %d layers", len(v.nodes), len(n.Layers))
+		}
+		if v.cell {
+			return set(&n.CN, "final cell states")
+		}
+		return set(&n.HN, "final hidden states")
+	}
+	return fmt.Errorf("it is not what a recurrent network gives")
+}

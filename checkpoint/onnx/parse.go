@@ -1,0 +1,306 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// parse reads a ModelProto.
+func (f *File) parse(b []byte) error {
+	const message = "model"
+	var graph []byte
+	found := false
+	err := walk(b, message, func(v field) (err error) {
+		switch v.num {
+		case 1:
+			err = v.int(message, &f.IR)
+		case 2:
+			err = v.str(message, &f.Producer)
+		case 3:
+			err = v.str(message, &f.ProducerVersion)
+		case 7:
+			if found {
+				return fmt.Errorf("model: there are two graphs")
+			}
+			found = true
+			graph, err = v.bytes(message)
+		case 8:
+			err = f.parseOpset(v)
+		case 14:
+			var pair []byte
+			if pair, err = v.bytes(message); err == nil {
+				var key, value string
+				key, value, err = parsePair(pair)
+				f.meta[key] = value
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("model: there is no graph; is this an ONNX file?")
+	}
+	return f.parseGraph(graph)
+}
+
+func (f *File) parseOpset(v field) error {
+	const message = "opset_import"
+	b, err := v.bytes(message)
+	if err != nil {
+		return err
+	}
+	domain, version := "", int64(0)
+	err = walk(b, message, func(v field) error {
+		switch v.num {
+		case 1:
+			return v.str(message, &domain)
+		case 2:
+			return v.int(message, &version)
+		}
+		return nil
+	})
+	if domain == "" || domain == "ai.onnx" {
+		f.Opset = version
+	}
+	return err
+}
+
+func (f *File) parseGraph(b []byte) error {
+	const message = "graph"
+	g := &f.Graph
+	err := walk(b, message, func(v field) error {
+		switch v.num {
+		case 2:
+			return v.str(message, &g.Name)
+		case 1, 5, 11, 12:
+		case 15:
+			return fmt.Errorf("graph: sparse initializers are not read")
+		default:
+			return nil
+		}
+		b, err := v.bytes(message)
+		if err != nil {
+			return err
+		}
+		switch v.num {
+		case 1:
+			n, err := parseNode(b)
+			if err != nil {
+				return fmt.Errorf("node %d: %w", len(g.Nodes), err)
+			}
+			g.Nodes = append(g.Nodes, n)
+		case 5:
+			t, err := parseTensor(b)
+			if err != nil {
+				return err
+			}
+			if _, twice := f.index[t.Name]; twice {
+				return fmt.Errorf("initializer %q is there twice", t.Name)
+			}
+			f.index[t.Name] = len(f.tensors)
+			f.tensors = append(f.tensors, t)
+		case 11, 12:
+			value, err := parseValue(b)
+			if err != nil {
+				return err
+			}
+			if v.num == 11 {
+				g.Inputs = append(g.Inputs, value)
+			} else {
+				g.Outputs = append(g.Outputs, value)
+			}
+		}
+		if max(len(g.Nodes), len(f.tensors), len(g.Inputs), len(g.Outputs)) > maxNodes {
+			return fmt.Errorf("graph: more than %d nodes or values", maxNodes)
+		}
+		return nil
+	})
+	// Before IR version 4 every initializer is listed as an input too.
+	kept := g.Inputs[:0]
+	for _, in := range g.Inputs {
+		if _, is := f.index[in.Name]; !is {
+			kept = append(kept, in)
+		}
+	}
+	g.Inputs = kept
+	return err
+}
+
+func parseNode(b []byte) (Node, error) {
+	const message = "node"
+	var n Node
+	err := walk(b, message, func(v field) (err error) {
+		var s string
+		switch v.num {
+		case 1:
+			err = v.str(message, &s)
+			n.Inputs = append(n.Inputs, s)
+		case 2:
+			err = v.str(message, &s)
+			n.Outputs = append(n.Outputs, s)
+		case 3:
+			err = v.str(message, &n.Name)
+		case 4:
+			err = v.str(message, &n.Op)
+		case 5:
+			var text []byte
+			if text, err = v.bytes(message); err == nil {
+				var a Attribute
+				a, err = parseAttribute(text)
+				if err == nil && n.attribute(a.Name) != nil {
+					err = fmt.Errorf("attribute %q is there twice", a.Name)
+				}
+				if err == nil && len(n.Attributes) >= maxAttributes {
+					err = fmt.Errorf("more than %d attributes", maxAttributes)
+				}
+				n.Attributes = append(n.Attributes, a)
+			}
+		case 7:
+			err = v.str(message, &n.Domain)
+		}
+		return err
+	})
+	if err == nil && n.Op == "" {
+		err = fmt.Errorf("it has no operator")
+	}
+	return n, err
+}
+
+// maxAttributes bounds the attributes of a node; no operator has a tenth of it.
+const maxAttributes = 256
+
+func parseAttribute(b []byte) (Attribute, error) {
+	const message = "attribute"
+	var a Attribute
+	var kind int64
+	var floats []byte
+	seen := Other // what a file without types (IR version 1) must mean
+	err := walk(b, message, func(v field) (err error) {
+		switch v.num {
+		case 1:
+			err = v.str(message, &a.Name)
+		case 2:
+			err, seen = v.float(message, &a.F), Float
+		case 3:
+			err, seen = v.int(message, &a.I), Int
+		case 4:
+			err, seen = v.str(message, &a.S), String
+		case 5:
+			var text []byte
+			if text, err = v.bytes(message); err == nil {
+				var t *stored
+				if t, err = parseTensor(text); err == nil {
+					if t.external != nil {
+						return fmt.Errorf("attribute %q: a tensor outside the file is read only as an initializer", a.Name)
+					}
+					a.T, seen = &t.Tensor, Tensor
+				}
+			}
+		case 7:
+			err, seen = v.fixed(message, 4, &floats), Floats
+		case 8:
+			err, seen = v.ints(message, &a.Ints), Ints
+		case 9:
+			var s string
+			err, seen = v.str(message, &s), Strings
+			a.Strings = append(a.Strings, s)
+		case 20:
+			err = v.int(message, &kind)
+		}
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	for i := 0; i < len(floats); i += 4 {
+		a.Floats = append(a.Floats, math.Float32frombits(binary.LittleEndian.Uint32(floats[i:])))
+	}
+	switch a.Kind = Kind(kind); a.Kind {
+	case Float, Int, String, Floats, Ints, Strings:
+	case Tensor:
+		if a.T == nil {
+			return a, fmt.Errorf("attribute %q is a tensor, but has none", a.Name)
+		}
+	case 0:
+		a.Kind = seen
+	default:
+		a.Kind = Other
+	}
+	return a, nil
+}
+
+// parseValue reads a ValueInfoProto.
+func parseValue(b []byte) (Value, error) {
+	const message = "value"
+	var v Value
+	sub := func(b []byte, num int32, f func(field) error) error {
+		return walk(b, message, func(x field) error {
+			if int32(x.num) != num {
+				return nil
+			}
+			if _, err := x.bytes(message); err != nil {
+				return err
+			}
+			return f(x)
+		})
+	}
+	err := walk(b, message, func(x field) error {
+		switch x.num {
+		case 1:
+			return x.str(message, &v.Name)
+		case 2: // TypeProto
+			text, err := x.bytes(message)
+			if err != nil {
+				return err
+			}
+			return sub(text, 1, func(t field) error { // tensor_type
+				return walk(t.b, message, func(x field) error {
+					switch x.num {
+					case 1:
+						var elem int64
+						err := x.int(message, &elem)
+						t, name := elementType(elem)
+						if v.Type = name; t.Size() > 0 {
+							v.Type = t.String()
+						}
+						return err
+					case 2:
+						shape, err := x.bytes(message)
+						if err != nil {
+							return err
+						}
+						v.Shape = []Dim{}
+						return sub(shape, 1, func(d field) error {
+							dim, err := parseDim(d.b)
+							v.Shape = append(v.Shape, dim)
+							if len(v.Shape) > maxRank {
+								return fmt.Errorf("value %q has more than %d dimensions", v.Name, maxRank)
+							}
+							return err
+						})
+					}
+					return nil
+				})
+			})
+		}
+		return nil
+	})
+	return v, err
+}
+
+func parseDim(b []byte) (Dim, error) {
+	d := Dim{Size: -1}
+	err := walk(b, "dimension", func(x field) error {
+		switch x.num {
+		case 1:
+			return x.int("dimension", &d.Size)
+		case 2:
+			return x.str("dimension", &d.Name)
+		}
+		return nil
+	})
+	return d, err
+}

@@ -1,0 +1,240 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+)
+
+// elementTypes are TensorProto.DataType by number; an empty DType can be
+// listed but not read.
+var elementTypes = [...]struct {
+	name string
+	t    checkpoint.DType
+}{
+	1:  {"FLOAT", checkpoint.F32},
+	2:  {"UINT8", checkpoint.U8},
+	3:  {"INT8", checkpoint.I8},
+	4:  {"UINT16", checkpoint.U16},
+	5:  {"INT16", checkpoint.I16},
+	6:  {"INT32", checkpoint.I32},
+	7:  {"INT64", checkpoint.I64},
+	8:  {"STRING", checkpoint.Unknown},
+	9:  {"BOOL", checkpoint.Bool},
+	10: {"FLOAT16", checkpoint.F16},
+	11: {"DOUBLE", checkpoint.F64},
+	12: {"UINT32", checkpoint.U32},
+	13: {"UINT64", checkpoint.U64},
+	14: {"COMPLEX64", checkpoint.Unknown},
+	15: {"COMPLEX128", checkpoint.Unknown},
+	16: {"BFLOAT16", checkpoint.BF16},
+}
+
+func elementType(n int64) (checkpoint.DType, string) {
+	if n >= 1 && n < int64(len(elementTypes)) {
+		return elementTypes[n].t, elementTypes[n].name
+	}
+	return checkpoint.Unknown, fmt.Sprintf("type %d", n)
+}
+
+// typeNumber is elementType's inverse.
+func typeNumber(t checkpoint.DType) int64 {
+	for i, e := range elementTypes {
+		if e.t == t && t != checkpoint.Unknown {
+			return int64(i)
+		}
+	}
+	return 0
+}
+
+// stored is a tensor of the file: its data lies in the file's bytes, or outside.
+type stored struct {
+	checkpoint.Tensor
+	external *external
+}
+
+// external says where the data of a tensor lies in a file of its own.
+type external struct {
+	location       string
+	offset, length int64 // length -1: not given
+}
+
+// parseTensor reads a TensorProto.
+func parseTensor(b []byte) (*stored, error) {
+	const message = "tensor"
+	var (
+		name               string
+		dims, i32s, i64s   []int64
+		u64s               []int64
+		elem, location     int64
+		f32s, f64s, raw    []byte
+		hasRaw, hasStrings bool
+		pairs              [][]byte
+	)
+	err := walk(b, message, func(v field) (err error) {
+		switch v.num {
+		case 1:
+			err = v.ints(message, &dims)
+			if err == nil && len(dims) > checkpoint.MaxRank {
+				err = fmt.Errorf("tensor: more than %d dimensions", checkpoint.MaxRank)
+			}
+		case 2:
+			err = v.int(message, &elem)
+		case 3:
+			err = fmt.Errorf("tensor: a tensor in segments is not read")
+		case 4:
+			err = v.fixed(message, 4, &f32s)
+		case 5:
+			err = v.ints(message, &i32s)
+		case 6:
+			hasStrings = true
+		case 7:
+			err = v.ints(message, &i64s)
+		case 8:
+			err = v.str(message, &name)
+		case 9:
+			raw, err = v.bytes(message)
+			hasRaw = true
+		case 10:
+			err = v.fixed(message, 8, &f64s)
+		case 11:
+			err = v.ints(message, &u64s)
+		case 13:
+			var pair []byte
+			pair, err = v.bytes(message)
+			pairs = append(pairs, pair)
+		case 14:
+			err = v.int(message, &location)
+		}
+		return err
+	})
+	fail := func(format string, a ...any) (*stored, error) {
+		return nil, &checkpoint.Error{Tensor: name, Reason: fmt.Sprintf(format, a...)}
+	}
+	if err != nil {
+		return nil, &checkpoint.Error{Tensor: name, Reason: err.Error()}
+	}
+	shape := make([]int, len(dims))
+	for i, d := range dims {
+		if d < 0 || d > math.MaxInt {
+			return fail("dimension %d is %d", i, d)
+		}
+		shape[i] = int(d)
+	}
+	t, typeName := elementType(elem)
+	if t == checkpoint.Unknown {
+		if elem == 0 && !hasStrings {
+			return fail("it has no element type")
+		}
+		return &stored{Tensor: checkpoint.Tensor{Info: checkpoint.Info{Name: name, TypeName: typeName, Shape: shape}}}, nil
+	}
+	info, err := checkpoint.NewInfo(name, t, shape)
+	if err != nil {
+		return nil, err
+	}
+	s := &stored{Tensor: checkpoint.Tensor{Info: info}}
+	switch {
+	case location == 1:
+		s.external, err = parseExternal(pairs)
+		if err != nil {
+			return nil, &checkpoint.Error{Tensor: name, Reason: err.Error()}
+		}
+		return s, nil
+	case location != 0:
+		return fail("data_location is %d, 0 (in the file) and 1 (external) are known", location)
+	case hasRaw:
+		s.Data = raw
+	case t == checkpoint.F32:
+		s.Data = f32s
+	case t == checkpoint.F64:
+		s.Data = f64s
+	case t == checkpoint.I64:
+		s.Data, err = integers(i64s, t)
+	case t == checkpoint.U64 || t == checkpoint.U32:
+		s.Data, err = integers(u64s, t)
+	default: // halves too: their bits stand in int32_data
+		s.Data, err = integers(i32s, t)
+	}
+	if err != nil {
+		return nil, &checkpoint.Error{Tensor: name, Reason: err.Error()}
+	}
+	if int64(len(s.Data)) != info.Bytes {
+		return fail("shape %v of %s needs %d bytes, %d are there", shape, t, info.Bytes, len(s.Data))
+	}
+	return s, nil
+}
+
+// integers lays out numbers of an integer field as elements of t.
+func integers(v []int64, t checkpoint.DType) ([]byte, error) {
+	size := t.Size()
+	out := make([]byte, len(v)*size)
+	for i, x := range v {
+		b := out[i*size:]
+		fits := true
+		switch size {
+		case 8:
+			binary.LittleEndian.PutUint64(b, uint64(x))
+		case 4:
+			binary.LittleEndian.PutUint32(b, uint32(x))
+			fits = t == checkpoint.U32 && x>>32 == 0 || t == checkpoint.I32 && x == int64(int32(x))
+		case 2: // signed, unsigned and halves alike: 16 bits, perhaps sign-extended
+			binary.LittleEndian.PutUint16(b, uint16(x))
+			fits = x >= math.MinInt16 && x <= math.MaxUint16
+		case 1:
+			b[0] = byte(x)
+			fits = x >= math.MinInt8 && x <= math.MaxUint8
+		}
+		if !fits {
+			return nil, fmt.Errorf("element %d is %d, which does not fit %s", i, x, t)
+		}
+	}
+	return out, nil
+}
+
+// parseExternal reads the entries of TensorProto.external_data.
+func parseExternal(pairs [][]byte) (*external, error) {
+	e := &external{length: -1}
+	for _, p := range pairs {
+		key, value, err := parsePair(p)
+		if err != nil {
+			return nil, err
+		}
+		switch key {
+		case "location":
+			e.location = value
+		case "offset", "length":
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil || n < 0 {
+				return nil, fmt.Errorf("external_data: %s is %q, expected a number from 0", key, value)
+			}
+			if key == "offset" {
+				e.offset = n
+			} else {
+				e.length = n
+			}
+		}
+	}
+	if e.location == "" {
+		return nil, fmt.Errorf("external_data: there is no location")
+	}
+	return e, nil
+}
+
+// parsePair reads a StringStringEntryProto.
+func parsePair(b []byte) (key, value string, err error) {
+	err = walk(b, "entry", func(v field) error {
+		switch v.num {
+		case 1:
+			return v.str("entry", &key)
+		case 2:
+			text, err := v.bytes("entry")
+			value = string(text) // metadata may be longer than a name
+			return err
+		}
+		return nil
+	})
+	return key, value, err
+}
