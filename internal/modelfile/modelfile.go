@@ -1,0 +1,233 @@
+// Package modelfile opens a file of weights, whatever its format, and makes of
+// it what can be run: a recurrent layer, or a model with an embedding or a head
+// around it. It knows formats by their endings; everything else is the work of
+// the packages below.
+package modelfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array/npy"
+	"github.com/unroll-ml/unroll/checkpoint/keras"
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/checkpoint/torchfile"
+	"github.com/unroll-ml/unroll/internal/statedict"
+	"github.com/unroll-ml/unroll/nn"
+)
+
+// Format is a kind of file.
+type Format string
+
+// The formats, by the names that --to takes.
+const (
+	Safetensors Format = "safetensors"
+	Torch       Format = "pt"
+	ONNX        Format = "onnx"
+	NPZ         Format = "npz"
+	Folder      Format = "folder"
+)
+
+// ErrUnknown is a name whose ending says no format.
+var ErrUnknown = errors.New("modelfile: unknown format")
+
+// FormatOf tells the format by a name's ending; a name without one, or that of
+// a folder that is there, is a model folder.
+func FormatOf(path string) (Format, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return Folder, nil
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".safetensors":
+		return Safetensors, nil
+	case ".pt", ".pth", ".bin", ".ckpt":
+		return Torch, nil
+	case ".onnx":
+		return ONNX, nil
+	case ".npz":
+		return NPZ, nil
+	case "":
+		return Folder, nil
+	default:
+		return "", fmt.Errorf("%w: %s: the ending %q is none of .safetensors, .pt, .pth, .onnx, .npz, and it is no folder", ErrUnknown, path, ext)
+	}
+}
+
+// Options say what a file does not.
+type Options struct {
+	statedict.Options
+	// Prefix chooses one of several recurrent layers; see statedict.Choose.
+	Prefix string
+	// Keras: names and layout of the tensors are Keras's.
+	Keras bool
+}
+
+// File is an open file of weights.
+type File struct {
+	Path   string
+	Format Format
+	Source checkpoint.Source
+	// One of these is set beside Source where the format has more to tell.
+	ONNX  *onnx.File
+	Torch *torchfile.File
+	// Model is the configuration of a model folder.
+	Model *nn.Config
+	// Meta are the file's own key and value pairs.
+	Meta map[string]string
+
+	closer io.Closer
+}
+
+// Open opens a file or a model folder. Its errors name the file.
+func Open(path string) (*File, error) {
+	format, err := FormatOf(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Path: path, Format: format}
+	switch format {
+	case Safetensors:
+		err = f.safetensors(path)
+	case Torch:
+		if f.Torch, err = torchfile.Open(path); err == nil {
+			f.Source, f.closer = f.Torch, f.Torch
+		}
+	case ONNX:
+		if f.ONNX, err = onnx.Open(path); err == nil {
+			f.Source, f.Meta = f.ONNX, f.ONNX.Metadata()
+		}
+	case NPZ:
+		var a *npy.Archive
+		if a, err = npy.OpenArchive(path); err == nil {
+			f.Source, f.closer = a, a
+		}
+	case Folder:
+		var cfg nn.Config
+		if cfg, err = nn.ReadConfig(path); err == nil {
+			f.Model = &cfg
+			err = f.safetensors(filepath.Join(path, nn.WeightsFile))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *File) safetensors(path string) error {
+	s, err := safetensors.Open(path)
+	if err == nil {
+		f.Source, f.closer, f.Meta = s, s, s.Metadata()
+	}
+	return err
+}
+
+// Close closes what Open opened.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
+
+// Loaded is what a file holds that can be run: a layer, or a model around one.
+type Loaded struct {
+	Layer *unroll.Layer // never nil
+	Model *nn.Model     // nil for a lone layer
+	// Part is where the layer was found in a source of named tensors.
+	Part statedict.Part
+	// Left names tensors of the file that are no part of Layer or Model.
+	Left []string
+	// Notes say what was assumed.
+	Notes []string
+}
+
+// Load makes the layer or model of a file.
+func (f *File) Load(opt Options) (*Loaded, error) {
+	switch {
+	case f.Format == Folder:
+		m, err := nn.Open(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		return &Loaded{Layer: m.RNN(), Model: m}, nil
+	case f.ONNX != nil:
+		return f.fromONNX()
+	}
+	src := f.Source
+	if opt.Keras {
+		k, err := keras.New(src)
+		if err != nil {
+			return nil, err
+		}
+		src = k
+	}
+	parts, err := f.find(src, opt)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	part, err := statedict.Choose(parts, opt.Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	layer, err := statedict.Load[float32](src, part)
+	if err != nil {
+		return nil, err
+	}
+	l := &Loaded{Layer: layer, Part: part}
+	used := map[string]bool{}
+	for _, name := range part.Params {
+		used[name] = true
+	}
+	if err := l.surround(src, used); err != nil {
+		return nil, err
+	}
+	for _, name := range src.Names() {
+		if !used[name] {
+			l.Left = append(l.Left, name)
+		}
+	}
+	if part.ModeGuessed {
+		l.Notes = append(l.Notes, "the nonlinearity of an RNN is not in its weights: tanh is assumed")
+	}
+	return l, nil
+}
+
+// Parts lists the recurrent layers among the file's tensors, with what a
+// pickled module says of its own.
+func (f *File) Parts(opt Options) ([]statedict.Part, error) { return f.find(f.Source, opt) }
+
+func (f *File) find(src checkpoint.Source, opt Options) ([]statedict.Part, error) {
+	parts, err := statedict.Find(src, opt.Options)
+	if err != nil || f.Torch == nil {
+		return parts, err
+	}
+	values := map[string]any{}
+	for _, v := range f.Torch.Values() {
+		values[v.Path] = v.Data
+	}
+	for i := range parts {
+		p := &parts[i]
+		for _, at := range []string{p.Prefix, p.Label() + "/", p.Label() + "."} {
+			if mode, ok := values[at+"mode"].(string); ok && p.ModeGuessed {
+				if m, err := unroll.ParseMode(mode); err == nil && statedict.Gates(m) == 1 {
+					p.Config.Mode, p.ModeGuessed = m, false
+				}
+			}
+			if b, ok := values[at+"batch_first"].(bool); ok && b {
+				p.Config.BatchFirst = true
+			}
+			if d, ok := values[at+"dropout"].(float64); ok && d >= 0 && d <= 1 {
+				p.Config.Dropout = d
+			}
+		}
+	}
+	return parts, nil
+}

@@ -1,0 +1,206 @@
+package statedict
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/unroll-ml/unroll"
+)
+
+// key is the place of a parameter in a layer.
+type key struct {
+	layer   int
+	reverse bool
+	kind    string // weight_ih and so on
+}
+
+// String returns the name torch.nn gives the parameter.
+func (k key) String() string {
+	s := fmt.Sprintf("%s_l%d", k.kind, k.layer)
+	if k.reverse {
+		s += "_reverse"
+	}
+	return s
+}
+
+// param is a tensor that bears a parameter's name.
+type param struct {
+	stored string
+	shape  []int
+}
+
+// group is the tensors of one prefix.
+type group struct {
+	prefix       string
+	params       map[key]param
+	cell, layers bool // names without and with _l0
+	layerMax     int
+	reverse      bool
+	twice        string // a parameter that two names give
+}
+
+func (g *group) add(k key, p param, cell bool) {
+	if _, ok := g.params[k]; ok {
+		g.twice = k.String()
+	}
+	g.params[k] = p
+	g.cell, g.layers = g.cell || cell, g.layers || !cell
+	g.layerMax = max(g.layerMax, k.layer)
+	g.reverse = g.reverse || k.reverse
+}
+
+// infer turns names and shapes into a Config.
+func (g *group) infer(opt Options) Part {
+	p := Part{Prefix: g.prefix, Cell: g.cell && !g.layers, Params: map[string]string{}}
+	p.Config.BatchFirst = opt.BatchFirst
+	if err := g.config(&p, opt); err != nil {
+		p.Err = fmt.Errorf("%w: %w", ErrInconsistent, err)
+	}
+	return p
+}
+
+func (g *group) config(p *Part, opt Options) error {
+	if g.cell && g.layers {
+		return fmt.Errorf("%q has names with and without _l0", p.Label())
+	}
+	if g.twice != "" {
+		return fmt.Errorf("%q has %s twice", p.Label(), g.twice)
+	}
+	// A name may claim any layer; what is there bounds what is worth asking for.
+	if g.layerMax >= len(g.params) {
+		return fmt.Errorf("%s names layer %d, but there are only %d parameters", g.last().stored, g.layerMax, len(g.params))
+	}
+	c := &p.Config
+	c.NumLayers, c.Bidirectional = g.layerMax+1, g.reverse
+	hh, err := g.matrix(key{0, false, "weight_hh"})
+	if err != nil {
+		return err
+	}
+	ih, err := g.matrix(key{0, false, "weight_ih"})
+	if err != nil {
+		return err
+	}
+	c.InputSize, c.HiddenSize = ih.shape[1], hh.shape[1]
+	if _, ok := g.params[key{0, false, "weight_hr"}]; ok {
+		hr, err := g.matrix(key{0, false, "weight_hr"})
+		if err != nil {
+			return err
+		}
+		c.ProjSize, c.HiddenSize = hr.shape[0], hr.shape[1]
+	}
+	if err := g.mode(p, opt, hh); err != nil {
+		return err
+	}
+	_, bias := g.params[key{0, false, "bias_ih"}]
+	_, biasH := g.params[key{0, false, "bias_hh"}]
+	c.NoBias = !bias && !biasH
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("%s and its neighbours make no layer: %w", hh.stored, err)
+	}
+	return g.complete(p)
+}
+
+// mode tells the kind of layer by the rows of weight_hh_l0, [G*H,H'].
+func (g *group) mode(p *Part, opt Options, hh param) error {
+	c := &p.Config
+	rows, h := hh.shape[0], c.HiddenSize
+	gates := 0
+	if h > 0 && rows%h == 0 {
+		gates = rows / h
+	}
+	switch {
+	case gates == 4:
+		c.Mode = unroll.LSTM
+	case gates == 3 && c.ProjSize == 0:
+		c.Mode = unroll.GRU
+	case gates == 1 && c.ProjSize == 0:
+		c.Mode = unroll.RNNTanh
+		p.ModeGuessed = opt.Mode == nil
+	case c.ProjSize > 0:
+		return fmt.Errorf("%s has %d rows, expected 4 times the %d columns of weight_hr (only an LSTM has a projection)", hh.stored, rows, h)
+	default:
+		return fmt.Errorf("%s has shape %v, expected 1 (RNN), 3 (GRU) or 4 (LSTM) times as many rows as columns", hh.stored, hh.shape)
+	}
+	if opt.Mode == nil {
+		return nil
+	}
+	if Gates(*opt.Mode) != gates {
+		return fmt.Errorf("%s has shape %v, which fits %s and not %s", hh.stored, hh.shape, c.Mode, *opt.Mode)
+	}
+	c.Mode = *opt.Mode
+	return nil
+}
+
+// Gates returns G, the number of gates of a mode.
+func Gates(m unroll.Mode) int {
+	switch m {
+	case unroll.LSTM:
+		return 4
+	case unroll.GRU:
+		return 3
+	}
+	return 1
+}
+
+// complete checks that every parameter of the Config is there with its shape,
+// and nothing else, and fills Params.
+func (g *group) complete(p *Part) error {
+	c := p.Config
+	rows, h := Gates(c.Mode)*c.HiddenSize, c.StateSize()
+	for layer := range c.Layers() {
+		in := c.InputSize
+		if layer > 0 {
+			in = c.OutputSize()
+		}
+		for d := range c.Directions() {
+			want := []struct {
+				kind  string
+				shape []int
+				is    bool
+			}{
+				{"weight_ih", []int{rows, in}, true},
+				{"weight_hh", []int{rows, h}, true},
+				{"bias_ih", []int{rows}, !c.NoBias},
+				{"bias_hh", []int{rows}, !c.NoBias},
+				{"weight_hr", []int{h, c.HiddenSize}, c.ProjSize > 0},
+			}
+			for _, w := range want {
+				k := key{layer, d == 1, w.kind}
+				got, ok := g.params[k]
+				switch {
+				case ok && !w.is:
+					return fmt.Errorf("%s is there, but layer 0 has no %s", got.stored, w.kind)
+				case w.is && !ok:
+					return fmt.Errorf("%s%s is missing: other names say %d layers, %d directions, bias %t", g.prefix, k, c.Layers(), c.Directions(), !c.NoBias)
+				case ok && !slices.Equal(got.shape, w.shape):
+					return fmt.Errorf("%s has shape %v, expected %v for %s with input_size %d and hidden_size %d", got.stored, got.shape, w.shape, c.Mode, c.InputSize, c.HiddenSize)
+				case ok:
+					p.Params[k.String()] = got.stored
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// matrix returns a parameter that must be there with two dimensions.
+func (g *group) matrix(k key) (param, error) {
+	p, ok := g.params[k]
+	if !ok {
+		return p, fmt.Errorf("%s%s is missing beside %s", g.prefix, k, g.last().stored)
+	}
+	if len(p.shape) != 2 {
+		return p, fmt.Errorf("%s has shape %v, expected two dimensions", p.stored, p.shape)
+	}
+	return p, nil
+}
+
+// last returns the parameter of the highest layer, the first by name there.
+func (g *group) last() (best param) {
+	for k, p := range g.params {
+		if k.layer == g.layerMax && (best.stored == "" || p.stored < best.stored) {
+			best = p
+		}
+	}
+	return best
+}

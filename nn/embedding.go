@@ -1,0 +1,130 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// EmbeddingOf is torch.nn.Embedding: a table with one row for each token.
+//
+// Many goroutines may call Forward at once; Weight is written only while none
+// does.
+type EmbeddingOf[F tensor.Float] struct {
+	// Weight is the table [num_embeddings, embedding_dim].
+	Weight tensor.DenseOf[F]
+	// PaddingIdx is a row that gets no gradient and starts as zeros; -1: none.
+	PaddingIdx int
+}
+
+// Embedding is an EmbeddingOf of float32.
+type Embedding = EmbeddingOf[float32]
+
+// NewEmbedding returns a table of zeros. padding is PyTorch's padding_idx, nil
+// for none; a negative one counts from the end. It is an ErrConfig if a size
+// is below 1 or padding lies outside the table.
+func NewEmbedding[F tensor.Float](num, dim int, padding *int) (*EmbeddingOf[F], error) {
+	if num < 1 || num > maxSize {
+		return nil, badConfig("num_embeddings", num, fmt.Sprintf("1 to %d", maxSize))
+	}
+	if dim < 1 || dim > maxSize/num {
+		return nil, badConfig("embedding_dim", dim, fmt.Sprintf("1 to %d, so that the table can be counted", maxSize/num))
+	}
+	e := &EmbeddingOf[F]{PaddingIdx: -1, Weight: tensor.DenseOf[F]{}}
+	if padding != nil {
+		e.PaddingIdx = *padding
+		if e.PaddingIdx < 0 {
+			e.PaddingIdx += num
+		}
+		if e.PaddingIdx < 0 || e.PaddingIdx >= num {
+			return nil, badConfig("padding_idx", *padding, fmt.Sprintf("within num_embeddings %d", num))
+		}
+	}
+	e.Weight = tensor.NewOf[F](num, dim)
+	return e, nil
+}
+
+// ResetParameters draws the table as PyTorch does: standard normal, then zeros
+// in the padding row.
+func (e *EmbeddingOf[F]) ResetParameters(g *rng.Generator) {
+	rng.Randn(g, e.Weight.Data)
+	if e.PaddingIdx >= 0 {
+		clear(e.row(e.Weight, e.PaddingIdx))
+	}
+}
+
+func (e *EmbeddingOf[F]) row(w tensor.DenseOf[F], i int) []F {
+	d := w.Shape[1]
+	return w.Data[i*d : (i+1)*d]
+}
+
+// Forward writes the rows of the tokens to dst, which has len(tokens) rows of
+// embedding_dim. A token outside the table is an ErrIndex.
+func (e *EmbeddingOf[F]) Forward(dst []F, tokens []int) error {
+	num, dim := e.Weight.Shape[0], e.Weight.Shape[1]
+	if len(dst) != len(tokens)*dim {
+		return badShape("embedded", []int{len(dst)}, fmt.Sprintf("%d tokens of %d", len(tokens), dim))
+	}
+	for i, t := range tokens {
+		if t < 0 || t >= num {
+			return &IndexError{Arg: "token", At: i, Got: t, Limit: num}
+		}
+		copy(dst[i*dim:(i+1)*dim], e.Weight.Data[t*dim:])
+	}
+	return nil
+}
+
+// Backward adds d, the gradient of what Forward wrote, to the rows of g that
+// the tokens name, and marks them. Nothing else of g is touched, so the cost
+// is the batch's and not the table's.
+func (e *EmbeddingOf[F]) Backward(d []F, tokens []int, g *RowGradOf[F]) error {
+	num, dim := e.Weight.Shape[0], e.Weight.Shape[1]
+	if len(d) != len(tokens)*dim || !sameShape(g.Value.Shape, e.Weight.Shape) {
+		return badShape("gradient", []int{len(d)}, fmt.Sprintf("%d tokens of %d for a table %v", len(tokens), dim, g.Value.Shape))
+	}
+	for i, t := range tokens {
+		if t < 0 || t >= num {
+			return &IndexError{Arg: "token", At: i, Got: t, Limit: num}
+		}
+		if t == e.PaddingIdx {
+			continue
+		}
+		g.touch(t)
+		for j, v := range d[i*dim : (i+1)*dim] {
+			g.Value.Data[t*dim+j] += v
+		}
+	}
+	return nil
+}
+
+// RowGradOf is a gradient [V,E] in which only the rows named in Rows are not
+// zero.
+type RowGradOf[F tensor.Float] struct {
+	Value tensor.DenseOf[F]
+	// Rows are the touched rows in the order of their first touch.
+	Rows    []int
+	touched []bool
+}
+
+// NewRowGrad returns zeros for a table of num rows of dim.
+func NewRowGrad[F tensor.Float](num, dim int) *RowGradOf[F] {
+	return &RowGradOf[F]{Value: tensor.NewOf[F](num, dim), touched: make([]bool, num)}
+}
+
+func (g *RowGradOf[F]) touch(row int) {
+	if !g.touched[row] {
+		g.touched[row] = true
+		g.Rows = append(g.Rows, row)
+	}
+}
+
+// Zero clears the touched rows and forgets them.
+func (g *RowGradOf[F]) Zero() {
+	d := g.Value.Shape[1]
+	for _, r := range g.Rows {
+		clear(g.Value.Data[r*d : (r+1)*d])
+		g.touched[r] = false
+	}
+	g.Rows = g.Rows[:0]
+}

@@ -1,0 +1,168 @@
+package nn
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/internal/atomicfile"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// The files of a model folder.
+const (
+	ConfigFile  = "config.json"
+	WeightsFile = "model.safetensors"
+	ReadmeFile  = "README.md"
+)
+
+// maxConfig bounds config.json, which may hold a vocabulary.
+const maxConfig = 64 << 20
+
+// Save writes the model as a folder: config.json, model.safetensors with the
+// names of PyTorch's state_dict, and README.md with the given text (none if it
+// is empty). Each file is replaced as a whole or not at all. A file of the
+// folder that is a symbolic link to outside is refused: an ErrFolder.
+func (m *ModelOf[F]) Save(dir, readme string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if err := inside(dir, ConfigFile, WeightsFile, ReadmeFile); err != nil {
+		return err
+	}
+	var set checkpoint.Set
+	m.named(func(n string, v tensor.DenseOf[F]) { set = append(set, checkpoint.Of(n, v)) })
+	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), set, map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(filepath.Join(dir, ConfigFile), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(m.cfg)
+	}); err != nil || readme == "" {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, ReadmeFile), func(w io.Writer) error {
+		_, err := io.WriteString(w, readme)
+		return err
+	})
+}
+
+// inside refuses names in dir that lead out of it.
+func inside(dir string, names ...string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, n := range names {
+		if _, err := root.Stat(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %s: %v; replace it by a regular file", ErrFolder, filepath.Join(dir, n), err)
+		}
+	}
+	return nil
+}
+
+// ReadConfig reads the config.json of a model folder.
+func ReadConfig(dir string) (Config, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Config{}, err
+	}
+	defer root.Close()
+	return readConfig(root, dir)
+}
+
+func readConfig(root *os.Root, dir string) (cfg Config, err error) {
+	bad := func(err error) (Config, error) {
+		return Config{}, fmt.Errorf("%w: %s: %v", ErrFolder, filepath.Join(dir, ConfigFile), err)
+	}
+	f, err := root.Open(ConfigFile)
+	if err != nil {
+		return bad(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return bad(err)
+	}
+	if len(data) > maxConfig {
+		return bad(fmt.Errorf("more than %d bytes", maxConfig))
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if err := d.Decode(&cfg); err != nil {
+		return bad(err)
+	}
+	if cfg, err = cfg.normal(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return cfg, nil
+}
+
+// Open loads a float32 model folder. See OpenModel.
+func Open(dir string) (*Model, error) { return OpenModel[float32](dir) }
+
+// OpenModel loads a folder that Save wrote. Files that are links out of the
+// folder are refused, and the weights file must hold the very number of
+// elements config.json asks for before memory is taken for them.
+func OpenModel[F tensor.Float](dir string) (*ModelOf[F], error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	cfg, err := readConfig(root, dir)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, WeightsFile)
+	f, err := root.Open(WeightsFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %v", ErrFolder, path, err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	src, err := safetensors.NewReader(f, st.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	want, err := cfg.Parameters()
+	if err != nil {
+		return nil, err
+	}
+	have := 0.0
+	for _, n := range src.Names() {
+		i, _ := src.Info(n)
+		if !cfg.TieWeights || n != "fc.weight" {
+			have += float64(i.Len())
+		}
+	}
+	if have != want {
+		return nil, fmt.Errorf("%w: %s holds %.0f numbers, %s asks for %.0f", ErrFolder, path, have, ConfigFile, want)
+	}
+	m, err := NewModel[F](cfg)
+	if err != nil {
+		return nil, err
+	}
+	tensors := map[string]tensor.DenseOf[F]{}
+	for _, n := range src.Names() {
+		if tensors[n], err = checkpoint.Float[F](src, n); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err := m.Load(tensors); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,162 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+
+	unroll "github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// ModelOf is an embedding (or raw features), a recurrent layer and a linear
+// head. The names of its parameters are those of the PyTorch module
+//
+//	self.embedding = nn.Embedding(...)
+//	self.rnn = nn.LSTM(...)
+//	self.fc = nn.Linear(...)
+//
+// Many goroutines may use a model at once, each with its own Pass, while none
+// changes it (ResetParameters, Load, Update).
+type ModelOf[F tensor.Float] struct {
+	cfg       Config
+	embedding *EmbeddingOf[F] // nil for raw features
+	rnn       *unroll.LayerOf[F]
+	fc        *LinearOf[F]
+}
+
+// Model is a ModelOf of float32.
+type Model = ModelOf[float32]
+
+// New returns a float32 model of zeros. See NewModel.
+func New(cfg Config) (*Model, error) { return NewModel[float32](cfg) }
+
+// NewModel returns a model of zeros. It is an ErrConfig, of this package or of
+// unroll, if no model can have the config.
+func NewModel[F tensor.Float](cfg Config) (*ModelOf[F], error) {
+	cfg, err := cfg.normal()
+	if err != nil {
+		return nil, err
+	}
+	m := &ModelOf[F]{cfg: cfg}
+	if cfg.NumEmbeddings > 0 {
+		if m.embedding, err = NewEmbedding[F](cfg.NumEmbeddings, cfg.EmbeddingDim, cfg.PaddingIdx); err != nil {
+			return nil, err
+		}
+	}
+	if m.rnn, err = unroll.NewOf[F](cfg.RNN); err != nil {
+		return nil, err
+	}
+	if m.fc, err = NewLinear[F](cfg.RNN.OutputSize(), cfg.OutFeatures, !cfg.NoHeadBias); err != nil {
+		return nil, err
+	}
+	if cfg.TieWeights {
+		m.fc.weight = m.embedding.Weight
+	}
+	return m, nil
+}
+
+// Config returns what the model is, derived fields filled in.
+func (m *ModelOf[F]) Config() Config { return m.cfg }
+
+// RNN returns the recurrent layer.
+func (m *ModelOf[F]) RNN() *unroll.LayerOf[F] { return m.rnn }
+
+// Embedding returns the embedding, nil if the input is features.
+func (m *ModelOf[F]) Embedding() *EmbeddingOf[F] { return m.embedding }
+
+// Head returns the linear head.
+func (m *ModelOf[F]) Head() *LinearOf[F] { return m.fc }
+
+// ResetParameters draws all parameters as PyTorch does when the modules are
+// constructed in the order embedding, rnn, fc. With TieWeights the head's
+// weights are drawn, and then given up for the embedding's
+// (fc.weight = embedding.weight).
+func (m *ModelOf[F]) ResetParameters(g *rng.Generator) {
+	if m.embedding != nil {
+		m.embedding.ResetParameters(g)
+	}
+	m.rnn.ResetParameters(g)
+	if !m.cfg.TieWeights {
+		m.fc.ResetParameters(g)
+		return
+	}
+	drawn, _ := NewLinear[F](m.fc.in, m.fc.out, !m.cfg.NoHeadBias)
+	drawn.ResetParameters(g)
+	m.fc.Update(func(_, b tensor.DenseOf[F]) { copy(b.Data, drawn.bias.Data) })
+}
+
+// named calls f for each parameter in the order of PyTorch's state_dict; tied
+// weights come twice.
+func (m *ModelOf[F]) named(f func(name string, v tensor.DenseOf[F])) {
+	if m.embedding != nil {
+		f("embedding.weight", m.embedding.Weight)
+	}
+	for _, p := range m.rnn.Params() {
+		f("rnn."+p.Name, p.Value)
+	}
+	f("fc.weight", m.fc.weight)
+	if !m.cfg.NoHeadBias {
+		f("fc.bias", m.fc.bias)
+	}
+}
+
+// StateDict returns the parameters by name; they share memory with the model
+// and are to be read only.
+func (m *ModelOf[F]) StateDict() map[string]tensor.DenseOf[F] {
+	d := map[string]tensor.DenseOf[F]{}
+	m.named(func(n string, v tensor.DenseOf[F]) { d[n] = v })
+	return d
+}
+
+// Load copies parameters by name into the model, strictly: a missing, an
+// unexpected or a wrongly shaped one is an unroll.ErrParams that names them
+// all, and the model is as before. With TieWeights fc.weight may be missing.
+func (m *ModelOf[F]) Load(tensors map[string]tensor.DenseOf[F]) error {
+	e := &unroll.LoadError{Layer: "the model"}
+	rest := map[string]bool{}
+	for n := range tensors {
+		rest[n] = true
+	}
+	m.named(func(n string, v tensor.DenseOf[F]) {
+		d, ok := tensors[n]
+		delete(rest, n)
+		switch {
+		case !ok && m.cfg.TieWeights && n == "fc.weight":
+		case !ok:
+			e.Missing = append(e.Missing, n)
+		case !sameShape(d.Shape, v.Shape) || len(d.Data) != len(v.Data):
+			e.Shapes = append(e.Shapes, fmt.Sprintf("%s has shape %v, expected %v", n, d.Shape, v.Shape))
+		}
+	})
+	for n := range rest {
+		e.Unexpected = append(e.Unexpected, n)
+	}
+	slices.Sort(e.Unexpected)
+	if len(e.Missing)+len(e.Unexpected)+len(e.Shapes) > 0 {
+		return e
+	}
+	if w, ok := tensors["fc.weight"]; ok && m.cfg.TieWeights {
+		for i, v := range tensors["embedding.weight"].Data {
+			if w.Data[i] != v {
+				return fmt.Errorf("%w: tie_weights, but fc.weight and embedding.weight differ at element %d", unroll.ErrParams, i)
+			}
+		}
+	}
+	m.Update(func() {
+		m.named(func(n string, v tensor.DenseOf[F]) {
+			if d, ok := tensors[n]; ok {
+				copy(v.Data, d.Data)
+			}
+		})
+	})
+	return nil
+}
+
+// Update lets f change the values of the parameters in place (an optimiser's
+// step over Pass.Params), and outdates the copies that products use.
+func (m *ModelOf[F]) Update(f func()) {
+	m.rnn.Update(func([]unroll.ParamOf[F]) {
+		m.fc.Update(func(_, _ tensor.DenseOf[F]) { f() })
+	})
+}

@@ -1,0 +1,242 @@
+package nn
+
+import (
+	"fmt"
+
+	unroll "github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/kernel"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// InputOf is what a model reads: tokens, or features.
+type InputOf[F tensor.Float] struct {
+	// Tokens are [T,B] token indices, flattened ([B,T] with BatchFirst).
+	Tokens []int
+	T, B   int // of Tokens
+	// Features [T,B,I] is read by models without embedding.
+	Features tensor.DenseOf[F]
+}
+
+// Input is an InputOf of float32.
+type Input = InputOf[float32]
+
+// PassOf is how one goroutine runs a model: the options, the memory and, in
+// training, the gradients. With its Model set it is ready. A pass must not be
+// copied after its first use. What it returns belongs to it and holds until
+// its next call. After the first call of a shape nothing is allocated.
+type PassOf[F tensor.Float] struct {
+	Model *ModelOf[F]
+	// Train turns on dropout, and the record that Backward needs.
+	Train     bool
+	Generator *rng.Generator // draws the masks, first those inside RNN, then the head's
+	Workers   int            // 0: the engine chooses
+	Lengths   []int          // of the B sequences; nil: all T
+	Resets    []bool         // [T,B], see unroll.Pass
+
+	rnn    unroll.PassOf[F]
+	prod   productOf[F]
+	pack   kernel.Panels[F]
+	in     InputOf[F]
+	x      tensor.DenseOf[F] // what the layer read
+	h      tensor.DenseOf[F] // what the head read
+	logits tensor.DenseOf[F]
+	mask   []F
+	dh     tensor.DenseOf[F]
+	dn     unroll.StateOf[F]
+	ready  bool // Backward may come
+
+	params []ParamOf[F]
+	rows   *RowGradOf[F]
+	gw, gb tensor.DenseOf[F]
+}
+
+// Pass is a PassOf of float32.
+type Pass = PassOf[float32]
+
+// Forward returns the head's output, logits [T,B,C] ([B,T,C] with BatchFirst)
+// or, with Output "last", [B,C], and the layer's final state. Where a sequence
+// has ended (Lengths) the logits are those of a zero output: the head's bias.
+func (p *PassOf[F]) Forward(in InputOf[F], s0 unroll.StateOf[F]) (logits tensor.DenseOf[F], sn unroll.StateOf[F], err error) {
+	p.ready = false
+	m := p.Model
+	if m == nil {
+		return logits, sn, fmt.Errorf("%w: the pass has no Model", ErrUsage)
+	}
+	if err := p.read(in); err != nil {
+		return logits, sn, err
+	}
+	p.rnn.Layer, p.rnn.Train, p.rnn.Record, p.rnn.Generator = m.rnn, p.Train, p.Train, p.Generator
+	p.rnn.Workers, p.rnn.Lengths, p.rnn.Resets = p.Workers, p.Lengths, p.Resets
+	y, sn, err := p.rnn.Forward(p.x, s0)
+	if err != nil {
+		return logits, sn, err
+	}
+	if m.cfg.Output == "last" {
+		y = p.gather(sn.H)
+	}
+	if y, err = p.drop(y); err != nil {
+		return logits, sn, err
+	}
+	p.h = y
+	n := len(y.Data) / m.fc.in
+	p.logits.Shape = append(append(p.logits.Shape[:0], y.Shape[:len(y.Shape)-1]...), m.fc.out)
+	p.logits.Data = grow(p.logits.Data, n*m.fc.out)
+	p.prod.n = max(p.Workers, 1)
+	m.fc.forward(&p.prod, p.logits.Data, y.Data, n)
+	p.ready = p.Train
+	return p.logits, sn, nil
+}
+
+// read checks the input and makes the layer's input of it.
+func (p *PassOf[F]) read(in InputOf[F]) error {
+	e := p.Model.embedding
+	p.in = in
+	if e == nil {
+		if in.Tokens != nil || in.Features.IsZero() {
+			return fmt.Errorf("%w: the model reads features [T,B,%d], not tokens", ErrUsage, p.Model.cfg.RNN.InputSize)
+		}
+		if in.Features.Rank() != 3 {
+			return badShape("features", in.Features.Shape, fmt.Sprintf("[T,B,%d]", p.Model.cfg.RNN.InputSize))
+		}
+		p.x = in.Features
+		return nil
+	}
+	if in.T < 1 || in.B < 1 || in.T > maxSize/in.B || len(in.Tokens) != in.T*in.B {
+		return badShape("tokens", []int{len(in.Tokens)}, fmt.Sprintf("T*B = %d*%d of them, at least one", in.T, in.B))
+	}
+	a, b := in.T, in.B
+	if p.Model.cfg.RNN.BatchFirst {
+		a, b = b, a
+	}
+	dim := e.Weight.Shape[1]
+	p.x = tensor.DenseOf[F]{Shape: append(p.x.Shape[:0], a, b, dim), Data: grow(p.x.Data, a*b*dim)}
+	return e.Forward(p.x.Data, in.Tokens)
+}
+
+// gather lays the top layer's final hidden states side by side: [B,D*H'].
+func (p *PassOf[F]) gather(h tensor.DenseOf[F]) tensor.DenseOf[F] {
+	b, s, d := h.Shape[1], h.Shape[2], p.Model.cfg.RNN.Directions()
+	top := h.Data[len(h.Data)-d*b*s:]
+	p.h = tensor.DenseOf[F]{Shape: append(p.h.Shape[:0], b, d*s), Data: grow(p.h.Data, b*d*s)}
+	for r := range b {
+		for k := range d {
+			copy(p.h.Data[(r*d+k)*s:(r*d+k+1)*s], top[(k*b+r)*s:])
+		}
+	}
+	return p.h
+}
+
+// drop applies the head's dropout.
+func (p *PassOf[F]) drop(y tensor.DenseOf[F]) (tensor.DenseOf[F], error) {
+	rate := p.Model.cfg.HeadDropout
+	if !p.Train || rate == 0 {
+		p.mask = p.mask[:0]
+		return y, nil
+	}
+	if p.Generator == nil {
+		return y, fmt.Errorf("%w: head_dropout %v needs a Generator", ErrUsage, rate)
+	}
+	p.mask = grow(p.mask, len(y.Data))
+	if err := rng.Dropout(p.Generator, p.mask, rate); err != nil {
+		return y, err
+	}
+	if p.Model.cfg.Output == "all" { // y belongs to the layer's record
+		p.h = tensor.DenseOf[F]{Shape: append(p.h.Shape[:0], y.Shape...), Data: grow(p.h.Data, len(y.Data))}
+	}
+	for i, v := range y.Data {
+		p.h.Data[i] = v * p.mask[i]
+	}
+	return p.h, nil
+}
+
+// Backward adds to the gradients of all parameters those of a loss whose
+// gradient by the logits of the last Forward is d. A Forward has one Backward.
+func (p *PassOf[F]) Backward(d tensor.DenseOf[F]) error {
+	if !p.ready {
+		return fmt.Errorf("%w: Backward wants a Forward with Train before it", ErrUsage)
+	}
+	if !sameShape(d.Shape, p.logits.Shape) || len(d.Data) != len(p.logits.Data) {
+		return badShape("gradient of the logits", d.Shape, fmt.Sprint(p.logits.Shape))
+	}
+	p.ready = false
+	p.Params()
+	m, n := p.Model, len(p.h.Data)/p.Model.fc.in
+	p.dh.Shape = append(p.dh.Shape[:0], p.h.Shape...)
+	p.dh.Data = grow(p.dh.Data, len(p.h.Data))
+	m.fc.backward(&p.prod, &p.pack, p.dh.Data, d.Data, p.h.Data, n, p.gw.Data, p.gb.Data)
+	for i, k := range p.mask {
+		p.dh.Data[i] *= k
+	}
+	dy, dn := p.dh, unroll.StateOf[F]{}
+	if m.cfg.Output == "last" {
+		dy, dn = tensor.DenseOf[F]{}, p.scatter()
+	}
+	dx, _, err := p.rnn.Backward(dy, dn)
+	if err != nil || m.embedding == nil {
+		return err
+	}
+	return m.embedding.Backward(dx.Data, p.in.Tokens, p.rows)
+}
+
+// scatter is gather the other way: the gradient of the final states.
+func (p *PassOf[F]) scatter() unroll.StateOf[F] {
+	cfg := p.Model.cfg.RNN
+	b, s, d := p.dh.Shape[0], cfg.StateSize(), cfg.Directions()
+	p.dn.H.Shape = append(p.dn.H.Shape[:0], cfg.Layers()*d, b, s)
+	p.dn.H.Data = grow(p.dn.H.Data, cfg.Layers()*d*b*s)
+	lower := len(p.dn.H.Data) - d*b*s
+	clear(p.dn.H.Data[:lower])
+	for r := range b {
+		for k := range d {
+			copy(p.dn.H.Data[lower+(k*b+r)*s:][:s], p.dh.Data[(r*d+k)*s:])
+		}
+	}
+	return p.dn
+}
+
+// Params returns the parameters with their gradients, in the order embedding,
+// rnn, fc; tied weights once, as embedding.weight. The slice belongs to the
+// pass. Values may be changed inside Model.Update only.
+func (p *PassOf[F]) Params() []ParamOf[F] {
+	m := p.Model
+	if p.params == nil {
+		if p.rnn.Grads == nil {
+			p.rnn.Grads = m.rnn.NewGrads()
+		}
+		if e := m.embedding; e != nil {
+			p.rows = NewRowGrad[F](e.Weight.Shape[0], e.Weight.Shape[1])
+			p.params = append(p.params, ParamOf[F]{Name: "embedding.weight", Value: e.Weight, Grad: p.rows.Value, Sparse: !m.cfg.TieWeights})
+		}
+		grads := p.rnn.Grads.Params()
+		for i, v := range m.rnn.Params() {
+			p.params = append(p.params, ParamOf[F]{Name: "rnn." + v.Name, Value: v.Value, Grad: grads[i].Value})
+		}
+		if m.cfg.TieWeights {
+			p.gw = p.rows.Value
+		} else {
+			p.gw = tensor.NewOf[F](m.fc.weight.Shape...)
+			p.params = append(p.params, ParamOf[F]{Name: "fc.weight", Value: m.fc.weight, Grad: p.gw})
+		}
+		if !m.cfg.NoHeadBias {
+			p.gb = tensor.NewOf[F](m.fc.out)
+			p.params = append(p.params, ParamOf[F]{Name: "fc.bias", Value: m.fc.bias, Grad: p.gb})
+		}
+	}
+	if m.embedding != nil {
+		p.params[0].Rows = p.rows.Rows
+	}
+	return p.params
+}
+
+// Zero sets all gradients to zero, of an embedding only the touched rows.
+func (p *PassOf[F]) Zero() {
+	for _, g := range p.Params() {
+		if !g.Sparse {
+			clear(g.Grad.Data)
+		}
+	}
+	if p.rows != nil {
+		p.rows.Zero()
+	}
+}
