@@ -1,0 +1,189 @@
+package train
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	unroll "github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// position is what a checkpoint holds besides tensors. Numbers that may be
+// infinite are bits.
+type position struct {
+	Progress
+	Best       uint64
+	Steps      int // of the optimiser
+	Hyper      Hyper
+	Optimizer  string
+	Schedule   string
+	InEpoch    bool
+	Generator  string // base64
+	ScheduleAt []uint64
+}
+
+// Save writes a checkpoint: model, optimiser, schedule, generator, the state
+// carried between batches and the place in the data, one file that is replaced
+// as a whole or not at all. extra is returned by Restore.
+func (l *LoopOf[F]) Save(path, extra string) error {
+	var set checkpoint.Set
+	for n, v := range sorted(l.Model.StateDict()) {
+		set = append(set, checkpoint.Of("model."+n, v))
+	}
+	for n, v := range sorted(l.Optimizer.State()) {
+		set = append(set, checkpoint.Of("optimizer."+n, v))
+	}
+	if s := l.state.s; !s.H.IsZero() {
+		set = append(set, checkpoint.Of("state.h", s.H))
+		if !s.C.IsZero() {
+			set = append(set, checkpoint.Of("state.c", s.C))
+		}
+	}
+	order := l.Data.Order()
+	o := make([]int64, len(order))
+	for i, v := range order {
+		o[i] = int64(v)
+	}
+	set = append(set, checkpoint.OfInts("order", o))
+	p := position{
+		Progress: l.at, Best: math.Float64bits(l.at.Best), Steps: l.Optimizer.Steps(), Hyper: l.Optimizer.Hyper,
+		Optimizer: l.Optimizer.Algorithm().Name(), InEpoch: l.inEpoch,
+	}
+	p.Progress.Best = 0
+	if l.Generator != nil {
+		p.Generator = base64.StdEncoding.EncodeToString(l.Generator.State())
+	}
+	if l.Scheduler != nil {
+		p.Schedule = l.Scheduler.Name()
+		for _, v := range l.Scheduler.State() {
+			p.ScheduleAt = append(p.ScheduleAt, math.Float64bits(v))
+		}
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return safetensors.WriteFile(path, set, map[string]string{"position": string(data), "extra": extra})
+}
+
+// sorted walks a map in the order of its keys.
+func sorted[V any](m map[string]V) func(func(string, V) bool) {
+	return func(yield func(string, V) bool) {
+		for _, k := range keys(m) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
+}
+
+// Extra returns the extra text of a checkpoint without reading its tensors.
+func Extra(path string) (string, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return f.Metadata()["extra"], nil
+}
+
+// Restore sets the loop, whose fields are as they were in the run that saved,
+// to where that run was; Run then goes on to the same bits. It is an ErrState
+// if the checkpoint is of another model, optimiser, schedule or data; the loop
+// is then not to be used.
+func (l *LoopOf[F]) Restore(path string) error {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	bad := func(format string, a ...any) error {
+		return fmt.Errorf("%w: %s: %s", ErrState, path, fmt.Sprintf(format, a...))
+	}
+	var p position
+	if err := json.Unmarshal([]byte(f.Metadata()["position"]), &p); err != nil {
+		return bad("it is no checkpoint: %v", err)
+	}
+	if got := l.Optimizer.Algorithm().Name(); got != p.Optimizer {
+		return bad("it is of optimiser %s, not %s", p.Optimizer, got)
+	}
+	if name := scheduleName(l.Scheduler); name != p.Schedule {
+		return bad("it is of schedule %q, not %q", p.Schedule, name)
+	}
+	parts := map[string]map[string]tensor.DenseOf[F]{"model": {}, "optimizer": {}, "state": {}}
+	for _, n := range f.Names() {
+		part, rest, ok := strings.Cut(n, ".")
+		if !ok || parts[part] == nil {
+			continue
+		}
+		if parts[part][rest], err = checkpoint.Float[F](f, n); err != nil {
+			return err
+		}
+	}
+	if err := l.Model.Load(parts["model"]); err != nil {
+		return bad("%v", err)
+	}
+	l.pass.Model = l.Model
+	var names []string
+	for _, q := range l.pass.Params() {
+		names = append(names, q.Name)
+	}
+	if err := l.Optimizer.SetState(p.Steps, names, parts["optimizer"]); err != nil {
+		return bad("%v", err)
+	}
+	l.Optimizer.Hyper = p.Hyper
+	if l.Scheduler != nil {
+		var v []float64
+		for _, b := range p.ScheduleAt {
+			v = append(v, math.Float64frombits(b))
+		}
+		if err := l.Scheduler.SetState(v); err != nil {
+			return bad("schedule: %v", err)
+		}
+	}
+	if l.Generator != nil {
+		b, err := base64.StdEncoding.DecodeString(p.Generator)
+		if err == nil {
+			err = l.Generator.SetState(b)
+		}
+		if err != nil {
+			return bad("generator: %v", err)
+		}
+	}
+	order, _, err := checkpoint.Ints(f, "order")
+	if err != nil {
+		return err
+	}
+	o := make([]int, len(order))
+	for i, v := range order {
+		o[i] = int(v)
+	}
+	if p.InEpoch {
+		if err := l.Data.SetOrder(o); err != nil {
+			return bad("%v", err)
+		}
+	}
+	if p.Epoch < 0 || p.Batch < 0 || p.Batch >= max(l.Data.Len(), 1) {
+		return bad("epoch %d, batch %d of %d", p.Epoch, p.Batch, l.Data.Len())
+	}
+	l.at, l.inEpoch, l.started = p.Progress, p.InEpoch, true
+	l.at.Best = math.Float64frombits(p.Best)
+	l.state.s = unroll.StateOf[F]{H: parts["state"]["h"], C: parts["state"]["c"]}
+	return nil
+}
+
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func scheduleName(s Scheduler) string {
+	if s == nil {
+		return ""
+	}
+	return s.Name()
+}

@@ -1,0 +1,110 @@
+package data_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/train"
+	"github.com/unroll-ml/unroll/train/data"
+)
+
+func write(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSplitAndJoinAreInverse(t *testing.T) {
+	for _, c := range []struct{ text, level string }{{"a é\n\nb", "char"}, {"one two\nthree", "word"}, {"a\n", "word"}} {
+		if got := data.Join(data.Split(c.text, c.level), c.level); got != c.text {
+			t.Errorf("%s: %q came back as %q", c.level, c.text, got)
+		}
+	}
+}
+
+// Every predicted token is the one after the token seen, in every stream.
+func TestTextTargetsAreTheNextTokens(t *testing.T) {
+	text := strings.Repeat("abcdefghij", 50)
+	d, err := data.Text(write(t, "t.txt", text), "char", nil, 0, 3, 7, .1, .1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b train.Batch
+	d.Train.Start(rng.New(1))
+	seen := 0
+	for i := range d.Train.Len() {
+		d.Train.Batch(i, &b)
+		if b.Carry != (i > 0) {
+			t.Errorf("batch %d carries: %v", i, b.Carry)
+		}
+		for k, tok := range b.In.Tokens {
+			seen++
+			if next := (tok-1+1)%10 + 1; b.Classes[k] != next {
+				t.Fatalf("after token %d comes %d, want %d", tok, b.Classes[k], next)
+			}
+		}
+	}
+	if want := 399 / 3 * 3; seen != want {
+		t.Errorf("%d tokens seen, want %d", seen, want)
+	}
+}
+
+// The targets of a forecaster are what the file holds after the lags, and the
+// naive forecasts are known before them.
+func TestForecastWindows(t *testing.T) {
+	s := "time,x\n"
+	for i := range 40 {
+		s += strings.Repeat("1", 1) + "," + string(rune('0'+i%5)) + "\n"
+	}
+	o := data.ForecastOptions{Loss: "mse", Valid: .2, Test: .2, Batch: 4}
+	o.Forecast = nn.Forecast{Lags: 6, Horizon: 3, Season: 5, Base: "none"}
+	d, series, err := data.NewForecast(write(t, "s.csv", s), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, at := d.Span()
+	if at != 32 {
+		t.Fatalf("test begins at row %d, want 32", at)
+	}
+	last, season := series.Naive(at)
+	truth := series.Truth(at)
+	for h := range truth {
+		if truth[h][0] != float64((at+h)%5) || season[h][0] != truth[h][0] || last[h][0] != float64((at-1)%5) {
+			t.Errorf("step %d: truth %v, season %v, last %v", h, truth[h], season[h], last[h])
+		}
+	}
+	var b train.Batch
+	d.Test.Start(nil)
+	d.Test.Batch(0, &b)
+	if got := series.Values(b.Values.Data[:3], at); got[0][0]-truth[0][0] > 1e-6 || truth[0][0]-got[0][0] > 1e-6 {
+		t.Errorf("targets come back as %v, want %v", got, truth)
+	}
+}
+
+// Whatever stands in a file, readers return data or an error, never panic.
+func FuzzReaders(f *testing.F) {
+	f.Add([]byte("a,b\n1,2\n"))
+	f.Add([]byte(`{"dim":2,"train":[[[0],[1]]],"valid":[[[0],[1]]]}`))
+	f.Add([]byte("the D\n\ncat N\n"))
+	f.Add([]byte(`{"text":"a","label":1}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := write(t, "f", string(b))
+		csv := write(t, "f.csv", string(b))
+		_, _ = data.ReadTable(path, "", nil)
+		_, _ = data.ReadTagged(path)
+		_, _ = data.ReadRolls(path)
+		_, _ = data.ReadLabelled(path, "text", "label")
+		_, _ = data.ReadLabelled(csv, "text", "label")
+		if _, err := data.Text(path, "word", nil, 5, 2, 3, .1, .1); err != nil && len(b) == 0 && !errors.Is(err, data.ErrData) {
+			t.Errorf("an empty file: %v", err)
+		}
+	})
+}

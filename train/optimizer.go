@@ -1,0 +1,162 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Algorithm describes an optimiser: SGD, Adam, AdamW, RMSprop or Adagrad, plain
+// data whose zero fields are PyTorch's defaults.
+type Algorithm interface {
+	// Name is the name of the class in torch.optim.
+	Name() string
+	// Validate reports the first setting torch.optim refuses: an ErrArgument.
+	Validate() error
+	start() Hyper
+	// slots names the numbers kept for each element of a parameter.
+	slots() []string
+	// sparse reports whether rows without gradient may be left alone.
+	sparse() bool
+}
+
+// Hyper are the settings that schedules change while training runs.
+type Hyper struct {
+	LR       float64
+	Momentum float64 // SGD's and RMSprop's momentum, Adam's and AdamW's beta1
+}
+
+// OptimizerOf is an algorithm at work on the parameters of one model.
+type OptimizerOf[F tensor.Float] struct {
+	Hyper
+	alg   Algorithm
+	steps int
+	names []string
+	state [][][]F // [parameter][slot][element]
+}
+
+// Optimizer is an OptimizerOf of float32.
+type Optimizer = OptimizerOf[float32]
+
+// NewOptimizer returns an optimiser; its memory is made by the first Step. It
+// is an ErrArgument if torch.optim refuses the settings.
+func NewOptimizer[F tensor.Float](alg Algorithm) (*OptimizerOf[F], error) {
+	if err := alg.Validate(); err != nil {
+		return nil, err
+	}
+	return &OptimizerOf[F]{alg: alg, Hyper: alg.start()}, nil
+}
+
+// Algorithm returns what NewOptimizer was given.
+func (o *OptimizerOf[F]) Algorithm() Algorithm { return o.alg }
+
+// Steps returns the number of steps taken.
+func (o *OptimizerOf[F]) Steps() int { return o.steps }
+
+// Step changes the parameters along their gradients. The parameters are the
+// same in every call. Of a sparse gradient only the touched rows are looked at
+// where that gives the bits of the dense step (SGD without momentum and weight
+// decay, Adagrad without weight decay) or where the algorithm asks for it
+// (Sparse). It allocates nothing after the first call.
+func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
+	if err := o.prepare(params); err != nil {
+		return err
+	}
+	o.steps++
+	up := newUpdate[F](o.alg, o.Hyper, o.steps)
+	sparse := o.alg.sparse()
+	for i, p := range params {
+		if !p.Sparse || !sparse {
+			up.apply(p.Value.Data, p.Grad.Data, o.state[i], 0)
+			continue
+		}
+		w := len(p.Value.Data) / max(p.Value.Shape[0], 1)
+		for _, r := range p.Rows {
+			up.apply(p.Value.Data[r*w:(r+1)*w], p.Grad.Data[r*w:(r+1)*w], o.state[i], r*w)
+		}
+	}
+	return nil
+}
+
+func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
+	if o.names == nil {
+		slots := o.alg.slots()
+		o.names = make([]string, len(params))
+		o.state = make([][][]F, len(params))
+		for i, p := range params {
+			o.names[i] = p.Name
+			o.state[i] = make([][]F, len(slots))
+			for s := range slots {
+				o.state[i][s] = make([]F, len(p.Value.Data))
+			}
+		}
+		if a, ok := o.alg.(Adagrad); ok && a.InitialAccumulator != 0 {
+			for _, s := range o.state {
+				for i := range s[0] {
+					s[0][i] = F(a.InitialAccumulator)
+				}
+			}
+		}
+	}
+	if len(params) != len(o.names) {
+		return fmt.Errorf("%w: %d parameters, the optimiser has %d", ErrState, len(params), len(o.names))
+	}
+	for i, p := range params {
+		if p.Name != o.names[i] {
+			return fmt.Errorf("%w: parameter %d is %s, the optimiser has %s", ErrState, i, p.Name, o.names[i])
+		}
+		if len(p.Grad.Data) != len(p.Value.Data) {
+			return &tensor.ShapeError{Arg: "gradient of " + p.Name, Got: p.Grad.Shape, Want: fmt.Sprint(p.Value.Shape)}
+		}
+		for _, s := range o.state[i] {
+			if len(s) != len(p.Value.Data) {
+				return fmt.Errorf("%w: %s has %d elements, its state %d", ErrState, p.Name, len(p.Value.Data), len(s))
+			}
+		}
+	}
+	return nil
+}
+
+// State returns the numbers kept for the parameters, shared with the
+// optimiser, under names like "exp_avg.fc.weight". There are none before the
+// first Step.
+func (o *OptimizerOf[F]) State() map[string]tensor.DenseOf[F] {
+	m := map[string]tensor.DenseOf[F]{}
+	for i, n := range o.names {
+		for s, slot := range o.alg.slots() {
+			m[slot+"."+n] = tensor.DenseOf[F]{Shape: []int{len(o.state[i][s])}, Data: o.state[i][s]}
+		}
+	}
+	return m
+}
+
+// SetState continues where the optimiser that gave State stood, after steps
+// steps on the parameters of these names. It copies. It is an ErrState if
+// tensors are missing or unexpected.
+func (o *OptimizerOf[F]) SetState(steps int, names []string, m map[string]tensor.DenseOf[F]) error {
+	slots := o.alg.slots()
+	if steps < 0 || steps == 0 && len(m) > 0 {
+		return fmt.Errorf("%w: %d tensors after %d steps", ErrState, len(m), steps)
+	}
+	if steps == 0 {
+		o.steps, o.names, o.state = 0, nil, nil
+		return nil
+	}
+	if len(m) != len(names)*len(slots) {
+		return fmt.Errorf("%w: %d tensors for %d parameters with %d each", ErrState, len(m), len(names), len(slots))
+	}
+	state := make([][][]F, len(names))
+	for i, n := range names {
+		for _, slot := range slots {
+			d, ok := m[slot+"."+n]
+			if !ok {
+				return fmt.Errorf("%w: %s.%s is missing", ErrState, slot, n)
+			}
+			state[i] = append(state[i], slices.Clone(d.Data))
+		}
+	}
+	o.steps, o.names, o.state = steps, slices.Clone(names), state
+	return nil
+}

@@ -1,0 +1,79 @@
+"""Writes optim.json: what torch.optim does (float64), for optim_test.go.
+
+    python3 optim.py > optim.json
+"""
+import json
+import torch
+from torch import optim
+from torch.optim import lr_scheduler as sched
+
+torch.manual_seed(1)
+p0 = torch.randn(7, dtype=torch.float64)
+grads = torch.randn(12, 7, dtype=torch.float64)
+grads[3] *= 100
+optimizers = []
+for name, args in [
+    ("SGD", dict(lr=.1)),
+    ("SGD", dict(lr=.1, weight_decay=.02)),
+    ("SGD", dict(lr=.1, momentum=.9)),
+    ("SGD", dict(lr=.1, momentum=.9, dampening=.3, weight_decay=.01)),
+    ("SGD", dict(lr=.1, momentum=.9, nesterov=True)),
+    ("SGD", dict(lr=.1, momentum=.9, maximize=True, weight_decay=.01)),
+    ("Adam", {}),
+    ("Adam", dict(lr=.01, betas=(.8, .95), eps=1e-4, weight_decay=.1)),
+    ("Adam", dict(lr=.01, amsgrad=True)),
+    ("Adam", dict(lr=.01, maximize=True)),
+    ("AdamW", {}),
+    ("AdamW", dict(lr=.02, weight_decay=.2, amsgrad=True)),
+    ("AdamW", dict(lr=.02, weight_decay=0., maximize=True)),
+    ("RMSprop", {}),
+    ("RMSprop", dict(lr=.02, alpha=.9, eps=1e-3, weight_decay=.1)),
+    ("RMSprop", dict(lr=.02, momentum=.7)),
+    ("RMSprop", dict(lr=.02, momentum=.7, centered=True)),
+    ("Adagrad", {}),
+    ("Adagrad", dict(lr=.1, lr_decay=.05, weight_decay=.01, initial_accumulator_value=.3, eps=1e-3)),
+    ("Adagrad", dict(lr=.1, maximize=True)),
+]:
+    p = p0.clone().requires_grad_()
+    o = getattr(optim, name)([p], **({"lr": .1} if name == "SGD" else {}) | args)
+    steps = []
+    for g in grads:
+        p.grad = g.clone()
+        o.step()
+        steps.append(p.tolist())
+    optimizers.append({"name": name, "args": args, "steps": steps})
+
+metrics = [5, 4, 3, 3, 3, 2.999, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+schedules = []
+for name, args in [
+    ("StepLR", dict(step_size=4)),
+    ("StepLR", dict(step_size=7, gamma=.5)),
+    ("CosineAnnealingLR", dict(T_max=10)),
+    ("CosineAnnealingLR", dict(T_max=30, eta_min=.01)),
+    ("OneCycleLR", dict(max_lr=.6, total_steps=31)),
+    ("OneCycleLR", dict(max_lr=.6, total_steps=31, pct_start=.5, anneal_strategy="linear", div_factor=10., final_div_factor=100.)),
+    ("OneCycleLR", dict(max_lr=.6, total_steps=31, three_phase=True, base_momentum=.8, max_momentum=.9)),
+    ("OneCycleLR", dict(max_lr=.6, total_steps=31, cycle_momentum=False)),
+    ("LinearLR", {}),
+    ("LinearLR", dict(start_factor=.1, end_factor=.9, total_iters=12)),
+    ("ReduceLROnPlateau", dict(patience=2)),
+    ("ReduceLROnPlateau", dict(patience=0, factor=.5, threshold=.01, cooldown=2, min_lr=1e-3)),
+    ("ReduceLROnPlateau", dict(patience=1, threshold=.5, threshold_mode="abs")),
+    ("ReduceLROnPlateau", dict(patience=1, mode="max")),
+    ("ReduceLROnPlateau", dict(patience=1, mode="max", threshold_mode="abs")),
+    ("SequentialLR", {}),
+]:
+    o = optim.SGD([torch.zeros(1, requires_grad=True)], lr=.2, momentum=.9)
+    if name == "SequentialLR":
+        s = sched.SequentialLR(o, [sched.LinearLR(o, .1, 1., 6), sched.CosineAnnealingLR(o, 20)], [6])
+    else:
+        s = getattr(sched, name)(o, **args)
+    lr, mom = [], []
+    for m in metrics:
+        lr.append(o.param_groups[0]["lr"])
+        mom.append(o.param_groups[0]["momentum"])
+        o.step()
+        s.step(m) if name == "ReduceLROnPlateau" else s.step()
+    schedules.append({"name": name, "args": args, "lr": lr, "momentum": mom})
+print(json.dumps({"torch": torch.__version__, "start": p0.tolist(), "grads": grads.tolist(), "optimizers": optimizers,
+                  "metrics": metrics, "schedules": schedules}))
