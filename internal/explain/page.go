@@ -1,0 +1,120 @@
+//go:build !js
+
+// The engine in the page must not hold the page, or it would hold itself.
+
+package explain
+
+import (
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// PageOptions say how the page names and shows the input.
+type PageOptions struct {
+	Title   string
+	Kind    string   // text, series, notes, vectors, or "" for InputKind's guess
+	Labels  []string // a character or word per step
+	Columns []string // names of the inputs
+	Example bool     // the trace is Example's
+}
+
+// InputKind guesses what a sequence [T,I] is: notes (88 inputs that are 0 or
+// 1), series (at most 8 inputs over 16 steps or more), else vectors.
+func (t *Trace) InputKind() string {
+	switch {
+	case t.cfg.InputSize == 88 && !slices.ContainsFunc(t.X.Data, func(v float32) bool { return v != 0 && v != 1 }):
+		return "notes"
+	case t.cfg.InputSize >= 1 && t.cfg.InputSize <= 8 && t.Steps() >= 16:
+		return "series"
+	}
+	return "vectors"
+}
+
+// Page writes one HTML file that shows the run: it holds the model, the input,
+// the record and the engine, and asks nothing of the network.
+func (t *Trace) Page(w io.Writer, opt PageOptions) error {
+	if opt.Kind == "" {
+		if opt.Kind = t.InputKind(); len(opt.Labels) == t.Steps() {
+			opt.Kind = "text"
+		}
+	}
+	var block []float32
+	for _, p := range t.Layer.Params() {
+		block = append(block, p.Value.Data...)
+	}
+	block = append(block, t.X.Data...)
+	block = append(append(block, t.S0.H.Data...), t.S0.C.Data...)
+	record := len(block)
+	for _, h := range t.H {
+		block = append(block, h.Data...)
+	}
+	for _, c := range t.C {
+		block = append(block, c.Data...)
+	}
+	type param struct {
+		Name  string `json:"name"`
+		Shape []int  `json:"shape"`
+	}
+	var params []param
+	for _, p := range t.Layer.Params() {
+		params = append(params, param{p.Name, p.Value.Shape})
+	}
+	data, err := json.Marshal(map[string]any{
+		"config": t.cfg, "steps": t.Steps(), "params": params, "gates": t.Layer.Gates(), "record": record,
+		"title": opt.Title, "kind": opt.Kind, "labels": opt.Labels, "columns": opt.Columns, "example": opt.Example,
+		"equations": t.Equations(t.cfg.NumLayers-1, 0, 0),
+	})
+	if err != nil {
+		return err
+	}
+	html, err := assets.ReadFile("assets/page.html")
+	if err != nil {
+		return err
+	}
+	fill := map[string]func() (string, error){
+		"data":   func() (string, error) { return string(data), nil },
+		"block":  func() (string, error) { return base64.StdEncoding.EncodeToString(floats(block)), nil },
+		"engine": func() (string, error) { return encoded("engine.wasm.gz") },
+	}
+	for {
+		before, rest, ok := strings.Cut(string(html), "<!--=")
+		if _, err := io.WriteString(w, before); err != nil || !ok {
+			return err
+		}
+		name, after, ok := strings.Cut(rest, "-->")
+		if !ok {
+			return fmt.Errorf("explain: page.html: %q is not closed", "<!--=")
+		}
+		text, err := "", error(nil)
+		if f, ok := fill[name]; ok {
+			text, err = f()
+		} else {
+			text, err = asset(name)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			return err
+		}
+		html = []byte(after)
+	}
+}
+
+func asset(name string) (string, error) {
+	b, err := assets.ReadFile("assets/" + name)
+	return string(b), err
+}
+
+func encoded(name string) (string, error) {
+	b, err := assets.ReadFile("assets/" + name)
+	return base64.StdEncoding.EncodeToString(b), err
+}

@@ -1,0 +1,120 @@
+package explain
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// example is the page's example: manual_seed(0), randn(5, 3), RNN(3, 4,
+// num_layers=2).
+func example(t testing.TB) *Trace {
+	t.Helper()
+	layer, x, err := Example(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := NewTrace(layer, x, unroll.State{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Run(nil); err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func all() TextOptions { return TextOptions{Step: -1, Layer: -1, Unit: -1} }
+
+// The numbers are PyTorch's for this seed.
+func TestTextOfTheExample(t *testing.T) {
+	var b bytes.Buffer
+	if err := example(t).Text(&b, all()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"x_0 = [1.5410, -0.2934, -2.1788]",
+		"h_0^(2) = tanh(W_ih^(2) h_0^(1) + b_ih^(2) + W_hh^(2) h_-1^(2) + b_hh^(2))",
+		"h_0^(2) = [-0.3164, 0.3568, -0.3453, -0.9212]",
+		"output[4] = [0.1340, 0.1614, 0.1837, -0.6358]",
+		"h_n[1]    = [0.1340, 0.1614, 0.1837, -0.6358]",
+		"4 of 4 numbers are the same, bit for bit",
+		"step 0, layer 1: mat1 and mat2 shapes cannot be multiplied (1x3 and 4x4)",
+		"changes 0 of the 20 numbers",
+		"16 of the 20 numbers of output are wrong",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the text lacks %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "!!") {
+		t.Error("a number differs from the record")
+	}
+}
+
+func TestTextNarrowed(t *testing.T) {
+	tr := example(t)
+	var b bytes.Buffer
+	if err := tr.Text(&b, TextOptions{Step: 2, Layer: 1, Unit: 3}); err != nil {
+		t.Fatal(err)
+	}
+	s := b.String()
+	if !strings.Contains(s, "Processing x_2") || strings.Contains(s, "layer 0") || strings.Contains(s, "Processing x_1") || strings.Contains(s, "[2] =") {
+		t.Errorf("got\n%s", s)
+	}
+	for _, bad := range []TextOptions{{Step: 5, Layer: -1, Unit: -1}, {Step: -1, Layer: 2, Unit: -1}, {Step: -1, Layer: -1, Unit: 4}, {Step: -2}} {
+		if err := tr.Text(&b, bad); !errors.Is(err, unroll.ErrUsage) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestTextOfEveryCell(t *testing.T) {
+	for _, cfg := range configs() {
+		tr := traceOf(t, cfg, 4)
+		for _, latex := range []bool{false, true} {
+			var b bytes.Buffer
+			opt := all()
+			opt.LaTeX, opt.Color = latex, !latex
+			if err := tr.Text(&b, opt); err != nil {
+				t.Fatal(err)
+			}
+			s := b.String()
+			if strings.Contains(s, "!!") || strings.Contains(s, "%!") || !latex && strings.ContainsAny(s, `\{}`) {
+				t.Errorf("%v:\n%s", cfg, s)
+			}
+			if latex && strings.Count(s, "{") != strings.Count(s, "}") {
+				t.Errorf("%v: braces do not match", cfg)
+			}
+		}
+	}
+}
+
+func TestTextOfALongRunIsShort(t *testing.T) {
+	layer, err := unroll.New(unroll.Config{InputSize: 30, HiddenSize: 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer.ResetParameters(rng.New(1))
+	tr, err := NewTrace(layer, tensor.New(500, 30), unroll.State{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := tr.Text(&b, all()); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n > 260 || !strings.Contains(b.String(), "steps left out") || !strings.Contains(b.String(), "units left out") {
+		t.Errorf("%d lines", n)
+	}
+	for _, line := range strings.Split(b.String(), "\n")[:30] {
+		if n := len([]rune(line)); n > 130 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}

@@ -1,0 +1,285 @@
+// Package explain turns a recorded run of a layer into what a person can read:
+// formulas, the same formulas with the numbers put in, gradients, a text for
+// the terminal and a page for the browser. It computes nothing of its own: what
+// it shows is the engine's record, and each formula it spells out is carried
+// out in the engine's order of operations and compared with that record.
+//
+// Everything here is about one sequence. A sequence's numbers do not depend on
+// what else is in a batch, so nothing is lost by taking it out.
+//
+// Letters: T steps, I inputs, H units, P projection, H' size of a hidden state
+// (P where there is one, else H), L layers, D directions. A lane is one layer
+// and direction; lane l*D+d stands in this order in states too.
+package explain
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Trace is the record of one sequence: the hidden and cell states of every
+// lane at every step. Rows are in the order of time for both directions.
+type Trace struct {
+	Layer *unroll.Layer
+	X     tensor.Dense      // [T,I]
+	S0    unroll.State      // H [L*D,H'], C [L*D,H]
+	H     []tensor.Dense    // of each lane, [T,H']
+	C     []tensor.Dense    // of each lane, [T,H]; LSTM only
+	cfg   unroll.Config     // of the layer, with L filled in
+	lanes []lane            // parameters
+	split [][]*unroll.Layer // [L][D]
+}
+
+// lane holds the parameters of one layer and direction, shared with the layer.
+type lane struct{ ih, hh, bih, bhh, hr tensor.Dense }
+
+// NewTrace prepares a trace of x [T,I] from the state s0, whose parts are
+// [L*D,H'] and [L*D,H] or absent for zeros. Nothing is computed yet; H and C
+// are zeros. The trace shares x and the layer's parameters.
+func NewTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State) (*Trace, error) {
+	cfg := layer.Config()
+	cfg.NumLayers, cfg.BatchFirst = cfg.Layers(), false
+	t := &Trace{Layer: layer, X: x, cfg: cfg}
+	if len(x.Shape) != 2 || x.Shape[1] != cfg.InputSize || x.Check("input") != nil || x.Shape[0] < 1 {
+		return nil, &tensor.ShapeError{Arg: "input", Got: x.Shape, Want: fmt.Sprintf("[T,%d] with at least one step: one sequence of input_size %d", cfg.InputSize, cfg.InputSize)}
+	}
+	var err error
+	if t.S0.H, err = initial("h_0", s0.H, t.Lanes(), cfg.StateSize()); err != nil {
+		return nil, err
+	}
+	if cfg.HasCell() {
+		if t.S0.C, err = initial("c_0", s0.C, t.Lanes(), cfg.HiddenSize); err != nil {
+			return nil, err
+		}
+	}
+	t.split = layer.Split()
+	t.lanes = params(layer)
+	for range t.Lanes() {
+		t.H = append(t.H, tensor.New(t.Steps(), cfg.StateSize()))
+		if cfg.HasCell() {
+			t.C = append(t.C, tensor.New(t.Steps(), cfg.HiddenSize))
+		}
+	}
+	return t, nil
+}
+
+func initial(name string, s tensor.Dense, lanes, size int) (tensor.Dense, error) {
+	if s.IsZero() {
+		return tensor.New(lanes, size), nil
+	}
+	if !slices.Equal(s.Shape, []int{lanes, size}) || s.Check(name) != nil {
+		return s, &tensor.ShapeError{Arg: name, Got: s.Shape, Want: fmt.Sprintf("[%d,%d]: the state of one sequence, layers times directions by size", lanes, size)}
+	}
+	return s.Clone(), nil
+}
+
+func params(layer *unroll.Layer) []lane {
+	byName := map[string]tensor.Dense{}
+	for _, p := range layer.Params() {
+		byName[p.Name] = p.Value
+	}
+	cfg := layer.Config()
+	var lanes []lane
+	for l := range cfg.Layers() {
+		for d := range cfg.Directions() {
+			name := func(kind string) tensor.Dense { return byName[ParamName(kind, l, d)] }
+			lanes = append(lanes, lane{name("weight_ih"), name("weight_hh"), name("bias_ih"), name("bias_hh"), name("weight_hr")})
+		}
+	}
+	return lanes
+}
+
+// ParamName returns PyTorch's name of a parameter: weight_ih_l0,
+// bias_hh_l1_reverse.
+func ParamName(kind string, layer, direction int) string {
+	s := fmt.Sprintf("%s_l%d", kind, layer)
+	if direction == 1 {
+		s += "_reverse"
+	}
+	return s
+}
+
+// Config returns the layer's description, NumLayers filled in and BatchFirst
+// off.
+func (t *Trace) Config() unroll.Config { return t.cfg }
+
+// Steps returns T.
+func (t *Trace) Steps() int { return t.X.Shape[0] }
+
+// Lanes returns L*D.
+func (t *Trace) Lanes() int { return t.cfg.NumLayers * t.cfg.Directions() }
+
+// work is how many multiply-adds Run does between two calls of its function.
+const work = 4 << 20
+
+// Run computes the record, lane by lane and in pieces of time, and calls pause
+// (which may be nil) between pieces with the share that is done; an error from
+// it ends the run and is returned. The pieces change no number: a sequence in
+// chunks has the bits of the whole one.
+func (t *Trace) Run(pause func(done float64) error) error {
+	d := t.cfg.Directions()
+	for i := range t.H {
+		if err := t.runLane(i/d, i%d, func(step int) error {
+			if pause == nil {
+				return nil
+			}
+			return pause((float64(i) + float64(step)/float64(t.Steps())) / float64(len(t.H)))
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Trace) runLane(l, d int, pause func(step int) error) error {
+	var (
+		steps, i = t.Steps(), l*t.cfg.Directions() + d
+		in, size = t.inputSize(l), t.cfg.StateSize()
+		x        = make([]float32, steps*in)
+		state    = t.start(i)
+		pass     = unroll.Pass{Layer: t.split[l][d], Record: t.cfg.HasCell()}
+		each     = t.lanes[i].ih.Shape[0] * (in + size)
+		chunk    = min(steps, max(1, work/max(1, each)))
+	)
+	for s := range steps {
+		t.input(l, t.time(d, s), x[s*in:(s+1)*in])
+	}
+	for s := 0; s < steps; s += chunk {
+		n := min(chunk, steps-s)
+		y, sn, err := pass.Forward(tensor.Dense{Shape: []int{n, in}, Data: x[s*in : (s+n)*in]}, state)
+		if err != nil {
+			return err
+		}
+		t.put(t.H[i], d, s, y)
+		if t.cfg.HasCell() {
+			c, err := pass.Cell(0, 0)
+			if err != nil {
+				return err
+			}
+			t.put(t.C[i], d, s, c)
+		}
+		state = unroll.State{H: sn.H.Clone()}
+		if t.cfg.HasCell() {
+			state.C = sn.C.Clone()
+		}
+		if err := pause(s + n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put copies rows [n,K], computed from step s on in the direction's order, to
+// their places in time.
+func (t *Trace) put(dst tensor.Dense, d, s int, rows tensor.Dense) {
+	k := dst.Shape[1]
+	for r := range rows.Shape[0] {
+		copy(row(dst, t.time(d, s+r)), rows.Data[r*k:(r+1)*k])
+	}
+}
+
+// time returns the time of the s-th step of a direction, which is also the
+// inverse.
+func (t *Trace) time(d, s int) int {
+	if d == 1 {
+		return t.Steps() - 1 - s
+	}
+	return s
+}
+
+// start returns the initial state of a lane, as a single layer takes it.
+func (t *Trace) start(i int) unroll.State {
+	s := unroll.State{H: tensor.Dense{Shape: []int{1, t.cfg.StateSize()}, Data: row(t.S0.H, i)}}
+	if t.cfg.HasCell() {
+		s.C = tensor.Dense{Shape: []int{1, t.cfg.HiddenSize}, Data: row(t.S0.C, i)}
+	}
+	return s
+}
+
+// inputSize returns the number of inputs of layer l.
+func (t *Trace) inputSize(l int) int {
+	if l == 0 {
+		return t.cfg.InputSize
+	}
+	return t.cfg.OutputSize()
+}
+
+// input writes what layer l gets at a time: x, or the outputs of the layer
+// below, direction after direction.
+func (t *Trace) input(l, time int, dst []float32) {
+	if l == 0 {
+		copy(dst, row(t.X, time))
+		return
+	}
+	n := t.cfg.Directions()
+	for d := range n {
+		copy(dst[d*t.cfg.StateSize():], row(t.H[(l-1)*n+d], time))
+	}
+}
+
+// before returns the states that a lane's step at a time starts from.
+func (t *Trace) before(i, time int) (h, c []float32) {
+	prev := time - 1
+	if i%t.cfg.Directions() == 1 {
+		prev = time + 1
+	}
+	from := func(s0 tensor.Dense, rec []tensor.Dense) []float32 {
+		if prev < 0 || prev >= t.Steps() {
+			return row(s0, i)
+		}
+		return row(rec[i], prev)
+	}
+	if t.cfg.HasCell() {
+		c = from(t.S0.C, t.C)
+	}
+	return from(t.S0.H, t.H), c
+}
+
+// Output returns output [T,D*H'] of the record, in memory of its own.
+func (t *Trace) Output() tensor.Dense {
+	y := tensor.New(t.Steps(), t.cfg.OutputSize())
+	for s := range t.Steps() {
+		t.input(t.cfg.NumLayers, s, row(y, s))
+	}
+	return y
+}
+
+// HN returns h_n [L*D,H'], and CN c_n [L*D,H] of an LSTM, in memory of their own.
+func (t *Trace) HN() tensor.Dense { return t.last(t.H, t.cfg.StateSize()) }
+
+// CN returns c_n; see HN. It is absent where there is no cell state.
+func (t *Trace) CN() tensor.Dense {
+	if !t.cfg.HasCell() {
+		return tensor.Dense{}
+	}
+	return t.last(t.C, t.cfg.HiddenSize)
+}
+
+func (t *Trace) last(rec []tensor.Dense, size int) tensor.Dense {
+	s := tensor.New(len(rec), size)
+	for i := range rec {
+		copy(row(s, i), row(rec[i], t.time(i%t.cfg.Directions(), t.Steps()-1)))
+	}
+	return s
+}
+
+// place checks a lane and a time.
+func (t *Trace) place(layer, direction, time int) (int, error) {
+	for _, a := range []struct {
+		name string
+		v, n int
+	}{{"layer", layer, t.cfg.NumLayers}, {"direction", direction, t.cfg.Directions()}, {"step", time, t.Steps()}} {
+		if a.v < 0 || a.v >= a.n {
+			return 0, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: a.name, Got: fmt.Sprint(a.v), Want: fmt.Sprintf("0 to %d", a.n-1)}
+		}
+	}
+	return layer*t.cfg.Directions() + direction, nil
+}
+
+func row(d tensor.Dense, r int) []float32 {
+	n := d.Shape[1]
+	return d.Data[r*n : (r+1)*n : (r+1)*n]
+}
