@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Exit codes.
+const (
+	codeOK      = 0
+	codeFailure = 1
+	codeUsage   = 2
+)
+
+// failure is an error that a command's own code returned.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// usageError is a wrong use that only a command's own code can see.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+// usagef returns an error for a command line that cannot be meant: flags that
+// contradict each other, an argument too many. The exit code is 2, and the
+// line ends by naming the command's help.
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// exitCode tells a failure from wrong usage.
+func exitCode(err error) int {
+	var u usageError
+	var f failure
+	switch {
+	case err == nil:
+		return codeOK
+	case errors.As(err, &u) || !errors.As(err, &f):
+		return codeUsage
+	}
+	return codeFailure
+}

@@ -1,0 +1,109 @@
+//go:build !js
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/explain"
+)
+
+func newExplainCmd() *cobra.Command {
+	var (
+		opt  explain.TextOptions
+		page explain.PageOptions
+		from explainSource
+		html string
+		open bool
+	)
+	cmd := &cobra.Command{
+		Use:   "explain [MODEL INPUT]",
+		Short: "Show a run as formulas with numbers, in the terminal or as a page",
+		Long: `explain shows each step going through each layer: the formula, the formula with
+the numbers put in, the result. MODEL is a model folder, a .safetensors or a
+.pt file; INPUT is a .safetensors file (tensors input, and perhaps hx, cx) or a
+.csv file of numbers. Without them it shows RNN(3, 4, num_layers=2) on
+torch.randn(5, 3) after torch.manual_seed(0).
+
+--html writes one file that shows the same as a grid in a browser, without
+network; --open shows it at once.`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return usagef("explain needs MODEL and INPUT, or neither")
+			}
+			t, err := from.trace(args)
+			if err != nil {
+				return err
+			}
+			page.Example = len(args) == 0
+			if len(args) > 0 {
+				page.Title = strings.TrimSuffix(filepath.Base(args[0]), filepath.Ext(args[0]))
+				page.Columns = from.columns
+			}
+			if html == "" && !open {
+				opt.Color = isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""
+				return t.Text(cmd.OutOrStdout(), opt)
+			}
+			if html != "" {
+				if err := writeOutput(cmd, html, func(w io.Writer) error { return t.Page(w, page) }); err != nil {
+					return err
+				}
+			}
+			if open {
+				return servePage(cmd, func(w io.Writer) error { return t.Page(w, page) })
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&opt.Step, "step", -1, "show only this step, counted from 0")
+	f.IntVar(&opt.Layer, "layer", -1, "show only this layer, counted from 0")
+	f.IntVar(&opt.Unit, "unit", -1, "show only this hidden unit, counted from 0")
+	f.BoolVar(&opt.LaTeX, "latex", false, "write LaTeX")
+	f.StringVar(&html, "html", "", "write a page to this file")
+	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
+	f.StringVar(&from.mode, "mode", "", "kind of layer where names and shapes cannot tell: RNN_RELU")
+	f.IntVar(&from.sequence, "sequence", 0, "which sequence of a batch [T,B,I]")
+	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
+	return cmd
+}
+
+// isTerminal reports whether text written to w is seen by a person: stdout is
+// buffered on its way, so the process's own is looked at.
+func isTerminal(io.Writer) bool {
+	st, err := os.Stdout.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// explainSource says where model and input come from.
+type explainSource struct {
+	mode     string
+	sequence int
+	columns  []string
+}
+
+func (s *explainSource) trace(args []string) (*explain.Trace, error) {
+	layer, x, err := explain.Example(2)
+	s0 := unroll.State{}
+	if len(args) == 2 {
+		if layer, err = s.layer(args[0]); err == nil {
+			x, s0, err = s.input(args[1], layer.Config())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := explain.NewTrace(layer, x, s0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+	}
+	return t, t.Run(nil)
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/modelfile"
+	"github.com/unroll-ml/unroll/internal/statedict"
+	"github.com/unroll-ml/unroll/nn"
+)
+
+// inspection is what "unroll inspect --json" prints.
+type inspection struct {
+	File       string            `json:"file"`
+	Format     string            `json:"format"`
+	Bytes      int64             `json:"bytes"`
+	Layers     []inspectedLayer  `json:"layers,omitempty"`
+	Model      *nn.Config        `json:"model,omitempty"`
+	Tensors    []inspectedTensor `json:"tensors"`
+	Parameters int64             `json:"parameters"`
+	Values     []inspectedValue  `json:"values,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	ONNX       *inspectedONNX    `json:"onnx,omitempty"`
+}
+
+type inspectedLayer struct {
+	Prefix      string         `json:"prefix"`
+	Layer       string         `json:"layer,omitempty"`
+	Config      *unroll.Config `json:"config,omitempty"`
+	ModeGuessed bool           `json:"mode_guessed,omitempty"`
+	Error       string         `json:"error,omitempty"`
+}
+
+type inspectedTensor struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Shape []int  `json:"shape"`
+	Count int    `json:"count"`
+	Bytes int64  `json:"bytes"`
+}
+
+type inspectedValue struct {
+	Path  string `json:"path"`
+	Class string `json:"class,omitempty"`
+	Value string `json:"value,omitempty"`
+}
+
+type inspectedONNX struct {
+	Opset    int64           `json:"opset"`
+	IR       int64           `json:"ir_version"`
+	Producer string          `json:"producer,omitempty"`
+	Inputs   []string        `json:"inputs"`
+	Outputs  []string        `json:"outputs"`
+	Nodes    []inspectedNode `json:"nodes"`
+	Refused  string          `json:"refused,omitempty"`
+}
+
+type inspectedNode struct {
+	Name       string         `json:"name,omitempty"`
+	Op         string         `json:"op"`
+	Inputs     []string       `json:"inputs"`
+	Outputs    []string       `json:"outputs"`
+	Attributes map[string]any `json:"attributes,omitempty"`
+}
+
+func newInspectCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect FILE",
+		Short: "Show what a file of weights holds: layers, tensors, nodes, hyper-parameters",
+		Long: `Show what a file of weights holds, without loading it: the recurrent layers
+found in it, every tensor with type, shape and bytes, the nodes of an ONNX
+graph, and what a PyTorch file holds beside tensors.
+
+Reads .safetensors, .pt, .pth, .onnx, .npz and model folders.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := modelfile.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			in := inspect(f)
+			if asJSON {
+				return printJSON(cmd, in)
+			}
+			return in.print(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+func inspect(f *modelfile.File) inspection {
+	in := inspection{File: f.Path, Format: string(f.Format), Model: f.Model, Metadata: f.Meta, Tensors: []inspectedTensor{}}
+	if info, err := os.Stat(f.Path); err == nil && !info.IsDir() {
+		in.Bytes = info.Size()
+	}
+	for _, name := range f.Source.Names() {
+		i, _ := f.Source.Info(name)
+		in.Tensors = append(in.Tensors, inspectedTensor{name, i.Type(), i.Shape, i.Len(), i.Bytes})
+		in.Parameters += int64(i.Len())
+	}
+	if parts, err := f.Parts(modelfile.Options{}); err == nil {
+		for _, p := range parts {
+			in.Layers = append(in.Layers, inspectedPart(p))
+		}
+	}
+	if f.Torch != nil {
+		for _, v := range f.Torch.Values() {
+			shown := inspectedValue{Path: v.Path, Class: v.Class}
+			if v.Class == "" {
+				shown.Value = fmt.Sprint(v.Data)
+			}
+			in.Values = append(in.Values, shown)
+		}
+	}
+	if f.ONNX != nil {
+		in.ONNX = inspectONNX(f)
+		if l, err := f.Load(modelfile.Options{}); err == nil {
+			c := l.Layer.Config()
+			in.Layers = []inspectedLayer{{Layer: c.String(), Config: &c}}
+			if l.Model != nil {
+				m := l.Model.Config()
+				in.Model = &m
+			}
+		} else {
+			in.ONNX.Refused = err.Error()
+		}
+	}
+	return in
+}
+
+func inspectedPart(p statedict.Part) inspectedLayer {
+	l := inspectedLayer{Prefix: p.Label(), ModeGuessed: p.ModeGuessed}
+	if p.Err != nil {
+		l.Error = p.Err.Error()
+		return l
+	}
+	l.Layer, l.Config = p.Config.String(), &p.Config
+	return l
+}
+
+func inspectONNX(f *modelfile.File) *inspectedONNX {
+	o := f.ONNX
+	out := &inspectedONNX{Opset: o.Opset, IR: o.IR, Producer: strings.TrimSpace(o.Producer + " " + o.ProducerVersion), Nodes: []inspectedNode{}}
+	for _, v := range o.Graph.Inputs {
+		out.Inputs = append(out.Inputs, fmt.Sprintf("%s %s %v", v.Name, v.Type, v.Shape))
+	}
+	for _, v := range o.Graph.Outputs {
+		out.Outputs = append(out.Outputs, fmt.Sprintf("%s %s %v", v.Name, v.Type, v.Shape))
+	}
+	for _, n := range o.Graph.Nodes {
+		node := inspectedNode{Name: n.Name, Op: n.Op, Inputs: n.Inputs, Outputs: n.Outputs}
+		if n.Domain != "" {
+			node.Op = n.Domain + "." + n.Op
+		}
+		for _, a := range n.Attributes {
+			if node.Attributes == nil {
+				node.Attributes = map[string]any{}
+			}
+			node.Attributes[a.Name] = a.Value()
+			if a.T != nil {
+				node.Attributes[a.Name] = fmt.Sprintf("%s %v", a.T.Type(), a.T.Shape)
+			}
+		}
+		out.Nodes = append(out.Nodes, node)
+	}
+	return out
+}
+
+// print writes the inspection as text. Names come from the file, so they are
+// printed with what is no visible character escaped.
+func (in inspection) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %s", in.File, in.Format)
+	if in.Bytes > 0 {
+		fmt.Fprintf(w, ", %d bytes", in.Bytes)
+	}
+	fmt.Fprintf(w, ", %d tensors, %d numbers\n", len(in.Tensors), in.Parameters)
+	for _, l := range in.Layers {
+		at := ""
+		if l.Prefix != "" {
+			at = visible(l.Prefix) + ": "
+		}
+		switch {
+		case l.Error != "":
+			fmt.Fprintf(w, "layer  %s%s\n", at, visible(l.Error))
+		case l.ModeGuessed:
+			fmt.Fprintf(w, "layer  %s%s (its nonlinearity is not in the weights)\n", at, l.Layer)
+		default:
+			fmt.Fprintf(w, "layer  %s%s\n", at, l.Layer)
+		}
+	}
+	if m := in.Model; m != nil {
+		fmt.Fprintf(w, "model  ")
+		if m.NumEmbeddings > 0 {
+			fmt.Fprintf(w, "Embedding(%d, %d), ", m.NumEmbeddings, m.EmbeddingDim)
+		}
+		fmt.Fprintf(w, "%s, Linear(%d, %d) on %s\n", m.RNN, m.RNN.OutputSize(), m.OutFeatures, map[bool]string{true: "the final state", false: "every step"}[m.Output == "last"])
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, x := range in.Tensors {
+		fmt.Fprintf(t, "%s\t%s\t%v\t%d bytes\n", visible(x.Name), x.Type, x.Shape, x.Bytes)
+	}
+	if in.ONNX != nil {
+		in.ONNX.print(t)
+	}
+	for _, v := range in.Values {
+		fmt.Fprintf(t, "%s\t%s\n", visible(v.Path), visible(v.Class+v.Value))
+	}
+	return t.Flush()
+}
+
+func (o *inspectedONNX) print(w io.Writer) {
+	fmt.Fprintf(w, "opset %d, IR version %d, written by %s\n", o.Opset, o.IR, visible(o.Producer))
+	for _, v := range o.Inputs {
+		fmt.Fprintf(w, "input\t%s\n", visible(v))
+	}
+	for _, v := range o.Outputs {
+		fmt.Fprintf(w, "output\t%s\n", visible(v))
+	}
+	for _, n := range o.Nodes {
+		attrs := ""
+		if len(n.Attributes) > 0 {
+			attrs = fmt.Sprint(n.Attributes)[3:]
+		}
+		fmt.Fprintf(w, "%s\t%s -> %s\t%s\n", visible(n.Op), visible(strings.Join(n.Inputs, ", ")), visible(strings.Join(n.Outputs, ", ")), visible(attrs))
+	}
+	if o.Refused != "" {
+		fmt.Fprintf(w, "not run: %s\n", visible(o.Refused))
+	}
+}
+
+// visible escapes what a terminal would act on.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}

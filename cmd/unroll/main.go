@@ -1,0 +1,50 @@
+// Command unroll runs, explains and inspects stacked recurrent layers with
+// PyTorch's meaning. "unroll --help" lists what it does.
+//
+// Data goes to stdout, progress and complaints to stderr. The exit code is 0
+// for success, 1 for a failure and 2 for wrong usage; both come with one line
+// that says what was wrong. "-" as a file name is a standard stream.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	// The first interrupt asks the command to end, the second ends it.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// execute runs one command line and returns its exit code. What a command
+// writes to stdout is buffered until it ends.
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	out := bufio.NewWriterSize(stdout, 1<<16)
+	root := newRootCmd()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(out)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if e := out.Flush(); err == nil && e != nil {
+		err = failure{fmt.Errorf("write to standard output: %w", e)}
+	}
+	if err == nil {
+		return codeOK
+	}
+	line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	code := exitCode(err)
+	if code == codeUsage {
+		line += fmt.Sprintf(" (see %q)", cmd.CommandPath()+" --help")
+	}
+	fmt.Fprintln(stderr, "unroll: "+line)
+	return code
+}

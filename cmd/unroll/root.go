@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// newRootCmd builds the whole command. A subcommand is one file with one
+// function that returns it, and one line here.
+func newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "unroll",
+		Short: "PyTorch's stacked RNN, LSTM and GRU: run, explained and inspected",
+		Long: `unroll runs, explains and inspects PyTorch's stacked RNN, LSTM and GRU layers.
+
+Data goes to stdout, progress and complaints to stderr; "-" as a file name is a
+standard stream. Exit code: 0 success, 1 failure, 2 wrong usage.`,
+		Args:          cobra.ArbitraryArgs, // unknown commands are refused below
+		SilenceErrors: true,                // execute prints them, in one line
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			msg := fmt.Sprintf("there is no command %q", args[0])
+			if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+				msg += "; did you mean " + strings.Join(s, " or ") + "?"
+			}
+			return usagef("%s", msg)
+		},
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		newRunCmd(),
+		newExplainCmd(),
+		newInspectCmd(),
+		newConvertCmd(),
+		newVersionCmd(),
+		newTrainCmd(),
+		newEvalCmd(),
+		newPredictCmd(),
+	)
+	tagFailures(root)
+	return root
+}
+
+// tagFailures marks what the commands' own code returns as failures. What
+// remains unmarked comes from reading the command line, and is wrong usage.
+func tagFailures(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := run(cmd, args); err != nil {
+				return failure{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		tagFailures(sub)
+	}
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// runOptions are the flags of "unroll run".
+type runOptions struct {
+	mode, prefix, dtype, output string
+	batchFirst, json, trace     bool
+	stream                      bool
+	workers                     int
+	seed                        uint64
+	fresh                       unroll.Config // sizes of a layer to be made
+	sized                       bool          // one of the sizes was given
+	moded                       bool
+}
+
+func newRunCmd() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [MODEL] [INPUT]",
+		Short: "Run a recurrent layer over sequences",
+		Long: `run computes output, h_n and, for an LSTM, c_n, and prints them as PyTorch does.
+
+MODEL is a model folder or a file of weights (.safetensors, .pt, .onnx). The
+kind of layer, its sizes and the prefix of its names are inferred; flags say
+what cannot be. INPUT is .npy, .csv or .safetensors with the tensors input and
+perhaps hx, cx, lengths; "-" is standard input. The input is [T,B,I], [B,T,I]
+with --batch-first, or [T,I] for one sequence.
+
+With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
+drawn as after torch.manual_seed(--seed). Without INPUT the input is
+torch.randn(5, input_size), drawn before the layer. Without any argument that is
+torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
+		Example: `  unroll run
+  unroll run examples/bach examples/bach/chorale.safetensors
+  unroll run --mode LSTM --input-size 3 --hidden-size 8 input.csv --json`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f := cmd.Flags()
+			for _, name := range []string{"input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias"} {
+				o.sized = o.sized || f.Changed(name)
+			}
+			o.moded = f.Changed("mode")
+			switch {
+			case o.trace && o.stream:
+				return usagef("--trace needs the whole sequence, and --stream goes step by step: give one of them")
+			case o.sized && len(args) == 2:
+				return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
+			case !o.sized && len(args) == 1:
+				return usagef("run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
+			}
+			switch o.dtype {
+			case "float32":
+				return runAs[float32](cmd, args, o)
+			case "float64":
+				return runAs[float64](cmd, args, o)
+			}
+			return usagef("--dtype %s: float32 or float64", o.dtype)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: RNN_TANH, RNN_RELU, LSTM, GRU")
+	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
+	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
+	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64")
+	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz or .npy file")
+	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
+	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
+	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would")
+	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
+	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
+	f.IntVar(&o.fresh.HiddenSize, "hidden-size", 4, "H of a fresh layer")
+	f.IntVar(&o.fresh.NumLayers, "num-layers", 2, "L of a fresh layer")
+	f.IntVar(&o.fresh.ProjSize, "proj-size", 0, "P of a fresh LSTM")
+	f.BoolVar(&o.fresh.Bidirectional, "bidirectional", false, "a fresh layer has two directions")
+	f.BoolVar(&o.fresh.NoBias, "no-bias", false, "a fresh layer has no biases")
+	return cmd
+}
+
+// result is a named tensor of a run.
+type result[F tensor.Float] struct {
+	name  string
+	value tensor.DenseOf[F]
+}
+
+func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) error {
+	layer, in, err := runSource[F](cmd, args, o)
+	if err != nil {
+		return err
+	}
+	var results []result[F]
+	if o.stream {
+		results, err = runStream(layer, in, o)
+	} else {
+		results, err = runPass(layer, in, o)
+	}
+	if err != nil {
+		return err
+	}
+	if o.output != "" {
+		if err := writeResults(cmd, o.output, results); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.json:
+		return printResults(cmd, results)
+	case o.output != "":
+		return nil
+	}
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "%v\n\ninput\n%v\n", layer.Config(), in.x)
+	for _, r := range results {
+		fmt.Fprintf(out, "\n%s\n%v\n", r.name, r.value)
+	}
+	return nil
+}
+
+func runPass[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOptions) ([]result[F], error) {
+	p := unroll.PassOf[F]{Layer: layer, Record: o.trace, Workers: o.workers, Lengths: in.lengths}
+	y, sn, err := p.Forward(in.x, in.s0)
+	if err != nil {
+		return nil, err
+	}
+	results := final(layer, y, sn)
+	if !o.trace {
+		return results, nil
+	}
+	cfg := layer.Config()
+	for l := range cfg.Layers() {
+		for d := range cfg.Directions() {
+			suffix := fmt.Sprintf("_l%d", l) + []string{"", "_reverse"}[d]
+			h, err := p.Hidden(l, d)
+			if err != nil {
+				return nil, err
+			}
+			results = append(results, result[F]{"hidden" + suffix, h})
+			if cfg.HasCell() {
+				c, err := p.Cell(l, d)
+				if err != nil {
+					return nil, err
+				}
+				results = append(results, result[F]{"cell" + suffix, c})
+			}
+			for _, g := range layer.Gates() {
+				v, err := p.Gate(l, d, g)
+				if err != nil {
+					return nil, err
+				}
+				results = append(results, result[F]{"gate_" + g + suffix, v})
+			}
+		}
+	}
+	return results, nil
+}
+
+// final names what PyTorch returns.
+func final[F tensor.Float](layer *unroll.LayerOf[F], y tensor.DenseOf[F], sn unroll.StateOf[F]) []result[F] {
+	r := []result[F]{{"output", y}, {"h_n", sn.H}}
+	if layer.Config().HasCell() {
+		r = append(r, result[F]{"c_n", sn.C})
+	}
+	return r
+}
+
+// runStream gives one step after the other to a Stream.
+func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOptions) ([]result[F], error) {
+	if in.lengths != nil {
+		return nil, usagef("--stream: the input has lengths, and a stream's sequences have no end; run without --stream")
+	}
+	// The pass checks shapes; a stream sees slices only.
+	if err := checkRun(layer, in); err != nil {
+		return nil, err
+	}
+	cfg, shape := layer.Config(), in.x.Shape
+	batched, steps, batch := len(shape) == 3, shape[0], 1
+	if batched {
+		batch = shape[1]
+		if cfg.BatchFirst {
+			steps, batch = batch, steps
+		}
+	}
+	s, err := layer.NewStream(batch)
+	if err != nil {
+		return nil, err
+	}
+	if o.workers > 0 {
+		s.SetWorkers(o.workers)
+	}
+	s0 := in.s0
+	if !batched {
+		s0 = unroll.StateOf[F]{H: reshaped(s0.H, cfg.Layers(), 1, cfg.StateSize()), C: reshaped(s0.C, cfg.Layers(), 1, cfg.HiddenSize)}
+	}
+	if err := s.SetState(s0); err != nil {
+		return nil, err
+	}
+	y := tensor.NewOf[F](append(append([]int{}, shape[:len(shape)-1]...), cfg.OutputSize())...)
+	x1, y1 := make([]F, batch*cfg.InputSize), make([]F, batch*cfg.OutputSize())
+	for t := range steps {
+		for b := range batch {
+			at := t*batch + b
+			if batched && cfg.BatchFirst {
+				at = b*steps + t
+			}
+			copy(x1[b*cfg.InputSize:(b+1)*cfg.InputSize], in.x.Data[at*cfg.InputSize:])
+		}
+		if err := s.Step(y1, x1); err != nil {
+			return nil, err
+		}
+		for b := range batch {
+			at := t*batch + b
+			if batched && cfg.BatchFirst {
+				at = b*steps + t
+			}
+			copy(y.Data[at*cfg.OutputSize():(at+1)*cfg.OutputSize()], y1[b*cfg.OutputSize():])
+		}
+	}
+	sn := s.State()
+	if !batched {
+		sn = unroll.StateOf[F]{H: reshaped(sn.H, cfg.Layers(), cfg.StateSize()), C: reshaped(sn.C, cfg.Layers(), cfg.HiddenSize)}
+	}
+	return final(layer, y, sn), nil
+}
+
+// checkRun refuses what a Pass refuses, by running it.
+func checkRun[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F]) error {
+	_, _, err := layer.Forward(in.x, in.s0)
+	return err
+}
+
+func reshaped[F tensor.Float](d tensor.DenseOf[F], shape ...int) tensor.DenseOf[F] {
+	if d.IsZero() {
+		return d
+	}
+	return tensor.DenseOf[F]{Shape: shape, Data: d.Data}
+}

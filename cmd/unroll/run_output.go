@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// writeResults writes tensors to a file by its ending. A .npy file holds one
+// tensor: output goes to NAME.npy, each other one to NAME.TENSOR.npy.
+func writeResults[F tensor.Float](cmd *cobra.Command, name string, results []result[F]) error {
+	var set checkpoint.Set
+	for _, r := range results {
+		set = append(set, checkpoint.Of(r.name, r.value))
+	}
+	switch ext := strings.ToLower(filepath.Ext(name)); {
+	case name == std || ext == ".safetensors":
+		return writeOutput(cmd, name, func(w io.Writer) error { return safetensors.Write(w, set, nil) })
+	case ext == ".npz":
+		return array.WriteFile(name, set, array.Options{})
+	case ext == ".npy":
+		for i := range set {
+			file := name
+			if i > 0 {
+				file = strings.TrimSuffix(name, filepath.Ext(name)) + "." + set[i].Name + filepath.Ext(name)
+			}
+			if err := array.WriteFile(file, set[i:i+1], array.Options{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return usagef("--output %s: the ending must be .safetensors, .npz or .npy", name)
+}
+
+// printResults prints one JSON object, a member a tensor, in their order.
+// JSON has no NaN and no infinities; they are null.
+func printResults[F tensor.Float](cmd *cobra.Command, results []result[F]) error {
+	out := cmd.OutOrStdout()
+	for i, r := range results {
+		open := ","
+		if i == 0 {
+			open = "{"
+		}
+		shape, err := json.Marshal(r.value.Shape)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, `%s"%s":{"shape":%s,"data":[`, open, r.name, shape)
+		for j, v := range r.value.Data {
+			if j > 0 {
+				fmt.Fprint(out, ",")
+			}
+			if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) {
+				fmt.Fprint(out, "null")
+				continue
+			}
+			b, err := json.Marshal(v)
+			if err != nil {
+				return err
+			}
+			if _, err := out.Write(b); err != nil {
+				return err
+			}
+		}
+		fmt.Fprint(out, "]}")
+	}
+	fmt.Fprintln(out, "}")
+	return nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/internal/testkit"
+)
+
+// Three chorales through the model PyTorch trained, from its folder, its
+// safetensors file and its .pt file; the numbers are PyTorch's, the tolerance
+// is torch.testing.assert_close's for float32.
+func TestRunGivesPyTorchsNumbersOnChorales(t *testing.T) {
+	const dir = "../../examples/bach"
+	want, err := safetensors.Open(dir + "/expect.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	for _, model := range []string{dir, dir + "/model.safetensors", dir + "/model.pt"} {
+		for _, piece := range []string{"0.", "1.", "2."} {
+			x, err := checkpoint.Float[float32](want, piece+"input")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stdin, stderr bytes.Buffer
+			if err := safetensors.Write(&stdin, checkpoint.Set{checkpoint.Of("input", x)}, nil); err != nil {
+				t.Fatal(err)
+			}
+			out := filepath.Join(t.TempDir(), "out.safetensors")
+			if code := execute(context.Background(), []string{"run", model, "-", "--output", out}, &stdin, &stderr, &stderr); code != codeOK {
+				t.Fatalf("exit code %d: %s", code, stderr.String())
+			}
+			got, err := safetensors.Open(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"output", "h_n", "c_n"} {
+				g, err := checkpoint.Float[float32](got, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w, err := checkpoint.Float[float32](want, piece+name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				testkit.CloseDense(t, model+" "+piece+name, g, w, testkit.Default[float32]())
+			}
+			got.Close()
+		}
+	}
+}
+
+// Step by step and as a whole give the same text, which has every bit.
+func TestRunStreamEqualsRun(t *testing.T) {
+	for _, line := range []string{
+		"run --json",
+		"run --json --mode LSTM --input-size 5 --hidden-size 7 --num-layers 3 --seed 4",
+		"run --json --mode LSTM --input-size 5 --hidden-size 7 --proj-size 2",
+		"run --json --mode GRU --hidden-size 33 --dtype float64",
+	} {
+		var whole, steps, stderr bytes.Buffer
+		args := strings.Fields(line)
+		if code := execute(context.Background(), args, nil, &whole, &stderr); code != codeOK {
+			t.Fatalf("%s: %s", line, stderr.String())
+		}
+		if code := execute(context.Background(), append(args, "--stream"), nil, &steps, &stderr); code != codeOK {
+			t.Fatalf("%s --stream: %s", line, stderr.String())
+		}
+		if whole.String() != steps.String() || whole.Len() < 50 {
+			t.Errorf("%s: whole\n%s\nstep by step\n%s", line, whole.String(), steps.String())
+		}
+	}
+}

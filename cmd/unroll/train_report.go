@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/guptarohit/asciigraph"
+	"github.com/spf13/cobra"
+
+	"github.com/unroll-ml/unroll/train"
+)
+
+// report is what a run tells while it trains: one line that changes on a
+// terminal, a line for each epoch elsewhere; a log file, a plot, TensorBoard.
+type report struct {
+	err      *os.File // standard error, if it is a terminal
+	cmd      *cobra.Command
+	log      *os.File
+	board    *events
+	plot     bool
+	unit     string
+	epochs   int
+	begun    time.Time
+	last     time.Time
+	first    int
+	seen     float64 // losses counted since begun
+	loss     []float64
+	valid    []float64
+	drawn    int
+	progress bool
+}
+
+func newReport(cmd *cobra.Command, log, board string, plot bool) (r *report, err error) {
+	r = &report{cmd: cmd, plot: plot}
+	if f, ok := cmd.ErrOrStderr().(*os.File); ok {
+		if st, err := f.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
+			r.err = f
+		}
+	}
+	if log != "" {
+		if r.log, err = os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666); err != nil {
+			return nil, err
+		}
+	}
+	if board != "" {
+		if r.board, err = newEvents(board); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *report) close() {
+	if r.log != nil {
+		r.log.Close()
+	}
+	if r.board != nil {
+		r.board.close()
+	}
+}
+
+func (r *report) line(format string, a ...any) {
+	r.wipe()
+	fmt.Fprintf(r.cmd.ErrOrStderr(), format+"\n", a...)
+}
+
+func (r *report) wipe() {
+	if r.progress {
+		fmt.Fprint(r.err, "\r\x1b[K")
+		r.progress = false
+	}
+}
+
+func (r *report) begin(l *train.Loop, unit string) {
+	r.unit, r.epochs, r.begun, r.first = unit, l.Epochs, time.Now(), l.Progress().Step
+}
+
+// logLine is one line of the log file.
+type logLine struct {
+	Epoch   int     `json:"epoch"`
+	Step    int     `json:"step"`
+	Loss    float64 `json:"loss"`
+	Valid   float64 `json:"valid"`
+	LR      float64 `json:"lr"`
+	Norm    float64 `json:"grad_norm,omitempty"`
+	Seconds float64 `json:"seconds"`
+	Best    bool    `json:"best"`
+}
+
+func (r *report) step(s train.Step) error {
+	r.seen += s.Count
+	took := time.Since(r.begun)
+	done := s.Number - r.first
+	left := time.Duration(float64(took) / float64(done) * float64((r.epochs-s.Epoch)*s.Batches-s.Batch-1))
+	rate := r.seen / max(took.Seconds(), 1e-9)
+	if r.err != nil && (time.Since(r.last) > 100*time.Millisecond) && !r.plot {
+		r.last, r.progress = time.Now(), true
+		fmt.Fprintf(r.err, "\r\x1b[Kepoch %d/%d %3d%%  loss %.4f  %.0f/s  left %s", s.Epoch+1, r.epochs, 100*(s.Batch+1)/s.Batches, s.Loss, rate, left.Round(time.Second))
+	}
+	if r.board != nil {
+		if err := r.board.scalars(s.Number, map[string]float64{"loss/step": s.Loss, "lr": s.LR}); err != nil {
+			return err
+		}
+	}
+	if !s.EpochDone {
+		return nil
+	}
+	mark := ""
+	if s.Better {
+		mark = "  best"
+	}
+	if !r.plot || r.err == nil {
+		r.line("epoch %d/%d  loss %.4f  validation %.4f  lr %.2g  %.0f/s  left %s%s", s.Epoch+1, r.epochs, s.EpochLoss, s.Valid, s.LR, rate, left.Round(time.Second), mark)
+	}
+	r.loss, r.valid = append(r.loss, s.EpochLoss), append(r.valid, s.Valid)
+	if r.plot {
+		r.draw()
+	}
+	if r.board != nil {
+		if err := r.board.scalars(s.Number, map[string]float64{"loss/train": s.EpochLoss, "loss/validation": s.Valid}); err != nil {
+			return err
+		}
+	}
+	if r.log == nil {
+		return nil
+	}
+	return json.NewEncoder(r.log).Encode(logLine{s.Epoch + 1, s.Number, s.EpochLoss, s.Valid, s.LR, s.Norm, took.Seconds(), s.Better})
+}
+
+// draw plots the losses, over the last plot on a terminal.
+func (r *report) draw() {
+	if len(r.loss) < 2 || r.err == nil {
+		return
+	}
+	if r.drawn > 0 {
+		fmt.Fprintf(r.err, "\x1b[%dA\x1b[J", r.drawn)
+	}
+	g := asciigraph.PlotMany([][]float64{r.loss, r.valid}, asciigraph.Height(12), asciigraph.Width(64),
+		asciigraph.SeriesColors(asciigraph.Blue, asciigraph.Red),
+		asciigraph.Caption(fmt.Sprintf("epoch %d/%d: training %.4f (blue), validation %.4f (red) %s", len(r.loss), r.epochs, r.loss[len(r.loss)-1], r.valid[len(r.valid)-1], r.unit)))
+	fmt.Fprintln(r.err, g)
+	r.drawn = 1
+	for _, c := range g {
+		if c == '\n' {
+			r.drawn++
+		}
+	}
+}
+
+// end leaves a last plot also where there is no terminal.
+func (r *report) end() {
+	r.wipe()
+	if r.plot && r.err == nil && len(r.loss) > 1 {
+		fmt.Fprintln(r.cmd.ErrOrStderr(), asciigraph.PlotMany([][]float64{r.loss, r.valid}, asciigraph.Height(12), asciigraph.Width(64),
+			asciigraph.Caption("loss by epoch: training and validation")))
+	}
+}
