@@ -1,0 +1,60 @@
+package floors
+
+// Row is one line of the floors table: who stands on which floor, and what it
+// may import besides the standard library and the floors below.
+type Row struct {
+	Floor int
+	// Path is a folder relative to the module's root; "." is the root package.
+	// A row also holds for the folders inside it, which may import each other.
+	// A last element "*" makes every folder at that place a row of its own.
+	Path string
+	Duty string
+	// Libraries are prefixes of import paths: libraries outside the module, or
+	// packages of the same floor.
+	Libraries []string
+	// Anything lifts the check of import paths outside the module.
+	Anything bool
+	// TestOnly packages may be imported by test files and by each other, and
+	// are not bound to a floor themselves.
+	TestOnly bool
+}
+
+// Table is the rule of the project. docs/architecture.md holds a copy that
+// the test of this package keeps equal.
+var Table = []Row{
+	{Floor: 0, Path: "tensor", Duty: "`Dense`: shape and contiguous row-major slice, float32 or float64; `ErrShape`"},
+	{Floor: 0, Path: "rng", Duty: "PyTorch's CPU generator: same seed, same numbers"},
+	{Floor: 0, Path: "internal/kernel", Duty: "matrix products, activations, fused gates, packing, workers", Libraries: []string{"golang.org/x/sys/cpu"}},
+	{Floor: 0, Path: "internal/atomicfile", Duty: "files that are there whole or not at all: temporary name, sync, rename"},
+	{Floor: 0, Path: "internal/fmath", Duty: "exp, log, cos and sin with the same bits on every platform"},
+	{Floor: 1, Path: "internal/cell", Duty: "one file a cell: gate names, equations, forward and backward of one step"},
+	{Floor: 2, Path: "internal/scan", Duty: "time, direction, layers, lengths, resets, projection, dropout; knows no cell by name"},
+	{Floor: 2, Path: "checkpoint", Duty: "what every format shares: element types, `Source`, conversion to the engine's numbers"},
+	{Floor: 3, Path: ".", Duty: "the public layer: `Config`, `Layer`, `State`, `Pass`, `Stream`; validation and names"},
+	{Floor: 3, Path: "checkpoint/safetensors", Duty: "named tensors in safetensors files"},
+	{Floor: 3, Path: "checkpoint/torchfile", Duty: "named tensors in PyTorch's files, read as data"},
+	{Floor: 3, Path: "checkpoint/onnx", Duty: "named tensors and nodes in ONNX files", Libraries: []string{"google.golang.org/protobuf"}},
+	{Floor: 3, Path: "checkpoint/*", Duty: "one folder a format: reads and writes named tensors, knows no layer", Libraries: []string{"github.com/parquet-go/parquet-go"}},
+	{Floor: 4, Path: "internal/statedict", Duty: "finds layers among named tensors by names and shapes"},
+	{Floor: 4, Path: "nn", Duty: "`Embedding`, `Linear`, losses, and `Model`: input, layer, head; model folders", Libraries: []string{"github.com/unroll-ml/unroll/internal/statedict"}},
+	{Floor: 5, Path: "train", Duty: "optimisers, clipping, schedules, data pipelines, the loop"},
+	{Floor: 4, Path: "internal/operator", Duty: "one recurrent node of ONNX with every attribute, forward"},
+	{Floor: 5, Path: "internal/modelfile", Duty: "a file of weights of any format becomes a layer or a model, and back"},
+	{Floor: 5, Path: "internal/explain", Duty: "a recorded pass turned into formulas, numbers and the page"},
+	{Floor: 6, Path: "internal/server", Duty: "protocol, live sequences, batching, limits, metrics", Anything: true},
+	{Floor: 7, Path: "cmd", Duty: "one file a subcommand: flags in, exit code out", Anything: true},
+	{Floor: 7, Path: "examples", Duty: "programs and model folders to start from", Anything: true},
+	{Path: "internal/ref", Duty: "the textbook in float64: PyTorch's equations as scalar loops; imports nothing of the project", TestOnly: true},
+	{Path: "internal/testkit", Duty: "the one comparison function, gradient check, golden loader, guarded slices, loop over kernel levels", TestOnly: true},
+	{Path: "internal/floors", Duty: "this table and its check", TestOnly: true},
+}
+
+// testLibraries may be imported by test files and test-only packages.
+var testLibraries = []string{
+	"github.com/chromedp/cdproto",
+	"github.com/chromedp/chromedp",
+	"github.com/google/go-cmp",
+	"github.com/rogpeppe/go-internal",
+	"gonum.org/v1/gonum/diff/fd",
+	"pgregory.net/rapid",
+}
