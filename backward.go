@@ -16,15 +16,15 @@ type Grads = GradsOf[float32]
 // NewGrads returns gradients of zeros for the parameters of l.
 func (l *LayerOf[F]) NewGrads() *GradsOf[F] {
 	g := &GradsOf[F]{}
-	for _, p := range l.params {
+	for _, p := range l.Params() {
 		g.params = append(g.params, ParamOf[F]{p.Name, tensor.NewOf[F](p.Value.Shape...)})
 	}
 	return g
 }
 
 // Params returns the gradients under the names and in the order of the layer's
-// Params. The slice and its values are g's own: write to them (to clip, say) as
-// you like between calls of Backward.
+// Params. The values are g's own memory: write to it (to clip, say) as you like
+// between calls of Backward.
 func (g *GradsOf[F]) Params() []ParamOf[F] { return g.params }
 
 // Zero sets all gradients to zero.
@@ -41,14 +41,17 @@ func (g *GradsOf[F]) Zero() {
 // zeros, also single halves of dsn. dy beyond a sequence's end is not read, dx
 // is zero there. With Resets, ds0 gathers what reached every new beginning.
 //
-// The parameters must be those of the Forward. It may be called again for
-// another dy. The bits do not depend on the number of workers.
+// It may be called again for another dy. The bits do not depend on the number
+// of workers.
 //
-// Errors: ErrUsage without a recorded Forward, ErrShape for dy, dsn or Grads
-// that do not fit.
+// Errors: ErrUsage without a recorded Forward of this very Layer, or where its
+// parameters have changed since; ErrShape for dy, dsn or Grads that do not fit.
 func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.DenseOf[F], ds0 StateOf[F], err error) {
-	if !p.valid {
-		return dx, ds0, &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: "a pass without record", Want: "a successful Forward with Train or Record set before it"}
+	if err := p.recorded("Backward"); err != nil {
+		return dx, ds0, err
+	}
+	if p.Layer.stack.Version.Load() != p.version {
+		return dx, ds0, &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: "parameters that changed after the Forward", Want: "those of the Forward", Hint: "call Forward again, or Backward before Update"}
 	}
 	c, d := p.Layer.cfg, p.dims
 	if !dy.IsZero() {
@@ -68,7 +71,7 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 	if c.HasCell() {
 		p.ds.C = shaped(p.ds.C, &p.cShape[1], d.stateShape(c, c.HiddenSize))
 	}
-	if p.Lengths != nil {
+	if p.run.Perm != nil { // Lengths may have changed since the Forward
 		clear(p.dx.Data)
 	}
 	b := scan.Back[F]{
@@ -82,21 +85,18 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 	return p.dx, p.ds, nil
 }
 
-// useGrads makes Grads if need be and prepares the engine's view of them.
+// useGrads makes Grads if need be and lays out the engine's view of them, anew
+// in each call: what Params returned may have been changed.
 func (p *PassOf[F]) useGrads() error {
 	if p.Grads == nil {
 		p.Grads = p.Layer.NewGrads()
-	}
-	if p.scanGradsOf == p.Grads {
-		return nil
 	}
 	for i, want := range p.Layer.params {
 		if i >= len(p.Grads.params) || len(p.Grads.params) != len(p.Layer.params) || sameShape("", p.Grads.params[i].Value, want.Value.Shape) != nil {
 			return &ArgError{Kind: ErrShape, Arg: "Pass.Grads", Got: "the gradients of another layer", Want: "what NewGrads of " + p.Layer.describe() + " returns"}
 		}
 	}
-	p.scanGrads = view(p.Layer.cfg, p.Grads.params)
-	p.scanGradsOf = p.Grads
+	p.scanGrads = view(p.scanGrads, p.Layer.cfg, p.Grads.params)
 	return nil
 }
 
@@ -109,5 +109,13 @@ func sameShape[F tensor.Float](arg string, t tensor.DenseOf[F], shape []int) err
 	if !same {
 		return &ArgError{Kind: ErrShape, Arg: arg, Got: fmt.Sprintf("shape %v", t.Shape), Want: fmt.Sprint(shape)}
 	}
-	return t.Check(arg)
+	return checked(arg, t)
+}
+
+// checked is t.Check as an *ArgError.
+func checked[F tensor.Float](arg string, t tensor.DenseOf[F]) error {
+	if t.Check(arg) == nil {
+		return nil
+	}
+	return &ArgError{Kind: ErrShape, Arg: arg, Got: fmt.Sprintf("%d elements for shape %v", len(t.Data), t.Shape), Want: "as many elements as the shape has"}
 }

@@ -2,8 +2,10 @@ package unroll
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Mode says which recurrent layer a Config describes.
@@ -42,8 +44,14 @@ func ParseMode(name string) (Mode, error) {
 	return 0, &ArgError{Kind: ErrConfig, Arg: "mode", Got: fmt.Sprintf("%q", name), Want: "RNN_TANH, RNN_RELU, LSTM or GRU"}
 }
 
-// MarshalText writes the name of the mode.
-func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+// MarshalText writes the name of the mode. It is an ErrConfig for a number
+// that is none of the modes.
+func (m Mode) MarshalText() ([]byte, error) {
+	if m < RNNTanh || m > GRU {
+		return nil, Config{Mode: m, HiddenSize: 1}.Validate()
+	}
+	return []byte(m.String()), nil
+}
 
 // UnmarshalText is ParseMode.
 func (m *Mode) UnmarshalText(text []byte) (err error) {
@@ -104,9 +112,14 @@ func (c Config) OutputSize() int { return c.Directions() * c.StateSize() }
 // HasCell reports whether states have a cell state c, as those of an LSTM do.
 func (c Config) HasCell() bool { return c.Mode == LSTM }
 
-// maxSize bounds every size, so that no product of sizes overflows before the
-// memory for it would be asked for.
-const maxSize = 1 << 28
+// The bounds keep products of sizes within an int and within what make can be
+// asked for without a panic; real layers are far below them.
+const (
+	maxSize       = 1 << 28 // of a single size: I, H, T, B
+	maxLayers     = 1 << 16
+	maxParameters = 1 << 32 // of a layer in all, 16 GiB in float32
+	maxElements   = 1 << 40 // of the largest buffer of a run
+)
 
 // Validate reports the first setting that PyTorch refuses, as an ErrConfig that
 // names the field.
@@ -121,8 +134,8 @@ func (c Config) Validate() error {
 		return bad("input_size", c.InputSize, fmt.Sprintf("0 to %d", maxSize))
 	case c.HiddenSize < 1 || c.HiddenSize > maxSize:
 		return bad("hidden_size", c.HiddenSize, fmt.Sprintf("1 to %d", maxSize))
-	case c.NumLayers < 0 || c.NumLayers > maxSize:
-		return bad("num_layers", c.NumLayers, "at least 1 (0 stands for 1)")
+	case c.NumLayers < 0 || c.NumLayers > maxLayers:
+		return bad("num_layers", c.NumLayers, fmt.Sprintf("1 to %d (0 stands for 1)", maxLayers))
 	case !(c.Dropout >= 0 && c.Dropout <= 1) || math.IsNaN(c.Dropout):
 		return bad("dropout", c.Dropout, "a probability from 0 to 1")
 	case c.ProjSize < 0:
@@ -131,8 +144,63 @@ func (c Config) Validate() error {
 		return bad("proj_size", c.ProjSize, fmt.Sprintf("0: only an LSTM has a projection, not %s", c.Mode))
 	case c.ProjSize >= c.HiddenSize && c.ProjSize > 0:
 		return bad("proj_size", c.ProjSize, fmt.Sprintf("less than hidden_size %d", c.HiddenSize))
+	case c.parameters() > maxParameters:
+		return bad(c.String(), fmt.Sprintf("%.3g parameters", c.parameters()), fmt.Sprintf("at most %d", maxParameters))
 	}
 	return nil
+}
+
+// gates returns G, the number of gates.
+func (c Config) gates() int { return len(newCell[float32](c.Mode).Gates()) }
+
+// parameters returns how many numbers the parameters are, as a float64, which
+// no product overflows.
+func (c Config) parameters() float64 {
+	h, s, d := float64(c.HiddenSize), float64(c.StateSize()), float64(c.Directions())
+	gh, rest := float64(c.gates())*h, s
+	if !c.NoBias {
+		rest += 2
+	}
+	one := func(in float64) float64 { return d * (gh*(in+rest) + float64(c.ProjSize)*h) }
+	return one(float64(c.InputSize)) + float64(c.Layers()-1)*one(d*s)
+}
+
+// fits reports, as an ErrShape, whether the buffers of b sequences of t steps
+// can be asked for.
+func (c Config) fits(t, b int) error {
+	if row := max(c.gates()*c.HiddenSize, c.OutputSize(), 1); t > maxSize || b > maxSize || float64(t)*float64(b)*float64(row) > maxElements {
+		return &ArgError{Kind: ErrShape, Arg: "input of " + c.String(), Got: fmt.Sprintf("%d steps of %d sequences", t, b), Want: fmt.Sprintf("at most %d values in the sums of all gates, %d a step and sequence", maxElements, row)}
+	}
+	return nil
+}
+
+// String writes the config as PyTorch prints a layer, such as LSTM(10, 20,
+// num_layers=2), and with it the nonlinearity relu, which PyTorch leaves out.
+func (c Config) String() string {
+	name := strings.TrimSuffix(strings.TrimSuffix(c.Mode.String(), "_TANH"), "_RELU")
+	s := fmt.Sprintf("%s(%d, %d", name, c.InputSize, c.HiddenSize)
+	if c.ProjSize > 0 {
+		s += fmt.Sprintf(", proj_size=%d", c.ProjSize)
+	}
+	if c.Layers() > 1 {
+		s += fmt.Sprintf(", num_layers=%d", c.Layers())
+	}
+	if c.Mode == RNNReLU {
+		s += ", nonlinearity=relu"
+	}
+	if c.NoBias {
+		s += ", bias=False"
+	}
+	if c.BatchFirst {
+		s += ", batch_first=True"
+	}
+	if c.Dropout > 0 {
+		s += fmt.Sprintf(", dropout=%v", c.Dropout)
+	}
+	if c.Bidirectional {
+		s += ", bidirectional=True"
+	}
+	return s + ")"
 }
 
 // configJSON is the form of Config in a config.json: PyTorch's arguments.
@@ -140,7 +208,7 @@ type configJSON struct {
 	Mode          Mode    `json:"mode"`
 	InputSize     int     `json:"input_size"`
 	HiddenSize    int     `json:"hidden_size"`
-	NumLayers     int     `json:"num_layers"`
+	NumLayers     *int    `json:"num_layers,omitempty"`
 	Bias          *bool   `json:"bias,omitempty"`
 	BatchFirst    bool    `json:"batch_first,omitempty"`
 	Dropout       float64 `json:"dropout,omitempty"`
@@ -152,17 +220,29 @@ type configJSON struct {
 // input_size, hidden_size, num_layers, bias, batch_first, dropout,
 // bidirectional, proj_size.
 func (c Config) MarshalJSON() ([]byte, error) {
-	bias := !c.NoBias
-	return json.Marshal(configJSON{c.Mode, c.InputSize, c.HiddenSize, c.Layers(), &bias, c.BatchFirst, c.Dropout, c.Bidirectional, c.ProjSize})
+	bias, layers := !c.NoBias, c.Layers()
+	return json.Marshal(configJSON{c.Mode, c.InputSize, c.HiddenSize, &layers, &bias, c.BatchFirst, c.Dropout, c.Bidirectional, c.ProjSize})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes; what is absent gets PyTorch's
-// default. It does not validate.
+// default, other names are left to others. It does not validate, but a value of
+// the wrong type and a num_layers of 0, which is there and so no default, are
+// an ErrConfig.
 func (c *Config) UnmarshalJSON(data []byte) error {
 	var j configJSON
 	if err := json.Unmarshal(data, &j); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return &ArgError{Kind: ErrConfig, Arg: wrong.Field, Got: "a JSON " + wrong.Value, Want: wrong.Type.String()}
+		}
 		return err
 	}
-	*c = Config{j.Mode, j.InputSize, j.HiddenSize, j.NumLayers, j.Bias != nil && !*j.Bias, j.BatchFirst, j.Dropout, j.Bidirectional, j.ProjSize}
+	layers := 0
+	if j.NumLayers != nil {
+		if layers = *j.NumLayers; layers == 0 {
+			return &ArgError{Kind: ErrConfig, Arg: "num_layers", Got: "0", Want: "at least 1"}
+		}
+	}
+	*c = Config{j.Mode, j.InputSize, j.HiddenSize, layers, j.Bias != nil && !*j.Bias, j.BatchFirst, j.Dropout, j.Bidirectional, j.ProjSize}
 	return nil
 }

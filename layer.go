@@ -14,7 +14,10 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// LayerOf is a stacked recurrent layer: a Config and its parameters.
+// LayerOf is a stacked recurrent layer: a Config and its parameters. New and
+// Split make layers; to a layer that they did not make, such as a nil one,
+// methods that return an error answer with an ErrUsage, and the others with
+// nothing.
 //
 // Any number of goroutines may use a layer at once, as long as none of them
 // changes its parameters (ResetParameters, Load, Update).
@@ -23,8 +26,10 @@ type LayerOf[F tensor.Float] struct {
 	params []ParamOf[F]
 	stack  scan.Stack[F]
 	passes sync.Pool // *PassOf[F], for Forward
-	// part says which piece of a stack a layer made by Split is, for errors.
-	part string
+	// part says which piece of a stack a layer made by Split is, and upper
+	// whether it reads another layer's output: for errors.
+	part  string
+	upper bool
 }
 
 // Layer is a layer of float32.
@@ -51,11 +56,6 @@ func NewOf[F tensor.Float](cfg Config) (*LayerOf[F], error) {
 	}
 	l := &LayerOf[F]{cfg: cfg}
 	for _, p := range layout(cfg) {
-		if n, err := tensor.Size(p.shape); err != nil || n > math.MaxInt32*64 {
-			return nil, &ArgError{Kind: ErrConfig, Arg: p.name, Got: fmt.Sprintf("shape %v", p.shape), Want: "a parameter that fits in memory"}
-		}
-	}
-	for _, p := range layout(cfg) {
 		l.params = append(l.params, ParamOf[F]{p.name, tensor.NewOf[F](p.shape...)})
 	}
 	l.build(new(atomic.Uint64))
@@ -73,7 +73,7 @@ type named struct {
 // weight_hr.
 func layout(cfg Config) []named {
 	var all []named
-	rows := len(newCell[float32](cfg.Mode).Gates()) * cfg.HiddenSize
+	rows := cfg.gates() * cfg.HiddenSize
 	for l := range cfg.Layers() {
 		in := cfg.InputSize
 		if l > 0 {
@@ -101,19 +101,24 @@ func (l *LayerOf[F]) build(version *atomic.Uint64) {
 	l.stack.Cell = newCell[F](c.Mode)
 	l.stack.I, l.stack.H, l.stack.P, l.stack.L, l.stack.D = c.InputSize, c.HiddenSize, c.ProjSize, c.Layers(), c.Directions()
 	l.stack.Version = version
-	l.stack.Params = view(c, l.params)
+	l.stack.Params = view(nil, c, l.params)
 }
 
-// view groups parameters by layer and direction, as the engine wants them.
-func view[F tensor.Float](c Config, params []ParamOf[F]) []scan.Params[F] {
-	all := make([]scan.Params[F], c.Layers()*c.Directions())
+// view groups parameters by layer and direction, as the engine wants them, in
+// the memory of all where it suffices.
+func view[F tensor.Float](all []scan.Params[F], c Config, params []ParamOf[F]) []scan.Params[F] {
+	n := c.Layers() * c.Directions()
+	if cap(all) < n {
+		all = make([]scan.Params[F], n)
+	}
+	all = all[:n]
 	next := func() []F {
 		p := params[0].Value.Data
 		params = params[1:]
 		return p
 	}
 	for i := range all {
-		all[i].IH, all[i].HH = next(), next()
+		all[i] = scan.Params[F]{IH: next(), HH: next()}
 		if !c.NoBias {
 			all[i].BiasIH, all[i].BiasHH = next(), next()
 		}
@@ -137,29 +142,66 @@ func newCell[F tensor.Float](m Mode) cell.Cell[F] {
 	}
 }
 
+// made returns an ErrUsage if the layer is none that New or Split made.
+func (l *LayerOf[F]) made(arg string) error {
+	switch {
+	case l == nil:
+		return &ArgError{Kind: ErrUsage, Arg: arg, Got: "nil", Want: "a layer made by New"}
+	case l.stack.Cell == nil:
+		return &ArgError{Kind: ErrUsage, Arg: arg, Got: "the zero value", Want: "a layer made by New"}
+	}
+	return nil
+}
+
 // Config returns what the layer is.
-func (l *LayerOf[F]) Config() Config { return l.cfg }
+func (l *LayerOf[F]) Config() Config {
+	if l.made("") != nil {
+		return Config{}
+	}
+	return l.cfg
+}
 
 // Gates returns the names of the gates in the order in which the rows of the
 // parameters hold them: i f g o, r z n, or h.
-func (l *LayerOf[F]) Gates() []string { return l.stack.Cell.Gates() }
+func (l *LayerOf[F]) Gates() []string {
+	if l.made("") != nil {
+		return nil
+	}
+	return l.stack.Cell.Gates()
+}
 
 // Params returns the parameters in the order of PyTorch's state_dict. The
 // values share the layer's memory and must not be written; see Update.
-func (l *LayerOf[F]) Params() []ParamOf[F] { return slices.Clone(l.params) }
+func (l *LayerOf[F]) Params() []ParamOf[F] {
+	if l.made("") != nil {
+		return nil
+	}
+	return slices.Clone(l.params)
+}
 
 // Update calls change with the parameters, whose values it may write in place,
 // and lets the engine see them afterwards. Layers that Split made share the
-// parameters and see them too. Nobody else may use the layer meanwhile.
+// parameters and see them too. Nobody else may use the layer meanwhile, and a
+// Backward needs a new Forward afterwards.
 func (l *LayerOf[F]) Update(change func(params []ParamOf[F])) {
+	if l.made("") != nil || change == nil {
+		return
+	}
 	defer l.stack.Version.Add(1)
 	change(slices.Clone(l.params))
 }
 
 // ResetParameters draws all parameters as torch.nn does when it makes a layer:
 // uniform on +-1/sqrt(H), in the order of Params. After rng.New(seed) they are,
-// bit for bit, those of a PyTorch layer made after torch.manual_seed(seed).
+// bit for bit, those of a PyTorch layer made after torch.manual_seed(seed). A
+// nil g stands for the zero Generator, which is rng.New(0).
 func (l *LayerOf[F]) ResetParameters(g *rng.Generator) {
+	if l.made("") != nil {
+		return
+	}
+	if g == nil {
+		g = new(rng.Generator)
+	}
 	bound := 1 / math.Sqrt(float64(l.cfg.HiddenSize))
 	l.Update(func(params []ParamOf[F]) {
 		for _, p := range params {
@@ -199,6 +241,9 @@ func (e *LoadError) Unwrap() error { return ErrParams }
 // unexpected or of the wrong shape, the error is a *LoadError that lists all of
 // it, and the layer keeps what it had.
 func (l *LayerOf[F]) Load(tensors map[string]tensor.DenseOf[F]) error {
+	if err := l.made("layer"); err != nil {
+		return err
+	}
 	fault := &LoadError{Layer: l.describe()}
 	got := make(map[string]tensor.DenseOf[F], len(tensors))
 	for name, t := range tensors {
@@ -251,35 +296,6 @@ func (l *LayerOf[F]) shapeFault(p ParamOf[F], t tensor.DenseOf[F]) string {
 // num_layers=2).
 func (l *LayerOf[F]) describe() string { return l.cfg.String() + l.part }
 
-// String writes the config as PyTorch prints a layer: LSTM(10, 20,
-// num_layers=2).
-func (c Config) String() string {
-	name := strings.TrimSuffix(strings.TrimSuffix(c.Mode.String(), "_TANH"), "_RELU")
-	s := fmt.Sprintf("%s(%d, %d", name, c.InputSize, c.HiddenSize)
-	if c.Layers() > 1 {
-		s += fmt.Sprintf(", num_layers=%d", c.Layers())
-	}
-	if c.Mode == RNNReLU {
-		s += ", nonlinearity=relu"
-	}
-	if c.NoBias {
-		s += ", bias=False"
-	}
-	if c.BatchFirst {
-		s += ", batch_first=True"
-	}
-	if c.Dropout > 0 {
-		s += fmt.Sprintf(", dropout=%v", c.Dropout)
-	}
-	if c.Bidirectional {
-		s += ", bidirectional=True"
-	}
-	if c.ProjSize > 0 {
-		s += fmt.Sprintf(", proj_size=%d", c.ProjSize)
-	}
-	return s + ")"
-}
-
 // Forward computes output and final state of x in evaluation mode:
 //
 //	x  [T,B,I], with BatchFirst [B,T,I], or unbatched [T,I]
@@ -290,6 +306,9 @@ func (c Config) String() string {
 // The results are new memory. Many goroutines may call it at once. Errors are
 // those of Pass.Forward.
 func (l *LayerOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
+	if err := l.made("layer"); err != nil {
+		return y, sn, err
+	}
 	p, _ := l.passes.Get().(*PassOf[F])
 	if p == nil {
 		p = &PassOf[F]{Layer: l}
@@ -311,6 +330,9 @@ func (l *LayerOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.Dense
 // expects its input reversed in time and gives its output so. This is "Compare
 // to set of RNN" of the page on stacked layers.
 func (l *LayerOf[F]) Split() [][]*LayerOf[F] {
+	if l.made("") != nil {
+		return nil
+	}
 	one := l.cfg
 	one.NumLayers, one.Bidirectional, one.Dropout = 1, false, 0
 	params := l.params
@@ -322,7 +344,7 @@ func (l *LayerOf[F]) Split() [][]*LayerOf[F] {
 		}
 		names := layout(one)
 		for d := range l.cfg.Directions() {
-			s := &LayerOf[F]{cfg: one}
+			s := &LayerOf[F]{cfg: one, upper: n > 0}
 			s.part = fmt.Sprintf(", layer %d of the stack %s", n, l.cfg)
 			if d == 1 {
 				s.part += ", reverse direction"

@@ -23,20 +23,23 @@ type PackedSequence = PackedSequenceOf[float32]
 
 // PackPadded packs x [T,B,...] ([B,T,...] with batchFirst), whose sequence b is
 // lengths[b] steps long, as pack_padded_sequence does. The result shares
-// nothing with x. It is an ErrShape if x has fewer than two dimensions, and an
-// ErrLengths for lengths that are not one to T for each sequence or, with
-// enforceSorted, rise.
+// nothing with x. It is an ErrShape if x has fewer than two dimensions or no
+// sequence, and an ErrLengths for lengths that are not one to T for each
+// sequence or, with enforceSorted, rise.
 func PackPadded[F tensor.Float](x tensor.DenseOf[F], lengths []int, batchFirst, enforceSorted bool) (PackedSequenceOf[F], error) {
 	var ps PackedSequenceOf[F]
 	if len(x.Shape) < 2 {
 		return ps, &ArgError{Kind: ErrShape, Arg: "input", Got: fmt.Sprintf("shape %v", x.Shape), Want: "[T,B,...], or [B,T,...] with batch_first"}
 	}
-	if err := x.Check("input"); err != nil {
+	if err := checked("input", x); err != nil {
 		return ps, err
 	}
 	d := dims{t: x.Shape[0], b: x.Shape[1]}
 	if batchFirst {
 		d.t, d.b = d.b, d.t
+	}
+	if d.b == 0 || d.t > maxSize {
+		return ps, &ArgError{Kind: ErrShape, Arg: "input", Got: fmt.Sprintf("shape %v", x.Shape), Want: fmt.Sprintf("at least one sequence, of at most %d steps", maxSize)}
 	}
 	if err := checkLengths(lengths, d); err != nil {
 		return ps, err
@@ -50,33 +53,35 @@ func PackPadded[F tensor.Float](x tensor.DenseOf[F], lengths []int, batchFirst, 
 	}
 	if !enforceSorted {
 		slices.SortStableFunc(order, func(a, b int) int { return lengths[b] - lengths[a] })
-		ps.SortedIndices, ps.UnsortedIndices = order, make([]int, d.b)
-		for i, b := range order {
-			ps.UnsortedIndices[b] = i
-		}
+		ps.SortedIndices, ps.UnsortedIndices = order, inverse(order)
 	}
-	size := 1
+	ps.pack(x, lengths, order, batchFirst)
+	return ps, nil
+}
+
+// pack fills Data and BatchSizes from x, whose sequences have falling lengths
+// in the given order.
+func (ps *PackedSequenceOf[F]) pack(x tensor.DenseOf[F], lengths, order []int, batchFirst bool) {
+	b, steps, size := len(order), lengths[order[0]], 1
 	for _, n := range x.Shape[2:] {
 		size *= n
 	}
-	n := 0
-	for t := 0; len(order) > 0 && t < lengths[order[0]]; t++ {
-		rows := d.b
+	n, rows := 0, b
+	for t := range steps {
 		for lengths[order[rows-1]] <= t {
 			rows--
 		}
 		ps.BatchSizes = append(ps.BatchSizes, rows)
-		for _, b := range order[:rows] {
-			at := (t*d.b + b) * size
+		for _, i := range order[:rows] {
+			at := (t*b + i) * size
 			if batchFirst {
-				at = (b*d.t + t) * size
+				at = (i*x.Shape[1] + t) * size
 			}
 			ps.Data.Data = append(ps.Data.Data, x.Data[at:at+size]...)
 		}
 		n += rows
 	}
 	ps.Data.Shape = append([]int{n}, x.Shape[2:]...)
-	return ps, nil
 }
 
 // check reports whether the packed sequence holds together.
@@ -84,16 +89,16 @@ func (ps PackedSequenceOf[F]) check() error {
 	bad := func(arg string, got any, want string) error {
 		return &ArgError{Kind: ErrLengths, Arg: "packed sequence: " + arg, Got: fmt.Sprint(got), Want: want}
 	}
-	if err := ps.Data.Check("packed sequence: data"); err != nil {
+	if err := checked("packed sequence: data", ps.Data); err != nil {
 		return err
 	}
 	if len(ps.BatchSizes) == 0 || len(ps.Data.Shape) < 1 {
 		return bad("batch_sizes", ps.BatchSizes, "at least one step")
 	}
-	n, last := 0, ps.BatchSizes[0]
+	n, last := 0, min(ps.BatchSizes[0], maxSize)
 	for t, b := range ps.BatchSizes {
 		if b < 1 || b > last {
-			return bad(fmt.Sprintf("batch_sizes[%d]", t), b, fmt.Sprintf("1 to %d, the size of the step before", last))
+			return bad(fmt.Sprintf("batch_sizes[%d]", t), b, fmt.Sprintf("1 to %d, the size of the step before or the largest there is", last))
 		}
 		n, last = n+b, b
 	}
@@ -102,16 +107,34 @@ func (ps PackedSequenceOf[F]) check() error {
 	}
 	b := ps.BatchSizes[0]
 	if ps.SortedIndices == nil {
+		if ps.UnsortedIndices != nil {
+			return bad("sorted_indices", "none", "the inverse of unsorted_indices, or neither of them")
+		}
 		return nil
 	}
 	seen := make([]bool, b)
 	for _, i := range ps.SortedIndices {
-		if i < 0 || i >= b || seen[i] || len(ps.SortedIndices) != b {
+		if i < 0 || i >= b || seen[i] {
 			return bad("sorted_indices", ps.SortedIndices, fmt.Sprintf("each of 0 to %d once", b-1))
 		}
 		seen[i] = true
 	}
+	if len(ps.SortedIndices) != b {
+		return bad("sorted_indices", ps.SortedIndices, fmt.Sprintf("each of 0 to %d once", b-1))
+	}
+	if inverse := inverse(ps.SortedIndices); ps.UnsortedIndices != nil && !slices.Equal(ps.UnsortedIndices, inverse) {
+		return bad("unsorted_indices", ps.UnsortedIndices, fmt.Sprintf("%v, the inverse of sorted_indices", inverse))
+	}
 	return nil
+}
+
+// inverse returns the inverse of a permutation.
+func inverse(p []int) []int {
+	q := make([]int, len(p))
+	for i, at := range p {
+		q[at] = i
+	}
+	return q
 }
 
 // PadPacked undoes PackPadded, as pad_packed_sequence does: the sequences in
@@ -135,11 +158,11 @@ func PadPacked[F tensor.Float](ps PackedSequenceOf[F], batchFirst bool, padding 
 	if batchFirst {
 		shape[0], shape[1] = b, steps
 	}
-	if _, err := tensor.Size(shape); err != nil {
-		return y, nil, err
+	size := len(ps.Data.Data) / ps.Data.Shape[0]
+	if steps > maxSize || float64(steps)*float64(b*size) > maxElements {
+		return y, nil, &ArgError{Kind: ErrShape, Arg: "total_length", Got: fmt.Sprintf("%d, for shape %v", totalLength, shape), Want: fmt.Sprintf("at most %d steps and %d elements", maxSize, maxElements)}
 	}
 	y = tensor.NewOf[F](shape...)
-	size := len(ps.Data.Data) / ps.Data.Shape[0]
 	for i := range y.Data {
 		y.Data[i] = padding
 	}
@@ -164,23 +187,34 @@ func PadPacked[F tensor.Float](ps PackedSequenceOf[F], batchFirst bool, padding 
 // ForwardPacked is Forward for a packed sequence: it returns a packed output
 // with the sizes and indices of ps. s0 and sn are in the batch's own order. It
 // sets p.Lengths, and a Backward after it takes and gives padded tensors, with
-// BatchFirst [B,T,...]. Errors are those of PadPacked and Forward.
+// BatchFirst [B,T,...]. Errors are those of PadPacked and Forward, and ErrShape
+// for data that is not [N,I].
 func (p *PassOf[F]) ForwardPacked(ps PackedSequenceOf[F], s0 StateOf[F]) (PackedSequenceOf[F], StateOf[F], error) {
-	if p.Layer == nil {
-		_, sn, err := p.Forward(ps.Data, s0)
-		return ps, sn, err
+	var none PackedSequenceOf[F]
+	if err := p.Layer.made("Pass.Layer"); err != nil {
+		return none, StateOf[F]{}, err
 	}
 	batchFirst := p.Layer.cfg.BatchFirst
 	x, lengths, err := PadPacked(ps, batchFirst, 0, 0)
 	if err != nil {
-		return PackedSequenceOf[F]{}, StateOf[F]{}, err
+		return none, StateOf[F]{}, err
 	}
-	p.Lengths = lengths
+	if len(x.Shape) != 3 {
+		return none, StateOf[F]{}, &ArgError{Kind: ErrShape, Arg: "packed sequence: data", Got: fmt.Sprintf("%d dimensions, shape %v", len(ps.Data.Shape), ps.Data.Shape), Want: "2 ([N,I])"}
+	}
+	order := ps.SortedIndices
+	for i := range lengths {
+		if ps.SortedIndices == nil {
+			order = append(order, i)
+		}
+	}
+	p.Lengths, p.order = lengths, order
 	y, sn, err := p.Forward(x, s0)
+	p.order = nil
 	if err != nil {
-		return PackedSequenceOf[F]{}, sn, err
+		return none, sn, err
 	}
-	out, err := PackPadded(y, lengths, batchFirst, ps.SortedIndices == nil)
-	out.SortedIndices, out.UnsortedIndices = ps.SortedIndices, ps.UnsortedIndices
-	return out, sn, err
+	out := PackedSequenceOf[F]{SortedIndices: slices.Clone(ps.SortedIndices), UnsortedIndices: slices.Clone(ps.UnsortedIndices)}
+	out.pack(y, lengths, order, batchFirst)
+	return out, sn, nil
 }

@@ -47,6 +47,10 @@ type PassOf[F tensor.Float] struct {
 	run   scan.Run[F]
 	dims  dims
 	valid bool // a recorded Forward has run
+	// version is that of the parameters it ran with; order, if not nil, is that
+	// of the sequences of a packed sequence.
+	version uint64
+	order   []int
 
 	y, dx           tensor.DenseOf[F]
 	sn, ds          StateOf[F]
@@ -57,7 +61,6 @@ type PassOf[F tensor.Float] struct {
 	yShape, dxShape [3]int
 	hShape, cShape  [2][3]int
 	scanGrads       []scan.Params[F]
-	scanGradsOf     *GradsOf[F]
 }
 
 // Pass is a pass of float32.
@@ -78,8 +81,8 @@ type dims struct {
 // are *ArgError.
 func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
 	p.valid = false
-	if p.Layer == nil {
-		return y, sn, &ArgError{Kind: ErrUsage, Arg: "Pass.Layer", Got: "nil", Want: "a layer"}
+	if err := p.Layer.made("Pass.Layer"); err != nil {
+		return y, sn, err
 	}
 	d, err := p.Layer.checkInput(x)
 	if err != nil {
@@ -93,6 +96,9 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 		return y, sn, err
 	}
 	p.dims = d
+	if err := p.drawMasks(); err != nil {
+		return y, sn, err
+	}
 	p.results()
 	r := &p.run
 	r.Stack, r.Record = &p.Layer.stack, p.Record || p.Train
@@ -102,9 +108,7 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 	if p.Lengths != nil {
 		clear(p.y.Data)
 	}
-	if err := p.drawMasks(); err != nil {
-		return y, sn, err
-	}
+	p.version = p.Layer.stack.Version.Load()
 	r.Forward()
 	r.X.Data, r.Y.Data, r.H0, r.C0 = nil, nil, nil, nil // nothing of the caller's is kept
 	p.valid = r.Record
@@ -126,12 +130,12 @@ func (l *LayerOf[F]) checkInput(x tensor.DenseOf[F]) (dims, error) {
 	}
 	if in := x.Shape[len(x.Shape)-1]; in != c.InputSize {
 		hint := ""
-		if l.part != "" {
+		if l.upper {
 			hint = "a layer of a stack reads the output of the layer below it; only layer 0 reads x"
 		}
 		return bad(fmt.Sprintf("%d features, shape %v", in, x.Shape), fmt.Sprintf("input_size %d as the last dimension", c.InputSize), hint)
 	}
-	if err := x.Check("input"); err != nil {
+	if err := checked("input of "+l.describe(), x); err != nil {
 		return dims{}, err
 	}
 	d := dims{t: x.Shape[0], b: 1, batched: len(x.Shape) == 3}
@@ -144,16 +148,22 @@ func (l *LayerOf[F]) checkInput(x tensor.DenseOf[F]) (dims, error) {
 	if d.t == 0 {
 		return bad(fmt.Sprintf("no time steps, shape %v", x.Shape), "at least one step ("+letters+")", "")
 	}
-	return d, nil
+	return d, c.fits(d.t, d.b)
 }
 
 // arrange sorts the sequences by length and brings the resets in that order.
 func (p *PassOf[F]) arrange(d dims) error {
+	if p.Resets != nil && len(p.Resets) != d.t*d.b {
+		return &ArgError{Kind: ErrShape, Arg: "Pass.Resets", Got: fmt.Sprintf("%d values", len(p.Resets)), Want: fmt.Sprintf("T*B = %d*%d, time first", d.t, d.b)}
+	}
 	r := &p.run
 	r.T, r.B, r.Perm = d.t, d.b, nil
+	if d.b == 0 {
+		r.T = 0 // nothing runs
+	}
 	p.sizes = p.sizes[:0]
 	if p.Lengths == nil {
-		for range d.t {
+		for range r.T {
 			p.sizes = append(p.sizes, d.b)
 		}
 	} else {
@@ -164,7 +174,11 @@ func (p *PassOf[F]) arrange(d dims) error {
 		for i := range d.b {
 			p.perm = append(p.perm, i)
 		}
-		slices.SortStableFunc(p.perm, func(a, b int) int { return p.Lengths[b] - p.Lengths[a] })
+		if p.order != nil {
+			copy(p.perm, p.order)
+		} else {
+			slices.SortStableFunc(p.perm, func(a, b int) int { return p.Lengths[b] - p.Lengths[a] })
+		}
 		r.Perm = p.perm
 		if d.b > 0 {
 			r.T = p.Lengths[p.perm[0]] // what lies beyond the longest is not run
@@ -180,9 +194,6 @@ func (p *PassOf[F]) arrange(d dims) error {
 	r.Sizes, r.Resets = p.sizes, nil
 	if p.Resets == nil {
 		return nil
-	}
-	if len(p.Resets) != d.t*d.b {
-		return &ArgError{Kind: ErrShape, Arg: "Pass.Resets", Got: fmt.Sprintf("%d values", len(p.Resets)), Want: fmt.Sprintf("T*B = %d*%d, time first", d.t, d.b)}
 	}
 	p.resets = p.resets[:0]
 	for t, n := range p.sizes {

@@ -22,7 +22,7 @@ func (p *PassOf[F]) Hidden(layer, direction int) (tensor.DenseOf[F], error) {
 
 // Cell is Hidden for the cell states of an LSTM: [T,B,H].
 func (p *PassOf[F]) Cell(layer, direction int) (tensor.DenseOf[F], error) {
-	if p.Layer != nil && !p.Layer.cfg.HasCell() {
+	if p.Layer.made("") == nil && !p.Layer.cfg.HasCell() {
 		return tensor.DenseOf[F]{}, &ArgError{Kind: ErrUsage, Arg: "Pass.Cell", Got: p.Layer.cfg.Mode.String(), Want: "an LSTM, which alone has a cell state"}
 	}
 	return p.read("Cell", layer, direction, p.size(func(c Config) int { return c.HiddenSize }), func(dst scan.Strided[F]) {
@@ -35,8 +35,8 @@ func (p *PassOf[F]) Cell(layer, direction int) (tensor.DenseOf[F], error) {
 // hidden state), and "nh" for the recurrent part W_hn h + b_hn of a GRU's n,
 // and "h" of an LSTM with a projection for o*tanh(c) before it is projected.
 func (p *PassOf[F]) Gate(layer, direction int, name string) (tensor.DenseOf[F], error) {
-	if p.Layer == nil {
-		return p.read("Gate", layer, direction, 0, nil)
+	if err := p.recorded("Gate"); err != nil {
+		return tensor.DenseOf[F]{}, err
 	}
 	c := p.Layer.cfg
 	names := p.Layer.Gates()
@@ -60,7 +60,7 @@ func (p *PassOf[F]) Gate(layer, direction int, name string) (tensor.DenseOf[F], 
 // output of a layer on its way to the next in the last recorded Forward; ones
 // where no dropout was drawn. The layer is from 0 to L-2.
 func (p *PassOf[F]) DropoutMask(layer int) (tensor.DenseOf[F], error) {
-	if p.valid && layer == p.Layer.cfg.Layers()-1 {
+	if p.recorded("") == nil && layer == p.Layer.cfg.Layers()-1 {
 		return tensor.DenseOf[F]{}, &ArgError{Kind: ErrUsage, Arg: "layer", Got: fmt.Sprint(layer), Want: "any layer but the last, whose output has no dropout"}
 	}
 	return p.read("DropoutMask", layer, 0, p.size(Config.OutputSize), func(dst scan.Strided[F]) {
@@ -74,17 +74,25 @@ func (p *PassOf[F]) DropoutMask(layer int) (tensor.DenseOf[F], error) {
 	})
 }
 
-func (p *PassOf[F]) size(of func(Config) int) int {
-	if p.Layer == nil {
-		return 0
+func (p *PassOf[F]) size(of func(Config) int) int { return of(p.Layer.Config()) }
+
+// recorded returns an ErrUsage unless there is the record of a Forward of the
+// very layer that is set.
+func (p *PassOf[F]) recorded(method string) error {
+	got := "a pass without record"
+	if p.valid && p.Layer.made("") == nil {
+		if p.run.Stack == &p.Layer.stack {
+			return nil
+		}
+		got = "the record of another layer"
 	}
-	return of(p.Layer.cfg)
+	return &ArgError{Kind: ErrUsage, Arg: "Pass." + method, Got: got, Want: "a successful Forward with Record or Train set before it"}
 }
 
 // read checks that there is a record and lets fill write it.
 func (p *PassOf[F]) read(method string, layer, direction, size int, fill func(scan.Strided[F])) (tensor.DenseOf[F], error) {
-	if !p.valid {
-		return tensor.DenseOf[F]{}, &ArgError{Kind: ErrUsage, Arg: "Pass." + method, Got: "a pass without record", Want: "a successful Forward with Record or Train set before it"}
+	if err := p.recorded(method); err != nil {
+		return tensor.DenseOf[F]{}, err
 	}
 	c, d := p.Layer.cfg, p.dims
 	if layer < 0 || layer >= c.Layers() {

@@ -11,7 +11,8 @@ import (
 // their states. A stream of a layer of one is PyTorch's RNNCell, LSTMCell or
 // GRUCell. The bits are those a Pass gives for the whole sequence.
 //
-// A stream belongs to one goroutine at a time; a layer serves many streams.
+// A stream belongs to one goroutine at a time; a layer serves many streams. Use
+// NewStream; the zero value answers with ErrUsage.
 type StreamOf[F tensor.Float] struct {
 	layer *LayerOf[F]
 	run   scan.Run[F]
@@ -24,13 +25,20 @@ type Stream = StreamOf[float32]
 
 // NewStream returns a stream of batch sequences, all starting from zeros. It is
 // an ErrUsage for a bidirectional layer, whose reverse direction would have to
-// know the future, and for a batch below 1.
+// know the future, and for a batch below 1, and an ErrShape for one whose
+// buffers no machine has.
 func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
+	if err := l.made("layer"); err != nil {
+		return nil, err
+	}
 	if l.cfg.Bidirectional {
 		return nil, &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer of one direction", Hint: "the reverse direction reads a sequence from its end, which a stream does not have: use a Pass"}
 	}
-	if batch < 1 || batch > maxSize {
+	if batch < 1 {
 		return nil, &ArgError{Kind: ErrUsage, Arg: "batch", Got: fmt.Sprint(batch), Want: "at least 1"}
+	}
+	if err := l.cfg.fits(1, batch); err != nil {
+		return nil, err
 	}
 	s := &StreamOf[F]{layer: l, batch: batch, sizes: [1]int{batch}}
 	r := &s.run
@@ -41,12 +49,23 @@ func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
 	return s, nil
 }
 
+// made returns an ErrUsage if the stream is none that NewStream made.
+func (s *StreamOf[F]) made() error {
+	if s == nil || s.layer == nil {
+		return &ArgError{Kind: ErrUsage, Arg: "stream", Got: "nil or the zero value", Want: "a stream made by Layer.NewStream"}
+	}
+	return nil
+}
+
 // Batch returns B, the number of sequences.
 func (s *StreamOf[F]) Batch() int { return s.batch }
 
 // SetWorkers sets how many goroutines share a step; 0 chooses by the work of a
 // step. The bits are the same for any number.
 func (s *StreamOf[F]) SetWorkers(n int) {
+	if s.made() != nil {
+		return
+	}
 	s.run.Workers = (&PassOf[F]{Layer: s.layer, Workers: n}).workers(s.batch)
 }
 
@@ -55,6 +74,9 @@ func (s *StreamOf[F]) SetWorkers(n int) {
 // It allocates nothing after the first call. It is an ErrShape, and the states
 // stay as they were, if a slice has the wrong length.
 func (s *StreamOf[F]) Step(y, x []F) error {
+	if err := s.made(); err != nil {
+		return err
+	}
 	c := s.layer.cfg
 	if len(x) != s.batch*c.InputSize {
 		return &ArgError{Kind: ErrShape, Arg: "x of " + s.layer.describe(), Got: fmt.Sprintf("%d values", len(x)), Want: fmt.Sprintf("B*input_size = %d*%d", s.batch, c.InputSize)}
@@ -71,6 +93,9 @@ func (s *StreamOf[F]) Step(y, x []F) error {
 
 // State returns a copy of the states: H [L,B,H'] and, for an LSTM, C [L,B,H].
 func (s *StreamOf[F]) State() StateOf[F] {
+	if s.made() != nil {
+		return StateOf[F]{}
+	}
 	c := s.layer.cfg
 	st := StateOf[F]{H: tensor.NewOf[F](c.Layers(), s.batch, c.StateSize())}
 	if c.HasCell() {
@@ -86,6 +111,9 @@ func (s *StreamOf[F]) State() StateOf[F] {
 // shapes of State; the zero value sets zeros. It is an ErrShape, and the states
 // stay as they were, if st does not fit.
 func (s *StreamOf[F]) SetState(st StateOf[F]) error {
+	if err := s.made(); err != nil {
+		return err
+	}
 	if err := s.layer.cfg.checkState("state", st.H.Shape, st.C.Shape, len(st.H.Data), len(st.C.Data), true, false, s.batch); err != nil {
 		return err
 	}
@@ -99,6 +127,9 @@ func (s *StreamOf[F]) SetState(st StateOf[F]) error {
 // none is given. It is an ErrUsage, and nothing changes, if there is no such
 // sequence.
 func (s *StreamOf[F]) Reset(sequences ...int) error {
+	if err := s.made(); err != nil {
+		return err
+	}
 	for _, i := range sequences {
 		if i < 0 || i >= s.batch {
 			return &ArgError{Kind: ErrUsage, Arg: "sequence", Got: fmt.Sprint(i), Want: fmt.Sprintf("0 to %d", s.batch-1)}

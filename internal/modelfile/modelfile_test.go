@@ -186,7 +186,7 @@ func TestTorchFilesBecomeLayersAndModels(t *testing.T) {
 		model bool
 		left  int
 	}{
-		{"state_dict_lstm_bi_proj.pth", Options{}, "LSTM(5, 6, num_layers=2, bidirectional=True, proj_size=2)", false, 0},
+		{"state_dict_lstm_bi_proj.pth", Options{}, "LSTM(5, 6, proj_size=2, num_layers=2, bidirectional=True)", false, 0},
 		{"state_dict_gru_nobias.pt", Options{}, "GRU(4, 3, bias=False)", false, 0},
 		{"checkpoint_adam.pt", Options{}, "LSTM(4, 5)", true, 21},
 		{"data_parallel_prefix.pt", Options{Prefix: "rnn"}, "RNN(3, 4)", true, 0},
