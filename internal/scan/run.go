@@ -69,8 +69,9 @@ type direction[F kernel.Float] struct {
 }
 
 // layer is the memory of one layer: its input where that must be gathered or
-// masked, and its output.
-type layer[F kernel.Float] struct{ x, y []F }
+// masked, and its output, which stands in own or, of a direct run, where the
+// caller wants it. The two must not be mixed up: own is written in packed order.
+type layer[F kernel.Float] struct{ x, y, own []F }
 
 // hand is a worker's own memory.
 type hand[F kernel.Float] struct {
@@ -171,9 +172,11 @@ func (r *Run[F]) prepare() {
 		case l == s.L-1 && r.direct():
 			y.y = r.Y.Data
 		case whole:
-			y.y = grow(y.y, r.N*s.D*s.Out())
+			y.own = grow(y.own, r.N*s.D*s.Out())
+			y.y = y.own
 		default:
-			y.y = grow(y.y, rows*s.D*s.Out())
+			y.own = grow(y.own, rows*s.D*s.Out())
+			y.y = y.own
 		}
 		if l == 0 || r.mask(l-1) != nil {
 			y.x = grow(y.x, pick(whole, r.N, rows)*s.In(l))
