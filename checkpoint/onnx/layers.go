@@ -38,7 +38,10 @@ func (r *reader) recurrent(n *Node) error {
 	if t != r.time || b != r.batch || t == b {
 		return fmt.Errorf("it takes for time what the first layer takes for the batch")
 	}
-	if err := r.states(rec); err != nil {
+	if x.sorted != 0 && x.sorted != 1+b {
+		return fmt.Errorf("another axis of its input than the batch is in the order of the lengths")
+	}
+	if err := r.states(rec, x.sorted != 0); err != nil {
 		return err
 	}
 	k := len(r.net.Layers)
@@ -57,15 +60,17 @@ func (r *reader) recurrent(n *Node) error {
 		r.feature[r.stage] = []axis{axisDirection, h}
 		d = []axis{axisDirection}
 	}
-	y := value{kind: isData, stage: r.stage, dims: [][]axis{{t}, d, {b}, {h}}}
+	y := value{kind: isData, stage: r.stage, sorted: x.sorted, dims: [][]axis{{t}, d, {b}, {h}}}
 	if rec.BatchFirst {
 		y.dims = [][]axis{{b}, {t}, d, {h}}
 	}
-	for name, v := range map[string]value{
-		rec.Y:  y,
-		rec.YH: {kind: isFinal, nodes: []int{k}, dims: make([][]axis, 3)},
-		rec.YC: {kind: isFinal, nodes: []int{k}, cell: true, dims: make([][]axis, 3)},
-	} {
+	final := value{kind: isFinal, nodes: []int{k}, dims: make([][]axis, 3)}
+	if x.sorted != 0 {
+		final.sorted = 1 + 1 // the batch of [D,B,H]
+	}
+	cell := final
+	cell.cell = true
+	for name, v := range map[string]value{rec.Y: y, rec.YH: final, rec.YC: cell} {
 		if name != "" {
 			r.values[name] = v
 		}
@@ -87,9 +92,13 @@ func alike(a, b *Recurrent) error {
 	return nil
 }
 
-// states follows initial states and lengths.
-func (r *reader) states(rec *Recurrent) error {
-	layer, d := int64(len(r.net.Layers)), int64(rec.Directions())
+// states follows initial states and lengths; sorted says that the batch is in
+// the order of its lengths.
+func (r *reader) states(rec *Recurrent, sorted bool) error {
+	layer, d, order := int64(len(r.net.Layers)), int64(rec.Directions()), axis(0)
+	if sorted {
+		order = 1 + 1 // of [D,B,H]
+	}
 	for _, s := range []struct {
 		name string
 		to   *string
@@ -102,6 +111,8 @@ func (r *reader) states(rec *Recurrent) error {
 			case err != nil:
 				return err
 			case v.kind == isZeros || v.kind == isConstant && zeros(v.t):
+			case v.kind == isInput && v.sorted != order:
+				return fmt.Errorf("its %s and its input have the batch in different orders", s.what)
 			case v.kind == isInput && (v.lo == layer*d && v.hi == (layer+1)*d || layer == 0 && v.lo == 0 && v.hi == -1):
 				from = v.name
 			default:
@@ -113,7 +124,7 @@ func (r *reader) states(rec *Recurrent) error {
 		}
 		*s.to = from
 	}
-	if rec.Lengths == "" {
+	if rec.Lengths == "" && !sorted {
 		return nil
 	}
 	v, err := r.get(rec.Lengths)
@@ -122,6 +133,9 @@ func (r *reader) states(rec *Recurrent) error {
 	}
 	if v.kind != isInput || v.hi != -1 || len(v.dims) > 1 {
 		return fmt.Errorf("its sequence_lens is not an input of the graph")
+	}
+	if (v.sorted != 0) != sorted {
+		return fmt.Errorf("its sequence_lens and its input have the batch in different orders")
 	}
 	r.net.Lengths = v.name
 	rec.Lengths = v.name
@@ -227,6 +241,9 @@ func (r *reader) add(n *Node) (value, error) {
 	b, err := r.get(n.input(1))
 	if err != nil {
 		return b, err
+	}
+	if v, ok := r.added(a, b); ok {
+		return v, nil
 	}
 	switch {
 	case a.kind == isData && b.kind == isConstant:

@@ -63,6 +63,11 @@ func (r *reader) read() error {
 	for _, in := range g.Inputs {
 		r.values[in.Name] = value{kind: isInput, name: in.Name, hi: -1, dims: make([][]axis, len(in.Shape))}
 	}
+	for i := range g.Nodes { // before the sizes that lead to it puzzle someone
+		if n := &g.Nodes[i]; needed[i] && slices.Contains([]string{"Loop", "Scan", "If"}, n.Op) {
+			return fmt.Errorf("%s: a layer written out as a loop is not read, only nodes RNN, LSTM and GRU; its weights can be read by their names", n)
+		}
+	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if !needed[i] {
@@ -195,6 +200,9 @@ func (r *reader) data(v value) (value, error) {
 	case isData:
 		return v, nil
 	case isInput:
+		if v.tokens {
+			return v, fmt.Errorf("it uses as numbers what the graph makes of tokens")
+		}
 		if r.net.Input != "" && r.net.Input != v.name {
 			return v, fmt.Errorf("it uses %q as input beside %q", v.name, r.net.Input)
 		}
@@ -202,13 +210,15 @@ func (r *reader) data(v value) (value, error) {
 			return v, fmt.Errorf("input %q has %d dimensions, expected [T,B,I] or tokens [T,B]", v.name, len(v.dims))
 		}
 		r.net.Input = v.name
-		d := value{kind: isData, stage: 0}
+		d := value{kind: isData, stage: 0, sorted: v.sorted}
 		for i := range v.dims {
 			d.dims = append(d.dims, []axis{axis(i)})
 		}
 		for _, in := range r.f.Graph.Inputs {
-			if in.Name == v.name && len(in.Shape) == 3 && in.Shape[2].Size > 0 {
-				r.size[2] = in.Shape[2].Size
+			for i, dim := range in.Shape {
+				if in.Name == v.name && dim.Size > 0 {
+					r.size[axis(i)] = dim.Size
+				}
 			}
 		}
 		r.feature[0] = []axis{2}
@@ -230,6 +240,9 @@ func (r *reader) output(name string) error {
 		}
 		*to = name
 		return nil
+	}
+	if v.sorted != 0 {
+		return fmt.Errorf("its batch is in the order of the lengths, not the input's")
 	}
 	switch v.kind {
 	case isData:

@@ -18,12 +18,16 @@ func (r *reader) apply(n *Node) error {
 		"Gather": r.gather, "Slice": r.slice, "Concat": r.concat, "Squeeze": r.squeeze, "Unsqueeze": r.unsqueeze,
 		"Transpose": r.transpose, "Reshape": r.reshape, "Mul": r.multiply,
 		"MatMul": r.matmul, "Gemm": r.gemm, "Add": r.add,
+		"ReduceProd": r.product, "Range": r.rangeOf, "ScatterElements": r.wayBack,
+		"Less": r.less, "Not": r.not, "Where": r.where,
 	}
 	switch n.Op {
 	case "RNN", "LSTM", "GRU":
 		return r.recurrent(n)
 	case "Split":
 		return r.split(n)
+	case "TopK":
+		return r.sort(n)
 	}
 	rule, ok := rules[n.Op]
 	if !ok {
@@ -54,11 +58,19 @@ func (r *reader) constantNode(n *Node) (value, error) {
 }
 
 // same passes its first input through; Dropout does so outside training.
-func (r *reader) same(n *Node) (value, error) { return r.get(n.input(0)) }
+func (r *reader) same(n *Node) (value, error) {
+	if n.Op == "Dropout" && n.input(2) != "" {
+		training, err := r.constant(n.input(2))
+		if err != nil || !allZero(training.Data) {
+			return value{}, orElse(err, "it is in training mode")
+		}
+	}
+	return r.get(n.input(0))
+}
 
 func (r *reader) cast(n *Node) (value, error) {
 	v, err := r.get(n.input(0))
-	if err != nil || v.kind != isConstant {
+	if err != nil {
 		return v, err
 	}
 	to, err := n.intAttr("to", 0)
@@ -66,6 +78,15 @@ func (r *reader) cast(n *Node) (value, error) {
 		return v, err
 	}
 	d, _ := elementType(to)
+	if v.kind == isInput || v.kind == isData || v.kind == isFinal {
+		whole := (d == checkpoint.I64 || d == checkpoint.I32) && r.isInteger(v)
+		if !whole && !d.IsFloat() {
+			return v, fmt.Errorf("it casts what a layer reads to %s", d)
+		}
+	}
+	if v.kind != isConstant {
+		return v, nil
+	}
 	v.t, err = castConst(v.t, d)
 	return v, err
 }
@@ -80,6 +101,8 @@ func (r *reader) shape(n *Node) (value, error) {
 		for _, d := range v.t.Shape {
 			out.sizes = append(out.sizes, size{n: int64(d)})
 		}
+	} else if v.kind == isOrder || v.kind == isInput && len(v.dims) == 1 {
+		out.sizes = []size{{n: 1, axes: []axis{axisRow}}}
 	} else if d, e := r.data(v); e == nil {
 		for _, dim := range d.dims {
 			s := size{n: 1}
@@ -113,9 +136,14 @@ func (r *reader) shape(n *Node) (value, error) {
 	return out, nil
 }
 
-// ofShape: only zeros, for initial states, have a use here.
+// ofShape: zeros are initial states, and integers what a ScatterElements
+// overwrites.
 func (r *reader) ofShape(n *Node) (value, error) {
-	if a := n.attribute("value"); a != nil && (a.T == nil || !zeros(a.T)) {
+	a := n.attribute("value")
+	switch {
+	case a != nil && a.T != nil && !a.T.DType.IsFloat():
+		return value{kind: isNothing}, nil
+	case a != nil && (a.T == nil || !zeros(a.T)):
 		return value{}, fmt.Errorf("its value is not a floating-point 0")
 	}
 	return value{kind: isZeros}, nil
@@ -172,19 +200,29 @@ func (r *reader) gather(n *Node) (value, error) {
 	if v.kind == isConstant && (index.kind == isInput || index.kind == isData) {
 		return r.embed(v.t, index, along)
 	}
-	if index.kind != isConstant || index.t.DType.IsFloat() || index.t.Len() != 1 {
-		return v, fmt.Errorf("its index is not one constant number")
+	if index.kind == isOrder {
+		return r.reorder(v, index, along)
+	}
+	if index.kind != isConstant || index.t.DType.IsFloat() {
+		return v, fmt.Errorf("its index is not a constant number")
 	}
 	ints, _, err := checkpoint.IntsOf(*index.t)
 	if err != nil {
 		return v, err
 	}
-	if s, ok := r.sizesOf(v); ok && along == 0 {
-		i, ok := place(ints[0], len(s))
-		if !ok {
-			return v, fmt.Errorf("index %d of %d", ints[0], len(s))
+	if s, ok := r.sizesOf(v); ok && along == 0 && len(index.t.Shape) <= 1 && len(ints) <= maxRank {
+		out := value{kind: isSizes, rank: len(index.t.Shape)}
+		for _, x := range ints {
+			i, ok := place(x, len(s))
+			if !ok {
+				return v, fmt.Errorf("index %d of %d", x, len(s))
+			}
+			out.sizes = append(out.sizes, s[i])
 		}
-		return value{kind: isSizes, sizes: s[i : i+1], rank: len(index.t.Shape)}, nil
+		return out, nil
+	}
+	if len(ints) != 1 {
+		return v, fmt.Errorf("its index is not one number")
 	}
 	lo, hi := ints[0], ints[0]+1
 	if hi == 0 {
@@ -199,6 +237,7 @@ func (r *reader) gather(n *Node) (value, error) {
 
 // embed: a table of floats indexed by the graph's input is an embedding.
 func (r *reader) embed(table *checkpoint.Tensor, index value, along int64) (value, error) {
+	index.tokens = false
 	d, err := r.data(index)
 	if err != nil {
 		return d, err
@@ -254,7 +293,7 @@ func (r *reader) cut(v value, along, start, end int64) (value, error) {
 			return v, nil
 		}
 		if hi == lo+1 && !v.cell && v.nodes[lo/d] == len(r.net.Layers)-1 { // [1,B,H] of one direction
-			return value{kind: isData, stage: r.stage, last: true, part: 1 + lo%d, dims: [][]axis{nil, {r.batch}, {featureOf(r.stage)}}}, nil
+			return value{kind: isData, stage: r.stage, last: true, part: 1 + lo%d, sorted: r.sortedData(v), dims: [][]axis{nil, {r.batch}, {featureOf(r.stage)}}}, nil
 		}
 	case isData:
 		a, ok := place(along, len(v.dims))
@@ -268,7 +307,7 @@ func (r *reader) cut(v value, along, start, end int64) (value, error) {
 				v.part, v.dims[a] = lo+1, nil
 				return v, nil
 			}
-		case v.dims[a][0] == r.time && start == -1 && end > 0 && r.lastIsFinal():
+		case v.dims[a][0] == r.time && r.isFinalStep(v, start, end):
 			v.last, v.dims[a] = true, nil
 			return v, nil
 		}
@@ -276,11 +315,24 @@ func (r *reader) cut(v value, along, start, end int64) (value, error) {
 	return v, fmt.Errorf("it cuts out a part that no layer reads")
 }
 
-// lastIsFinal reports whether the last step of the output is the final state:
-// one direction, forward, and no sequence shorter than others.
-func (r *reader) lastIsFinal() bool {
-	n := len(r.net.Layers)
-	return n > 0 && r.net.Layers[n-1].Direction == "forward" && r.net.Lengths == ""
+// isFinalStep reports whether the steps [start,end) of the top layer's output
+// are its final state: forward the last one, if no sequence is shorter than
+// others, in reverse the first.
+func (r *reader) isFinalStep(v value, start, end int64) bool {
+	if len(r.net.Layers) == 0 || v.stage != r.stage || r.headStage > 0 {
+		return false
+	}
+	direction := r.net.Layers[len(r.net.Layers)-1].Direction
+	if direction == "bidirectional" {
+		direction = []string{"both", "forward", "reverse"}[v.part]
+	}
+	switch direction {
+	case "forward":
+		return r.net.Lengths == "" && start == -1 && end > 0
+	case "reverse":
+		return start == 0 && end == 1
+	}
+	return false
 }
 
 // drop removes a dimension of size 1.
@@ -302,7 +354,9 @@ func (r *reader) drop(v value, along int64) (value, error) {
 		}
 	case isFinal: // [1,B,H] of one layer and direction
 		if len(v.nodes) == 1 && !v.cell && along == 0 && r.net.Layers[v.nodes[0]].Directions() == 1 {
-			return r.finalData(v.nodes[0])
+			d, err := r.finalData(v.nodes[0])
+			d.sorted = r.sortedData(v)
+			return d, err
 		}
 	case isData:
 		if a, ok := place(along, len(v.dims)); ok && len(v.dims[a]) == 0 {
@@ -436,10 +490,10 @@ func (r *reader) concat(n *Node) (value, error) {
 	case all(isZeros):
 		return vs[0], nil
 	case all(isFinal) && (along == 0 || along == -3):
-		out := value{kind: isFinal, cell: vs[0].cell}
+		out := value{kind: isFinal, cell: vs[0].cell, sorted: vs[0].sorted, dims: vs[0].dims}
 		for _, v := range vs {
-			if v.cell != out.cell {
-				return v, fmt.Errorf("it mixes hidden and cell states")
+			if v.cell != out.cell || v.sorted != out.sorted {
+				return v, fmt.Errorf("it mixes hidden and cell states, or orders of the batch")
 			}
 			for _, i := range v.nodes {
 				if i != len(out.nodes) {
@@ -449,7 +503,7 @@ func (r *reader) concat(n *Node) (value, error) {
 			}
 		}
 		return out, nil
-	case all(isData) && len(vs) == 2 && vs[0].part == 1 && vs[1].part == 2 && vs[0].stage == vs[1].stage && vs[0].last == vs[1].last:
+	case all(isData) && len(vs) == 2 && vs[0].part == 1 && vs[1].part == 2 && vs[0].stage == vs[1].stage && vs[0].last == vs[1].last && vs[0].sorted == vs[1].sorted:
 		v := vs[0].clone()
 		a, ok := place(along, len(v.dims))
 		h := featureOf(v.stage)
@@ -563,7 +617,7 @@ func (r *reader) transpose(n *Node) (value, error) {
 	}
 	d, err := r.data(v)
 	if v.kind == isFinal && !v.cell && len(v.nodes) == 1 && v.nodes[0] == len(r.net.Layers)-1 { // [D,B,H]
-		d, err = value{kind: isData, stage: r.stage, last: true, dims: [][]axis{r.feature[r.stage][:len(r.feature[r.stage])-1], {r.batch}, {featureOf(r.stage)}}}, nil
+		d, err = value{kind: isData, stage: r.stage, last: true, sorted: r.sortedData(v), dims: [][]axis{r.feature[r.stage][:len(r.feature[r.stage])-1], {r.batch}, {featureOf(r.stage)}}}, nil
 	}
 	if err != nil {
 		return v, err
@@ -634,7 +688,8 @@ func (r *reader) reshape(n *Node) (value, error) {
 	return d, nil
 }
 
-// multiply: only sizes are multiplied.
+// multiply: only sizes are multiplied, and what Keras's embedding does to
+// tokens below 0.
 func (r *reader) multiply(n *Node) (value, error) {
 	a, err := r.get(n.input(0))
 	if err != nil {
@@ -644,10 +699,13 @@ func (r *reader) multiply(n *Node) (value, error) {
 	if err != nil {
 		return b, err
 	}
+	if m, ok := r.masked(a, b); ok {
+		return m, nil
+	}
 	x, ok1 := r.sizesOf(a)
 	y, ok2 := r.sizesOf(b)
-	if !ok1 || !ok2 || len(x) != 1 || len(y) != 1 || x[0].n < 0 || y[0].n < 0 || x[0].n > 1<<31 || y[0].n > 1<<31 || len(x[0].axes)+len(y[0].axes) > maxRank {
+	if !ok1 || !ok2 || len(x) != 1 || len(y) != 1 {
 		return a, fmt.Errorf("a network of embedding, recurrent layers and linear head multiplies nothing")
 	}
-	return value{kind: isSizes, rank: max(a.rank, b.rank), sizes: []size{{n: x[0].n * y[0].n, axes: slices.Concat(x[0].axes, y[0].axes)}}}, nil
+	return timesSize(value{kind: isSizes, rank: max(a.rank, b.rank), sizes: x}, y[0])
 }

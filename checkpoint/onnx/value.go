@@ -17,8 +17,9 @@ type axis int
 
 // Axes of the graph's input are 0, 1, 2; a stage makes new ones of these.
 const (
-	axisDirection axis = iota + 100 // D, of recurrent nodes
-	axisFeature                     // + stage: the features of that stage; H of a recurrent node
+	axisRow       axis = 99        // the length of a vector that is an input, B
+	axisDirection axis = iota + 99 // D, of recurrent nodes
+	axisFeature                    // + stage: the features of that stage; H of a recurrent node
 )
 
 func featureOf(stage int) axis { return axisFeature + axis(stage) }
@@ -33,6 +34,10 @@ const (
 	isData          // what the input became
 	isFinal         // final states: Y_h or Y_c of nodes, one after the other
 	isInput         // another input of the graph: initial states, lengths
+	isOrder         // the order that sorts the batch by its lengths, or the way back
+	isRange         // 0, 1, 2, ... up to a size
+	isMask          // of tokens, what no token has or all have: to be below 0
+	isNothing       // what is overwritten, or multiplied by zero, before it matters
 )
 
 // value is what is known of a value of the graph.
@@ -47,7 +52,11 @@ type value struct {
 	stage int
 	dims  [][]axis
 	part  int  // 1+d where one direction was cut out
-	last  bool // isData: the last step was cut out
+	last  bool // isData: the final state was cut out
+
+	// isInput, isData, isFinal: 1 + the axis of the batch where it is in the order
+	// of its lengths.
+	sorted axis
 
 	// isFinal: which nodes' states, and whether they are cells.
 	nodes []int
@@ -56,6 +65,10 @@ type value struct {
 	// isInput: its name, and the part lo..hi of its first axis (hi -1: all).
 	name   string
 	lo, hi int64
+	tokens bool // only tokens may be made of it
+
+	yes     bool // isMask: all tokens have it
+	inverse bool // isOrder: the way back
 }
 
 // size is a symbol: n times the sizes of axes; n is -1 if nothing is known.
