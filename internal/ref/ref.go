@@ -55,7 +55,9 @@ type Result struct {
 type Record struct {
 	Hidden []float64            // [T,B,S]
 	Cell   []float64            // [T,B,H], LSTM only
-	Gates  map[string][]float64 // [T,B,H], after activation: i f g o; r z n
+	// Gates are [T,B,H], after activation: i f g o; r z n. Beside them stand nh,
+	// a GRU's W_hn h + b_hn, and h, an LSTM's hidden state before its projection.
+	Gates map[string][]float64
 }
 
 // gates are the names in the order of the parameters' rows.
@@ -98,11 +100,6 @@ func Run(l Layer, in Input) Result {
 			if l.Mode == "LSTM" {
 				rec.Cell = make([]float64, T*B*H)
 			}
-			for _, g := range gates[l.Mode] {
-				if g != "" {
-					rec.Gates[g] = make([]float64, T*B*H)
-				}
-			}
 			for b := range B {
 				h0, c0 := make([]float64, S), make([]float64, H)
 				if in.H0 != nil {
@@ -136,6 +133,9 @@ func Run(l Layer, in Input) Result {
 						copy(rec.Cell[(t*B+b)*H:], cc)
 					}
 					for name, v := range g {
+						if rec.Gates[name] == nil {
+							rec.Gates[name] = make([]float64, T*B*H)
+						}
 						copy(rec.Gates[name][(t*B+b)*H:], v)
 					}
 				}
@@ -226,20 +226,22 @@ func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64
 		}
 		if c.wr != nil { // h' = W_hr (o tanh(c'))
 			full := hn
+			g["h"] = full
 			hn = make([]float64, c.S)
 			for p := range hn {
 				hn[p] = dot(c.wr, p, full)
 			}
 		}
 	case "GRU":
-		r, z, n := make([]float64, H), make([]float64, H), make([]float64, H)
-		g = map[string][]float64{"r": r, "z": z, "n": n}
+		r, z, n, nh := make([]float64, H), make([]float64, H), make([]float64, H), make([]float64, H)
+		g = map[string][]float64{"r": r, "z": z, "n": n, "nh": nh}
 		for j := range H {
 			in := func(k int) float64 { return dot(c.wih, k*H+j, x) + c.bih[k*H+j] }
 			hid := func(k int) float64 { return dot(c.whh, k*H+j, h) + c.bhh[k*H+j] }
 			r[j] = sigmoid(in(0) + hid(0))
 			z[j] = sigmoid(in(1) + hid(1))
-			n[j] = math.Tanh(in(2) + r[j]*hid(2)) // b_hn inside the product with r
+			nh[j] = hid(2)
+			n[j] = math.Tanh(in(2) + r[j]*nh[j]) // b_hn inside the product with r
 			hn[j] = (1-z[j])*n[j] + z[j]*h[j]
 		}
 	}
