@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
 )
 
 // printed is one tensor and what PyTorch prints for it.
@@ -39,7 +42,37 @@ func (p printed) tensor() (fmt.Stringer, error) {
 // TestStringIsWhatPyTorchPrints compares with testdata/format.jsonl, which
 // testdata/format.py wrote with PyTorch 1.13.1.
 func TestStringIsWhatPyTorchPrints(t *testing.T) {
-	file, err := os.Open("testdata/format.jsonl")
+	compareWithPyTorch(t, "testdata/format.jsonl", 300)
+}
+
+// TestStringIsWhatTheInstalledPyTorchPrints draws other tensors at each run.
+// UNROLL_FORMAT_SEED repeats a run that failed.
+func TestStringIsWhatTheInstalledPyTorchPrints(t *testing.T) {
+	python := ""
+	for _, p := range []string{os.Getenv("PYTHON"), "python3", "/usr/bin/python3"} {
+		if p != "" && exec.Command(p, "-c", "import torch, numpy").Run() == nil {
+			python = p
+			break
+		}
+	}
+	if python == "" {
+		t.Skip("PyTorch is not installed: only the committed cases are compared")
+	}
+	seed := os.Getenv("UNROLL_FORMAT_SEED")
+	if seed == "" {
+		seed = fmt.Sprint(time.Now().UnixNano() % 1e9)
+	}
+	t.Logf("UNROLL_FORMAT_SEED=%s", seed)
+	file := filepath.Join(t.TempDir(), "format.jsonl")
+	if out, err := exec.Command(python, "testdata/format.py", "1000", seed, file).CombinedOutput(); err != nil {
+		t.Fatalf("testdata/format.py: %v\n%s", err, out)
+	}
+	compareWithPyTorch(t, file, 1000)
+}
+
+func compareWithPyTorch(t *testing.T, name string, least int) {
+	t.Helper()
+	file, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +93,8 @@ func TestStringIsWhatPyTorchPrints(t *testing.T) {
 			t.Errorf("line %d, %s %v:\n%s\nwant\n%s", n+1, p.Dtype, p.Shape, got, p.Text)
 		}
 	}
-	if err := lines.Err(); err != nil || n < 300 {
-		t.Fatalf("%d cases, %v; want at least 300", n, err)
+	if err := lines.Err(); err != nil || n < least {
+		t.Fatalf("%d cases, %v; want at least %d", n, err, least)
 	}
 }
 
