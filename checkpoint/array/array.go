@@ -1,6 +1,6 @@
 // Package array opens and writes files of arrays, whatever their format:
-// .npy, .npz, .csv and .jsonl. It only chooses among the packages that know
-// the formats. Parquet, whose library is large, is checkpoint/array/parquet.
+// .npy, .npz, .csv, .jsonl and .parquet. It only chooses among the packages that
+// know the formats.
 package array
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array/npy"
+	"github.com/unroll-ml/unroll/checkpoint/array/parquet"
 	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/tensor"
@@ -28,10 +29,11 @@ const (
 	NPZ       Format = "npz"
 	CSV       Format = "csv"
 	JSONLines Format = "jsonl"
+	Parquet   Format = "parquet"
 )
 
 // Formats lists all of them.
-var Formats = []Format{NPY, NPZ, CSV, JSONLines}
+var Formats = []Format{NPY, NPZ, CSV, JSONLines, Parquet}
 
 // FormatOf returns the format a path's ending stands for. It is a
 // checkpoint.ErrFormat, naming the endings known, if none.
@@ -43,12 +45,30 @@ func FormatOf(path string) (Format, error) {
 	return f, nil
 }
 
+// Sniff tells the format of bytes that have no name, standard input's say, by
+// how they begin. What bears no format's mark is CSV.
+func Sniff(b []byte) Format {
+	switch {
+	case bytes.HasPrefix(b, []byte("\x93NUMPY")):
+		return NPY
+	case bytes.HasPrefix(b, []byte("PK\x03\x04")):
+		return NPZ
+	case bytes.HasPrefix(b, []byte("PAR1")):
+		return Parquet
+	}
+	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '{' || t[0] == '[') {
+		return JSONLines
+	}
+	return CSV
+}
+
 // Options say how a file is read or written. The zero value goes by the
-// path's ending and reads text as float64.
+// path's ending and reads text and Parquet as float64.
 type Options struct {
 	Format Format
-	// DType is what numbers in text become: F32 or F64; the zero value means
-	// F64. Read as F32, they are rounded once. Other formats keep their types.
+	// DType is what numbers in text and in the columns of Parquet become: F32 or
+	// F64; the zero value means F64. Read as F32, they are rounded once. Other
+	// formats keep their types.
 	DType checkpoint.DType
 	// Text says how CSV is read; its File is filled in.
 	Text text.CSV
@@ -62,7 +82,7 @@ type Source interface {
 }
 
 // Open opens a file. .npy and .npz files are read when a tensor is asked for,
-// text at once. A file whose format has no names holds
+// text and Parquet at once. A file whose format has no names holds
 // checkpoint.Single.
 func Open(path string, o Options) (Source, error) {
 	if o.Format == "" {
@@ -83,6 +103,13 @@ func Open(path string, o Options) (Source, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if o.Format == Parquet {
+		st, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		return readParquet(f, st.Size(), path, o)
+	}
 	return readText(f, path, o)
 }
 
@@ -110,6 +137,8 @@ func Read(r io.Reader, name string, o Options) (Source, error) {
 		return opened(npy.NewReader(in, size))
 	case NPZ:
 		return opened(npy.NewArchive(in, size))
+	case Parquet:
+		return readParquet(in, size, name, o)
 	}
 	return nil, unknown(name, o.Format)
 }
@@ -149,6 +178,22 @@ func parse[F tensor.Float](r io.Reader, name string, o Options) (Source, error) 
 		m.Set = append(m.Set, checkpoint.Of(f.Name, f.DenseOf))
 	}
 	return m, nil
+}
+
+// readParquet reads a matrix of all the file's columns.
+func readParquet(r io.ReaderAt, size int64, name string, o Options) (Source, error) {
+	if o.DType == checkpoint.F32 {
+		return columns[float32](r, size, name)
+	}
+	return columns[float64](r, size, name)
+}
+
+func columns[F tensor.Float](r io.ReaderAt, size int64, name string) (Source, error) {
+	d, _, err := parquet.Read[F](r, size, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	return memory{checkpoint.Set{checkpoint.Of(checkpoint.Single, d)}, name}, nil
 }
 
 // memory is a Source that holds what was read.
@@ -196,13 +241,13 @@ func WriteFile(path string, src checkpoint.Source, o Options) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return Write(w, src, o) })
 }
 
-// Write writes all tensors of src; o.Format must be set. NPY and CSV hold one
-// tensor: it is a checkpoint.ErrFormat if src has another number.
+// Write writes all tensors of src; o.Format must be set. NPY, CSV and Parquet
+// hold one tensor: it is a checkpoint.ErrFormat if src has another number.
 func Write(w io.Writer, src checkpoint.Source, o Options) error {
 	switch o.Format {
 	case NPZ:
 		return npy.WriteArchive(w, src)
-	case NPY, CSV, JSONLines:
+	case NPY, CSV, JSONLines, Parquet:
 	default:
 		return unknown("", o.Format)
 	}
@@ -220,8 +265,22 @@ func Write(w io.Writer, src checkpoint.Source, o Options) error {
 	if len(all) != 1 {
 		return &checkpoint.Error{Reason: fmt.Sprintf("%s holds one tensor, there are %d: %q; write .npz or .safetensors", o.Format, len(all), src.Names())}
 	}
-	if o.Format == NPY {
+	switch {
+	case o.Format == NPY:
 		return npy.Write(w, all[0])
+	case o.Format == Parquet && all[0].DType == checkpoint.F32:
+		return writeParquet[float32](w, all[0])
+	case o.Format == Parquet:
+		return writeParquet[float64](w, all[0])
 	}
 	return text.WriteCSV(w, nil, all[0])
+}
+
+// writeParquet writes a matrix; numbers of other types become F.
+func writeParquet[F tensor.Float](w io.Writer, t checkpoint.Tensor) error {
+	d, err := checkpoint.FloatOf[F](t)
+	if err != nil {
+		return err
+	}
+	return parquet.Write(w, nil, d)
 }

@@ -48,6 +48,9 @@ func TestEveryFormat(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		if got := Sniff(b); got != f {
+			t.Errorf("%s looks like %s", f, got)
+		}
 		if file.Name() != path {
 			t.Errorf("%s is called %q", path, file.Name())
 		}

@@ -12,8 +12,14 @@ import (
 // command runs one command line and returns what it printed.
 func command(t *testing.T, want int, args ...string) (stdout, stderr string) {
 	t.Helper()
+	return commandWith(t, want, "", args...)
+}
+
+// commandWith is command with something on standard input.
+func commandWith(t *testing.T, want int, stdin string, args ...string) (stdout, stderr string) {
+	t.Helper()
 	var out, errs bytes.Buffer
-	if code := execute(context.Background(), args, strings.NewReader(""), &out, &errs); code != want {
+	if code := execute(context.Background(), args, strings.NewReader(stdin), &out, &errs); code != want {
 		t.Fatalf("unroll %s: exit code %d, want %d\n%s", strings.Join(args, " "), code, want, errs.String())
 	}
 	return out.String(), errs.String()

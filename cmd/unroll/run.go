@@ -30,8 +30,8 @@ func newRunCmd() *cobra.Command {
 
 MODEL is a model folder or a file of weights (.safetensors, .pt, .onnx). The
 kind of layer, its sizes and the prefix of its names are inferred; flags say
-what cannot be. INPUT is .npy, .csv or .safetensors with the tensors input and
-perhaps hx, cx, lengths; "-" is standard input. The input is [T,B,I], [B,T,I]
+what cannot be. INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; the
+latter and .npz may hold the tensors input, hx, cx, lengths; "-" is standard input. The input is [T,B,I], [B,T,I]
 with --batch-first, or [T,I] for one sequence.
 
 With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
@@ -70,7 +70,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64")
-	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz or .npy file")
+	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file")
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would")

@@ -96,7 +96,7 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 }
 
 // loadInput reads input, hx, cx and lengths. The content tells the format of
-// standard input: NumPy's and safetensors have marks, the rest is CSV.
+// standard input: what bears no other format's mark is CSV.
 func loadInput[F tensor.Float](cmd *cobra.Command, path string, cfg unroll.Config) (in runInput[F], err error) {
 	src, done, err := openArrays(cmd, path)
 	if err != nil {
@@ -137,15 +137,14 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 			return nil, nil, fmt.Errorf("read standard input: %w", err)
 		}
 		nothing := func() {}
-		switch {
-		case len(b) > 8 && b[8] == '{':
+		format := array.Sniff(b)
+		// A header of safetensors stands where no text has it: after 8 bytes that
+		// are a small number.
+		if format == array.CSV && len(b) > 8 && b[8] == '{' {
 			f, err := safetensors.NewReader(bytes.NewReader(b), int64(len(b)))
 			return f, nothing, err
-		case bytes.HasPrefix(b, []byte("\x93NUMPY")):
-			s, err := array.Read(bytes.NewReader(b), "standard input", array.Options{Format: array.NPY})
-			return s, nothing, err
 		}
-		s, err := array.Read(bytes.NewReader(b), "standard input", array.Options{Format: array.CSV})
+		s, err := array.Read(bytes.NewReader(b), "standard input", array.Options{Format: format})
 		return s, nothing, err
 	}
 	if strings.EqualFold(filepath.Ext(path), ".safetensors") {

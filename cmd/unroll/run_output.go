@@ -16,8 +16,9 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// writeResults writes tensors to a file by its ending. A .npy file holds one
-// tensor: output goes to NAME.npy, each other one to NAME.TENSOR.npy.
+// writeResults writes tensors to a file by its ending. The formats of a single
+// tensor get a file for each: output goes to NAME.npy, each other one to
+// NAME.TENSOR.npy. Of CSV and Parquet the last dimension is the columns.
 func writeResults[F tensor.Float](cmd *cobra.Command, name string, results []result[F]) error {
 	var set checkpoint.Set
 	for _, r := range results {
@@ -28,8 +29,12 @@ func writeResults[F tensor.Float](cmd *cobra.Command, name string, results []res
 		return writeOutput(cmd, name, func(w io.Writer) error { return safetensors.Write(w, set, nil) })
 	case ext == ".npz":
 		return array.WriteFile(name, set, array.Options{})
-	case ext == ".npy":
+	case ext == ".npy", ext == ".jsonl", ext == ".csv", ext == ".parquet":
 		for i := range set {
+			if s := set[i].Shape; (ext == ".csv" || ext == ".parquet") && len(s) > 2 {
+				last := s[len(s)-1]
+				set[i].Shape = []int{set[i].Len() / max(1, last), last}
+			}
 			file := name
 			if i > 0 {
 				file = strings.TrimSuffix(name, filepath.Ext(name)) + "." + set[i].Name + filepath.Ext(name)
@@ -40,7 +45,7 @@ func writeResults[F tensor.Float](cmd *cobra.Command, name string, results []res
 		}
 		return nil
 	}
-	return usagef("--output %s: the ending must be .safetensors, .npz or .npy", name)
+	return usagef("--output %s: the ending must be .safetensors, .npz, .npy, .csv, .jsonl or .parquet", name)
 }
 
 // printResults prints one JSON object, a member a tensor, in their order.
