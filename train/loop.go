@@ -80,8 +80,9 @@ func (l *LoopOf[F]) Progress() Progress { return l.at }
 // Run trains until Epochs epochs are done, the context ends, the caller stops
 // the iteration, or something fails; each step is yielded after it is done. A
 // context that ends is no error: the step under way is finished and the run
-// can go on from there. A loss that is NaN or infinite is an ErrDiverged, and
-// that step has not changed the parameters.
+// can go on from there. A training loss that is NaN or infinite is an
+// ErrDiverged, and that step has not changed the parameters; so is a validation
+// loss, after which the parameters are spoilt and the loop is not to be saved.
 func Run[F tensor.Float](ctx context.Context, l *LoopOf[F]) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		if err := l.begin(); err != nil {
@@ -182,6 +183,9 @@ func (l *LoopOf[F]) endEpoch(s *Step) (err error) {
 	if l.Validate != nil {
 		if s.Valid, err = l.Validate(); err != nil {
 			return err
+		}
+		if math.IsNaN(s.Valid) || math.IsInf(s.Valid, 0) {
+			return fmt.Errorf("%w: the validation loss is %v after step %d (epoch %d); a lower learning rate or clipping may help", ErrDiverged, s.Valid, s.Number, s.Epoch+1)
 		}
 	}
 	if s.Valid < l.at.Best {

@@ -178,6 +178,21 @@ func TestDivergedLossStopsBeforeTheUpdate(t *testing.T) {
 	testkit.BitsDense(t, "fc.weight", l.Model.StateDict()["fc.weight"], before)
 }
 
+// Steps that spoil the parameters without a bad training loss are found by the
+// validation loss, before anything can be saved.
+func TestDivergedValidationIsAnError(t *testing.T) {
+	l := newLoop(t, "text", 3)
+	for s, err := range train.Run(context.Background(), l) {
+		last := s.Number == l.Data.Len()
+		if last != (err != nil) || last && !errors.Is(err, train.ErrDiverged) {
+			t.Fatalf("step %d of %d: %v", s.Number, l.Data.Len(), err)
+		}
+		if s.Number == l.Data.Len()-1 {
+			l.Optimizer.LR = 1e300
+		}
+	}
+}
+
 // A process that saves over and over is killed at random moments; what it
 // leaves is always a whole checkpoint, and runs on to the same bits.
 func TestKillDuringSave(t *testing.T) {
