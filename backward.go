@@ -7,7 +7,7 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// GradsOf holds a gradient for each parameter of a layer.
+// GradsOf holds a gradient for each parameter of a layer. A nil one holds none.
 type GradsOf[F tensor.Float] struct{ params []ParamOf[F] }
 
 // Grads are gradients of float32.
@@ -25,11 +25,16 @@ func (l *LayerOf[F]) NewGrads() *GradsOf[F] {
 // Params returns the gradients under the names and in the order of the layer's
 // Params. The values are g's own memory: write to it (to clip, say) as you like
 // between calls of Backward.
-func (g *GradsOf[F]) Params() []ParamOf[F] { return g.params }
+func (g *GradsOf[F]) Params() []ParamOf[F] {
+	if g == nil {
+		return nil
+	}
+	return g.params
+}
 
 // Zero sets all gradients to zero.
 func (g *GradsOf[F]) Zero() {
-	for _, p := range g.params {
+	for _, p := range g.Params() {
 		clear(p.Value.Data)
 	}
 }
@@ -54,7 +59,7 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 		return dx, ds0, &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: "parameters that changed after the Forward", Want: "those of the Forward", Hint: "call Forward again, or Backward before Update"}
 	}
 	c, d := p.Layer.cfg, p.dims
-	if !dy.IsZero() {
+	if !dy.IsZero() || len(dy.Data) > 0 {
 		if err := sameShape("dy", dy, p.y.Shape); err != nil {
 			return dx, ds0, err
 		}
@@ -75,7 +80,7 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 		clear(p.dx.Data)
 	}
 	b := scan.Back[F]{
-		DHN: dsn.H.Data, DCN: dsn.C.Data, DH0: p.ds.H.Data, DC0: p.ds.C.Data,
+		DHN: given(dsn.H), DCN: given(dsn.C), DH0: p.ds.H.Data, DC0: p.ds.C.Data,
 		DX: p.strided(p.dx.Data, c.InputSize), Grads: p.scanGrads,
 	}
 	if !dy.IsZero() {

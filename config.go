@@ -233,7 +233,7 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return &ArgError{Kind: ErrConfig, Arg: wrong.Field, Got: "a JSON " + wrong.Value, Want: wrong.Type.String()}
+			return &ArgError{Kind: ErrConfig, Arg: wrong.Field, Got: "a JSON " + wrong.Value, Want: "a value of Go's type " + wrong.Type.String()}
 		}
 		return err
 	}

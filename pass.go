@@ -103,7 +103,7 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 	r := &p.run
 	r.Stack, r.Record = &p.Layer.stack, p.Record || p.Train
 	r.Workers = p.workers(d.b)
-	r.H0, r.C0, r.HN, r.CN = s0.H.Data, s0.C.Data, p.sn.H.Data, p.sn.C.Data
+	r.H0, r.C0, r.HN, r.CN = given(s0.H), given(s0.C), p.sn.H.Data, p.sn.C.Data
 	r.X, r.Y = p.strided(x.Data, c.InputSize), p.strided(p.y.Data, c.OutputSize())
 	if p.Lengths != nil {
 		clear(p.y.Data)
@@ -218,6 +218,14 @@ func checkLengths(lengths []int, d dims) error {
 		}
 	}
 	return nil
+}
+
+// given returns the elements of a tensor that may be absent: nil if it is.
+func given[F tensor.Float](d tensor.DenseOf[F]) []F {
+	if d.IsZero() {
+		return nil
+	}
+	return d.Data
 }
 
 // strided describes a tensor of vectors laid out like the input.

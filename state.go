@@ -37,10 +37,13 @@ func (c Config) checkState(arg string, h, cell []int, hn, cn int, batched, parti
 		return []int{ld, size}
 	}
 	check := func(name string, got []int, n, size int) error {
+		w := want(size)
 		if got == nil {
+			if n > 0 {
+				return &ArgError{Kind: ErrShape, Arg: name, Got: fmt.Sprintf("%d elements without a shape", n), Want: fmt.Sprintf("%v, or no elements for zeros", w)}
+			}
 			return nil
 		}
-		w := want(size)
 		if len(got) != len(w) {
 			kind := "unbatched 2-D input needs a 2-D state"
 			if batched {

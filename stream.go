@@ -58,7 +58,12 @@ func (s *StreamOf[F]) made() error {
 }
 
 // Batch returns B, the number of sequences.
-func (s *StreamOf[F]) Batch() int { return s.batch }
+func (s *StreamOf[F]) Batch() int {
+	if s.made() != nil {
+		return 0
+	}
+	return s.batch
+}
 
 // SetWorkers sets how many goroutines share a step; 0 chooses by the work of a
 // step. The bits are the same for any number.
@@ -117,7 +122,7 @@ func (s *StreamOf[F]) SetState(st StateOf[F]) error {
 	if err := s.layer.cfg.checkState("state", st.H.Shape, st.C.Shape, len(st.H.Data), len(st.C.Data), true, false, s.batch); err != nil {
 		return err
 	}
-	s.run.H0, s.run.C0 = st.H.Data, st.C.Data
+	s.run.H0, s.run.C0 = given(st.H), given(st.C)
 	s.run.SetState()
 	s.run.H0, s.run.C0 = nil, nil
 	return nil
