@@ -222,6 +222,37 @@ func binary(op gateOp, m, n int, h []float32, ldh int, dh []float32, lddh int, d
 	return true
 }
 
+// transpose writes dst[k*ldd+u] = Flush(src[u*lds+k]) for the units u < Lane
+// and as many k as fill whole blocks, and returns their number.
+func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
+	lanes := 16
+	lv := level.Load()
+	switch lv {
+	case levelGo:
+		return 0
+	case levelAVX2:
+		lanes = 8
+	}
+	k = k / lanes * lanes
+	if k == 0 {
+		return 0
+	}
+	if len(src) < (Lane-1)*lds+k || len(dst) < (k-1)*ldd+Lane {
+		panic(fmt.Sprintf("kernel: %d rows of %d, %d and %d apart, of slices of %d and %d", k, Lane, ldd, lds, len(dst), len(src)))
+	}
+	for u := 0; u < Lane; u += lanes {
+		g := gateArgs{m: k / lanes, gate: lds * 4}
+		g.p[0].p = unsafe.Pointer(&src[u*lds])
+		g.p[1] = gateRows{unsafe.Pointer(&dst[u]), ldd * 4}
+		if lv == levelAVX512 {
+			transpose512(&g)
+		} else {
+			transpose256(&g)
+		}
+	}
+	return k
+}
+
 // elementwise runs an op over a slice, in parts of bounded length.
 func elementwise(op gateOp, dst, src []float32) bool {
 	const part = rowLimit * Lane

@@ -79,26 +79,26 @@ func (p *Panels[F]) Pack(w []F, gate, unit, row int) {
 // PackPanel is Pack for panel i alone, so that workers can share the work.
 func (p *Panels[F]) PackPanel(i int, w []F, gate, unit, row int) {
 	dst, cols := p.Panel(i), p.Cols(i)
+	if p.K == 0 {
+		return
+	}
 	if unit == 1 {
 		p.packUnits(i, w, gate, row)
 		return
 	}
-	const part = 32 // rows of dst that stay in the first-level cache
-	for k0 := 0; k0 < p.K; k0 += part {
-		n := min(part, p.K-k0)
-		for c := range cols {
-			u := i*p.UnitsPer() + c/(p.Gates*Lane)*Lane + c%Lane
-			d := dst[k0*cols+c:]
-			if u >= p.Units {
-				for k := range n {
-					d[k*cols] = 0
-				}
-				continue
+	for c := 0; c < cols; c += Lane {
+		u, k := i*p.UnitsPer()+c/(p.Gates*Lane)*Lane, 0
+		n := min(Lane, p.Units-u)
+		src := w[min(len(w), c/Lane%p.Gates*gate+u*unit):]
+		if n == Lane && row == 1 && isFloat32[F]() {
+			k = transpose(p.K, slice32(dst[c:]), cols, slice32(src), unit)
+		}
+		for ; k < p.K; k++ {
+			d := dst[k*cols+c : k*cols+c+Lane]
+			for j := range n {
+				d[j] = Flush(src[j*unit+k*row])
 			}
-			src := w[min(len(w), c/Lane%p.Gates*gate+u*unit+k0*row):]
-			for k := range n {
-				d[k*cols] = Flush(src[k*row])
-			}
+			clear(d[n:])
 		}
 	}
 }
@@ -106,9 +106,6 @@ func (p *Panels[F]) PackPanel(i int, w []F, gate, unit, row int) {
 // packUnits is PackPanel where the units of a row stand beside each other.
 func (p *Panels[F]) packUnits(i int, w []F, gate, row int) {
 	dst, cols := p.Panel(i), p.Cols(i)
-	if p.K == 0 {
-		return
-	}
 	for c := 0; c < cols; {
 		u, run := i*p.UnitsPer()+c/(p.Gates*Lane)*Lane, Lane
 		if p.Gates == 1 {

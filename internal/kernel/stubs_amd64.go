@@ -95,6 +95,16 @@ func flushTo512(a *gateArgs)
 //go:noescape
 func flushTo256(a *gateArgs)
 
+// for b := range m: for i, j in lanes x lanes
+//
+//	p[1][(b*lanes+i)*ld1+j] = Flush(p[0][b*lanes+i+j*gate])
+//
+//go:noescape
+func transpose512(a *gateArgs)
+
+//go:noescape
+func transpose256(a *gateArgs)
+
 // for range n { 24 independent fused multiply-adds of one register }
 //
 //go:noescape

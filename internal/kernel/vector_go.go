@@ -42,6 +42,8 @@ func binary(_ gateOp, _, _ int, _ []float32, _ int, _ []float32, _ int, _ []floa
 	return false
 }
 
+func transpose(int, []float32, int, []float32, int) int { return 0 }
+
 func elementwise(gateOp, []float32, []float32) bool { return false }
 
 func peakRun(n int) float64 { return peakGo(n) }
