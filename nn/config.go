@@ -40,6 +40,19 @@ type Config struct {
 	Classes    []string    `json:"classes,omitempty"`
 	Scaling    *Scaling    `json:"scaling,omitempty"`
 	Forecast   *Forecast   `json:"forecast,omitempty"`
+	Source     *Source     `json:"source,omitempty"`
+}
+
+// Source says how the file a model was trained on was read and cut, so that the
+// part held out for the test can be found again.
+type Source struct {
+	Valid float64 `json:"valid"` // shares; 1 or more: rows
+	Test  float64 `json:"test"`
+	Seed  uint64  `json:"seed"`           // of the draw, where items are drawn
+	Rows  int     `json:"rows,omitempty"` // used of the file; 0: all
+	Text  string  `json:"text,omitempty"` // names of the columns
+	Label string  `json:"label,omitempty"`
+	Loss  string  `json:"loss,omitempty"` // that was made small
 }
 
 // Vocabulary are the tokens of a model that reads text.

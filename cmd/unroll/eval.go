@@ -34,10 +34,10 @@ func newEvalCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval MODEL DATA",
 		Short: "Measure a model folder on the test part of its data",
-		Long: `eval measures a model folder on the test part of DATA, cut as train cuts it
-(same --valid, --test and --seed): the loss, for classes the accuracy and the
-confusion matrix, for forecasts the errors beside those of the naive and the
-seasonal-naive forecast.`,
+		Long: `eval measures a model folder on the test part of DATA, cut as it was for
+training (the model folder remembers --valid, --test, --seed and the columns):
+the loss, for classes the accuracy and the confusion matrix, for forecasts the
+errors beside those of the naive and the seasonal-naive forecast.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := nn.Open(args[0])
@@ -46,6 +46,7 @@ seasonal-naive forecast.`,
 			}
 			cfg := m.Config()
 			d.Task = cfg.Task
+			d.recall(cmd, cfg.Source)
 			if err := fits(cfg); err != nil {
 				return err
 			}

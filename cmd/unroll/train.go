@@ -4,14 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/train"
@@ -45,6 +47,9 @@ type trainFlags struct {
 	Warmup      int
 	Workers     int
 	Stop        int
+	ClipValue   float64
+	Flags       []string // as given, for the model's README
+	Seconds     float64  // spent so far
 }
 
 func newTrainCmd() *cobra.Command {
@@ -71,26 +76,19 @@ bits as a run that was never stopped.`,
 				return usagef("-o DIR is missing: where should the model go?")
 			}
 			t.Data = args[0]
-			if resume {
-				old, err := train.Extra(filepath.Join(out, checkpointFile))
-				if err != nil {
-					return fmt.Errorf("there is no run to go on with in %s: %w", out, err)
-				}
-				epochs, given, workers := t.Epochs, cmd.Flags().Changed("epochs"), t.Workers
-				if err := json.Unmarshal([]byte(old), &t); err != nil {
-					return err
-				}
-				if given {
-					t.Epochs = epochs
-				}
-				t.Data, t.Workers = args[0], workers
+			if err := t.settle(cmd, filepath.Join(out, checkpointFile), resume); err != nil {
+				return err
 			}
 			r, err := newReport(cmd, log, board, plot)
 			if err != nil {
 				return err
 			}
 			defer r.close()
-			return t.run(cmd, out, resume, r)
+			u := &training{trainFlags: &t, report: r, out: out, point: filepath.Join(out, checkpointFile), resume: resume}
+			if err := u.prepare(); err != nil {
+				return err
+			}
+			return u.run(cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -108,9 +106,10 @@ bits as a run that was never stopped.`,
 	f.IntVar(&t.Epochs, "epochs", 20, "passes over the training part")
 	f.StringVar(&t.Optimizer, "optimizer", "Adam", "SGD, Adam, AdamW, RMSprop or Adagrad")
 	f.Float64Var(&t.LR, "lr", 2e-3, "learning rate")
-	f.Float64Var(&t.WeightDecay, "weight-decay", 0, "weight decay")
+	f.Float64Var(&t.WeightDecay, "weight-decay", 0, "weight decay (AdamW: 0.01 if not given)")
 	f.Float64Var(&t.Momentum, "momentum", 0, "momentum of SGD and RMSprop")
 	f.Float64Var(&t.ClipNorm, "clip", 1, "clip the norm of the gradients; 0: no")
+	f.Float64Var(&t.ClipValue, "clip-value", 0, "limit every element of the gradients; 0: no")
 	f.StringVar(&t.Schedule, "schedule", "none", "learning rate: none, plateau, cosine or onecycle")
 	f.IntVar(&t.Patience, "patience", 3, "plateau: epochs without a better validation loss")
 	f.Float64Var(&t.Factor, "factor", 0.5, "plateau: what the rate is multiplied by")
@@ -124,69 +123,72 @@ bits as a run that was never stopped.`,
 	return cmd
 }
 
-// algorithm is the optimiser the flags ask for.
-func (t *trainFlags) algorithm() (train.Algorithm, error) {
-	switch strings.ToLower(t.Optimizer) {
-	case "sgd":
-		return train.SGD{LR: t.LR, Momentum: t.Momentum, WeightDecay: t.WeightDecay}, nil
-	case "adam":
-		return train.Adam{LR: t.LR, WeightDecay: t.WeightDecay}, nil
-	case "adamw":
-		return train.AdamW{LR: t.LR, WeightDecay: &t.WeightDecay}, nil
-	case "rmsprop":
-		return train.RMSprop{LR: t.LR, Momentum: t.Momentum, WeightDecay: t.WeightDecay}, nil
-	case "adagrad":
-		return train.Adagrad{LR: t.LR, WeightDecay: t.WeightDecay}, nil
-	}
-	return nil, usagef("--optimizer is %q, expected SGD, Adam, AdamW, RMSprop or Adagrad", t.Optimizer)
-}
+// free are the flags that may differ when a run goes on.
+var free = []string{"output", "resume", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
 
-// schedule is the schedule the flags ask for, and whether it counts steps.
-func (t *trainFlags) schedule(steps int) (s train.Scheduler, perStep bool, err error) {
-	switch t.Schedule {
-	case "none", "":
-		if t.Warmup == 0 {
-			return nil, false, nil
+// settle completes the settings: of a run that goes on they are those of the
+// checkpoint, and flags that say otherwise are refused.
+func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error {
+	given := map[string]string{}
+	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
+	if !resume {
+		if _, ok := given["weight-decay"]; !ok && strings.EqualFold(t.Optimizer, "AdamW") {
+			t.WeightDecay = 1e-2 // PyTorch's default
 		}
-		return &train.LinearLR{TotalIters: t.Warmup}, true, nil
-	case "plateau":
-		s = &train.ReduceLROnPlateau{Factor: t.Factor, Patience: &t.Patience}
-	case "cosine":
-		s, perStep = &train.CosineAnnealingLR{TMax: max(steps-t.Warmup, 1)}, true
-	case "onecycle":
-		return &train.OneCycleLR{MaxLR: t.LR, TotalSteps: steps}, true, nil
-	default:
-		return nil, false, usagef("--schedule is %q, expected none, plateau, cosine or onecycle", t.Schedule)
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if !slices.Contains(free, name) || name == "epochs" || name == "stop" {
+				t.Flags = append(t.Flags, "--"+name, strings.Trim(given[name], "[]"))
+			}
+		}
+		return nil
 	}
-	if t.Warmup > 0 {
-		s = &train.SequentialLR{First: &train.LinearLR{TotalIters: t.Warmup}, Next: s, Milestone: t.Warmup}
+	old, err := train.Extra(point)
+	if err != nil {
+		return fmt.Errorf("there is no run to go on with: %w", err)
 	}
-	return s, perStep, nil
+	kept := *t
+	if err := json.Unmarshal([]byte(old), t); err != nil {
+		return fmt.Errorf("%s holds no settings of a run: %w", point, err)
+	}
+	t.Data, t.Workers = kept.Data, kept.Workers
+	if _, ok := given["epochs"]; ok {
+		t.Epochs = kept.Epochs
+	}
+	if _, ok := given["stop"]; ok {
+		t.Stop = kept.Stop
+	}
+	var e error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if was := f.Value.String(); !slices.Contains(free, f.Name) && was != given[f.Name] && e == nil {
+			e = usagef("--%s is %s, but the run in %s began with %s; leave the flag out, or train anew without --resume", f.Name, given[f.Name], point, was)
+		}
+	})
+	return e
 }
 
-// config completes what follows from the data.
-func (t *trainFlags) config(c nn.Config) (nn.Config, error) {
-	mode, err := unroll.ParseMode(t.Mode)
-	if err != nil {
-		return c, err
-	}
-	if t.Bidir && (t.Task == "text" || t.Task == "music") {
-		return c, usagef("--bidirectional would show a %s model the answer", t.Task)
-	}
-	c.RNN.Mode, c.RNN.HiddenSize, c.RNN.NumLayers, c.RNN.Dropout, c.RNN.Bidirectional = mode, t.Hidden, t.Layers, t.Dropout, t.Bidir
-	c.HeadDropout, c.TieWeights = t.HeadDropout, t.Tie
-	if c.NumEmbeddings > 0 {
-		c.EmbeddingDim = t.Embedding
-	}
-	return c, nil
+// training is one run of the command.
+type training struct {
+	*trainFlags
+	report     *report
+	task       *data.Task
+	series     *data.Series
+	loop       *train.Loop
+	out, point string
+	resume     bool
+	saved      bool // there is a checkpoint to go on from
+	begin      time.Time
+	before     float64 // seconds of the runs that this one goes on from
 }
 
-func (t *trainFlags) run(cmd *cobra.Command, out string, resume bool, r *report) error {
-	task, series, err := t.load(t.Data, nil)
-	if err != nil {
+// prepare reads the data and builds the loop.
+func (u *training) prepare() (err error) {
+	if u.Epochs < 1 {
+		return usagef("--epochs is %d, expected at least 1", u.Epochs)
+	}
+	if u.task, u.series, err = u.load(u.Data, nil); err != nil {
 		return err
 	}
-	cfg, err := t.config(task.Config)
+	cfg, err := u.config(u.task.Config)
 	if err != nil {
 		return err
 	}
@@ -194,7 +196,7 @@ func (t *trainFlags) run(cmd *cobra.Command, out string, resume bool, r *report)
 	if err != nil {
 		return err
 	}
-	alg, err := t.algorithm()
+	alg, err := u.algorithm()
 	if err != nil {
 		return err
 	}
@@ -202,102 +204,105 @@ func (t *trainFlags) run(cmd *cobra.Command, out string, resume bool, r *report)
 	if err != nil {
 		return err
 	}
-	g := rng.New(t.Seed)
+	g := rng.New(u.Seed)
 	m.ResetParameters(g)
-	l := &train.Loop{
-		Model: m, Data: task.Train, Objective: task.Objective, Optimizer: opt, Generator: g,
-		ClipNorm: t.ClipNorm, Epochs: t.Epochs, Workers: t.Workers,
+	u.loop = &train.Loop{
+		Model: m, Data: u.task.Train, Objective: u.task.Objective, Optimizer: opt, Generator: g,
+		ClipNorm: u.ClipNorm, ClipValue: u.ClipValue, Epochs: u.Epochs, Workers: u.Workers,
 		Validate: func() (float64, error) {
-			return train.Evaluate(m, task.Valid, task.Objective, t.Workers, nil)
+			return train.Evaluate(m, u.task.Valid, u.task.Objective, u.Workers, nil)
 		},
 	}
-	task.Train.Start(nil)
-	if l.Scheduler, l.PerStep, err = t.schedule(t.Epochs * task.Train.Len()); err != nil {
+	if u.loop.Scheduler, u.loop.PerStep, err = u.schedule(u.Epochs * u.task.Train.Len()); err != nil {
 		return err
 	}
-	point := filepath.Join(out, checkpointFile)
-	if resume {
-		if err := l.Restore(point); err != nil {
-			return err
-		}
-	} else if err := os.MkdirAll(out, 0o777); err != nil {
-		return err
+	if !u.resume {
+		return os.MkdirAll(u.out, 0o777)
 	}
-	n, _ := cfg.Parameters()
-	r.line("%s; %s, %.0f parameters", task.About, m.Config().RNN, n)
-	settings, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	return t.steps(cmd, l, task, series, out, point, string(settings), r)
+	u.saved, u.before = true, u.Seconds
+	return u.loop.Restore(u.point)
 }
 
-// steps runs the loop, and saves as it goes.
-func (t *trainFlags) steps(cmd *cobra.Command, l *train.Loop, task *data.Task, series *data.Series, out, point, settings string, r *report) error {
-	begin := time.Now()
-	r.begin(l, task.Unit)
+// run trains, and saves as it goes.
+func (u *training) run(cmd *cobra.Command) error {
+	l := u.loop
+	n, _ := l.Model.Config().Parameters()
+	u.report.line("%s; %s, %.0f parameters", u.task.About, l.Model.Config().RNN, n)
+	u.begin = time.Now()
+	u.report.begin(l, u.task)
 	stopped := false
 	for s, err := range train.Run(cmd.Context(), l) {
-		if errors.Is(err, train.ErrDiverged) {
-			return fmt.Errorf("%w; the last good checkpoint is %s", err, point)
-		}
 		if err != nil {
-			return err
+			return u.failed(err)
 		}
-		if err := r.step(s); err != nil {
+		if err := u.report.step(s); err != nil {
 			return err
 		}
 		if !s.EpochDone {
 			continue
 		}
 		if s.Better {
-			if err := l.Model.Save(out, t.readme(l, task, "", time.Since(begin))); err != nil {
+			if err := l.Model.Save(u.out, u.readme("")); err != nil {
 				return err
 			}
 		}
-		if err := l.Save(point, settings); err != nil {
+		if err := u.save(); err != nil {
 			return err
 		}
-		if t.Stop > 0 && s.Epoch-l.Progress().BestEpoch >= t.Stop {
+		if u.Stop > 0 && s.Epoch-l.Progress().BestEpoch >= u.Stop {
 			stopped = true
 			break
 		}
 	}
-	r.end()
-	if at := l.Progress(); at.Epoch < t.Epochs && !stopped {
-		if err := l.Save(point, settings); err != nil {
+	u.report.end()
+	if at := l.Progress(); at.Epoch < u.Epochs && !stopped {
+		if err := u.save(); err != nil {
 			return err
 		}
-		return fmt.Errorf("stopped in epoch %d after %d steps, saved in %s; go on with: unroll train %s -o %s --resume", at.Epoch+1, at.Step, point, t.Data, out)
+		return fmt.Errorf("stopped in epoch %d after %d steps, saved in %s; go on with: unroll train %s -o %s --resume", at.Epoch+1, at.Step, u.point, u.Data, u.out)
 	}
-	best, err := nn.Open(out)
-	if err != nil {
-		return err
-	}
-	e, err := evaluate(best, task, series, t.Workers)
-	if err != nil {
-		return err
-	}
-	if err := best.Save(out, t.readme(l, task, e.text(), time.Since(begin))); err != nil {
-		return err
-	}
-	r.line("best validation loss %.4f %s in epoch %d; %.0f s; model in %s", l.Progress().Best, task.Unit, l.Progress().BestEpoch+1, time.Since(begin).Seconds(), out)
-	_, err = fmt.Fprint(cmd.OutOrStdout(), e.text())
-	return err
+	return u.finish(cmd)
 }
 
-// readme is the README.md of the model folder: on what, how and how well.
-func (t *trainFlags) readme(l *train.Loop, task *data.Task, result string, took time.Duration) string {
-	c := l.Model.Config()
-	n, _ := c.Parameters()
-	var b strings.Builder
-	fmt.Fprintf(&b, "# A model for %s\n\n%s with a linear head of %d outputs, %.0f parameters.\n\n", t.Task, c.RNN, c.OutFeatures, n)
-	fmt.Fprintf(&b, "## Trained on\n\n`%s`: %s.\n\n## How\n\n", filepath.Base(t.Data), task.About)
-	fmt.Fprintf(&b, "%s, learning rate %g, schedule %s, batches of %d, gradient norm clipped at %g, dropout %g between layers and %g before the head, seed %d; %d of %d epochs in %.0f s. The model of epoch %d was the best on the validation part.\n\n",
-		l.Optimizer.Algorithm().Name(), t.LR, t.Schedule, t.Batch, t.ClipNorm, t.Dropout, t.HeadDropout, t.Seed, l.Progress().Epoch, t.Epochs, took.Seconds(), l.Progress().BestEpoch+1)
-	fmt.Fprintf(&b, "## How well\n\nValidation loss: %.4f %s.\n", l.Progress().Best, task.Unit)
-	if result != "" {
-		fmt.Fprintf(&b, "\n```\n%s```\n", result)
+// failed says where a run that diverged can be taken up again.
+func (u *training) failed(err error) error {
+	u.report.end()
+	switch {
+	case !errors.Is(err, train.ErrDiverged):
+		return err
+	case !u.saved:
+		return fmt.Errorf("%w; no epoch was finished, so nothing is saved", err)
 	}
-	return b.String()
+	return fmt.Errorf("%w; the last good checkpoint, after epoch %d, is %s", err, u.loop.Progress().Epoch, u.point)
+}
+
+// save writes the checkpoint.
+func (u *training) save() error {
+	u.Seconds = u.before + time.Since(u.begin).Seconds()
+	settings, err := json.Marshal(u.trainFlags)
+	if err != nil {
+		return err
+	}
+	u.saved = true
+	return u.loop.Save(u.point, string(settings))
+}
+
+// finish measures the best model and writes that into its README.
+func (u *training) finish(cmd *cobra.Command) error {
+	best, err := nn.Open(u.out)
+	if err != nil {
+		return err
+	}
+	e, err := evaluate(best, u.task, u.series, u.Workers)
+	if err != nil {
+		return err
+	}
+	u.Seconds = u.before + time.Since(u.begin).Seconds()
+	if err := best.Save(u.out, u.readme(e.text())); err != nil {
+		return err
+	}
+	at := u.loop.Progress()
+	u.report.line("best validation loss %.4f %s in epoch %d; %.0f s; model in %s", at.Best, u.task.Unit, at.BestEpoch+1, u.Seconds, u.out)
+	_, err = fmt.Fprint(cmd.OutOrStdout(), e.text())
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll/train"
+	"github.com/unroll-ml/unroll/train/data"
 )
 
 // report is what a run tells while it trains: one line that changes on a
@@ -20,7 +21,8 @@ type report struct {
 	log      *os.File
 	board    *events
 	plot     bool
-	unit     string
+	unit     string // of the loss
+	items    string // what the loss is a mean over
 	epochs   int
 	begun    time.Time
 	last     time.Time
@@ -73,8 +75,8 @@ func (r *report) wipe() {
 	}
 }
 
-func (r *report) begin(l *train.Loop, unit string) {
-	r.unit, r.epochs, r.begun, r.first = unit, l.Epochs, time.Now(), l.Progress().Step
+func (r *report) begin(l *train.Loop, t *data.Task) {
+	r.unit, r.items, r.epochs, r.begun, r.first = t.Unit, t.Items, l.Epochs, time.Now(), l.Progress().Step
 }
 
 // logLine is one line of the log file.
@@ -97,7 +99,7 @@ func (r *report) step(s train.Step) error {
 	rate := r.seen / max(took.Seconds(), 1e-9)
 	if r.err != nil && (time.Since(r.last) > 100*time.Millisecond) && !r.plot {
 		r.last, r.progress = time.Now(), true
-		fmt.Fprintf(r.err, "\r\x1b[Kepoch %d/%d %3d%%  loss %.4f  %.0f/s  left %s", s.Epoch+1, r.epochs, 100*(s.Batch+1)/s.Batches, s.Loss, rate, left.Round(time.Second))
+		fmt.Fprintf(r.err, "\r\x1b[Kepoch %d/%d %3d%%  loss %.4f  %.0f %s/s  left %s", s.Epoch+1, r.epochs, 100*(s.Batch+1)/s.Batches, s.Loss, rate, r.items, left.Round(time.Second))
 	}
 	if r.board != nil {
 		if err := r.board.scalars(s.Number, map[string]float64{"loss/step": s.Loss, "lr": s.LR}); err != nil {
@@ -112,7 +114,7 @@ func (r *report) step(s train.Step) error {
 		mark = "  best"
 	}
 	if !r.plot || r.err == nil {
-		r.line("epoch %d/%d  loss %.4f  validation %.4f  lr %.2g  %.0f/s  left %s%s", s.Epoch+1, r.epochs, s.EpochLoss, s.Valid, s.LR, rate, left.Round(time.Second), mark)
+		r.line("epoch %d/%d  loss %.4f  validation %.4f  lr %.2g  %.0f %s/s  left %s%s", s.Epoch+1, r.epochs, s.EpochLoss, s.Valid, s.LR, rate, r.items, left.Round(time.Second), mark)
 	}
 	r.loss, r.valid = append(r.loss, s.EpochLoss), append(r.valid, s.Valid)
 	if r.plot {

@@ -65,6 +65,42 @@ func (d *dataFlags) check() error {
 	return nil
 }
 
+// source is what a model keeps of the flags.
+func (d *dataFlags) source() *nn.Source {
+	s := &nn.Source{Valid: d.Valid, Test: d.Test, Seed: d.Seed}
+	switch d.Task {
+	case "classify":
+		s.Text, s.Label = d.Text, d.Label
+	case "forecast":
+		s.Rows, s.Loss = d.Forecast.Limit, d.Forecast.Loss
+	}
+	return s
+}
+
+// recall sets the flags that were not given to what the model was trained with,
+// so that what is measured is what was held out.
+func (d *dataFlags) recall(cmd *cobra.Command, s *nn.Source) {
+	if s == nil {
+		return
+	}
+	was := func(flag string, set func()) {
+		if !cmd.Flags().Changed(flag) {
+			set()
+		}
+	}
+	was("valid", func() { d.Valid = s.Valid })
+	was("test", func() { d.Test = s.Test })
+	was("seed", func() { d.Seed = s.Seed })
+	if s.Text != "" {
+		was("text-column", func() { d.Text = s.Text })
+		was("label-column", func() { d.Label = s.Label })
+	}
+	if s.Loss != "" {
+		was("rows", func() { d.Forecast.Limit = s.Rows })
+		was("loss", func() { d.Forecast.Loss = s.Loss })
+	}
+}
+
 // load reads the data; known is the config of a trained model, or nil.
 func (d *dataFlags) load(path string, known *nn.Config) (*data.Task, *data.Series, error) {
 	if err := d.check(); err != nil {

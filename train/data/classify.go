@@ -205,7 +205,7 @@ func Classify(path, text, label, level string, known *nn.Config, limit, batch in
 			Task: "classify", NumEmbeddings: len(vocab.Tokens), PaddingIdx: &vocab.Pad, OutFeatures: len(classes), Output: "last",
 			Vocabulary: vocab, Classes: classes,
 		},
-		Objective: &train.ClassesOf[float32]{}, Unit: "nats a text",
+		Objective: &train.ClassesOf[float32]{}, Unit: "nats a text", Items: "texts",
 		About: fmt.Sprintf("%d texts of %d classes: %d for training, %d for validation, %d for test", len(all), len(classes), len(a), len(v), len(e)),
 	}
 	if t.Train, err = items(a); err != nil {
@@ -302,7 +302,7 @@ func Tag(path string, known *nn.Config, limit, batch int, valid, test float64, s
 		Config: nn.Config{
 			Task: "tag", NumEmbeddings: len(vocab.Tokens), PaddingIdx: &vocab.Pad, OutFeatures: len(classes), Vocabulary: vocab, Classes: classes,
 		},
-		Objective: &train.ClassesOf[float32]{}, Unit: "nats a word",
+		Objective: &train.ClassesOf[float32]{}, Unit: "nats a word", Items: "words",
 		About: fmt.Sprintf("%d tagged sentences with %d labels: %d for training, %d for validation, %d for test", len(all), len(classes), len(a), len(v), len(e)),
 	}
 	if t.Train, err = items(a); err != nil {

@@ -48,7 +48,8 @@ type Task struct {
 	Config             nn.Config
 	Train, Valid, Test train.Data // Test may be nil
 	Objective          train.ObjectiveOf[float32]
-	Unit               string // what the loss is counted per: "nats a character"
+	Unit               string // what the loss is counted in: "nats a character"
+	Items              string // what it is a mean over: "characters"
 	About              string // a sentence on the data, for the model's README
 }
 

@@ -302,7 +302,7 @@ func NewForecast(path string, o ForecastOptions, known *nn.Config) (*Task, *Seri
 		loss = nn.Huber[float32](1, nn.Mean)
 	}
 	return &Task{
-		Config: cfg, Objective: &train.ValuesOf[float32]{Pointwise: loss}, Unit: o.Loss + " of standardised values",
+		Config: cfg, Objective: &train.ValuesOf[float32]{Pointwise: loss}, Unit: o.Loss + " of standardised values", Items: "values",
 		Train: of(need, va), Valid: of(va, te), Test: of(te, len(t.Rows)),
 		About: fmt.Sprintf("a time series of %d rows, columns %s: %s forecast %d steps ahead from %d; rows 0 to %d for training, to %d for validation, to %d for test",
 			len(t.Rows), strings.Join(t.Columns, ", "), strings.Join(f.Targets, ", "), f.Horizon, f.Lags, va-1, te-1, len(t.Rows)-1),

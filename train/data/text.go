@@ -144,12 +144,15 @@ func Text(path, level string, vocab *nn.Vocabulary, limit, batch, window int, va
 	if vocab == nil {
 		vocab = BuildVocabulary(tokens[:nTrain], level, limit)
 	}
-	ids := Encode(vocab, tokens)
+	ids, name := Encode(vocab, tokens), "word"
+	if level == "char" {
+		name = "character"
+	}
 	t := &Task{
 		Config:    nn.Config{Task: "text", NumEmbeddings: len(vocab.Tokens), OutFeatures: len(vocab.Tokens), Vocabulary: vocab},
-		Objective: &train.ClassesOf[float32]{}, Unit: "nats a " + map[string]string{"char": "character", "word": "word"}[level],
+		Objective: &train.ClassesOf[float32]{}, Unit: "nats a " + name, Items: name + "s",
 		Train: newStream(ids[:nTrain], batch, window), Valid: newStream(ids[nTrain:nTrain+nv], batch, window), Test: newStream(ids[nTrain+nv:], batch, window),
-		About: fmt.Sprintf("a text of %d %ss, %d different tokens: the first %d for training, the next %d for validation, the last %d for test", n, level, len(vocab.Tokens), nTrain, nv, nt),
+		About: fmt.Sprintf("a text of %d %ss, %d different tokens: the first %d for training, the next %d for validation, the last %d for test", n, name, len(vocab.Tokens), nTrain, nv, nt),
 	}
 	return t, nil
 }
