@@ -47,7 +47,7 @@ func (g *GradsOf[F]) Zero() {
 // is zero there. With Resets, ds0 gathers what reached every new beginning.
 //
 // It may be called again for another dy. The bits do not depend on the number
-// of workers.
+// of workers. It allocates nothing if a call of the same shape went before.
 //
 // Errors: ErrUsage without a recorded Forward of this very Layer, or where its
 // parameters have changed since; ErrShape for dy, dsn or Grads that do not fit.
@@ -64,7 +64,7 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 			return dx, ds0, err
 		}
 	}
-	if err := c.checkState("dsn", dsn.H.Shape, dsn.C.Shape, len(dsn.H.Data), len(dsn.C.Data), d.batched, true, d.b); err != nil {
+	if err := checkState(c, "dsn", dsn, d.batched, true, d.b); err != nil {
 		return dx, ds0, err
 	}
 	if err := p.useGrads(); err != nil {

@@ -167,7 +167,7 @@ func (l *LayerOf[F]) Gates() []string {
 	if l.made("") != nil {
 		return nil
 	}
-	return l.stack.Cell.Gates()
+	return slices.Clone(l.stack.Cell.Gates())
 }
 
 // Params returns the parameters in the order of PyTorch's state_dict. The

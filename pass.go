@@ -27,8 +27,9 @@ type PassOf[F tensor.Float] struct {
 	// Record keeps all hidden states, cell states and gates, for Backward,
 	// Hidden, Cell and Gate.
 	Record bool
-	// Workers is the number of goroutines that share the work; 0 lets the pass
-	// choose. The result has the same bits for any number.
+	// Workers is the most goroutines that share the work; fewer run where a step
+	// is too small to be shared, and 0 lets the pass choose. The result has the
+	// same bits for any number.
 	Workers int
 	// Lengths are the lengths of the B sequences, in any order, each from 1 to
 	// T; nil means all are T long. What x holds beyond a sequence's end is not
@@ -89,7 +90,7 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 		return y, sn, err
 	}
 	c := p.Layer.cfg
-	if err := c.checkState("s0", s0.H.Shape, s0.C.Shape, len(s0.H.Data), len(s0.C.Data), d.batched, false, d.b); err != nil {
+	if err := checkState(c, "s0", s0, d.batched, false, d.b); err != nil {
 		return y, sn, err
 	}
 	if err := p.arrange(d); err != nil {
@@ -135,8 +136,8 @@ func (l *LayerOf[F]) checkInput(x tensor.DenseOf[F]) (dims, error) {
 		}
 		return bad(fmt.Sprintf("%d features, shape %v", in, x.Shape), fmt.Sprintf("input_size %d as the last dimension", c.InputSize), hint)
 	}
-	if err := checked("input of "+l.describe(), x); err != nil {
-		return dims{}, err
+	if x.Check("") != nil {
+		return bad(fmt.Sprintf("%d elements for shape %v", len(x.Data), x.Shape), "as many elements as the shape has", "")
 	}
 	d := dims{t: x.Shape[0], b: 1, batched: len(x.Shape) == 3}
 	if d.batched {
@@ -323,17 +324,25 @@ func (p *PassOf[F]) drawMasks() error {
 	return nil
 }
 
-// workMin is the number of multiply-adds of a step below which a second worker
-// costs more in waiting than it gains.
-const workMin = 100_000
+// shareMin is the number of multiply-adds of a step for each worker below
+// which a barrier costs more than another worker gains; autoMin is what makes
+// the pass wake another worker by itself.
+var shareMin = 16_000
+
+const autoMin = 100_000
 
 // workers returns the number of workers for b sequences: what the caller asked
-// for, or as many processors as the work of a step feeds.
+// for, or as many processors as the work of a step feeds, but no more than have
+// something to do.
 func (p *PassOf[F]) workers(b int) int {
-	if p.Workers > 0 {
-		return min(p.Workers, 64)
-	}
 	c := p.Layer.cfg
 	step := b * len(p.Layer.Gates()) * c.HiddenSize * (c.InputSize + c.StateSize())
-	return max(1, min(runtime.GOMAXPROCS(0), step/workMin))
+	n := min(runtime.GOMAXPROCS(0), step/autoMin)
+	if p.Workers > 0 {
+		n = min(p.Workers, 64)
+		if shareMin > 0 {
+			n = min(n, step/shareMin)
+		}
+	}
+	return max(n, 1)
 }

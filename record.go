@@ -47,7 +47,7 @@ func (p *PassOf[F]) Gate(layer, direction int, name string) (tensor.DenseOf[F], 
 		return p.Hidden(layer, direction)
 	}
 	if p.Layer.stack.Cell.Apart() {
-		names = append(slices.Clone(names), names[len(names)-1]+"h")
+		names = append(names, names[len(names)-1]+"h")
 	}
 	g := slices.Index(names, name)
 	if g < 0 {

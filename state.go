@@ -25,56 +25,56 @@ func (s StateOf[F]) IsZero() bool { return s.H.IsZero() && s.C.IsZero() }
 // Clone returns a copy that shares nothing with s.
 func (s StateOf[F]) Clone() StateOf[F] { return StateOf[F]{s.H.Clone(), s.C.Clone()} }
 
-// checkState reports whether s fits b sequences; batched says which rank the
-// input had. partial lets one half be absent (gradients), otherwise an LSTM
-// needs both or none.
-func (c Config) checkState(arg string, h, cell []int, hn, cn int, batched, partial bool, b int) error {
-	ld := c.Layers() * c.Directions()
-	want := func(size int) []int {
-		if batched {
-			return []int{ld, b, size}
-		}
-		return []int{ld, size}
-	}
-	check := func(name string, got []int, n, size int) error {
-		w := want(size)
-		if got == nil {
-			if n > 0 {
-				return &ArgError{Kind: ErrShape, Arg: name, Got: fmt.Sprintf("%d elements without a shape", n), Want: fmt.Sprintf("%v, or no elements for zeros", w)}
-			}
-			return nil
-		}
-		if len(got) != len(w) {
-			kind := "unbatched 2-D input needs a 2-D state"
-			if batched {
-				kind = "batched 3-D input needs a 3-D state"
-			}
-			return &ArgError{Kind: ErrShape, Arg: name, Got: fmt.Sprintf("shape %v", got), Want: fmt.Sprintf("%v", w), Hint: kind}
-		}
-		if size, err := tensor.Size(got); !slices.Equal(got, w) || err != nil || size != n {
-			hint := "[num_layers*num_directions, batch, size], also with batch_first"
-			if c.ProjSize > 0 {
-				hint += "; with proj_size the hidden state has that size, the cell state hidden_size"
-			}
-			if slices.Equal(got, w) {
-				hint = fmt.Sprintf("the data has %d elements", n)
-			}
-			return &ArgError{Kind: ErrShape, Arg: name, Got: fmt.Sprintf("shape %v", got), Want: fmt.Sprintf("%v", w), Hint: hint}
-		}
-		return nil
-	}
-	if err := check(arg+".H (hidden state)", h, hn, c.StateSize()); err != nil {
+// checkState reports whether the halves h and cell of a state fit b sequences;
+// batched says which rank the input had. partial lets one half be absent
+// (gradients), otherwise an LSTM needs both or none. It allocates only for an
+// error.
+func checkState[F tensor.Float](c Config, arg string, s StateOf[F], batched, partial bool, b int) error {
+	h, cell := s.H, s.C
+	if err := checkHalf(c, arg, ".H (hidden state)", h, c.StateSize(), batched, b); err != nil {
 		return err
 	}
 	switch {
-	case cell != nil && !c.HasCell():
-		return &ArgError{Kind: ErrShape, Arg: arg + ".C (cell state)", Got: fmt.Sprintf("shape %v", cell), Want: "none", Hint: fmt.Sprintf("%s has no cell state, only an LSTM has", c.Mode)}
-	case c.HasCell() && !partial && (h == nil) != (cell == nil):
+	case !cell.IsZero() && !c.HasCell():
+		return &ArgError{Kind: ErrShape, Arg: arg + ".C (cell state)", Got: fmt.Sprintf("shape %v", cell.Shape), Want: "none", Hint: fmt.Sprintf("%s has no cell state, only an LSTM has", c.Mode)}
+	case c.HasCell() && !partial && h.IsZero() != cell.IsZero():
 		missing, other := "C (cell state)", "H"
-		if h == nil {
+		if h.IsZero() {
 			missing, other = "H (hidden state)", "C"
 		}
 		return &ArgError{Kind: ErrShape, Arg: arg + "." + missing, Got: "none", Want: "both H and C or neither", Hint: fmt.Sprintf("an LSTM starts from the pair (h_0, c_0), and only %s came", other)}
 	}
-	return check(arg+".C (cell state)", cell, cn, c.HiddenSize)
+	return checkHalf(c, arg, ".C (cell state)", cell, c.HiddenSize, batched, b)
+}
+
+func checkHalf[F tensor.Float](c Config, arg, half string, d tensor.DenseOf[F], size int, batched bool, b int) error {
+	ld, rank := c.Layers()*c.Directions(), 2
+	if batched {
+		rank = 3
+	}
+	switch {
+	case d.IsZero() && len(d.Data) == 0:
+		return nil
+	case len(d.Shape) == rank && d.Shape[0] == ld && d.Shape[rank-1] == size && (!batched || d.Shape[1] == b) && d.Check("") == nil:
+		return nil
+	}
+	want, kind := []int{ld, size}, "unbatched 2-D input needs a 2-D state"
+	if batched {
+		want, kind = []int{ld, b, size}, "batched 3-D input needs a 3-D state"
+	}
+	err := &ArgError{Kind: ErrShape, Arg: arg + half, Got: fmt.Sprintf("shape %v", d.Shape), Want: fmt.Sprint(want)}
+	switch {
+	case d.IsZero():
+		err.Got, err.Hint = fmt.Sprintf("%d elements without a shape", len(d.Data)), "or no elements, for zeros"
+	case len(d.Shape) != rank:
+		err.Hint = kind
+	case slices.Equal(d.Shape, want):
+		err.Hint = fmt.Sprintf("the data has %d elements", len(d.Data))
+	default:
+		err.Hint = "[num_layers*num_directions, batch, size], also with batch_first"
+		if c.ProjSize > 0 {
+			err.Hint += "; with proj_size the hidden state has that size, the cell state hidden_size"
+		}
+	}
+	return err
 }

@@ -119,7 +119,7 @@ func (s *StreamOf[F]) SetState(st StateOf[F]) error {
 	if err := s.made(); err != nil {
 		return err
 	}
-	if err := s.layer.cfg.checkState("state", st.H.Shape, st.C.Shape, len(st.H.Data), len(st.C.Data), true, false, s.batch); err != nil {
+	if err := checkState(s.layer.cfg, "state", st, true, false, s.batch); err != nil {
 		return err
 	}
 	s.run.H0, s.run.C0 = given(st.H), given(st.C)

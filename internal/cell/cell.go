@@ -10,7 +10,8 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 // Cell is one kind of recurrent cell.
 type Cell[F kernel.Float] interface {
 	// Gates returns the names of the gates in the order in which the rows of
-	// weight_ih and weight_hh hold them.
+	// weight_ih and weight_hh hold them. The slice is shared and not to be
+	// changed.
 	Gates() []string
 	// HasCell reports whether there is a cell state c beside h.
 	HasCell() bool

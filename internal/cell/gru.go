@@ -9,8 +9,10 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 //	h' = (1-z)*n + z*h, computed as n + z*(h-n)
 type GRU[F kernel.Float] struct{}
 
+var gatesGRU = []string{"r", "z", "n"}
+
 // Gates returns r z n.
-func (GRU[F]) Gates() []string { return []string{"r", "z", "n"} }
+func (GRU[F]) Gates() []string { return gatesGRU }
 
 // HasCell is false.
 func (GRU[F]) HasCell() bool { return false }

@@ -10,8 +10,10 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 //	h' = o*tanh(c')
 type LSTM[F kernel.Float] struct{}
 
+var gatesLSTM = []string{"i", "f", "g", "o"}
+
 // Gates returns i f g o.
-func (LSTM[F]) Gates() []string { return []string{"i", "f", "g", "o"} }
+func (LSTM[F]) Gates() []string { return gatesLSTM }
 
 // HasCell is true.
 func (LSTM[F]) HasCell() bool { return true }

@@ -7,8 +7,10 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 //	h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
 type Tanh[F kernel.Float] struct{}
 
+var gatesTanh = []string{"h"}
+
 // Gates returns the single gate, which is the hidden state itself.
-func (Tanh[F]) Gates() []string { return []string{"h"} }
+func (Tanh[F]) Gates() []string { return gatesTanh }
 
 // HasCell is false.
 func (Tanh[F]) HasCell() bool { return false }
