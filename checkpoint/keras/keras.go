@@ -16,7 +16,8 @@
 //	gates z r h                       r z n
 //
 // A GRU with one row of bias has reset_after=False, which multiplies the state
-// by r before the product. No PyTorch layer does that, and it is refused.
+// by r before the product. No PyTorch layer does that: ResetBefore tells it, and
+// that its tensors are not a torch.nn.GRU's although they have their names.
 //
 // Letters: I inputs, H hidden units, G gates. The equations are those of
 // https://keras.io/api/layers/recurrent_layers/.
@@ -24,6 +25,7 @@ package keras
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -34,6 +36,8 @@ type Source struct {
 	src     checkpoint.Source
 	names   []string
 	tensors map[string]entry
+	// before and after are the prefixes of GRUs without and with reset_after.
+	before, after map[string]bool
 }
 
 // entry says how a tensor comes about.
@@ -57,7 +61,7 @@ var orders = map[int][2]string{ // gates: Keras's order, PyTorch's
 // dense layer, are left as they are. It is an ErrFormat if a layer's shapes
 // contradict each other.
 func New(src checkpoint.Source) (*Source, error) {
-	s := &Source{src: src, tensors: map[string]entry{}}
+	s := &Source{src: src, tensors: map[string]entry{}, before: map[string]bool{}, after: map[string]bool{}}
 	used := map[string]bool{}
 	for _, name := range src.Names() {
 		dir, ok := strings.CutSuffix(strings.TrimSuffix(name, ":0"), "recurrent_kernel")
@@ -125,23 +129,25 @@ func (s *Source) layer(stored, dir string, used map[string]bool) error {
 		return err
 	}
 	bias, ok := s.src.Info(dir + "bias" + suffix)
-	switch {
-	case !ok:
+	if !ok {
 		return nil
-	case len(bias.Shape) == 2 && bias.Shape[0] == 2 && bias.Shape[1] == rows && gates == 3:
-		if err := add(bias, "bias_ih_l0", false, 0, false, rows); err != nil {
-			return err
-		}
-		return add(bias, "bias_hh_l0", false, 1, false, rows)
-	case len(bias.Shape) != 1 || bias.Shape[0] != rows:
+	}
+	one, two := slices.Equal(bias.Shape, []int{rows}), gates == 3 && slices.Equal(bias.Shape, []int{2, rows})
+	if !one && !two {
 		return fail(bias.Name, "it has shape %v, expected [%d], or [2,%d] of a GRU with reset_after", bias.Shape, rows, rows)
-	case gates == 3:
-		return fail(bias.Name, "one row of bias means a GRU with reset_after=False, which no PyTorch layer is")
+	}
+	s.after[prefix] = s.after[prefix] || two
+	if s.before[prefix] = s.before[prefix] || gates == 3 && one; s.before[prefix] && s.after[prefix] {
+		return fail(bias.Name, "one direction of the GRU has reset_after, the other not")
 	}
 	if err := add(bias, "bias_ih_l0", false, 0, false, rows); err != nil {
 		return err
 	}
-	return add(bias, "bias_hh_l0", false, 0, true, rows)
+	second := 0
+	if two {
+		second = 1
+	}
+	return add(bias, "bias_hh_l0", false, second, one, rows)
 }
 
 // direction turns Keras's name of a direction into a prefix and PyTorch's
@@ -167,6 +173,10 @@ func direction(dir string) (prefix, end string) {
 	}
 	return dir, ""
 }
+
+// ResetBefore reports whether the layer of that prefix is a GRU with
+// reset_after=False, whose state is multiplied by r before the product.
+func (s *Source) ResetBefore(prefix string) bool { return s.before[prefix] }
 
 // Names returns PyTorch's names, then those of the other tensors.
 func (s *Source) Names() []string { return append([]string{}, s.names...) }

@@ -52,8 +52,11 @@ func TestWhatIsNoLayerIsRefused(t *testing.T) {
 		"no rows":          {checkpoint.Set{numbered("a/recurrent_kernel", 0, 8), numbered("a/kernel", 2, 8)}, "expected [H,G*H]"},
 		"bias":             {checkpoint.Set{numbered("a/recurrent_kernel", 2, 8), numbered("a/kernel", 2, 8), numbered("a/bias", 7)}, "shape [7]"},
 		"two biases, LSTM": {checkpoint.Set{numbered("a/recurrent_kernel", 2, 8), numbered("a/kernel", 2, 8), numbered("a/bias", 2, 8)}, "shape [2 8]"},
-		"reset_after":      {checkpoint.Set{numbered("a/recurrent_kernel", 2, 6), numbered("a/kernel", 2, 6), numbered("a/bias", 6)}, "reset_after=False"},
-		"names meet":       {checkpoint.Set{numbered("a/recurrent_kernel", 2, 8), numbered("a/kernel", 2, 8), numbered("a/weight_ih_l0", 1)}, "two tensors"},
+		"reset_after": {checkpoint.Set{
+			numbered("a/forward_g/recurrent_kernel", 2, 6), numbered("a/forward_g/kernel", 2, 6), numbered("a/forward_g/bias", 6),
+			numbered("a/backward_g/recurrent_kernel", 2, 6), numbered("a/backward_g/kernel", 2, 6), numbered("a/backward_g/bias", 2, 6),
+		}, "one direction of the GRU has reset_after"},
+		"names meet": {checkpoint.Set{numbered("a/recurrent_kernel", 2, 8), numbered("a/kernel", 2, 8), numbered("a/weight_ih_l0", 1)}, "two tensors"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

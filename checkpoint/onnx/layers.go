@@ -64,7 +64,7 @@ func (r *reader) recurrent(n *Node) error {
 	if rec.BatchFirst {
 		y.dims = [][]axis{{b}, {t}, d, {h}}
 	}
-	final := value{kind: isFinal, nodes: []int{k}, dims: make([][]axis, 3)}
+	final := value{kind: isFinal, nodes: []int{k}, byBatch: rec.BatchFirst, dims: make([][]axis, 3)}
 	if x.sorted != 0 {
 		final.sorted = 1 + 1 // the batch of [D,B,H]
 	}
@@ -113,6 +113,8 @@ func (r *reader) states(rec *Recurrent, sorted bool) error {
 			case v.kind == isZeros || v.kind == isConstant && zeros(v.t):
 			case v.kind == isInput && v.sorted != order:
 				return fmt.Errorf("its %s and its input have the batch in different orders", s.what)
+			case v.kind == isInput && rec.BatchFirst && (layer > 0 || v.lo != 0 || v.hi != -1):
+				return fmt.Errorf("its %s, with layout 1, is not a whole input of the graph", s.what)
 			case v.kind == isInput && (v.lo == layer*d && v.hi == (layer+1)*d || layer == 0 && v.lo == 0 && v.hi == -1):
 				from = v.name
 			default:

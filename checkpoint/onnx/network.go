@@ -8,7 +8,8 @@ import (
 )
 
 // Network is a graph in PyTorch's terms: perhaps an embedding, stacked
-// recurrent nodes, perhaps a linear head.
+// recurrent nodes, perhaps a linear head. Outputs and states are [T,B,D*H] and
+// [L*D,B,H] then, also where a node's own Y and Y_h are outputs of the graph.
 type Network struct {
 	Embedding *checkpoint.Tensor // [V,E]; nil: the input is features
 	Layers    []*Recurrent       // bottom first; all of one kind, Params named _l0 in each
@@ -260,7 +261,12 @@ func (r *reader) output(name string) error {
 		if n.Final {
 			seq = [][]axis{{r.batch}, f}
 		}
-		if !slices.EqualFunc(v.dims, seq, slices.Equal[[]axis]) {
+		// A node's own Y [T,D,B,H], or [B,T,D,H] with layout 1, is the same numbers.
+		own := [][]axis{{r.time}, f[:len(f)-1], {r.batch}, f[len(f)-1:]}
+		if r.net.Layers[len(r.net.Layers)-1].BatchFirst {
+			own = [][]axis{{r.batch}, {r.time}, f[:len(f)-1], f[len(f)-1:]}
+		}
+		if !slices.EqualFunc(v.dims, seq, slices.Equal[[]axis]) && (r.headStage > 0 || v.last || !slices.EqualFunc(v.dims, own, slices.Equal[[]axis])) {
 			return fmt.Errorf("its dimensions are in another order than the input's")
 		}
 		return set(&n.Output, "what the last layer gives")

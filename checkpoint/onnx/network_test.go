@@ -72,7 +72,10 @@ func TestNetworkNamesWhatItRefuses(t *testing.T) {
 				}
 			}
 		}, `node "/rnn/LSTM_1" (LSTM): its input does not have the dimensions`},
-		"output": {func(g *Graph) { g.Outputs[0].Name = "/rnn/LSTM_1_output_0" }, `output "/rnn/LSTM_1_output_0": its dimensions`},
+		"output": {func(g *Graph) {
+			g.Nodes = append(g.Nodes, Node{Name: "t", Op: "Transpose", Inputs: []string{"/rnn/LSTM_1_output_0"}, Outputs: []string{"turned"}, Attributes: []Attribute{{Name: "perm", Kind: Ints, Ints: []int64{2, 1, 0, 3}}}})
+			g.Outputs[0].Name = "turned"
+		}, `output "turned": its dimensions`},
 		"attribute": {func(g *Graph) {
 			for i := range g.Nodes {
 				if g.Nodes[i].Op == "LSTM" {

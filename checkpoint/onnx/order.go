@@ -118,7 +118,7 @@ func (r *reader) reorder(v, order value, along int64) (value, error) {
 	switch {
 	case v.kind == isData && len(v.dims[a]) == 1:
 		at = v.dims[a][0]
-	case v.kind == isFinal && a == 1, v.kind == isInput && v.lo == 0 && v.hi == -1:
+	case v.kind == isFinal && a == 1 && !v.byBatch, v.kind == isInput && v.lo == 0 && v.hi == -1:
 	default:
 		return v, fmt.Errorf("it puts into another order what is no batch")
 	}

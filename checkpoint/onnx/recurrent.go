@@ -53,12 +53,8 @@ func (r *Recurrent) Directions() int {
 // Deviation says in what the node differs from PyTorch's layers of its
 // sort, RNN with tanh or relu, LSTM and GRU; empty if in nothing.
 func (r *Recurrent) Deviation() string {
-	def := operators[r.Op].functions
-	for i, a := range r.Activations {
-		relu := r.Op == "RNN" && a.Name == "Relu" && r.Activations[0].Name == "Relu"
-		if a.Name != def[i%len(def)] && !relu || r.Op == "RNN" && a != r.Activations[0] {
-			return fmt.Sprintf("activation %s", a.Name)
-		}
+	if a := r.otherActivation(); a != "" {
+		return "activation " + a
 	}
 	switch {
 	case r.Clip != 0:
@@ -69,6 +65,23 @@ func (r *Recurrent) Deviation() string {
 		return "peepholes"
 	case r.Op == "GRU" && !r.LinearBeforeReset:
 		return "linear_before_reset 0"
+	}
+	return ""
+}
+
+// HasActivations reports whether its functions are others than those of
+// PyTorch's layers of its sort.
+func (r *Recurrent) HasActivations() bool { return r.otherActivation() != "" }
+
+// otherActivation names the first function that PyTorch's layers do not have in
+// its place.
+func (r *Recurrent) otherActivation() string {
+	def := operators[r.Op].functions
+	for i, a := range r.Activations {
+		relu := r.Op == "RNN" && a.Name == "Relu" && r.Activations[0].Name == "Relu"
+		if a.Name != def[i%len(def)] && !relu || r.Op == "RNN" && a != r.Activations[0] {
+			return a.Name
+		}
 	}
 	return ""
 }

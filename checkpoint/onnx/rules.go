@@ -283,6 +283,9 @@ func (r *reader) cut(v value, along, start, end int64) (value, error) {
 			return v, nil
 		}
 	case isFinal:
+		if v.byBatch {
+			break
+		}
 		d := r.net.Layers[v.nodes[0]].Directions()
 		lo, hi, ok := span(start, end, len(v.nodes)*d)
 		if along != 0 || !ok || lo >= hi {
@@ -353,7 +356,7 @@ func (r *reader) drop(v value, along int64) (value, error) {
 			return v, nil
 		}
 	case isFinal: // [1,B,H] of one layer and direction
-		if len(v.nodes) == 1 && !v.cell && along == 0 && r.net.Layers[v.nodes[0]].Directions() == 1 {
+		if len(v.nodes) == 1 && !v.cell && !v.byBatch && along == 0 && r.net.Layers[v.nodes[0]].Directions() == 1 {
 			d, err := r.finalData(v.nodes[0])
 			d.sorted = r.sortedData(v)
 			return d, err
@@ -492,6 +495,9 @@ func (r *reader) concat(n *Node) (value, error) {
 	case all(isFinal) && (along == 0 || along == -3):
 		out := value{kind: isFinal, cell: vs[0].cell, sorted: vs[0].sorted, dims: vs[0].dims}
 		for _, v := range vs {
+			if v.byBatch {
+				return v, fmt.Errorf("it joins final states of nodes with layout 1")
+			}
 			if v.cell != out.cell || v.sorted != out.sorted {
 				return v, fmt.Errorf("it mixes hidden and cell states, or orders of the batch")
 			}
@@ -616,7 +622,7 @@ func (r *reader) transpose(n *Node) (value, error) {
 		return value{kind: isConstant, t: t}, err
 	}
 	d, err := r.data(v)
-	if v.kind == isFinal && !v.cell && len(v.nodes) == 1 && v.nodes[0] == len(r.net.Layers)-1 { // [D,B,H]
+	if v.kind == isFinal && !v.cell && !v.byBatch && len(v.nodes) == 1 && v.nodes[0] == len(r.net.Layers)-1 { // [D,B,H]
 		d, err = value{kind: isData, stage: r.stage, last: true, sorted: r.sortedData(v), dims: [][]axis{r.feature[r.stage][:len(r.feature[r.stage])-1], {r.batch}, {featureOf(r.stage)}}}, nil
 	}
 	if err != nil {

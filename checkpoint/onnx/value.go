@@ -61,6 +61,8 @@ type value struct {
 	// isFinal: which nodes' states, and whether they are cells.
 	nodes []int
 	cell  bool
+	// isFinal: [B,D,H] of a node with layout 1, not [D,B,H].
+	byBatch bool
 
 	// isInput: its name, and the part lo..hi of its first axis (hi -1: all).
 	name   string

@@ -212,7 +212,12 @@ func (r *Recurrent) encode() []Attribute {
 	}
 	act := Attribute{Name: "activations", Kind: Strings}
 	alpha, beta := Attribute{Name: "activation_alpha", Kind: Floats}, Attribute{Name: "activation_beta", Kind: Floats}
+	def := slices.Repeat(operators[r.Op].functions, r.Directions())
+	given := !slices.EqualFunc(r.Activations, def, func(a Activation, name string) bool { return a.Name == name })
 	for _, a := range r.Activations {
+		if !given {
+			break // they are the operator's own
+		}
 		act.Strings = append(act.Strings, a.Name)
 		i := slices.IndexFunc(functions, func(f function) bool { return f.name == a.Name })
 		if i >= 0 && functions[i].alpha {
@@ -335,14 +340,20 @@ func transposed(t *checkpoint.Tensor) checkpoint.Tensor {
 }
 
 // Layer makes one layer of a stack to be written: params under PyTorch's names
-// with _l0, activation Tanh or Relu for an RNN, empty otherwise.
+// with _l0, activation Tanh or Relu for an RNN, empty for the operator's own.
 func Layer(op string, inputSize, hiddenSize int, bidirectional, noBias bool, activation string, params checkpoint.Set) *Recurrent {
 	r := &Recurrent{Op: op, InputSize: inputSize, HiddenSize: hiddenSize, Direction: "forward", NoBias: noBias, LinearBeforeReset: op == "GRU", Params: params}
 	if bidirectional {
 		r.Direction = "bidirectional"
 	}
+	names := operators[op].functions
 	if activation != "" {
-		r.Activations = slices.Repeat([]Activation{{Name: activation}}, r.Directions())
+		names = []string{activation}
+	}
+	for range r.Directions() {
+		for _, name := range names {
+			r.Activations = append(r.Activations, Activation{Name: name})
+		}
 	}
 	return r
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -23,8 +27,9 @@ func newConvertCmd() *cobra.Command {
 		Use:   "convert IN OUT",
 		Short: "Write a layer or model in another format",
 		Long: `Write the recurrent layer or model of a file in another format, told by the
-ending of OUT or by --to: safetensors, npz, onnx, folder (a model folder).
-PyTorch's files (.pt, .pth) are read and not written; PyTorch reads safetensors.
+ending of OUT or by --to: safetensors, pt (a state_dict), npz, onnx, folder (a
+model folder). A layer of cells that PyTorch lacks goes from ONNX, or from
+Keras's weights, to ONNX only.
 
 What the new format cannot hold is said on stderr. --verify reads OUT again,
 runs both on the same drawn inputs and tells the largest difference.`,
@@ -57,7 +62,7 @@ runs both on the same drawn inputs and tells the largest difference.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "format of OUT: safetensors, npz, onnx, folder")
+	f.StringVar(&to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder")
 	f.StringVar(&prefix, "prefix", "", "which of several recurrent layers")
 	f.StringVar(&mode, "mode", "", "RNN_TANH or RNN_RELU, which weights do not tell")
 	f.StringVar(&convention, "convention", "torch", "names and layout of the tensors in IN: torch or keras")
@@ -69,6 +74,9 @@ runs both on the same drawn inputs and tells the largest difference.`,
 
 func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt modelfile.Options, opset int64, verify bool) error {
 	from, err := loadFile(in, opt)
+	if errors.Is(err, modelfile.ErrVariant) && format == modelfile.ONNX {
+		return convertVariant(cmd, in, out, opt, opset, verify)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,6 +91,9 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 		}
 	}
 	say("note", from.Notes)
+	if from.Rounded != "" {
+		say("note", []string{from.Rounded})
+	}
 	say("left out of "+in, from.Left)
 	left, err := from.Save(out, format, opset)
 	if err != nil {
@@ -103,7 +114,48 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	diff, err := difference(from, back)
+	return verified(cmd, in, out, func() (float64, error) { return difference(from, back) })
+}
+
+// convertVariant writes a layer of cells that torch.nn lacks, which only ONNX
+// holds.
+func convertVariant(cmd *cobra.Command, in, out string, opt modelfile.Options, opset int64, verify bool) error {
+	f, err := modelfile.Open(in)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	v, err := f.Variant(opt)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(out, func(w io.Writer) error { return onnx.Write(w, v.Net, opset) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, v)
+	if !verify {
+		return nil
+	}
+	again, err := modelfile.Open(out)
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	defer again.Close()
+	w, err := again.Variant(modelfile.Options{})
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	x := drawn(v.Net.BatchFirst, v.Net.Layers[0].InputSize)
+	run := func(v *modelfile.Variant) ([3]tensor.Dense, error) {
+		y, hn, cn, err := v.Forward(x, nil, tensor.Dense{}, tensor.Dense{})
+		return [3]tensor.Dense{y, hn, cn}, err
+	}
+	return verified(cmd, in, out, func() (float64, error) { return largest(run, v, w) })
+}
+
+// verified tells the largest difference, and refuses any.
+func verified(cmd *cobra.Command, in, out string, difference func() (float64, error)) error {
+	diff, err := difference()
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
@@ -123,47 +175,62 @@ func loadFile(path string, opt modelfile.Options) (*modelfile.Loaded, error) {
 	return f.Load(opt)
 }
 
-// difference runs both on the same drawn inputs and returns the largest
-// difference of outputs and final states.
-func difference(a, b *modelfile.Loaded) (float64, error) {
-	const steps, batch = 16, 3
-	g, c := rng.New(1), a.Layer.Config()
-	outer := []int{steps, batch}
-	if c.BatchFirst {
-		outer = []int{batch, steps}
+// What both sides of a conversion are run on.
+const drawnSteps, drawnBatch = 16, 3
+
+// drawn returns a drawn input [T,B,I] or [B,T,I].
+func drawn(batchFirst bool, inputs int) tensor.Dense {
+	shape := []int{drawnSteps, drawnBatch, inputs}
+	if batchFirst {
+		shape[0], shape[1] = shape[1], shape[0]
 	}
-	x := tensor.New(append(outer, c.InputSize)...)
-	rng.Randn(g, x.Data)
-	run := func(l *modelfile.Loaded) (tensor.Dense, unroll.State, error) {
+	x := tensor.New(shape...)
+	rng.Randn(rng.New(1), x.Data)
+	return x
+}
+
+// difference is largest for layers and models.
+func difference(a, b *modelfile.Loaded) (float64, error) {
+	c := a.Layer.Config()
+	x := drawn(c.BatchFirst, c.InputSize)
+	return largest(func(l *modelfile.Loaded) ([3]tensor.Dense, error) {
 		if a.Model == nil || b.Model == nil {
-			return l.Layer.Forward(x, unroll.State{})
+			y, s, err := l.Layer.Forward(x, unroll.State{})
+			return [3]tensor.Dense{y, s.H, s.C}, err
 		}
 		in := nn.Input{Features: x}
 		if n := a.Model.Config().NumEmbeddings; n > 0 {
-			in = nn.Input{Tokens: make([]int, steps*batch), T: steps, B: batch}
+			in = nn.Input{Tokens: make([]int, drawnSteps*drawnBatch), T: drawnSteps, B: drawnBatch}
 			for i := range in.Tokens {
 				in.Tokens[i] = i * 7919 % n
 			}
 		}
 		p := nn.Pass{Model: l.Model}
-		return p.Forward(in, unroll.State{})
-	}
-	y1, s1, err := run(a)
+		y, s, err := p.Forward(in, unroll.State{})
+		return [3]tensor.Dense{y, s.H, s.C}, err
+	}, a, b)
+}
+
+// largest returns the largest difference of what two sides give, output and
+// final states; infinite where only one is not a number.
+func largest[S any](run func(S) ([3]tensor.Dense, error), a, b S) (float64, error) {
+	got, err := run(a)
 	if err != nil {
 		return 0, err
 	}
-	y2, s2, err := run(b)
+	want, err := run(b)
 	if err != nil {
 		return 0, err
 	}
 	most := 0.0
-	for _, p := range [][2]tensor.Dense{{y1, y2}, {s1.H, s2.H}, {s1.C, s2.C}} {
-		if len(p[0].Data) != len(p[1].Data) {
-			return 0, fmt.Errorf("outputs have shapes %v and %v", p[0].Shape, p[1].Shape)
+	for k := range got {
+		x, y := got[k], want[k]
+		if len(x.Data) != len(y.Data) {
+			return 0, fmt.Errorf("outputs have shapes %v and %v", x.Shape, y.Shape)
 		}
-		for i, v := range p[0].Data {
-			d := math.Abs(float64(v) - float64(p[1].Data[i]))
-			if math.IsNaN(d) && (v == v || p[1].Data[i] == p[1].Data[i]) {
+		for i, v := range x.Data {
+			d := math.Abs(float64(v) - float64(y.Data[i]))
+			if math.IsNaN(d) && v != y.Data[i] && (v == v || y.Data[i] == y.Data[i]) { // two equal infinities, two NaNs: no difference
 				d = math.Inf(1)
 			}
 			if d > most {

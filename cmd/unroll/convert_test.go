@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // command runs one command line and returns what it printed.
@@ -55,8 +59,8 @@ func TestInspectShowsLayersTensorsAndNodes(t *testing.T) {
 }
 
 func TestInspectSaysWhyANodeIsNotRun(t *testing.T) {
-	out, _ := command(t, 0, "inspect", "../../checkpoint/onnx/testdata/operators/published_gru_defaults.onnx")
-	if !strings.Contains(out, "not run: ") {
+	out, _ := command(t, 0, "inspect", "../../checkpoint/onnx/testdata/exporters/refused_keras_gru_loop.onnx")
+	if !strings.Contains(out, "not run: ") || !strings.Contains(out, "(Loop): a layer written out as a loop") {
 		t.Errorf("got\n%s", out)
 	}
 }
@@ -64,7 +68,7 @@ func TestInspectSaysWhyANodeIsNotRun(t *testing.T) {
 func TestConvertGivesTheSameNumbersInEveryFormat(t *testing.T) {
 	dir := t.TempDir()
 	from := languageModel
-	for _, name := range []string{"a", "b.onnx", "c.safetensors", "d.npz", "e.onnx", "f"} {
+	for _, name := range []string{"a", "b.onnx", "c.safetensors", "d.npz", "e.onnx", "f.pt", "g.pth", "h"} {
 		to := filepath.Join(dir, name)
 		out, _ := command(t, 0, "convert", "--verify", from, to)
 		if !strings.Contains(out, "verified: largest difference 0\n") {
@@ -92,7 +96,8 @@ func TestConvertRefusesWhatItCannotDo(t *testing.T) {
 		"ending":     {2, []string{adam, "x.xyz"}, "say --to"},
 		"convention": {2, []string{"--convention", "caffe", adam, "x.npz"}, "torch or keras"},
 		"mode":       {2, []string{"--mode", "QRNN", adam, "x.npz"}, "--mode"},
-		"pt":         {1, []string{adam, filepath.Join("x.pt")}, "pt is not written; safetensors"},
+		"format":     {1, []string{"--to", "h5", adam, "x.h5"}, `"h5"; safetensors, pt`},
+		"keras":      {1, []string{"x.keras", "x.npz"}, "--convention keras"},
 		"opset":      {1, []string{"--opset", "3", adam, filepath.Join(t.TempDir(), "x.onnx")}, "opset 3, expected 7 to 22"},
 		"projection": {1, []string{"../../checkpoint/torchfile/testdata/golden/state_dict_lstm_bi_proj.pth", "x.onnx"}, "no projection"},
 		"prefix":     {1, []string{"--prefix", "encoder", adam, "x.npz"}, `"encoder"; there is "model_state_dict/rnn"`},
@@ -110,4 +115,67 @@ func TestConvertRefusesWhatItCannotDo(t *testing.T) {
 func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return lines[len(lines)-1]
+}
+
+const operators = "../../checkpoint/onnx/testdata/operators/"
+
+// Cells that torch.nn lacks are shown, run and converted, from ONNX and from
+// Keras's weights; other formats refuse them by the setting.
+func TestVariantsAreShownRunAndConverted(t *testing.T) {
+	dir := t.TempDir()
+	for from, want := range map[string]string{
+		operators + "lstm_bi_peepholes_clip.onnx":              "ONNX LSTM(3, 5, direction=bidirectional, clip=0.5, peepholes)",
+		operators + "gru_lbr0.onnx":                            "ONNX GRU(3, 5, linear_before_reset=0)",
+		operators + "rnn_elu_alpha.onnx":                       "ONNX RNN(3, 5, activations=Elu)",
+		operators + "lstm_input_forget.onnx":                   "ONNX LSTM(3, 5, input_forget=1)",
+		operators + "gru_nobias_reverse.onnx":                  "ONNX GRU(3, 5, bias=False, direction=reverse, linear_before_reset=0)",
+		"../../checkpoint/keras/testdata/gru_reset_before.npz": "ONNX GRU(3, 4, linear_before_reset=0)",
+	} {
+		args := []string{"convert", "--verify", from, filepath.Join(dir, "v.onnx")}
+		if strings.HasSuffix(from, ".npz") {
+			args = append(args, "--convention", "keras")
+		} else if out, _ := command(t, 0, "inspect", from); !strings.Contains(out, "layer  "+want+"\n") {
+			t.Errorf("inspect %s:\n%s", from, out)
+		}
+		if out, _ := command(t, 0, args...); !strings.Contains(out, want+"\nverified: largest difference 0\n") {
+			t.Errorf("convert %s:\n%s", from, out)
+		}
+		out, _ := commandWith(t, 0, "1,2,3\n-1,0,.5\n", "run", filepath.Join(dir, "v.onnx"), "-")
+		if !strings.HasPrefix(out, want+"\n\ninput\n") || !strings.Contains(out, "\nh_n\n") || strings.Contains(want, "LSTM") != strings.Contains(out, "\nc_n\n") {
+			t.Errorf("run %s:\n%s", from, out)
+		}
+		args[3] = filepath.Join(dir, "v.safetensors")
+		if _, errs := command(t, 1, args...); !strings.Contains(errs, "not one of torch.nn's layers") {
+			t.Errorf("to safetensors: %s", errs)
+		}
+	}
+	for _, flag := range []string{"--trace", "--stream", "--dtype=float64"} {
+		if _, errs := commandWith(t, 2, "1,2,3\n", "run", operators+"gru_lbr0.onnx", "-", flag); !strings.Contains(errs, "whole sequences in float32 only") {
+			t.Errorf("%s: %s", flag, errs)
+		}
+	}
+}
+
+func TestConvertSaysWhatItRounds(t *testing.T) {
+	_, errs := command(t, 0, "convert", "../../checkpoint/torchfile/testdata/golden/double.pt", filepath.Join(t.TempDir(), "a.npz"))
+	if !strings.Contains(errs, "4 tensors are float64 in the file and were rounded to float32") {
+		t.Errorf("got %s", errs)
+	}
+}
+
+func TestInspectShowsArrays(t *testing.T) {
+	dir := t.TempDir()
+	for _, f := range array.Formats {
+		path := filepath.Join(dir, "x."+string(f))
+		set := checkpoint.Set{checkpoint.Of("array", tensor.New(2, 3))}
+		if err := array.WriteFile(path, set, array.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if out, _ := command(t, 0, "inspect", path); !strings.Contains(out, string(f)) || !strings.Contains(out, "[2 3]") {
+			t.Errorf("%s:\n%s", f, out)
+		}
+	}
+	if _, errs := command(t, 1, "inspect", filepath.Join(dir, "x.xyz")); !strings.Contains(errs, `the ending ".xyz"`) {
+		t.Errorf("got %s", errs)
+	}
 }

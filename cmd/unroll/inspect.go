@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/internal/statedict"
 	"github.com/unroll-ml/unroll/nn"
@@ -78,15 +81,14 @@ func newInspectCmd() *cobra.Command {
 found in it, every tensor with type, shape and bytes, the nodes of an ONNX
 graph, and what a PyTorch file holds beside tensors.
 
-Reads .safetensors, .pt, .pth, .onnx, .npz and model folders.`,
+Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
+.csv, .jsonl and .parquet.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := modelfile.Open(args[0])
+			in, err := inspectPath(args[0])
 			if err != nil {
 				return err
 			}
-			defer f.Close()
-			in := inspect(f)
 			if asJSON {
 				return printJSON(cmd, in)
 			}
@@ -97,16 +99,48 @@ Reads .safetensors, .pt, .pth, .onnx, .npz and model folders.`,
 	return cmd
 }
 
-func inspect(f *modelfile.File) inspection {
-	in := inspection{File: f.Path, Format: string(f.Format), Model: f.Model, Metadata: f.Meta, Tensors: []inspectedTensor{}}
-	if info, err := os.Stat(f.Path); err == nil && !info.IsDir() {
+func inspectPath(path string) (inspection, error) {
+	f, err := modelfile.Open(path)
+	if errors.Is(err, modelfile.ErrUnknown) {
+		if _, e := array.FormatOf(path); e == nil {
+			return inspectArray(path)
+		}
+	}
+	if err != nil {
+		return inspection{}, err
+	}
+	defer f.Close()
+	return inspect(f), nil
+}
+
+// inspectArray shows a file of inputs or outputs, which holds no layer.
+func inspectArray(path string) (inspection, error) {
+	src, err := array.Open(path, array.Options{})
+	if err != nil {
+		return inspection{}, err
+	}
+	defer src.Close()
+	format, err := array.FormatOf(path)
+	return inspectTensors(path, string(format), src), err
+}
+
+// inspectTensors lists what every format has.
+func inspectTensors(path, format string, src checkpoint.Source) inspection {
+	in := inspection{File: path, Format: format, Tensors: []inspectedTensor{}}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		in.Bytes = info.Size()
 	}
-	for _, name := range f.Source.Names() {
-		i, _ := f.Source.Info(name)
+	for _, name := range src.Names() {
+		i, _ := src.Info(name)
 		in.Tensors = append(in.Tensors, inspectedTensor{name, i.Type(), i.Shape, i.Len(), i.Bytes})
 		in.Parameters += int64(i.Len())
 	}
+	return in
+}
+
+func inspect(f *modelfile.File) inspection {
+	in := inspectTensors(f.Path, string(f.Format), f.Source)
+	in.Model, in.Metadata = f.Model, f.Meta
 	if parts, err := f.Parts(modelfile.Options{}); err == nil {
 		for _, p := range parts {
 			in.Layers = append(in.Layers, inspectedPart(p))
@@ -130,8 +164,10 @@ func inspect(f *modelfile.File) inspection {
 				m := l.Model.Config()
 				in.Model = &m
 			}
+		} else if v, e := f.Variant(modelfile.Options{}); errors.Is(err, modelfile.ErrVariant) && e == nil {
+			in.Layers = []inspectedLayer{{Layer: v.String()}}
 		} else {
-			in.ONNX.Refused = err.Error()
+			in.Layers, in.ONNX.Refused = nil, err.Error()
 		}
 	}
 	return in

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -30,9 +32,12 @@ func newRunCmd() *cobra.Command {
 
 MODEL is a model folder or a file of weights (.safetensors, .pt, .onnx). The
 kind of layer, its sizes and the prefix of its names are inferred; flags say
-what cannot be. INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; the
-latter and .npz may hold the tensors input, hx, cx, lengths; "-" is standard input. The input is [T,B,I], [B,T,I]
-with --batch-first, or [T,I] for one sequence.
+what cannot be. An ONNX file may also have cells that PyTorch lacks: peepholes,
+clip, other activations, linear_before_reset 0, a reverse direction alone.
+
+INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors, or "-" for standard
+input; .npz and .safetensors may hold the tensors input, hx, cx and lengths. The
+input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one sequence.
 
 With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
 drawn as after torch.manual_seed(--seed). Without INPUT the input is
@@ -93,6 +98,9 @@ type result[F tensor.Float] struct {
 
 func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) error {
 	layer, in, err := runSource[F](cmd, args, o)
+	if errors.Is(err, modelfile.ErrVariant) {
+		return runVariant(cmd, args, o)
+	}
 	if err != nil {
 		return err
 	}
@@ -105,6 +113,11 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 	if err != nil {
 		return err
 	}
+	return showRun(cmd, o, layer.Config().String(), in.x, results)
+}
+
+// showRun writes and prints what a run gave.
+func showRun[F tensor.Float](cmd *cobra.Command, o runOptions, what string, x tensor.DenseOf[F], results []result[F]) error {
 	if o.output != "" {
 		if err := writeResults(cmd, o.output, results); err != nil {
 			return err
@@ -117,7 +130,7 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 		return nil
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%v\n\ninput\n%v\n", layer.Config(), in.x)
+	fmt.Fprintf(out, "%s\n\ninput\n%v\n", what, x)
 	for _, r := range results {
 		fmt.Fprintf(out, "\n%s\n%v\n", r.name, r.value)
 	}

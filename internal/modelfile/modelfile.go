@@ -55,6 +55,8 @@ func FormatOf(path string) (Format, error) {
 		return NPZ, nil
 	case "":
 		return Folder, nil
+	case ".keras", ".h5", ".hdf5":
+		return "", fmt.Errorf("%w: %s: Keras's own files are not read; save the weights as .npz or .safetensors by their paths (docs/formats/keras.md) and read those with --convention keras, or convert the model to ONNX", ErrUnknown, path)
 	default:
 		return "", fmt.Errorf("%w: %s: the ending %q is none of .safetensors, .pt, .pth, .onnx, .npz, and it is no folder", ErrUnknown, path, ext)
 	}
@@ -147,6 +149,8 @@ type Loaded struct {
 	Left []string
 	// Notes say what was assumed.
 	Notes []string
+	// Rounded says which numbers lost digits to float32; empty: none.
+	Rounded string
 }
 
 // Load makes the layer or model of a file.
@@ -161,11 +165,11 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	case f.ONNX != nil:
 		return f.fromONNX()
 	}
-	src := f.Source
+	src, k := f.Source, (*keras.Source)(nil)
 	if opt.Keras {
-		k, err := keras.New(src)
-		if err != nil {
-			return nil, err
+		var err error
+		if k, err = keras.New(src); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
 		src = k
 	}
@@ -177,14 +181,24 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
+	if k != nil && k.ResetBefore(part.Prefix) {
+		return nil, fmt.Errorf("%s: %w: %q is a GRU with reset_after=False", f.Path, ErrVariant, part.Label())
+	}
 	layer, err := statedict.Load[float32](src, part)
 	if err != nil {
 		return nil, err
 	}
 	l := &Loaded{Layer: layer, Part: part}
 	used := map[string]bool{}
+	wide := 0
 	for _, name := range part.Params {
 		used[name] = true
+		if i, _ := src.Info(name); i.DType == checkpoint.F64 {
+			wide++
+		}
+	}
+	if wide > 0 {
+		l.Rounded = fmt.Sprintf("%d tensors are float64 in the file and were rounded to float32", wide)
 	}
 	if err := l.surround(src, used); err != nil {
 		return nil, err
@@ -193,6 +207,9 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 		if !used[name] {
 			l.Left = append(l.Left, name)
 		}
+	}
+	if k != nil && part.Config.Mode == unroll.GRU && part.Config.NoBias {
+		l.Notes = append(l.Notes, "a GRU without biases does not tell reset_after: True, Keras's default, is assumed")
 	}
 	if part.ModeGuessed {
 		l.Notes = append(l.Notes, "the nonlinearity of an RNN is not in its weights: tanh is assumed")

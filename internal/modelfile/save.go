@@ -10,17 +10,17 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/array/npy"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 )
 
 // Save writes what was loaded to path in a format and says what the format
 // cannot hold. A file is replaced as a whole or not at all. opset is for ONNX,
-// 0 for the default. PyTorch's own files are not written: its torch.load reads
-// pickles, and safetensors is what it reads instead.
+// 0 for the default. A file of PyTorch's is a state_dict.
 func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err error) {
 	cfg := l.Layer.Config()
 	switch to {
-	case Safetensors, NPZ:
+	case Safetensors, NPZ, Torch:
 		if l.Model != nil {
 			left = append(left, "the model's config (task, vocabulary, scaling); a model folder keeps it")
 		} else {
@@ -34,7 +34,10 @@ func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err e
 				left = append(left, "dropout")
 			}
 		}
-		if to == NPZ {
+		switch to {
+		case Torch:
+			return left, torchfile.WriteFile(path, l.tensors())
+		case NPZ:
 			return left, atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, l.tensors()) })
 		}
 		return left, safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
@@ -56,7 +59,7 @@ func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err e
 		}
 		return nil, l.Model.Save(path, "")
 	}
-	return nil, fmt.Errorf("%s is not written; safetensors, npz, onnx and model folders are", to)
+	return nil, fmt.Errorf("%w: %q; safetensors, pt, npz, onnx and folder are written", ErrUnknown, to)
 }
 
 // tensors returns all parameters under PyTorch's names.

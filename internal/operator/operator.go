@@ -50,7 +50,10 @@ type direction struct {
 // New reads a node's weights as float32.
 func New(r *onnx.Recurrent) (*Node, error) {
 	n := &Node{r: r, dirs: make([]direction, r.Directions())}
-	per := len(r.Activations) / len(n.dirs)
+	per := map[string]int{"RNN": 1, "LSTM": 3, "GRU": 2}[r.Op]
+	if per == 0 || len(r.Activations) != per*len(n.dirs) {
+		return nil, fmt.Errorf("%s: %q with %d activations in %d directions is not RNN, LSTM or GRU with 1, 3 or 2 in each", r.Node, r.Op, len(r.Activations), len(n.dirs))
+	}
 	for d := range n.dirs {
 		dir, end := &n.dirs[d], []string{"_l0", "_l0_reverse"}[d]
 		for name, to := range map[string]*[]float32{"weight_ih": &dir.ih, "weight_hh": &dir.hh, "bias_ih": &dir.bih, "bias_hh": &dir.bhh, "weight_peephole": &dir.peep} {
