@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -66,6 +67,15 @@ func TestLossesAreThoseOfPyTorch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkLosses(t, data)
+}
+
+// Where PyTorch is installed, its present release is asked, about other numbers.
+func TestLossesAreThoseOfTheInstalledPyTorch(t *testing.T) {
+	checkLosses(t, testkit.Torch(t, "testdata/losses.py", "2"))
+}
+
+func checkLosses(t *testing.T, data []byte) {
 	var file struct{ Cases []lossCase }
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)

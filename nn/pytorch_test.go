@@ -3,11 +3,11 @@ package nn_test
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	unroll "github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
 )
@@ -15,16 +15,6 @@ import (
 // A saved folder loads into PyTorch with load_state_dict(strict=True) and
 // gives the same loss.
 func TestPyTorchLoadsTheFolder(t *testing.T) {
-	python := ""
-	for _, p := range []string{"/usr/bin/python3", "python3"} {
-		if exec.Command(p, "-c", "import torch").Run() == nil {
-			python = p
-			break
-		}
-	}
-	if python == "" {
-		t.Skip("PyTorch is not installed")
-	}
 	for name, cfg := range map[string]nn.Config{
 		"LSTM with projection": {NumEmbeddings: 9, EmbeddingDim: 5, OutFeatures: 9, RNN: unroll.Config{Mode: unroll.LSTM, HiddenSize: 8, NumLayers: 2, ProjSize: 3}},
 		"last state, both":     {NumEmbeddings: 9, EmbeddingDim: 5, OutFeatures: 4, Output: "last", RNN: unroll.Config{Mode: unroll.GRU, HiddenSize: 8, Bidirectional: true, NumLayers: 2}},
@@ -61,11 +51,6 @@ func TestPyTorchLoadsTheFolder(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "case.json"), b, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Command(python, "../examples/pytorch/load_in_pytorch.py", dir, filepath.Join(dir, "case.json")).CombinedOutput()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", name, err, out)
-		} else {
-			t.Logf("%s: %s", name, out)
-		}
+		t.Logf("%s: %s", name, testkit.Torch(t, "../examples/pytorch/load_in_pytorch.py", dir, filepath.Join(dir, "case.json")))
 	}
 }

@@ -1,12 +1,16 @@
 """Writes losses.json: losses and gradients of torch.nn (float64), for loss_test.go.
 
     python3 losses.py > losses.json
+
+With an argument, that is the seed of the inputs (1).
 """
 import json
+import sys
+
 import torch
 from torch import nn
 
-torch.manual_seed(1)
+torch.manual_seed(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
 cases = []
 
 

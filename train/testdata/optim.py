@@ -1,13 +1,17 @@
 """Writes optim.json: what torch.optim does (float64), for optim_test.go.
 
     python3 optim.py > optim.json
+
+With an argument, that is the seed of the gradients (1).
 """
 import json
+import sys
+
 import torch
 from torch import optim
 from torch.optim import lr_scheduler as sched
 
-torch.manual_seed(1)
+torch.manual_seed(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
 p0 = torch.randn(7, dtype=torch.float64)
 grads = torch.randn(12, 7, dtype=torch.float64)
 grads[3] *= 100
