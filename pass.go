@@ -335,8 +335,8 @@ const autoMin = 100_000
 // for, or as many processors as the work of a step feeds, but no more than have
 // something to do.
 func (p *PassOf[F]) workers(b int) int {
-	c := p.Layer.cfg
-	step := b * len(p.Layer.Gates()) * c.HiddenSize * (c.InputSize + c.StateSize())
+	rows := p.Layer.params[0].Value.Shape[0] // G*H
+	step := b * rows * (p.Layer.cfg.InputSize + p.Layer.cfg.StateSize())
 	n := min(runtime.GOMAXPROCS(0), step/autoMin)
 	if p.Workers > 0 {
 		n = min(p.Workers, 64)

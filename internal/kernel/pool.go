@@ -11,44 +11,40 @@ import (
 // its own: helpers come from a pool shared by the process, so a thousand Teams
 // cost no more than one.
 type Team struct {
-	wait    sync.WaitGroup
 	n       int32
 	arrived atomic.Int32
 	phase   atomic.Uint32
+	left    atomic.Int32 // helpers that have not returned
+	wait    sync.WaitGroup
 }
 
 // Task is what a Team runs: worker w of n.
 type Task interface{ Work(w, n int) }
 
-type job struct {
-	team *Team
-	task Task
-	w    int
-}
-
-// helper is a parked goroutine; idle helpers wait on a stack.
-type helper struct{ jobs chan job }
-
-var idle struct {
-	sync.Mutex
-	helpers []*helper
-}
+// spins bounds how often a waiting worker looks before it gives way: as many
+// pauses take some 10 to 40 µs, which is longer than a step of a small layer
+// and shorter than anything a person or an operating system counts. Waking a
+// parked goroutine takes 5 to 50 µs, a look at an atomic one tenth.
+const spins = 1000
 
 // Run calls task.Work(w, n) for w in [0, n), all at the same time, worker 0 on
 // the calling goroutine, and returns when all have returned.
 func (t *Team) Run(task Task, n int) {
+	t.n = int32(max(n, 1))
 	if n <= 1 {
-		t.n = 1
 		task.Work(0, 1)
 		return
 	}
-	t.n = int32(n)
 	t.arrived.Store(0)
+	t.left.Store(t.n - 1)
 	t.wait.Add(n - 1)
 	for w := 1; w < n; w++ {
-		takeHelper().jobs <- job{t, task, w}
+		takeHelper().start(t, task, w)
 	}
 	task.Work(0, n)
+	for i := 0; t.left.Load() > 0 && i < spins; i++ {
+		pause(1)
+	}
 	t.wait.Wait()
 }
 
@@ -64,35 +60,79 @@ func (t *Team) Barrier() {
 		t.phase.Add(1)
 		return
 	}
-	for spin := 0; t.phase.Load() == phase; spin++ {
-		if spin > 1000 {
-			runtime.Gosched()
+	for i := 0; t.phase.Load() == phase; i++ {
+		if i < spins {
+			pause(1)
+			continue
 		}
+		runtime.Gosched() // somebody else may need the processor to get here
 	}
 }
 
+// The states of a helper.
+const (
+	helperFree = iota // looks for work
+	helperBusy        // has work
+	helperAway        // parked
+)
+
+// helper is a goroutine that runs the work of others: worker w of a team. When
+// it has none it looks for some a while, and then parks until it is woken.
+type helper struct {
+	state atomic.Uint32
+	wake  chan struct{}
+	team  *Team
+	task  Task
+	w     int
+	_     [64]byte // no other helper's state on the same cache line
+}
+
+// free are the helpers without work; the last one in, which most likely still
+// looks, is the first one out.
+var free struct {
+	sync.Mutex
+	helpers []*helper
+}
+
 func takeHelper() *helper {
-	idle.Lock()
-	defer idle.Unlock()
-	if k := len(idle.helpers); k > 0 {
-		h := idle.helpers[k-1]
-		idle.helpers = idle.helpers[:k-1]
+	free.Lock()
+	defer free.Unlock()
+	if k := len(free.helpers); k > 0 {
+		h := free.helpers[k-1]
+		free.helpers = free.helpers[:k-1]
 		return h
 	}
-	h := &helper{jobs: make(chan job, 1)}
+	h := &helper{wake: make(chan struct{}, 1)}
 	go h.loop()
 	return h
 }
 
+// start gives a helper that nobody else holds its work.
+func (h *helper) start(t *Team, task Task, w int) {
+	h.team, h.task, h.w = t, task, w
+	if h.state.Swap(helperBusy) == helperAway {
+		h.wake <- struct{}{}
+	}
+}
+
 func (h *helper) loop() {
-	for j := range h.jobs {
-		j.task.Work(j.w, int(j.team.n))
-		team := j.team
-		j = job{}
-		idle.Lock()
-		idle.helpers = append(idle.helpers, h)
-		idle.Unlock()
-		team.wait.Done()
+	for {
+		for i := 0; h.state.Load() != helperBusy; i++ {
+			if i < spins {
+				pause(1)
+			} else if h.state.CompareAndSwap(helperFree, helperAway) {
+				<-h.wake
+			}
+		}
+		t := h.team
+		h.task.Work(h.w, int(t.n))
+		h.team, h.task = nil, nil
+		h.state.Store(helperFree)
+		free.Lock()
+		free.helpers = append(free.helpers, h)
+		free.Unlock()
+		t.left.Add(-1)
+		t.wait.Done()
 	}
 }
 

@@ -112,3 +112,8 @@ func peak512(n int)
 
 //go:noescape
 func peak256(n int)
+
+// for range n { PAUSE }
+//
+//go:noescape
+func pause(n int)

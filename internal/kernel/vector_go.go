@@ -4,6 +4,18 @@ package kernel
 
 // No vector level: these report that nothing was done.
 
+// pause passes a moment in a loop that waits.
+func pause(n int) {
+	for range 10 * n {
+		idle()
+	}
+}
+
+// idle does nothing; the call keeps the loop.
+//
+//go:noinline
+func idle() {}
+
 type gateOp int
 
 const (

@@ -169,7 +169,7 @@ func (r *Run[F]) startBack(l, d, w, n int) {
 		r.takeState(k.dc, k.DCN, l*s.D+d, s.H, lo, hi)
 		clear(k.dc0[lo*s.H : hi*s.H])
 	}
-	all, c := r.layer[l].y[d*size:], chunk{0, r.T, 0, r.N}
+	all, c := r.layer[l].y[d*size:], chunk{t1: r.T, r1: r.N}
 	t0, t1 := kernel.Share(r.T, w, n)
 	for t := t0; t < t1; t++ {
 		prev, ld := r.before(d, t, c, r.hands[w].prev, all, s.D*size, 0, dir.h0, dir.h0, size)
@@ -244,7 +244,7 @@ func (r *Run[F]) stepBack(l, d, t, w, n int) {
 	var cp []F
 	ldc := s.H
 	if dir.c != nil {
-		cp, ldc = r.before(d, t, chunk{0, r.T, 0, r.N}, hand.prev, dir.cells, s.H, 0, dir.c0, dir.c0, s.H)
+		cp, ldc = r.before(d, t, chunk{t1: r.T, r1: r.N}, hand.prev, dir.cells, s.H, 0, dir.c0, dir.c0, s.H)
 	}
 	st, cols := &hand.step, fw.MaxCols()
 	for p := plo; p < phi; p++ {

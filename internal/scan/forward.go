@@ -2,17 +2,30 @@ package scan
 
 import "github.com/unroll-ml/unroll/internal/kernel"
 
-// runChunk is worker w's share of layer l, direction d over one chunk of time.
+// share is who does a piece of work: worker w of n, with a worker's memory.
+type share[F kernel.Float] struct {
+	w, n int
+	*hand[F]
+}
+
+// of returns the worker's part [lo, hi) of count things.
+func (sh share[F]) of(count int) (lo, hi int) { return kernel.Share(count, sh.w, sh.n) }
+
+// barrier waits for the others who share the work.
+func (r *Run[F]) barrier(sh share[F]) {
+	if sh.n > 1 {
+		r.team.Barrier()
+	}
+}
+
+// runChunk is a worker's share of layer l, direction d over one chunk of time.
 // Panels own their hidden units, and a worker owns panels: its projections, its
 // gates and its part of c need no other worker. What all share, the input rows
 // and the hidden states of the step before, is separated by barriers.
-func (r *Run[F]) runChunk(l, d int, c chunk, w, n int) {
+func (r *Run[F]) runChunk(l, d int, c chunk, sh share[F]) {
 	s := r.Stack
-	r.gather(l, d, c, w, n)
-	r.team.Barrier()
-
 	wt, dir := &r.w[l*s.D+d], &r.dirs[l*s.D+d]
-	lo, hi := kernel.Share(wt.ih.Len(), w, n)
+	lo, hi := sh.of(wt.ih.Len())
 	x, base := r.input(l, c)
 	rows, cols, in := c.r1-c.r0, wt.ih.MaxCols(), s.In(l)
 	if lo < hi {
@@ -26,11 +39,11 @@ func (r *Run[F]) runChunk(l, d int, c chunk, w, n int) {
 		if d == 1 {
 			t = c.t1 - 1 - i
 		}
-		r.step(l, d, t, c, w, n)
+		r.step(l, d, t, c, sh)
 	}
-	r.carry(l, d, c, w, n)
-	if l == s.L-1 && d == s.D-1 && !r.direct() {
-		r.scatter(c, w, n)
+	r.carry(l, d, c, sh)
+	if l == s.L-1 && s.D == 1 && !r.direct() {
+		r.scatter(c, sh)
 	}
 }
 
@@ -43,22 +56,22 @@ func (r *Run[F]) input(l int, c chunk) (x []F, base int) {
 	return r.layer[l].x, r.base(c)
 }
 
-// gather fills the input rows of a chunk where they do not stand ready: the
-// caller's input, flushed, and outputs that a dropout mask multiplies. The
-// second direction finds what the first has gathered.
-func (r *Run[F]) gather(l, d int, c chunk, w, n int) {
-	if d == 1 || l > 0 && r.mask(l-1) == nil {
-		return
+// gather fills a worker's share of the input rows of a chunk where they do not
+// stand ready: the caller's input, flushed, and outputs that a dropout mask
+// multiplies. It reports whether there was anything to do.
+func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
+	if l > 0 && r.mask(l-1) == nil {
+		return false
 	}
 	x, base, in := r.layer[l].x, r.base(c), r.Stack.In(l)
-	lo, hi := kernel.Share(c.r1-c.r0, w, n)
+	lo, hi := sh.of(c.r1 - c.r0)
 	lo, hi = lo+c.r0, hi+c.r0
 	if l > 0 {
 		mask, below, from := r.mask(l-1), r.layer[l-1].y, r.outBase(l-1, c)
 		for i := lo * in; i < hi*in; i++ {
 			x[i-base*in] = below[i-from*in] * mask[i]
 		}
-		return
+		return true
 	}
 	t := c.t0
 	for row := lo; row < hi; row++ {
@@ -68,14 +81,15 @@ func (r *Run[F]) gather(l, d int, c chunk, w, n int) {
 		at := t*r.X.Step + r.place(row-r.Off[t])*r.X.Seq
 		kernel.FlushTo(x[(row-base)*in:(row-base+1)*in], r.X.Data[at:at+in])
 	}
+	return true
 }
 
-// step computes step t of layer l, direction d for the panels of worker w.
-func (r *Run[F]) step(l, d, t int, c chunk, w, n int) {
-	s, hand, base := r.Stack, &r.hands[w], r.outBase(l, c)
+// step computes step t of layer l, direction d for the panels of a worker.
+func (r *Run[F]) step(l, d, t int, c chunk, sh share[F]) {
+	s, hand, base := r.Stack, sh.hand, r.outBase(l, c)
 	wt, dir, out := &r.w[l*s.D+d], &r.dirs[l*s.D+d], &r.layer[l]
 	hh, size, m := wt.hh, s.Out(), r.Sizes[t]
-	lo, hi := kernel.Share(hh.Len(), w, n)
+	lo, hi := sh.of(hh.Len())
 	prev, ldp := r.before(d, t, c, hand.prev, out.y[d*size:], s.D*size, base, dir.h, dir.h0, size)
 	if dir.c != nil {
 		r.resetCells(dir, d, t, lo*hh.UnitsPer(), min(hi*hh.UnitsPer(), s.H))
@@ -98,7 +112,7 @@ func (r *Run[F]) step(l, d, t int, c chunk, w, n int) {
 				kernel.Block[F]{Data: hand.z, Panel: mt * cols, Row: cols},
 				kernel.Block[F]{Data: dir.sums[(p*rows+row0+m0)*cols:], Panel: rows * cols, Row: cols}, tail,
 				kernel.Mat[F]{Data: prev[m0*ldp:], Row: ldp, Col: 1}, mt)
-			for i := p; i < q; i++ {
+			for i := p; i < q; {
 				u := i * hh.UnitsPer()
 				st.M, st.N = mt, min(hh.UnitsPer(), s.H-u)
 				st.Z.Data, st.Z.Row = hand.z[(i-p)*mt*cols:], cols
@@ -115,7 +129,17 @@ func (r *Run[F]) step(l, d, t int, c chunk, w, n int) {
 				if dir.c != nil {
 					st.C.Data, st.C.Row = dir.c[m0*s.H+u:], s.H
 				}
+				whole := min(q, s.H/hh.UnitsPer()) - i
+				if mt > 1 || whole < 2 {
+					s.Cell.Forward(st)
+					i++
+					continue
+				}
+				// One sequence: the panels stand one after another like rows.
+				st.M, st.X.Row, st.Apart.Row = whole, rows*cols, rows*hh.UnitsPer()
+				st.HPrev.Row, st.H.Row, st.C.Row = hh.UnitsPer(), hh.UnitsPer(), hh.UnitsPer()
 				s.Cell.Forward(st)
+				i += whole
 			}
 		}
 	}
@@ -125,21 +149,21 @@ func (r *Run[F]) step(l, d, t int, c chunk, w, n int) {
 			copy(dir.cells[(r.Off[t]+i)*s.H+u0:(r.Off[t]+i)*s.H+u1], dir.c[i*s.H+u0:])
 		}
 	}
-	r.team.Barrier()
+	r.barrier(sh)
 	if s.P > 0 {
-		r.project(l, d, t, base, w, n)
-		r.team.Barrier()
+		r.project(l, d, t, base, sh)
+		r.barrier(sh)
 	}
 }
 
 // fullRow returns where the unprojected hidden states of step t stand.
 func (r *Run[F]) fullRow(t int) int { return pick(r.Record, r.Off[t], 0) }
 
-// project computes h' = W_hr h of a step, for the share of worker w.
-func (r *Run[F]) project(l, d, t, base, w, n int) {
-	s, hand := r.Stack, &r.hands[w]
+// project computes a worker's share of h' = W_hr h of a step.
+func (r *Run[F]) project(l, d, t, base int, sh share[F]) {
+	s, hand := r.Stack, sh.hand
 	hr, dir, out := r.w[l*s.D+d].hr, &r.dirs[l*s.D+d], &r.layer[l]
-	lo, hi := kernel.Share(hr.Len(), w, n)
+	lo, hi := sh.of(hr.Len())
 	for p := lo; p < hi; p++ {
 		cols, u := hr.Cols(p), p*hr.UnitsPer()
 		for m0 := 0; m0 < r.Sizes[t]; m0 += rowTile {
@@ -202,10 +226,10 @@ func (r *Run[F]) resetCells(dir *direction[F], d, t, u0, u1 int) {
 
 // carry keeps the hidden states that the next chunk, or the caller, goes on
 // from: for each sequence that of its last step in the chunk.
-func (r *Run[F]) carry(l, d int, c chunk, w, n int) {
+func (r *Run[F]) carry(l, d int, c chunk, sh share[F]) {
 	s := r.Stack
 	size, y, base, dir := s.Out(), r.layer[l].y, r.outBase(l, c), &r.dirs[l*s.D+d]
-	lo, hi := kernel.Share(r.Sizes[c.t0], w, n)
+	lo, hi := sh.of(r.Sizes[c.t0])
 	t := c.t0
 	if d == 0 {
 		t = c.t1 - 1
@@ -219,18 +243,10 @@ func (r *Run[F]) carry(l, d int, c chunk, w, n int) {
 	}
 }
 
-// scatter writes a chunk of the output to where the caller wants it. With two
-// directions it runs after the last chunk of the second, for all steps.
-func (r *Run[F]) scatter(c chunk, w, n int) {
-	s, y, base := r.Stack, r.layer[r.Stack.L-1].y, r.base(c)
-	if s.D == 2 {
-		if c.t0 != 0 {
-			return
-		}
-		c = chunk{0, r.T, 0, r.N}
-	}
-	width := s.D * s.Out()
-	lo, hi := kernel.Share(c.r1-c.r0, w, n)
+// scatter writes a chunk of the output to where the caller wants it.
+func (r *Run[F]) scatter(c chunk, sh share[F]) {
+	y, base, width := r.layer[r.Stack.L-1].y, r.base(c), r.Stack.D*r.Stack.Out()
+	lo, hi := sh.of(c.r1 - c.r0)
 	t := c.t0
 	for row := lo + c.r0; row < hi+c.r0; row++ {
 		for row >= r.Off[t+1] {

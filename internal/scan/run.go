@@ -38,6 +38,7 @@ type Run[F kernel.Float] struct {
 	Off   []int // first row of step t, T+1 of them; Forward sets it
 	N     int
 	plan  []chunk
+	way   int    // how workers share Forward
 	reset []bool // whether a step has any reset row before it
 	w     []weights[F]
 	dirs  []direction[F] // l*D+d
@@ -55,8 +56,9 @@ type Strided[F kernel.Float] struct {
 	Step, Seq int
 }
 
-// chunk is a run of steps [t0,t1) and its rows [r0,r1).
-type chunk struct{ t0, t1, r0, r1 int }
+// chunk is a run of steps [t0,t1) and its rows [r0,r1). Where only chunks are
+// kept, its rows stand slot rows from the beginning of the memory.
+type chunk struct{ t0, t1, r0, r1, slot int }
 
 // direction is the memory of one layer and direction.
 type direction[F kernel.Float] struct {
@@ -84,6 +86,24 @@ const (
 	rowTile   = 64   // rows of a step that are worked on together
 	groupSums = 4096 // sums of a group of panels: what stays in the first cache
 	chunkRows = 128  // rows of a chunk of time, unless one step has more
+	// Where the weights of all layers are more than a share of the last cache,
+	// each chunk reads them from memory: fewer, longer chunks.
+	manyRows    = 1024
+	manyWeights = 2 << 20
+
+	// A layer or direction whose recurrent weights are at most so many lets a
+	// worker have it alone: they stay in its own second-level cache, and steps
+	// need no barrier.
+	aloneWeights = 128 << 10
+	waveRows     = 64 // rows of a chunk in a wavefront
+	waveChunks   = 8  // fewer chunks would keep the last layers waiting
+)
+
+// The ways to share Forward.
+const (
+	byUnits = iota
+	byLayers
+	byDirections
 )
 
 // Forward runs the stack.
@@ -92,35 +112,85 @@ func (r *Run[F]) Forward() {
 	if r.B == 0 {
 		return
 	}
-	r.team.Run(forwardTask[F]{r}, r.Workers)
+	n := r.Workers
+	if r.way == byDirections {
+		n = 2
+	}
+	r.team.Run(forwardTask[F]{r}, n)
 	r.finish()
+}
+
+// chooseWay decides how workers share Forward.
+func (r *Run[F]) chooseWay() {
+	s := r.Stack
+	r.way = byUnits
+	switch {
+	case r.Workers < 2 || r.w[0].hh.Gates*s.H*s.Out() > aloneWeights:
+	case s.D == 2:
+		r.way = byDirections
+	case s.L%r.Workers == 0 && !r.Record && r.N >= waveRows*waveChunks && r.B <= waveRows:
+		r.way = byLayers
+	}
 }
 
 type forwardTask[F kernel.Float] struct{ *Run[F] }
 
-// Work is the share of worker w of n.
+// Work is the share of worker w of n. There are three ways to share: the units
+// of a layer, where a barrier ends each step; the layers, as a wavefront over
+// chunks of time; and the two directions of a layer. The bits are the same.
 func (t forwardTask[F]) Work(w, n int) {
 	r, s := t.Run, t.Stack
-	if s.D == 1 {
+	units, alone := share[F]{w, n, &r.hands[w]}, share[F]{0, 1, &r.hands[w]}
+	switch {
+	case r.way == byLayers:
+		for k := range len(r.plan) + s.L - 1 {
+			for l := w; l < s.L; l += n {
+				if i := k - l; i >= 0 && i < len(r.plan) {
+					r.gather(l, r.plan[i], alone)
+					r.runChunk(l, 0, r.plan[i], alone)
+				}
+			}
+			r.barrier(units)
+		}
+	case s.D == 1:
 		// Chunk by chunk through all layers, so that a layer finds the output of
 		// the one below in the cache.
 		for _, c := range r.plan {
 			for l := range s.L {
-				r.runChunk(l, 0, c, w, n)
-			}
-		}
-		return
-	}
-	for l := range s.L {
-		for d := range s.D {
-			for i := range r.plan {
-				c := r.plan[i]
-				if d == 1 {
-					c = r.plan[len(r.plan)-1-i]
+				if r.gather(l, c, units) {
+					r.barrier(units)
 				}
-				r.runChunk(l, d, c, w, n)
+				r.runChunk(l, 0, c, units)
 			}
 		}
+	default:
+		all := chunk{t1: r.T, r1: r.N}
+		for l := range s.L {
+			if r.gather(l, all, units) {
+				r.barrier(units)
+			}
+			if r.way == byDirections {
+				r.runDirection(l, w, alone)
+				r.barrier(units)
+				continue
+			}
+			r.runDirection(l, 0, units)
+			r.runDirection(l, 1, units)
+		}
+		if !r.direct() {
+			r.scatter(all, units)
+		}
+	}
+}
+
+// runDirection runs all chunks of a layer in one of two directions.
+func (r *Run[F]) runDirection(l, d int, sh share[F]) {
+	for i := range r.plan {
+		c := r.plan[i]
+		if d == 1 {
+			c = r.plan[len(r.plan)-1-i]
+		}
+		r.runChunk(l, d, c, sh)
 	}
 }
 
@@ -141,12 +211,20 @@ func (r *Run[F]) prepare() {
 		}
 		r.reset = append(r.reset, any)
 	}
+	r.chooseWay()
 	r.planChunks()
 	rows := 0
 	for _, c := range r.plan {
 		rows = max(rows, c.r1-c.r0)
 	}
-	whole := r.whole()
+	whole, slots := r.whole(), 1
+	if r.way == byLayers {
+		// A layer writes one slot while the layer above reads the other.
+		slots = 2
+		for i := range r.plan {
+			r.plan[i].slot = i % 2 * rows
+		}
+	}
 
 	r.dirs = resize(r.dirs, s.L*s.D)
 	for i := range r.dirs {
@@ -175,11 +253,11 @@ func (r *Run[F]) prepare() {
 			y.own = grow(y.own, r.N*s.D*s.Out())
 			y.y = y.own
 		default:
-			y.own = grow(y.own, rows*s.D*s.Out())
+			y.own = grow(y.own, slots*rows*s.D*s.Out())
 			y.y = y.own
 		}
 		if l == 0 || r.mask(l-1) != nil {
-			y.x = grow(y.x, pick(whole, r.N, rows)*s.In(l))
+			y.x = grow(y.x, pick(whole, r.N, slots*rows)*s.In(l))
 		}
 	}
 	r.hands = resize(r.hands, r.Workers)
@@ -231,7 +309,7 @@ func (r *Run[F]) direct() bool {
 func (r *Run[F]) whole() bool { return r.Record || r.Stack.D == 2 }
 
 // base returns the row of N at which the memory of a chunk's inputs starts.
-func (r *Run[F]) base(c chunk) int { return pick(r.whole(), 0, c.r0) }
+func (r *Run[F]) base(c chunk) int { return pick(r.whole(), 0, c.r0-c.slot) }
 
 // outBase is base for the outputs of layer l.
 func (r *Run[F]) outBase(l int, c chunk) int {
@@ -251,10 +329,19 @@ func (r *Run[F]) mask(l int) []F {
 // planChunks cuts time into chunks; a recorded run is one chunk, because it
 // keeps the memory of all steps anyway.
 func (r *Run[F]) planChunks() {
+	s, limit := r.Stack, chunkRows
+	switch weights := r.w[0].hh.Gates * s.H * (s.In(s.L-1) + s.Out()) * s.L * s.D; {
+	case r.Record:
+		limit = r.N
+	case r.way == byLayers:
+		limit = waveRows
+	case weights > manyWeights:
+		limit = manyRows
+	}
 	r.plan = r.plan[:0]
 	for t := 0; t < r.T; {
 		c := chunk{t0: t, r0: r.Off[t]}
-		for t++; t < r.T && (r.Record || r.Off[t+1]-c.r0 <= chunkRows); t++ {
+		for t++; t < r.T && r.Off[t+1]-c.r0 <= limit; t++ {
 		}
 		c.t1, c.r1 = t, r.Off[t]
 		r.plan = append(r.plan, c)

@@ -22,6 +22,7 @@ var files = []struct {
 	emit func(*writer)
 }{
 	{"peak_amd64.s", func(w *writer) { peakFile(w, avx512); peakFile(w, avx2) }},
+	{"pause_amd64.s", pauseFile},
 	{"transpose_amd64.s", func(w *writer) { transposeFile(w, avx512); transposeFile(w, avx2) }},
 	{"mul_avx512_amd64.s", func(w *writer) { mulFile(w, avx512) }},
 	{"gates_avx512_amd64.s", func(w *writer) { gatesFile(w, avx512) }},

@@ -21,3 +21,15 @@ func peakFile(w *writer, s isa) {
 	w.op("VZEROUPPER")
 	w.ret()
 }
+
+// pauseFile writes pause: n times the instruction that tells the processor that
+// a loop only waits.
+func pauseFile(w *writer) {
+	w.text("·pause", "NOSPLIT", 0, 8)
+	w.op("MOVQ", "n+0(FP)", "AX")
+	w.label("loop")
+	w.op("PAUSE")
+	w.op("SUBQ", 1, "AX")
+	w.jump("JNE", "loop")
+	w.ret()
+}
