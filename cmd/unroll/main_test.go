@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,7 +26,12 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exit": scriptExit},
+		Setup: func(env *testscript.Env) error {
+			bach, err := filepath.Abs("../../examples/bach")
+			env.Setenv("BACH", bach)
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exit": scriptExit},
 	})
 }
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // newRootCmd builds the whole command. A subcommand is one file with one
@@ -32,6 +35,7 @@ standard stream. Exit code: 0 success, 1 failure, 2 wrong usage.`,
 		},
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newRunCmd(),
@@ -50,7 +54,16 @@ standard stream. Exit code: 0 success, 1 failure, 2 wrong usage.`,
 
 // tagFailures marks what the commands' own code returns as failures. What
 // remains unmarked comes from reading the command line, and is wrong usage.
+// A wrong number of arguments is told by what the command takes.
 func tagFailures(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fmt.Errorf("%s: got %s, expected \"unroll %s\"", cmd.Name(), counted(args), cmd.Use)
+			}
+			return nil
+		}
+	}
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if err := run(cmd, args); err != nil {
@@ -62,4 +75,33 @@ func tagFailures(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		tagFailures(sub)
 	}
+}
+
+func counted(args []string) string {
+	switch len(args) {
+	case 0:
+		return "no argument"
+	case 1:
+		return fmt.Sprintf("the argument %q", args[0])
+	}
+	return fmt.Sprintf("%d arguments %q", len(args), args)
+}
+
+// flagError says what values a flag takes; the error it replaces names the Go
+// function that failed.
+func flagError(_ *cobra.Command, err error) error {
+	var v *pflag.InvalidValueError
+	if !errors.As(err, &v) {
+		return err
+	}
+	want, ok := map[string]string{
+		"int":     "a whole number",
+		"uint64":  fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)),
+		"float64": "a number",
+		"bool":    "true or false",
+	}[v.GetFlag().Value.Type()]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("--%s: got %q, expected %s", v.GetFlag().Name, v.GetValue(), want)
 }

@@ -35,9 +35,11 @@ kind of layer, its sizes and the prefix of its names are inferred; flags say
 what cannot be. An ONNX file may also have cells that PyTorch lacks: peepholes,
 clip, other activations, linear_before_reset 0, a reverse direction alone.
 
-INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors, or "-" for standard
-input; .npz and .safetensors may hold the tensors input, hx, cx and lengths. The
-input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one sequence.
+INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; .npz and
+.safetensors hold the tensor input and perhaps hx, cx, lengths; "-" is standard
+input. The input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one
+sequence. hx and cx are [L*D,B,H], or [L*D,H] for one sequence. JSON has no NaN
+and no infinities: --json prints null for them.
 
 With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
 drawn as after torch.manual_seed(--seed). Without INPUT the input is
@@ -53,13 +55,8 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 				o.sized = o.sized || f.Changed(name)
 			}
 			o.moded = f.Changed("mode")
-			switch {
-			case o.trace && o.stream:
-				return usagef("--trace needs the whole sequence, and --stream goes step by step: give one of them")
-			case o.sized && len(args) == 2:
-				return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
-			case !o.sized && len(args) == 1:
-				return usagef("run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
+			if err := o.check(args, f.Changed("seed")); err != nil {
+				return err
 			}
 			switch o.dtype {
 			case "float32":
@@ -74,7 +71,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: RNN_TANH, RNN_RELU, LSTM, GRU")
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
-	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64")
+	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file")
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
@@ -88,6 +85,32 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.fresh.Bidirectional, "bidirectional", false, "a fresh layer has two directions")
 	f.BoolVar(&o.fresh.NoBias, "no-bias", false, "a fresh layer has no biases")
 	return cmd
+}
+
+// check refuses what contradicts itself; nothing on the command line is
+// passed over in silence.
+func (o runOptions) check(args []string, seeded bool) error {
+	switch {
+	case o.trace && o.stream:
+		return usagef("--trace needs the whole sequence, and --stream goes step by step: give one of them")
+	case o.json && o.output == std:
+		return usagef("--json and --output - both write to standard output: give one of them")
+	case o.sized && len(args) == 2:
+		return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
+	case !o.sized && len(args) == 1:
+		return usagef("run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
+	case len(args) == 2 && args[0] == std:
+		return usagef("MODEL is a file or folder; only INPUT can be standard input")
+	case len(args) == 2 && seeded:
+		return usagef("--seed draws the parameters of a fresh layer, and %s has parameters: give one of them", args[0])
+	case len(args) < 2 && o.prefix != "":
+		return usagef("--prefix %s chooses a layer of a MODEL, and there is no MODEL", o.prefix)
+	case o.fresh.NumLayers < 1:
+		return usagef("--num-layers: got %d, expected at least 1", o.fresh.NumLayers)
+	case o.workers < 0:
+		return usagef("--workers: got %d, expected at least 1, or 0 to let unroll choose", o.workers)
+	}
+	return checkOutput(o.output)
 }
 
 // result is a named tensor of a run.
@@ -104,6 +127,9 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 	if err != nil {
 		return err
 	}
+	if o.stream && layer.Config().Bidirectional {
+		return usagef("--stream: %v also reads each sequence from its end, which a live sequence does not have yet; run without --stream", layer.Config())
+	}
 	var results []result[F]
 	if o.stream {
 		results, err = runStream(layer, in, o)
@@ -111,7 +137,7 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 		results, err = runPass(layer, in, o)
 	}
 	if err != nil {
-		return err
+		return inputError(args, err)
 	}
 	return showRun(cmd, o, layer.Config().String(), in.x, results)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -74,9 +75,21 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 		return nil, err
 	}
 	for _, n := range loaded.Notes {
+		if loaded.Part.ModeGuessed {
+			n += "; --mode RNN_TANH or --mode RNN_RELU says which"
+		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", n)
 	}
-	layer, err := unroll.NewOf[F](loaded.Layer.Config())
+	cfg := loaded.Layer.Config()
+	// A bare state dict is read as the flags say; a folder or a graph tells.
+	switch {
+	case opt.Mode != nil && cfg.Mode != *opt.Mode:
+		return nil, usagef("--mode %s: %s is %v; leave --mode out", o.mode, path, cfg)
+	case o.prefix != "" && (f.Model != nil || f.ONNX != nil):
+		return nil, usagef("--prefix %s: %s has one recurrent layer, %v; leave --prefix out", o.prefix, path, cfg)
+	}
+	cfg.BatchFirst = cfg.BatchFirst || o.batchFirst
+	layer, err := unroll.NewOf[F](cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +98,9 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 		params[p.Name] = tensor.Convert[F](p.Value)
 		// A file of float64 has more digits than the float32 layer kept.
 		stored, ok := loaded.Part.Params[p.Name]
+		if f.Model != nil {
+			stored, ok = "rnn."+p.Name, true
+		}
 		if !ok || f.ONNX != nil {
 			continue
 		}
@@ -93,6 +109,29 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 		}
 	}
 	return layer, layer.Load(params)
+}
+
+// inputError tells what a pass refused in the words of the command line: the
+// file that the input came from, and the names of its tensors.
+func inputError(args []string, err error) error {
+	if len(args) == 0 {
+		return err
+	}
+	file := args[len(args)-1]
+	if file == std {
+		file = "standard input"
+	}
+	var a *unroll.ArgError
+	if errors.As(err, &a) {
+		named := *a
+		for arg, name := range map[string]string{"s0.H": "hx", "s0.C": "cx"} {
+			if strings.HasPrefix(a.Arg, arg) {
+				named.Arg = name
+			}
+		}
+		err = &named
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 // loadInput reads input, hx, cx and lengths. The content tells the format of
@@ -130,6 +169,11 @@ func loadInput[F tensor.Float](cmd *cobra.Command, path string, cfg unroll.Confi
 	return in, nil
 }
 
+// piped is a file that came by standard input, and says so in errors.
+type piped struct{ *safetensors.File }
+
+func (piped) Name() string { return "standard input" }
+
 func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), error) {
 	if path == std {
 		b, err := io.ReadAll(cmd.InOrStdin())
@@ -142,7 +186,7 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		// are a small number.
 		if format == array.CSV && len(b) > 8 && b[8] == '{' {
 			f, err := safetensors.NewReader(bytes.NewReader(b), int64(len(b)))
-			return f, nothing, err
+			return piped{f}, nothing, err
 		}
 		s, err := array.Read(bytes.NewReader(b), "standard input", array.Options{Format: format})
 		return s, nothing, err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,18 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/tensor"
 )
+
+// oneTensor are the endings of formats that hold one tensor a file.
+var oneTensor = []string{".npy", ".csv", ".jsonl", ".parquet"}
+
+// checkOutput refuses a name that writeResults cannot write.
+func checkOutput(name string) error {
+	ext := strings.ToLower(filepath.Ext(name))
+	if name == "" || name == std || ext == ".safetensors" || ext == ".npz" || slices.Contains(oneTensor, ext) {
+		return nil
+	}
+	return usagef("--output %s: the ending must be .safetensors, .npz, %s", name, strings.Join(oneTensor, ", "))
+}
 
 // writeResults writes tensors to a file by its ending. The formats of a single
 // tensor get a file for each: output goes to NAME.npy, each other one to
@@ -29,7 +42,7 @@ func writeResults[F tensor.Float](cmd *cobra.Command, name string, results []res
 		return writeOutput(cmd, name, func(w io.Writer) error { return safetensors.Write(w, set, nil) })
 	case ext == ".npz":
 		return array.WriteFile(name, set, array.Options{})
-	case ext == ".npy", ext == ".jsonl", ext == ".csv", ext == ".parquet":
+	case slices.Contains(oneTensor, ext):
 		for i := range set {
 			if s := set[i].Shape; (ext == ".csv" || ext == ".parquet") && len(s) > 2 {
 				last := s[len(s)-1]
@@ -45,7 +58,7 @@ func writeResults[F tensor.Float](cmd *cobra.Command, name string, results []res
 		}
 		return nil
 	}
-	return usagef("--output %s: the ending must be .safetensors, .npz, .npy, .csv, .jsonl or .parquet", name)
+	return checkOutput(name)
 }
 
 // printResults prints one JSON object, a member a tensor, in their order.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,5 +77,58 @@ func TestRunStreamEqualsRun(t *testing.T) {
 		if whole.String() != steps.String() || whole.Len() < 50 {
 			t.Errorf("%s: whole\n%s\nstep by step\n%s", line, whole.String(), steps.String())
 		}
+	}
+}
+
+// A model folder is the layer of its weights file, with every digit that file
+// has, and --batch-first counts for it too.
+func TestRunOfAFolderIsRunOfItsWeights(t *testing.T) {
+	const bach = "../../examples/bach"
+	dir := t.TempDir()
+	src, err := safetensors.Open(bach + "/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	var weights checkpoint.Set
+	for _, name := range src.Names() {
+		w, err := checkpoint.Float[float64](src, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range w.Data {
+			w.Data[i] *= 1 + 1e-11 // beyond float32
+		}
+		weights = append(weights, checkpoint.Of(name, w))
+	}
+	x, err := safetensors.Open(bach + "/chorale.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	input, err := checkpoint.Float[float32](x, "input")
+	if err != nil {
+		t.Fatal(err)
+	}
+	input.Shape = []int{1, input.Shape[0], input.Shape[1]} // [B,T,I]
+	config, err := os.ReadFile(bach + "/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		os.WriteFile(dir+"/config.json", config, 0o600),
+		safetensors.WriteFile(dir+"/model.safetensors", weights, nil),
+		safetensors.WriteFile(dir+"/x.safetensors", checkpoint.Set{checkpoint.Of("input", input)}, nil),
+	); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{dir + "/x.safetensors", "--json", "--batch-first", "--dtype", "float64"}
+	folder, _ := command(t, codeOK, append([]string{"run", dir}, flags...)...)
+	file, _ := command(t, codeOK, append([]string{"run", dir + "/model.safetensors"}, flags...)...)
+	if !strings.HasPrefix(folder, `{"output":{"shape":[1,84,128],`) {
+		t.Errorf("the folder gave %.60s", folder)
+	}
+	if folder != file {
+		t.Errorf("the folder gave %.200s, its weights %.200s", folder, file)
 	}
 }
