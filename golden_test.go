@@ -30,15 +30,15 @@ func goldenLayer[F tensor.Float](t *testing.T, g *testkit.File) *LayerOf[F] {
 }
 
 // TestGoldenLayers runs every golden case, forward and backward, against what
-// PyTorch computed in float64.
+// PyTorch computed in float64: in float64, and where the case is one of float32
+// in that too.
 func TestGoldenLayers(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, g *testkit.File) {
-		run := goldenCase[float32]
-		if g.DType == "float64" {
-			run = goldenCase[float64]
-		}
 		for _, workers := range []int{1, 3} {
-			run(t, g, workers)
+			goldenCase[float64](t, g, workers)
+			if g.DType == "float32" {
+				goldenCase[float32](t, g, workers)
+			}
 		}
 	})
 }
@@ -89,7 +89,8 @@ func goldenCase[F tensor.Float](t *testing.T, g *testkit.File, workers int) {
 	}
 	for _, q := range p.Grads.Params() {
 		name := "grad.param." + q.Name
-		if bound, ok := cancelled[g.Name+" "+name]; ok {
+		_, single := any(F(0)).(float32)
+		if bound, ok := cancelled[g.Name+" "+name]; ok && single {
 			testkit.CloseDense(t, g.Name+": "+name, q.Value, g.Truth(name), testkit.Tol{Abs: bound})
 			continue
 		}
@@ -147,7 +148,11 @@ func goldenPacked[F tensor.Float](t *testing.T, g *testkit.File, p *PassOf[F], x
 	if err != nil {
 		t.Fatal(err)
 	}
-	testkit.CloseDense(t, "packed_output.data", out.Data, testkit.As[F](g, "packed_output.data"), testkit.Default[F]())
+	tol := testkit.Default[F]()
+	if g.DType == "float32" {
+		tol = testkit.Default[float32]() // what PyTorch computed in float32; it has no twin
+	}
+	testkit.CloseDense(t, "packed_output.data", out.Data, testkit.As[F](g, "packed_output.data"), tol)
 	padded, lengths, err := PadPacked(out, g.BatchFirst, F(g.Packed.PaddingValue), g.Packed.TotalLength)
 	if err != nil || !slices.Equal(lengths, p.Lengths) {
 		t.Fatalf("lengths %v, %v", lengths, err)

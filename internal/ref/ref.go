@@ -53,8 +53,8 @@ type Result struct {
 // Record holds what happened in one layer and direction at every step; zero
 // beyond a sequence's length.
 type Record struct {
-	Hidden []float64            // [T,B,S]
-	Cell   []float64            // [T,B,H], LSTM only
+	Hidden []float64 // [T,B,S]
+	Cell   []float64 // [T,B,H], LSTM only
 	// Gates are [T,B,H], after activation: i f g o; r z n. Beside them stand nh,
 	// a GRU's W_hn h + b_hn, and h, an LSTM's hidden state before its projection.
 	Gates map[string][]float64
