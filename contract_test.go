@@ -420,3 +420,31 @@ func packed[F tensor.Float](t *rapid.T) {
 		t.Fatalf("packed and padded again: %v", err)
 	}
 }
+
+// A NaN stays in its sequence, and in one direction in its future.
+func TestANaNStaysInItsSequence(t *testing.T) {
+	for mode := unroll.RNNTanh; mode <= unroll.GRU; mode++ {
+		k := newTrial[float32](t, unroll.Config{Mode: mode, InputSize: 3, HiddenSize: 17, NumLayers: 2}, 2)
+		k.t, k.b = 5, 3
+		k.fill(false)
+		clean, _, err := k.layer.Forward(k.x, k.s0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.x.Data[k.at(2, 1, 3)+1] = float32(math.NaN())
+		y, _, err := k.layer.Forward(k.x, k.s0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range k.t {
+			for b := range k.b {
+				for j, v := range y.Data[k.at(i, b, 17):][:17] {
+					poisoned := b == 1 && i >= 2
+					if same := v == clean.Data[k.at(i, b, 17)+j]; same == poisoned || poisoned && v == v {
+						t.Errorf("%s: step %d of sequence %d has %v", mode, i, b, v)
+					}
+				}
+			}
+		}
+	}
+}
