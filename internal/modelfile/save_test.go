@@ -3,16 +3,12 @@ package modelfile
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
-	"github.com/unroll-ml/unroll/checkpoint/safetensors"
-	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
@@ -136,76 +132,6 @@ func TestEveryFormatReadsBackTheSame(t *testing.T) {
 				}
 				same(t, load(t, path, opt), l)
 			})
-		}
-	}
-}
-
-// runner runs exported models with ONNX's checker and ONNX Runtime. It is
-// Python, where onnxruntime is installed: UNROLL_PYTHON or python3.
-const runner = `
-import json, struct, sys
-import numpy as np, onnx, onnxruntime as ort
-for path in sys.argv[1:]:
-    onnx.checker.check_model(onnx.load(path), full_check=True)
-    f = open(path + ".in.safetensors", "rb").read()
-    n = struct.unpack("<Q", f[:8])[0]
-    feed = {}
-    for k, v in json.loads(f[8:8+n]).items():
-        if k != "__metadata__":
-            a, b = v["data_offsets"]
-            feed[k] = np.frombuffer(f[8+n+a:8+n+b], {"F32": "<f4", "I64": "<i8"}[v["dtype"]]).reshape(v["shape"])
-    s = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    names = [o.name for o in s.get_outputs()]
-    head, data = {"__metadata__": {"config": "{}"}}, b""
-    for name, a in zip(names, s.run(names, feed)):
-        raw = np.ascontiguousarray(a, "<f4").tobytes()
-        head[name] = {"dtype": "F32", "shape": list(a.shape), "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    h = json.dumps(head).encode()
-    open(path + ".out.safetensors", "wb").write(struct.pack("<Q", len(h)) + h + data)
-`
-
-func TestONNXRuntimeGivesTheSameNumbers(t *testing.T) {
-	python := os.Getenv("UNROLL_PYTHON")
-	if python == "" {
-		python = "python3"
-	}
-	if err := exec.Command(python, "-c", "import onnx, onnxruntime, numpy").Run(); err != nil {
-		t.Skip("no Python with onnx, onnxruntime and numpy; name one in UNROLL_PYTHON")
-	}
-	dir := t.TempDir()
-	args := []string{"-c", runner}
-	type result struct{ y, h, c tensor.Dense }
-	want := map[string]result{}
-	i := 0
-	for name, l := range drawn(t) {
-		for _, opset := range []int64{7, 13, 22} {
-			path := filepath.Join(dir, fmt.Sprintf("%d.onnx", i))
-			i++
-			if _, err := l.Save(path, ONNX, opset); err != nil {
-				t.Fatal(name, err)
-			}
-			feed, y, sn := run(t, l)
-			if err := safetensors.WriteFile(path+".in.safetensors", feed, nil); err != nil {
-				t.Fatal(err)
-			}
-			want[path] = result{y, sn.H, sn.C}
-			args = append(args, path)
-		}
-	}
-	if out, err := exec.Command(python, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for path, w := range want {
-		g := testkit.Load(t, path+".out.safetensors")
-		name := "output"
-		if g.Has("logits") {
-			name = "logits"
-		}
-		testkit.Close(t, path+" "+name, w.y.Data, g.F32(name).Data, testkit.Default[float32]())
-		testkit.CloseDense(t, path+" h_n", w.h, g.F32("h_n"), testkit.Default[float32]())
-		if !w.c.IsZero() {
-			testkit.CloseDense(t, path+" c_n", w.c, g.F32("c_n"), testkit.Default[float32]())
 		}
 	}
 }
