@@ -5,9 +5,6 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// edge is the number of columns of a full panel with one gate.
-const edge = 4 * kernel.Lane
-
 // productOf multiplies rows with packed panels into row-major memory, on some
 // workers. It is scratch of one goroutine. Workers split outputs, never sums.
 type productOf[F tensor.Float] struct {
@@ -22,9 +19,7 @@ type productOf[F tensor.Float] struct {
 	ldi      int
 	a        kernel.Mat[F]
 	m        int
-	last     []F // the last panel's columns, which may be wider than dst's
-	zero     []F
-	row      []F // a bias, padded
+	scratch  []F // kernel.RowsScratch for each worker
 	src      []F
 	srcUnit  int
 	srcRow   int
@@ -56,20 +51,7 @@ func (p *productOf[F]) mul(dst []F, ldd int, init []F, ldi int, w *kernel.Panels
 	if m == 0 || w.Units == 0 {
 		return
 	}
-	cols := w.Len() * edge
-	if init == nil {
-		if len(p.zero) < cols {
-			p.zero = make([]F, cols)
-		}
-		init, ldi = p.zero, 0
-	} else if ldi == 0 && len(init) < cols {
-		p.row = grow(p.row, cols)
-		clear(p.row[copy(p.row, init):])
-		init = p.row
-	}
-	if w.Units%kernel.Lane != 0 {
-		p.last = grow(p.last, m*edge)
-	}
+	p.scratch = grow(p.scratch, max(p.n, 1)*kernel.RowsScratch)
 	p.w, p.dst, p.ldd, p.init, p.ldi, p.a, p.m, p.pack = w, dst, ldd, init, ldi, a, m, false
 	p.byPanels = w.Len() >= 4*p.n || m < 2*p.n
 	parts := m
@@ -82,7 +64,10 @@ func (p *productOf[F]) mul(dst []F, ldd int, init []F, ldi int, w *kernel.Panels
 
 // Work is one worker's part.
 func (p *productOf[F]) Work(w, n int) {
-	panels := p.w.Len()
+	panels, scratch := p.w.Len(), p.scratch
+	if !p.pack {
+		scratch = scratch[w*kernel.RowsScratch:]
+	}
 	switch {
 	case p.pack:
 		lo, hi := kernel.Share(panels, w, n)
@@ -91,45 +76,22 @@ func (p *productOf[F]) Work(w, n int) {
 		}
 	case p.byPanels:
 		lo, hi := kernel.Share(panels, w, n)
-		p.part(lo, hi, 0, p.m)
+		p.part(lo, hi, 0, p.m, scratch)
 	default:
 		lo, hi := kernel.Share(p.m, w, n)
-		p.part(0, panels, lo, hi)
+		p.part(0, panels, lo, hi, scratch)
 	}
 }
 
 // part computes panels [p0,p1) of rows [r0,r1).
-func (p *productOf[F]) part(p0, p1, r0, r1 int) {
-	if p0 >= p1 || r0 >= r1 {
+func (p *productOf[F]) part(p0, p1, r0, r1 int, scratch []F) {
+	if r0 >= r1 {
 		return
 	}
-	panels, m := p.w.Len(), r1-r0
-	whole := p1
-	if p1 == panels && p.w.Units%kernel.Lane != 0 {
-		whole--
+	var init []F
+	if p.init != nil {
+		init = p.init[r0*p.ldi:]
 	}
-	a := kernel.Mat[F]{Data: p.a.Data[r0*p.a.Row:], Row: p.a.Row, Col: p.a.Col}
-	if p0 < whole {
-		kernel.Mul(p.w, p0, whole, kernel.Block[F]{Data: p.dst[r0*p.ldd+p0*edge:], Panel: edge, Row: p.ldd},
-			kernel.Block[F]{Data: p.init[r0*p.ldi+p0*edge:], Panel: edge, Row: p.ldi}, nil, a, m)
-	}
-	if whole == p1 {
-		return
-	}
-	// The last panel is padded to whole blocks, which may reach beyond the row.
-	first := whole * edge
-	width := p.w.Units - first
-	last := p.last[r0*edge:]
-	init := kernel.Block[F]{Data: p.init[min(first, len(p.init)):], Panel: edge}
-	if p.ldi != 0 {
-		for r := range m {
-			row := last[r*edge : (r+1)*edge]
-			clear(row[copy(row, p.init[(r0+r)*p.ldi+first:][:width]):])
-		}
-		init = kernel.Block[F]{Data: last, Panel: edge, Row: edge}
-	}
-	kernel.Mul(p.w, whole, p1, kernel.Block[F]{Data: last, Panel: edge, Row: edge}, init, nil, a, m)
-	for r := range m {
-		copy(p.dst[(r0+r)*p.ldd+first:][:width], last[r*edge:])
-	}
+	kernel.MulRows(p.w, p0, p1, p.dst[r0*p.ldd:], p.ldd, init, p.ldi,
+		kernel.Mat[F]{Data: p.a.Data[r0*p.a.Row:], Row: p.a.Row, Col: p.a.Col}, r1-r0, scratch)
 }

@@ -13,13 +13,16 @@ import (
 //	dst(i, r, c) = acc
 //
 // init may be dst itself (accumulate) and may have Row 0 (one row for all, a
-// bias); its Panel counts from p0 like that of dst. If tail is not nil, the
+// bias); its Panel counts from p0 like that of dst; without Data it is zeros. If tail is not nil, the
 // last gate of every block starts from tail instead: tail holds Lane values a
 // block, counted from the first block of p0. Columns of a panel narrower than
 // MaxCols leave the rest of dst untouched. dst must not overlap a.
 func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Mat[F], m int) {
 	if m <= 0 || p0 >= p1 {
 		return
+	}
+	if init.Data == nil {
+		init = Block[F]{Data: zeroRow[F]()}
 	}
 	checkMul(w, p0, p1, dst, init, tail, a, m)
 	if isFloat32[F]() && mulVector(as32(w), p0, p1, block32(dst), block32(init), slice32(tail), mat32(a), m) {

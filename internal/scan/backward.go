@@ -31,9 +31,10 @@ type backRun[F kernel.Float] struct {
 }
 
 // Backward runs the last recorded Forward backwards. Its sums have stated
-// orders, whatever the number of workers: gradients of weights and biases are
-// chains over the rows in time order, starting from zero and then added to
-// Grads; gradients of states are chains over the gates in parameter order.
+// orders, whatever the number of workers: gradients of weights are chains over
+// the rows in time order that start from Grads; those of biases start from zero
+// and are added to Grads; gradients of states and inputs are chains over the
+// gates in parameter order.
 func (r *Run[F]) Backward(b Back[F]) {
 	k := &r.back
 	k.Back = b
@@ -70,7 +71,7 @@ func (r *Run[F]) prepareBack() {
 		k.dc, k.dc0 = grow(k.dc, r.B*s.H), grow(k.dc0, r.B*s.H)
 	}
 	for i := range r.hands {
-		r.hands[i].z = grow(r.hands[i].z, max(groupSums, rowTile*4*kernel.Lane))
+		r.hands[i].z = grow(r.hands[i].z, max(groupSums, kernel.RowsScratch))
 	}
 }
 
@@ -291,7 +292,7 @@ func (r *Run[F]) mulRows(dst []F, ld, u0, u1 int, p *kernel.Panels[F], a []F, ld
 		lo, hi := max(u0, from), min(u1, from+cols)
 		for m0 := 0; m0 < m; m0 += rowTile {
 			mt := min(rowTile, m-m0)
-			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{Data: r.zeros}, nil,
+			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{}, nil,
 				kernel.Mat[F]{Data: a[m0*lda:], Row: lda, Col: 1}, mt)
 			for j := range mt {
 				z, out := hand.z[j*cols+lo-from:j*cols+hi-from], dst[(m0+j)*ld+lo:(m0+j)*ld+hi]

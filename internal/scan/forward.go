@@ -168,7 +168,7 @@ func (r *Run[F]) project(l, d, t, base int, sh share[F]) {
 		cols, u := hr.Cols(p), p*hr.UnitsPer()
 		for m0 := 0; m0 < r.Sizes[t]; m0 += rowTile {
 			m := min(rowTile, r.Sizes[t]-m0)
-			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{Data: r.zeros}, nil,
+			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{}, nil,
 				kernel.Mat[F]{Data: dir.full[(r.fullRow(t)+m0)*s.H:], Row: s.H, Col: 1}, m)
 			for i := range m {
 				at := (r.Off[t]+m0+i-base)*s.D*s.P + d*s.P + u

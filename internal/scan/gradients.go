@@ -16,14 +16,18 @@ func (r *Run[F]) weightGrads(l, d, w, n int) {
 	if s.P > 0 {
 		r.outer(g.HR, k.dr, s.P, dir.full, s.H, w, n)
 	}
-	if g.BiasIH != nil {
-		r.columnSums(g.BiasIH, k.dx, gh, w, n)
-		r.columnSums(g.BiasHH, k.dz, gh, w, n)
+	switch {
+	case g.BiasIH == nil:
+	case s.Cell.Apart():
+		r.columnSums(k.dx, gh, w, n, g.BiasIH)
+		r.columnSums(k.dz, gh, w, n, g.BiasHH)
+	default: // both biases stand in the same sums
+		r.columnSums(k.dx, gh, w, n, g.BiasIH, g.BiasHH)
 	}
 }
 
 // outer adds to grad [rows,cols] the product of the transpose of left [N,rows]
-// with right [N,cols].
+// with right [N,cols]: each sum starts from what stands there.
 func (r *Run[F]) outer(grad, left []F, rows int, right []F, cols, w, n int) {
 	p, hand := &r.back.right, &r.hands[w]
 	r.team.Barrier()
@@ -37,26 +41,15 @@ func (r *Run[F]) outer(grad, left []F, rows int, right []F, cols, w, n int) {
 	}
 	r.team.Barrier()
 	lo, hi = kernel.Share(rows, w, n)
-	for i := range p.Len() {
-		pc, from := p.Cols(i), i*p.UnitsPer()
-		used := min(pc, cols-from)
-		for g0 := lo; g0 < hi; g0 += rowTile {
-			m := min(rowTile, hi-g0)
-			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: pc}, kernel.Block[F]{Data: r.zeros}, nil,
-				kernel.Mat[F]{Data: left[g0:], Row: 1, Col: rows}, m)
-			for j := range m {
-				dst := grad[(g0+j)*cols+from : (g0+j)*cols+from+used]
-				for c, v := range hand.z[j*pc : j*pc+used] {
-					dst[c] += v
-				}
-			}
-		}
+	if lo < hi {
+		kernel.MulRows(p, 0, p.Len(), grad[lo*cols:], cols, grad[lo*cols:], cols,
+			kernel.Mat[F]{Data: left[lo:], Row: 1, Col: rows}, hi-lo, hand.z)
 	}
 }
 
-// columnSums adds to grad [cols] the sums of the columns of a [N,cols], rows in
-// time order.
-func (r *Run[F]) columnSums(grad, a []F, cols, w, n int) {
+// columnSums adds to each of grads [cols] the sums of the columns of a [N,cols],
+// rows in time order.
+func (r *Run[F]) columnSums(a []F, cols, w, n int, grads ...[]F) {
 	z := r.hands[w].z
 	lo, hi := kernel.Share(cols, w, n)
 	for c0 := lo; c0 < hi; c0 += len(z) {
@@ -67,14 +60,16 @@ func (r *Run[F]) columnSums(grad, a []F, cols, w, n int) {
 				sum[c] += v
 			}
 		}
-		for c, v := range sum {
-			grad[c0+c] += v
+		for _, grad := range grads {
+			for c, v := range sum {
+				grad[c0+c] += v
+			}
 		}
 	}
 }
 
-// inputGrads writes, or for the second direction adds, the gradient of the
-// input of layer l.
+// inputGrads writes the gradient of the input of layer l; the sums of the second
+// direction go on from those of the first.
 func (r *Run[F]) inputGrads(l, d, w, n int) {
 	s, k, hand := r.Stack, &r.back, &r.hands[w]
 	if l == 0 && k.DX.Data == nil {
@@ -82,23 +77,12 @@ func (r *Run[F]) inputGrads(l, d, w, n int) {
 	}
 	p, gh, in := k.w[l*s.D+d].ih, len(s.Cell.Gates())*s.H, s.In(l)
 	lo, hi := kernel.Share(r.N, w, n)
-	for i := range p.Len() {
-		pc, from := p.Cols(i), i*p.UnitsPer()
-		used := min(pc, in-from)
-		for r0 := lo; r0 < hi; r0 += rowTile {
-			m := min(rowTile, hi-r0)
-			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: pc}, kernel.Block[F]{Data: r.zeros}, nil,
-				kernel.Mat[F]{Data: k.dx[r0*gh:], Row: gh, Col: 1}, m)
-			for j := range m {
-				z, dst := hand.z[j*pc:j*pc+used], k.below[(r0+j)*in+from:(r0+j)*in+from+used]
-				if d == 0 {
-					copy(dst, z)
-					continue
-				}
-				for c, v := range z {
-					dst[c] += v
-				}
-			}
-		}
+	if lo >= hi {
+		return
 	}
+	dst, init := k.below[lo*in:], []F(nil)
+	if d == 1 {
+		init = dst
+	}
+	kernel.MulRows(p, 0, p.Len(), dst, in, init, in, kernel.Mat[F]{Data: k.dx[lo*gh:], Row: gh, Col: 1}, hi-lo, hand.z)
 }

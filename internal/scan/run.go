@@ -45,7 +45,6 @@ type Run[F kernel.Float] struct {
 	layer []layer[F]
 	team  kernel.Team
 	hands []hand[F] // one a worker
-	zeros []F
 	back  backRun[F]
 }
 
@@ -270,8 +269,6 @@ func (r *Run[F]) prepare() {
 		r.hands[i].z = grow(r.hands[i].z, group)
 		r.hands[i].prev = grow(r.hands[i].prev, r.B*max(s.H, s.Out()))
 	}
-	r.zeros = grow(r.zeros, 4*kernel.Lane)
-	clear(r.zeros)
 }
 
 // start sets the state of layer and direction i to the initial one.
