@@ -57,6 +57,30 @@ func TestTextTargetsAreTheNextTokens(t *testing.T) {
 	}
 }
 
+// The loss on the test part is that of one reader: it does not depend on how
+// training was batched, and every token after the first is foretold once.
+func TestTextTestPartIsOneText(t *testing.T) {
+	path := write(t, "t.txt", strings.Repeat("abcdefghij", 50))
+	for _, batch := range []int{1, 3, 8} {
+		d, err := data.Text(path, "char", nil, 0, batch, 7, .1, .2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b train.Batch
+		seen := 0
+		for i := range d.Test.Len() {
+			d.Test.Batch(i, &b)
+			if b.In.B != 1 || b.Carry != (i > 0) {
+				t.Errorf("batch %d: %d texts, carries %v", i, b.In.B, b.Carry)
+			}
+			seen += len(b.Classes)
+		}
+		if seen != 99 {
+			t.Errorf("batch %d: %d tokens foretold, want 99", batch, seen)
+		}
+	}
+}
+
 // The targets of a forecaster are what the file holds after the lags, and the
 // naive forecasts are known before them.
 func TestForecastWindows(t *testing.T) {

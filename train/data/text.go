@@ -121,7 +121,10 @@ func (s *stream) Batch(i int, b *train.Batch) {
 }
 
 // Text makes the task of foretelling the next token of a text file: the last
-// test part and, before it, the valid part are held out.
+// test part and, before it, the valid part are held out. The test part is read
+// as one text from its first token to its last, so that its loss depends on
+// neither batch nor window; training and validation are cut into batch texts
+// that are read side by side.
 func Text(path, level string, vocab *nn.Vocabulary, limit, batch, window int, valid, test float64) (*Task, error) {
 	b, err := readFile(path)
 	if err != nil {
@@ -151,7 +154,7 @@ func Text(path, level string, vocab *nn.Vocabulary, limit, batch, window int, va
 	t := &Task{
 		Config:    nn.Config{Task: "text", NumEmbeddings: len(vocab.Tokens), OutFeatures: len(vocab.Tokens), Vocabulary: vocab},
 		Objective: &train.ClassesOf[float32]{}, Unit: "nats a " + name, Items: name + "s",
-		Train: newStream(ids[:nTrain], batch, window), Valid: newStream(ids[nTrain:nTrain+nv], batch, window), Test: newStream(ids[nTrain+nv:], batch, window),
+		Train: newStream(ids[:nTrain], batch, window), Valid: newStream(ids[nTrain:nTrain+nv], batch, window), Test: newStream(ids[nTrain+nv:], 1, window),
 		About: fmt.Sprintf("a text of %d %ss, %d different tokens: the first %d for training, the next %d for validation, the last %d for test", n, name, len(vocab.Tokens), nTrain, nv, nt),
 	}
 	return t, nil
