@@ -48,7 +48,7 @@ type backwardTask[F kernel.Float] struct{ *Run[F] }
 
 func (r *Run[F]) prepareBack() {
 	s, k := r.Stack, &r.back
-	k.w = s.packedBack()
+	k.w = s.packedBack(&r.team, r.Workers)
 	gh, in := len(s.Cell.Gates())*s.H, 0
 	for l := range s.L {
 		in = max(in, s.In(l))
@@ -211,7 +211,7 @@ func (r *Run[F]) giveInitial(l, d, w, n int) {
 func (r *Run[F]) stepBack(l, d, t, w, n int) {
 	s, k, hand := r.Stack, &r.back, &r.hands[w]
 	dir, wt := &r.dirs[l*s.D+d], &k.w[l*s.D+d]
-	fw := r.w[l*s.D+d].hh
+	fw := &r.w[l*s.D+d].hh
 	m, size, gh := r.Sizes[t], s.Out(), len(s.Cell.Gates())*s.H
 	row, width := r.Off[t], s.D*size
 
@@ -233,7 +233,7 @@ func (r *Run[F]) stepBack(l, d, t, w, n int) {
 	switch {
 	case u0 >= u1:
 	case s.P > 0:
-		r.mulRows(dh, s.H, u0, u1, wt.hr, k.dr[row*s.P:], s.P, m, hand, false)
+		r.mulRows(dh, s.H, u0, u1, &wt.hr, k.dr[row*s.P:], s.P, m, hand, false)
 	default:
 		for i := range m {
 			dst, src := dh[i*s.H+u0:i*s.H+u1], k.dy[(row+i)*width+d*s.H+u0:]
@@ -278,7 +278,7 @@ func (r *Run[F]) stepBack(l, d, t, w, n int) {
 	lo, hi := kernel.Share(wt.hh.Len(), w, n)
 	u0, u1 = lo*wt.hh.UnitsPer(), min(hi*wt.hh.UnitsPer(), size)
 	if u0 < u1 {
-		r.mulRows(k.carry, size, u0, u1, wt.hh, k.dz[row*gh:], gh, m, hand, s.P == 0)
+		r.mulRows(k.carry, size, u0, u1, &wt.hh, k.dz[row*gh:], gh, m, hand, s.P == 0)
 		r.toInitial(k.carry, k.dh0, d, t, size, u0, u1)
 	}
 	r.team.Barrier()

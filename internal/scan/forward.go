@@ -29,7 +29,7 @@ func (r *Run[F]) runChunk(l, d int, c chunk, sh share[F]) {
 	x, base := r.input(l, c)
 	rows, cols, in := c.r1-c.r0, wt.ih.MaxCols(), s.In(l)
 	if lo < hi {
-		kernel.Mul(wt.ih, lo, hi,
+		kernel.Mul(&wt.ih, lo, hi,
 			kernel.Block[F]{Data: dir.sums[lo*rows*cols:], Panel: rows * cols, Row: cols},
 			kernel.Block[F]{Data: wt.bias[lo*cols:], Panel: cols}, nil,
 			kernel.Mat[F]{Data: x[(c.r0-base)*in:], Row: in, Col: 1}, rows)
@@ -88,7 +88,7 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 func (r *Run[F]) step(l, d, t int, c chunk, sh share[F]) {
 	s, hand, base := r.Stack, sh.hand, r.outBase(l, c)
 	wt, dir, out := &r.w[l*s.D+d], &r.dirs[l*s.D+d], &r.layer[l]
-	hh, size, m := wt.hh, s.Out(), r.Sizes[t]
+	hh, size, m := &wt.hh, s.Out(), r.Sizes[t]
 	lo, hi := sh.of(hh.Len())
 	prev, ldp := r.before(d, t, c, hand.prev, out.y[d*size:], s.D*size, base, dir.h, dir.h0, size)
 	if dir.c != nil {
@@ -162,7 +162,7 @@ func (r *Run[F]) fullRow(t int) int { return pick(r.Record, r.Off[t], 0) }
 // project computes a worker's share of h' = W_hr h of a step.
 func (r *Run[F]) project(l, d, t, base int, sh share[F]) {
 	s, hand := r.Stack, sh.hand
-	hr, dir, out := r.w[l*s.D+d].hr, &r.dirs[l*s.D+d], &r.layer[l]
+	hr, dir, out := &r.w[l*s.D+d].hr, &r.dirs[l*s.D+d], &r.layer[l]
 	lo, hi := sh.of(hr.Len())
 	for p := lo; p < hi; p++ {
 		cols, u := hr.Cols(p), p*hr.UnitsPer()

@@ -75,7 +75,7 @@ func (r *Run[F]) inputGrads(l, d, w, n int) {
 	if l == 0 && k.DX.Data == nil {
 		return
 	}
-	p, gh, in := k.w[l*s.D+d].ih, len(s.Cell.Gates())*s.H, s.In(l)
+	p, gh, in := &k.w[l*s.D+d].ih, len(s.Cell.Gates())*s.H, s.In(l)
 	lo, hi := kernel.Share(r.N, w, n)
 	if lo >= hi {
 		return

@@ -28,7 +28,7 @@ func (r *Run[F]) Full(l, d int, dst Strided[F]) {
 // order; g equal to their number is the recurrent part of the last gate, where
 // the cell keeps it apart. Only for cells with Activations.
 func (r *Run[F]) Gate(l, d, g int, dst Strided[F]) {
-	dir, p := &r.dirs[l*r.Stack.D+d], r.w[l*r.Stack.D+d].hh
+	dir, p := &r.dirs[l*r.Stack.D+d], &r.w[l*r.Stack.D+d].hh
 	src, cols := dir.sums, p.MaxCols()
 	if g == p.Gates {
 		src, cols, g = dir.apart, p.UnitsPer(), 0

@@ -196,7 +196,7 @@ func (r *Run[F]) runDirection(l, d int, sh share[F]) {
 // prepare lays out memory and initial states.
 func (r *Run[F]) prepare() {
 	s := r.Stack
-	r.w = s.packed()
+	r.w = s.packed(&r.team, r.Workers)
 	r.Off = append(r.Off[:0], 0)
 	for t := range r.T {
 		r.Off = append(r.Off, r.Off[t]+r.Sizes[t])
