@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/fmath"
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -26,8 +27,38 @@ type CrossEntropyOf[F tensor.Float] struct {
 	// LabelSmoothing is in [0, 1].
 	LabelSmoothing float64
 	Reduction      Reduction
+	// Workers is the most goroutines that share the rows; 0 is 1. The result
+	// has the same bits for any number.
+	Workers int
 
-	p []float64 // scratch: one row of exponentials
+	team  kernel.Team
+	p     []float64 // scratch: a row of exponentials for each worker
+	task  rowsTask[F]
+	share []float64 // losses of the rows
+}
+
+// rowsTask is Loss for the rows of each worker.
+type rowsTask[F tensor.Float] struct {
+	l       *CrossEntropyOf[F]
+	logits  []F
+	targets []int
+	grad    []F
+	c       int
+	scale   float64
+}
+
+// Work is worker w's share of n.
+func (t *rowsTask[F]) Work(w, n int) {
+	lo, hi := kernel.Share(len(t.targets), w, n)
+	for i := lo; i < hi; i++ {
+		row, g := t.logits[i*t.c:(i+1)*t.c], gradRow(t.grad, i, t.c)
+		if t.targets[i] == t.l.ignore() {
+			clear(g)
+			t.l.share[i] = 0
+			continue
+		}
+		t.l.share[i] = t.l.row(row, t.l.p[w*t.c:(w+1)*t.c], t.targets[i], t.scale, g)
+	}
 }
 
 // CrossEntropy is a CrossEntropyOf of float32.
@@ -46,17 +77,21 @@ func (l *CrossEntropyOf[F]) Loss(logits tensor.DenseOf[F], targets []int, grad [
 	if l.Reduction == Mean {
 		scale = 1 / l.Total(targets)
 	}
+	workers := max(1, min(l.Workers, len(logits.Data)/rowsWork))
+	l.p, l.share = grow(l.p, workers*c), grow(l.share, len(targets))
+	l.task = rowsTask[F]{l, logits.Data, targets, grad, c, scale}
+	l.team.Run(&l.task, workers)
+	l.task = rowsTask[F]{}
 	sum := 0.0
-	for n, y := range targets {
-		row, g := logits.Data[n*c:(n+1)*c], gradRow(grad, n, c)
-		if y == l.ignore() {
-			clear(g)
-			continue
-		}
-		sum += l.row(row, y, scale, g)
+	for _, v := range l.share {
+		sum += v
 	}
 	return sum * scale, nil
 }
+
+// rowsWork is the number of logits below which a worker costs more than it
+// gains: some 10 ns each.
+const rowsWork = 1 << 14
 
 // Each is the loss without reduction: it writes the loss of each row to each,
 // 0 for ignored ones, and the gradient of sum(up*each) by the logits to grad.
@@ -66,6 +101,7 @@ func (l *CrossEntropyOf[F]) Each(each []F, logits tensor.DenseOf[F], targets []i
 	if err != nil {
 		return err
 	}
+	l.p = grow(l.p, c)
 	for n, y := range targets {
 		row, g, u, v := logits.Data[n*c:(n+1)*c], gradRow(grad, n, c), 1.0, 0.0
 		if up != nil {
@@ -74,7 +110,7 @@ func (l *CrossEntropyOf[F]) Each(each []F, logits tensor.DenseOf[F], targets []i
 		if y == l.ignore() {
 			clear(g)
 		} else {
-			v = l.row(row, y, u, g)
+			v = l.row(row, l.p, y, u, g)
 		}
 		if each != nil {
 			each[n] = F(v)
@@ -113,20 +149,23 @@ func (l *CrossEntropyOf[F]) weight(c int) float64 {
 	return float64(l.Weight[c])
 }
 
-// row returns the loss of one row and writes its gradient times scale.
-func (l *CrossEntropyOf[F]) row(x []F, y int, scale float64, grad []F) float64 {
+// row returns the loss of one row and writes its gradient times scale; p is
+// scratch of its length.
+func (l *CrossEntropyOf[F]) row(x []F, p []float64, y int, scale float64, grad []F) float64 {
 	most := x[0]
 	for _, v := range x {
 		if v > most || v != v {
 			most = v
 		}
 	}
-	if cap(l.p) < len(x) {
-		l.p = make([]float64, len(x))
-	}
-	p, m, z := l.p[:len(x)], float64(most), 0.0
+	// The conversions stand apart: in one loop with the exponentials they would
+	// make each wait for the one before (they write half of a register).
+	p, m, z := p[:len(x)], float64(most), 0.0
 	for i, v := range x {
-		e := fmath.Exp(float64(v) - m)
+		p[i] = float64(v) - m
+	}
+	for i, v := range p {
+		e := fmath.Exp(v)
 		p[i] = e
 		z += e
 	}

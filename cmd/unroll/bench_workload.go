@@ -139,7 +139,7 @@ func (w workload) languageModel(g *rng.Generator, workers int) (func() error, er
 		return nil, err
 	}
 	p := &nn.Pass{Model: m, Train: true, Generator: g, Workers: workers}
-	loss := nn.CrossEntropy{}
+	loss := nn.CrossEntropy{Workers: workers}
 	in := nn.Input{Tokens: tokens, T: w.steps, B: w.batch}
 	return func() error {
 		p.Zero()

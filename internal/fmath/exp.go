@@ -14,13 +14,6 @@ const (
 	shift = 3 << 51
 )
 
-// expTaylor are the coefficients 1/n! of exp, n from 13 down to 2. On
-// |r| <= ln(2)/2 the first term left out is below 4e-18.
-var expTaylor = [...]float64{
-	1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
-	1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2,
-}
-
 // Exp returns e**x, at most 1 unit in the last place off in the normal range.
 // Exp(-Inf) is 0, Exp(+Inf) is +Inf, NaN for NaN.
 func Exp(x float64) float64 {
@@ -36,10 +29,19 @@ func Exp(x float64) float64 {
 	m := t - shift
 	r := math.FMA(m, -ln2Hi, x)
 	r = math.FMA(m, -ln2Lo, r)
-	q := expTaylor[0]
-	for _, c := range expTaylor[1:] {
-		q = math.FMA(q, r, c)
-	}
+	// The coefficients are 1/n!, n from 13 down to 2: on |r| <= ln(2)/2 the first
+	// term left out is below 4e-18.
+	q := math.FMA(1.0/6227020800, r, 1.0/479001600)
+	q = math.FMA(q, r, 1.0/39916800)
+	q = math.FMA(q, r, 1.0/3628800)
+	q = math.FMA(q, r, 1.0/362880)
+	q = math.FMA(q, r, 1.0/40320)
+	q = math.FMA(q, r, 1.0/5040)
+	q = math.FMA(q, r, 1.0/720)
+	q = math.FMA(q, r, 1.0/120)
+	q = math.FMA(q, r, 1.0/24)
+	q = math.FMA(q, r, 1.0/6)
+	q = math.FMA(q, r, 1.0/2)
 	p := math.FMA(q, float64(r*r), r)
 	n := int64(math.Float64bits(t)) - int64(math.Float64bits(shift))
 	h := n >> 1 // two factors, because 2^n may lie outside the normal range
