@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -17,7 +18,10 @@ import (
 // events is a TensorBoard event file: TFRecords of the message Event
 // (tensorflow/core/util/event.proto): wall_time 1, step 2, file_version 3,
 // summary 5 with value 1 of tag 1 and simple_value 2.
-type events struct{ f *os.File }
+type events struct {
+	f   io.WriteCloser
+	now func() time.Time
+}
 
 func newEvents(dir string) (*events, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -28,15 +32,19 @@ func newEvents(dir string) (*events, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &events{f}
-	return e, e.record(protowire.AppendString(protowire.AppendTag(head(0), 3, protowire.BytesType), "brain.Event:2"))
+	e := &events{f, time.Now}
+	return e, e.begin()
 }
 
-func head(step int) []byte {
+// begin writes what every event file begins with.
+func (e *events) begin() error {
+	return e.record(protowire.AppendString(protowire.AppendTag(e.head(), 3, protowire.BytesType), "brain.Event:2"))
+}
+
+// head is the beginning of every event: its time.
+func (e *events) head() []byte {
 	b := protowire.AppendTag(nil, 1, protowire.Fixed64Type)
-	b = protowire.AppendFixed64(b, math.Float64bits(float64(time.Now().UnixNano())/1e9))
-	b = protowire.AppendTag(b, 2, protowire.VarintType)
-	return protowire.AppendVarint(b, uint64(step))
+	return protowire.AppendFixed64(b, math.Float64bits(float64(e.now().UnixNano())/1e9))
 }
 
 func (e *events) scalars(step int, values map[string]float64) error {
@@ -46,7 +54,8 @@ func (e *events) scalars(step int, values map[string]float64) error {
 		v = protowire.AppendFixed32(protowire.AppendTag(v, 2, protowire.Fixed32Type), math.Float32bits(float32(values[tag])))
 		sum = protowire.AppendBytes(protowire.AppendTag(sum, 1, protowire.BytesType), v)
 	}
-	return e.record(protowire.AppendBytes(protowire.AppendTag(head(step), 5, protowire.BytesType), sum))
+	b := protowire.AppendVarint(protowire.AppendTag(e.head(), 2, protowire.VarintType), uint64(step))
+	return e.record(protowire.AppendBytes(protowire.AppendTag(b, 5, protowire.BytesType), sum))
 }
 
 // record writes a TFRecord: length, its masked CRC-32C, data, its masked

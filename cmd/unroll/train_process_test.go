@@ -44,7 +44,9 @@ func poem(t *testing.T) (dir string, run []string) {
 		" --dropout .1 --head-dropout .2 --schedule cosine --warmup 5 --epochs 40 --log log.jsonl")
 }
 
-func with(args []string, more ...string) []string { return append(append([]string{}, args...), more...) }
+func with(args []string, more ...string) []string {
+	return append(append([]string{}, args...), more...)
+}
 
 // weights are the bytes of the model folder's parameters.
 func weights(t *testing.T, dir, model string) []byte {

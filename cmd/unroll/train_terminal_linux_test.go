@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// onTerminal runs the command with a pseudo-terminal as its standard error and
+// returns what the terminal got.
+func onTerminal(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("there are no pseudo-terminals: %v", err)
+	}
+	defer ptmx.Close()
+	if err := unix.IoctlSetPointerInt(int(ptmx.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(ptmx.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Args = append([]string{"unroll"}, args...)
+	cmd.Dir, cmd.Stderr = dir, tty
+	var seen bytes.Buffer
+	read := make(chan struct{})
+	go func() { // ends with an error once no one holds the terminal
+		_, _ = io.Copy(&seen, ptmx)
+		close(read)
+	}()
+	err = cmd.Run()
+	tty.Close()
+	<-read
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &seen)
+	}
+	return seen.String()
+}
+
+// On a terminal one line changes in place; with --plot the plot does.
+func TestProgressOnATerminal(t *testing.T) {
+	dir, run := poem(t)
+	out := onTerminal(t, dir, with(run, "-o", "line")...)
+	for _, want := range []string{"\r\x1b[Kepoch 1/40   3%  loss ", " characters/s  left ", "\r\x1b[Kepoch 1/40  loss ", "epoch 40/40  loss ", "  validation ", "model in line"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in what the terminal got:\n%q", want, out)
+		}
+	}
+	out = onTerminal(t, dir, with(run, "-o", "plot", "--plot")...)
+	for _, want := range []string{"┤", "epoch 40/40: training ", "A\x1b[J", "nats a character"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in what the terminal got:\n%q", want, out)
+		}
+	}
+}
+
+// Elsewhere there are plain lines only, and one plot at the end.
+func TestProgressElsewhere(t *testing.T) {
+	dir, run := poem(t)
+	cmd, stderr := process(t, dir, with(run, "-o", "m", "--plot")...)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	out := stderr.String()
+	if strings.ContainsAny(out, "\r\x1b") {
+		t.Errorf("control characters in a file:\n%q", out)
+	}
+	if n := strings.Count(out, "\nepoch "); n != 40 {
+		t.Errorf("%d lines for 40 epochs:\n%s", n, out)
+	}
+	if strings.Count(out, "loss by epoch: training and validation") != 1 {
+		t.Errorf("no plot at the end:\n%s", out)
+	}
+}
