@@ -72,9 +72,10 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 	}
 	p.dx = shaped(p.dx, &p.dxShape, p.outShape(c.InputSize))
 	p.ds.H = shaped(p.ds.H, &p.hShape[1], d.stateShape(c, c.StateSize()))
-	p.ds.C = tensor.DenseOf[F]{Data: p.ds.C.Data}
 	if c.HasCell() {
 		p.ds.C = shaped(p.ds.C, &p.cShape[1], d.stateShape(c, c.HiddenSize))
+	} else {
+		p.ds.C = tensor.DenseOf[F]{}
 	}
 	if p.run.Perm != nil { // Lengths may have changed since the Forward
 		clear(p.dx.Data)

@@ -5,11 +5,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/unroll-ml/unroll/internal/testkit"
 	"pgregory.net/rapid"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/internal/testkit/levels"
+	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -426,6 +427,73 @@ func packed[F tensor.Float](t *rapid.T) {
 	}
 	if err := results(back, sn).same(want); err != nil {
 		t.Fatalf("packed and padded again: %v", err)
+	}
+}
+
+// A pass keeps memory between calls and nothing else: after any other layer,
+// input and options it gives what a fresh pass gives. Lengths are those of the
+// Forward, whatever the field holds at the Backward.
+func TestAUsedPassGivesTheBitsOfAFreshOne(t *testing.T) {
+	bothTypes(t, usedPass[float32], usedPass[float64])
+}
+
+func usedPass[F tensor.Float](t *rapid.T) {
+	before, k := drawTrial[F](t, bounds{}), drawTrial[F](t, bounds{})
+	record1, record2 := rapid.Bool().Draw(t, "record first"), rapid.Bool().Draw(t, "record")
+	used := before.pass()
+	used.Record = record1
+	before.forward(t, used)
+	if used.Record || used.Train {
+		before.backward(t, used)
+	}
+	fresh := k.pass()
+	used.Layer, used.Train, used.Generator, used.Lengths, used.Resets, used.Grads = fresh.Layer, fresh.Train, k.pass().Generator, fresh.Lengths, fresh.Resets, nil
+	used.Record, fresh.Record = record2, record2
+	if err := k.forward(t, used).same(k.forward(t, fresh)); err != nil {
+		t.Fatal(err)
+	}
+	if !record2 && !k.train {
+		return
+	}
+	if err := record(t, used).same(record(t, fresh)); err != nil {
+		t.Fatalf("record: %v", err)
+	}
+	used.Lengths = nil
+	if err := k.backward(t, used).same(k.backward(t, fresh)); err != nil {
+		t.Fatalf("backward: %v", err)
+	}
+}
+
+// Dropout of a packed sequence is drawn in its own order, as PyTorch does: row
+// by row of its data, layer after layer.
+func TestPackedDropoutIsDrawnInPackedOrder(t *testing.T) {
+	const h, p = 5, 0.4
+	layer := newTrial[float32](t, unroll.Config{InputSize: 2, HiddenSize: h, NumLayers: 3, Dropout: p}, 1).layer
+	lengths, order := []int{2, 3, 3, 1, 2}, []int{2, 1, 4, 0, 3} // ties turned round
+	ps := unroll.PackedSequence{Data: tensor.New(11, 2), BatchSizes: []int{5, 4, 2}, SortedIndices: order}
+	pass := &unroll.Pass{Layer: layer, Train: true, Generator: rng.New(9)}
+	if _, _, err := pass.ForwardPacked(ps, unroll.State{}); err != nil {
+		t.Fatal(err)
+	}
+	g := rng.New(9)
+	for l := range 2 {
+		mask, err := pass.DropoutMask(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []float32
+		for i := range 3 {
+			for _, b := range order {
+				if lengths[b] > i {
+					got = append(got, mask.Data[(i*5+b)*h:][:h]...)
+				}
+			}
+		}
+		want := make([]float32, 11*h)
+		if err := rng.Dropout(g, want, p); err != nil {
+			t.Fatal(err)
+		}
+		testkit.Bits(t, "mask", got, want)
 	}
 }
 

@@ -75,7 +75,7 @@ type dims struct {
 
 // Forward computes the output y and final state sn of x from the initial state
 // s0; see Layer.Forward for the shapes. It allocates nothing if a call of the
-// same shape went before.
+// same layer and shape went before.
 //
 // Errors: ErrShape for x or s0 that do not fit the layer, ErrLengths for
 // Lengths, ErrUsage for a pass without layer or without a needed generator. All
@@ -93,6 +93,9 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 	if err := checkState(c, "s0", s0, d.batched, false, d.b); err != nil {
 		return y, sn, err
 	}
+	if p.run.Stack != &p.Layer.stack { // the memory of another layer is of other parts
+		p.run = scan.Run[F]{Stack: &p.Layer.stack}
+	}
 	if err := p.arrange(d); err != nil {
 		return y, sn, err
 	}
@@ -102,7 +105,7 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 	}
 	p.results()
 	r := &p.run
-	r.Stack, r.Record = &p.Layer.stack, p.Record || p.Train
+	r.Record = p.Record || p.Train
 	r.Workers = p.workers(d.b)
 	r.H0, r.C0, r.HN, r.CN = given(s0.H), given(s0.C), p.sn.H.Data, p.sn.C.Data
 	r.X, r.Y = p.strided(x.Data, c.InputSize), p.strided(p.y.Data, c.OutputSize())
