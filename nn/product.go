@@ -19,7 +19,7 @@ type productOf[F tensor.Float] struct {
 	ldi      int
 	a        kernel.Mat[F]
 	m        int
-	scratch  []F // kernel.RowsScratch for each worker
+	scratch  []kernel.Scratch[F] // of each worker
 	src      []F
 	srcUnit  int
 	srcRow   int
@@ -51,7 +51,9 @@ func (p *productOf[F]) mul(dst []F, ldd int, init []F, ldi int, w *kernel.Panels
 	if m == 0 || w.Units == 0 {
 		return
 	}
-	p.scratch = grow(p.scratch, max(p.n, 1)*kernel.RowsScratch)
+	for len(p.scratch) < p.n || len(p.scratch) == 0 {
+		p.scratch = append(p.scratch, kernel.Scratch[F]{})
+	}
 	p.w, p.dst, p.ldd, p.init, p.ldi, p.a, p.m, p.pack = w, dst, ldd, init, ldi, a, m, false
 	p.byPanels = w.Len() >= 4*p.n || m < 2*p.n
 	parts := m
@@ -64,10 +66,7 @@ func (p *productOf[F]) mul(dst []F, ldd int, init []F, ldi int, w *kernel.Panels
 
 // Work is one worker's part.
 func (p *productOf[F]) Work(w, n int) {
-	panels, scratch := p.w.Len(), p.scratch
-	if !p.pack {
-		scratch = scratch[w*kernel.RowsScratch:]
-	}
+	panels := p.w.Len()
 	switch {
 	case p.pack:
 		lo, hi := kernel.Share(panels, w, n)
@@ -76,15 +75,15 @@ func (p *productOf[F]) Work(w, n int) {
 		}
 	case p.byPanels:
 		lo, hi := kernel.Share(panels, w, n)
-		p.part(lo, hi, 0, p.m, scratch)
+		p.part(lo, hi, 0, p.m, &p.scratch[w])
 	default:
 		lo, hi := kernel.Share(p.m, w, n)
-		p.part(0, panels, lo, hi, scratch)
+		p.part(0, panels, lo, hi, &p.scratch[w])
 	}
 }
 
 // part computes panels [p0,p1) of rows [r0,r1).
-func (p *productOf[F]) part(p0, p1, r0, r1 int, scratch []F) {
+func (p *productOf[F]) part(p0, p1, r0, r1 int, s *kernel.Scratch[F]) {
 	if r0 >= r1 {
 		return
 	}
@@ -93,5 +92,5 @@ func (p *productOf[F]) part(p0, p1, r0, r1 int, scratch []F) {
 		init = p.init[r0*p.ldi:]
 	}
 	kernel.MulRows(p.w, p0, p1, p.dst[r0*p.ldd:], p.ldd, init, p.ldi,
-		kernel.Mat[F]{Data: p.a.Data[r0*p.a.Row:], Row: p.a.Row, Col: p.a.Col}, r1-r0, scratch)
+		kernel.Mat[F]{Data: p.a.Data[r0*p.a.Row:], Row: p.a.Row, Col: p.a.Col}, r1-r0, s)
 }

@@ -42,11 +42,11 @@ const (
 
 	// aLimit bounds the elements of a that the panels of a call share, so that
 	// they stay in the second-level cache from panel to panel.
-	aLimit = 64 << 10
+	aLimit = 128 << 10
 
 	// sliceLimit bounds the elements of a panel that several blocks of rows
 	// share, so that they stay in the first-level cache from block to block.
-	sliceLimit = 4 << 10
+	sliceLimit = 6 << 10
 )
 
 // microIndex is the place of a microkernel in the table of _asm/mul.go.

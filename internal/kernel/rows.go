@@ -2,16 +2,49 @@ package kernel
 
 import "unsafe"
 
-// RowsScratch is the length of the scratch memory of MulRows.
-const RowsScratch = rowsTile * 4 * Lane
+// Scratch is the memory of MulRows for one goroutine. The zero value is ready.
+type Scratch[F Float] struct {
+	last []F // sums of a last panel that is not full
+	left []F // rows of a transposed left side, one after another
+}
 
-const rowsTile = 64
+const (
+	rowsTile = 64
+	// leftLimit bounds the elements of a transposed left side that are copied
+	// together: as many stay in the second-level cache.
+	leftLimit = 64 << 10
+)
 
 // MulRows is Mul for panels of one gate and row-major memory: the sum of row r
 // and unit u starts from init[r*ldi+u] and goes to dst[r*ldd+u]; nothing beyond
 // the units is touched. init may be dst; ldi 0 makes it one row for all, and a
-// nil init is zeros. scratch has RowsScratch elements.
-func MulRows[F Float](w *Panels[F], p0, p1 int, dst []F, ldd int, init []F, ldi int, a Mat[F], m int, scratch []F) {
+// nil init is zeros.
+func MulRows[F Float](w *Panels[F], p0, p1 int, dst []F, ldd int, init []F, ldi int, a Mat[F], m int, s *Scratch[F]) {
+	if a.Row != 1 || a.Col == 1 || p1-p0 < 4 || m < 8 {
+		mulRows(w, p0, p1, dst, ldd, init, ldi, a, m, s)
+		return
+	}
+	// Steps along k of a transposed left side lie far from each other, and each
+	// panel would take them again: part by part they are brought together.
+	part := min(m, max(leftLimit/max(w.K, 1), 8))
+	parts := (m + part - 1) / part
+	for i := range parts {
+		lo, hi := m*i/parts, m*(i+1)/parts
+		n := hi - lo
+		s.left = grow(s.left, n*w.K)
+		for k := range w.K {
+			copy(s.left[k*n:(k+1)*n], a.Data[lo+k*a.Col:])
+		}
+		from := init
+		if init != nil {
+			from = init[lo*ldi:]
+		}
+		mulRows(w, p0, p1, dst[lo*ldd:], ldd, from, ldi, Mat[F]{Data: s.left, Row: 1, Col: n}, n, s)
+	}
+}
+
+// mulRows is MulRows with the left side as it stands.
+func mulRows[F Float](w *Panels[F], p0, p1 int, dst []F, ldd int, init []F, ldi int, a Mat[F], m int, s *Scratch[F]) {
 	const cols = 4 * Lane
 	if m <= 0 || p0 >= p1 {
 		return
@@ -35,6 +68,8 @@ func MulRows[F Float](w *Panels[F], p0, p1 int, dst []F, ldd int, init []F, ldi 
 	if whole == p1 {
 		return
 	}
+	s.last = grow(s.last, rowsTile*cols)
+	scratch := s.last
 	// The last panel is padded to whole blocks, which may reach beyond the row.
 	u := whole * cols
 	width := w.Units - u

@@ -71,7 +71,7 @@ func (r *Run[F]) prepareBack() {
 		k.dc, k.dc0 = grow(k.dc, r.B*s.H), grow(k.dc0, r.B*s.H)
 	}
 	for i := range r.hands {
-		r.hands[i].z = grow(r.hands[i].z, max(groupSums, kernel.RowsScratch))
+		r.hands[i].z = grow(r.hands[i].z, max(groupSums, rowTile*4*kernel.Lane))
 	}
 }
 

@@ -43,7 +43,7 @@ func (r *Run[F]) outer(grad, left []F, rows int, right []F, cols, w, n int) {
 	lo, hi = kernel.Share(rows, w, n)
 	if lo < hi {
 		kernel.MulRows(p, 0, p.Len(), grad[lo*cols:], cols, grad[lo*cols:], cols,
-			kernel.Mat[F]{Data: left[lo:], Row: 1, Col: rows}, hi-lo, hand.z)
+			kernel.Mat[F]{Data: left[lo:], Row: 1, Col: rows}, hi-lo, &hand.rows)
 	}
 }
 
@@ -84,5 +84,5 @@ func (r *Run[F]) inputGrads(l, d, w, n int) {
 	if d == 1 {
 		init = dst
 	}
-	kernel.MulRows(p, 0, p.Len(), dst, in, init, in, kernel.Mat[F]{Data: k.dx[lo*gh:], Row: gh, Col: 1}, hi-lo, hand.z)
+	kernel.MulRows(p, 0, p.Len(), dst, in, init, in, kernel.Mat[F]{Data: k.dx[lo*gh:], Row: gh, Col: 1}, hi-lo, &hand.rows)
 }

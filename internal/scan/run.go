@@ -79,6 +79,7 @@ type hand[F kernel.Float] struct {
 	z    []F // sums of a group of panels
 	prev []F // a gathered state
 	step cell.Step[F]
+	rows kernel.Scratch[F]
 }
 
 const (
