@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -136,7 +135,7 @@ func (c Config) Validate() error {
 		return bad("hidden_size", c.HiddenSize, fmt.Sprintf("1 to %d", maxSize))
 	case c.NumLayers < 0 || c.NumLayers > maxLayers:
 		return bad("num_layers", c.NumLayers, fmt.Sprintf("1 to %d (0 stands for 1)", maxLayers))
-	case !(c.Dropout >= 0 && c.Dropout <= 1) || math.IsNaN(c.Dropout):
+	case !(c.Dropout >= 0 && c.Dropout <= 1): // a NaN too
 		return bad("dropout", c.Dropout, "a probability from 0 to 1")
 	case c.ProjSize < 0:
 		return bad("proj_size", c.ProjSize, "a positive size, or 0 for no projection")

@@ -74,11 +74,12 @@ type dims struct {
 }
 
 // Forward computes the output y and final state sn of x from the initial state
-// s0; see Layer.Forward for the shapes. It allocates nothing if a call of the
-// same layer and shape went before.
+// s0; see Layer.Forward for the shapes. s0 may be the sn of the call before, x
+// must not be its y. It allocates nothing if a call of the same layer and shape
+// went before.
 //
-// Errors: ErrShape for x or s0 that do not fit the layer, ErrLengths for
-// Lengths, ErrUsage for a pass without layer or without a needed generator. All
+// Errors: ErrShape for x, s0 or Resets that do not fit, ErrLengths for Lengths,
+// ErrUsage for a pass without layer or without a needed generator. All
 // are *ArgError.
 func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
 	p.valid = false

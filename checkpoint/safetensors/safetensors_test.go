@@ -127,6 +127,38 @@ func TestHostileHeaderStaysInBounds(t *testing.T) {
 	}
 }
 
+// failing is a file whose header length reads as n, and whose other bytes do not
+// read at all.
+type failing struct {
+	n     uint64
+	asked *int64
+}
+
+var errDisk = errors.New("the disk is gone")
+
+func (f failing) ReadAt(b []byte, off int64) (int, error) {
+	if off == 0 && len(b) == 8 {
+		binary.LittleEndian.PutUint64(b, f.n)
+		return 8, nil
+	}
+	*f.asked += int64(len(b))
+	return 0, errDisk
+}
+
+// TestHeaderIsBounded: a length beyond MaxHeader is refused before a byte of it
+// is read or room for it made, in a file large enough to hold it; a header of
+// MaxHeader is asked for.
+func TestHeaderIsBounded(t *testing.T) {
+	var asked int64
+	_, err := NewReader(failing{MaxHeader + 1, &asked}, 1<<40)
+	if !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), "at most 100000000 are read") || asked != 0 {
+		t.Errorf("one byte too long: %v, %d bytes read", err, asked)
+	}
+	if _, err = NewReader(failing{MaxHeader, &asked}, 1<<40); !errors.Is(err, errDisk) || asked != MaxHeader {
+		t.Errorf("as long as may be: %v, %d bytes asked for", err, asked)
+	}
+}
+
 func TestErrorsNameFileAndTensor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "broken.safetensors")
 	if err := os.WriteFile(path, file(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, "abcd"), 0o644); err != nil {
