@@ -1,0 +1,106 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// sumTask has each worker write its number, and after a barrier read all.
+type sumTask struct {
+	team  *Team
+	seen  []int
+	wrong atomic.Int32
+}
+
+func (s *sumTask) Work(w, n int) {
+	for round := range 20 {
+		s.seen[w] = round*n + w
+		s.team.Barrier()
+		for v := range n {
+			if s.seen[v] != round*n+v {
+				s.wrong.Add(1)
+			}
+		}
+		s.team.Barrier()
+	}
+}
+
+// TestTeamBarriers: what a worker wrote before a barrier all read after it, for
+// more workers than processors too, and many teams at once.
+func TestTeamBarriers(t *testing.T) {
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			var team Team
+			for n := 1; n <= 6; n++ {
+				for range 20 {
+					task := &sumTask{team: &team, seen: make([]int, n)}
+					team.Run(task, n)
+					if k := task.wrong.Load(); k > 0 {
+						t.Errorf("%d workers: %d values were not there after a barrier", n, k)
+					}
+				}
+			}
+		}()
+	}
+	wait.Wait()
+}
+
+type nothing struct{}
+
+func (nothing) Work(int, int) {}
+
+// TestThousandTeamsShareHelpers: a team costs no goroutine of its own.
+func TestThousandTeamsShareHelpers(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 1000 {
+		var team Team
+		team.Run(nothing{}, 3)
+	}
+	// Two helpers each; a few more may be between one team and the list.
+	if n := runtime.NumGoroutine() - before; n > 20 {
+		t.Errorf("%d goroutines more after a thousand teams of 3", n)
+	}
+}
+
+// TestIdleHelpersPark: shortly after the last run no helper looks for work.
+func TestIdleHelpersPark(t *testing.T) {
+	var team Team
+	team.Run(nothing{}, 4)
+	for range 100 { // a helper looks for some 10 to 40 µs when it runs at all
+		time.Sleep(5 * time.Millisecond)
+		if parked() {
+			return
+		}
+	}
+	t.Error("a helper without work still looks for some after half a second")
+}
+
+func parked() bool {
+	free.Lock()
+	defer free.Unlock()
+	for _, h := range free.helpers {
+		if h.state.Load() != helperAway {
+			return false
+		}
+	}
+	return len(free.helpers) > 0
+}
+
+// BenchmarkFork is a run of two workers that do nothing but meet once.
+func BenchmarkFork(b *testing.B) {
+	var team Team
+	task := &meet{&team}
+	for b.Loop() {
+		team.Run(task, 2)
+	}
+}
+
+type meet struct{ team *Team }
+
+func (m *meet) Work(int, int) { m.team.Barrier() }

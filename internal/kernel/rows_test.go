@@ -1,0 +1,72 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestMulRowsLevelsAgree: MulRows is the defining loop in row-major memory at
+// every level, for left sides in both orientations, starts of every kind, and
+// touches nothing beyond the units.
+func TestMulRowsLevelsAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(41, 42))
+	for trial := range 300 {
+		k, units, m := r.IntN(90), 1+r.IntN(400), 1+r.IntN(40)
+		if trial%20 == 0 {
+			k, m = 900, 150 // more than a part of a transposed left side
+		}
+		s := source{r, []int{0, 30}[trial%2]}
+		w, a := make([]float32, units*k), make([]float32, k*m)
+		s.fill(w)
+		s.fill(a)
+		ldd := units + r.IntN(3)
+		left := Mat[float32]{a, k, 1}
+		if trial%3 > 0 {
+			left = Mat[float32]{a, 1, m}
+		}
+		start, bias := make([]float32, m*ldd), make([]float32, units)
+		s.fill(start)
+		s.fill(bias)
+		kind := r.IntN(3)
+		var want []float32
+		for _, level := range Levels() {
+			atLevel(t, level, func() {
+				p := NewPanels[float32](k, units, 1)
+				p.Pack(w, 0, max(k, 1), 1)
+				dst := guarded(t, (m-1)*ldd+units, trial%2 == 0)
+				copy(dst, start)
+				var scratch Scratch[float32]
+				init, ldi := dst, ldd
+				switch kind {
+				case 1:
+					init, ldi = bias, 0
+				case 2:
+					init, ldi = nil, 0
+				}
+				p0 := p.Len() / 3
+				MulRows(p, 0, p0, dst, ldd, init, ldi, left, m, &scratch)
+				MulRows(p, p0, p.Len(), dst, ldd, init, ldi, left, m, &scratch)
+				if level == "go" {
+					want = dst
+					for i := range want { // against the loop itself
+						row, u := i/ldd, i%ldd
+						acc := start[i]
+						switch {
+						case u >= units: // not touched
+						case kind == 1:
+							acc = bias[u]
+						case kind == 2:
+							acc = 0
+						}
+						for j := 0; u < units && j < k; j++ {
+							acc = FMA32(left.Data[row*left.Row+j*left.Col], Flush(w[u*k+j]), acc)
+						}
+						sameBits(t, fmt.Sprint("the loop, row ", row, " unit ", u), want[i:i+1], []float32{acc})
+					}
+				}
+				sameBits(t, fmt.Sprintf("%s: k %d units %d rows %d kind %d", level, k, units, m, kind), dst, want)
+			})
+		}
+	}
+}
