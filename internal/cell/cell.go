@@ -21,6 +21,9 @@ type Cell[F kernel.Float] interface {
 	// Activations reports whether backward needs the activated gates of the
 	// record; otherwise the outputs alone suffice.
 	Activations() bool
+	// Chain names the kernel that walks several steps of this cell by itself,
+	// NoChain if there is none.
+	Chain() kernel.ChainOp
 	// Forward turns the sums of a panel into its new state.
 	Forward(s *Step[F])
 	// Backward turns the gradient of the new state into those of the sums and

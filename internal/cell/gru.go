@@ -23,6 +23,9 @@ func (GRU[F]) Apart() bool { return true }
 // Activations is true.
 func (GRU[F]) Activations() bool { return true }
 
+// Chain is kernel.GRUChain.
+func (GRU[F]) Chain() kernel.ChainOp { return kernel.GRUChain }
+
 // Forward is kernel.GRUForward.
 func (GRU[F]) Forward(s *Step[F]) {
 	var rec []F

@@ -24,6 +24,9 @@ func (LSTM[F]) Apart() bool { return false }
 // Activations is true.
 func (LSTM[F]) Activations() bool { return true }
 
+// Chain is kernel.LSTMChain.
+func (LSTM[F]) Chain() kernel.ChainOp { return kernel.LSTMChain }
+
 // Forward is kernel.LSTMForward.
 func (LSTM[F]) Forward(s *Step[F]) {
 	var rec []F

@@ -21,6 +21,9 @@ func (Tanh[F]) Apart() bool { return false }
 // Activations is false: the derivative 1-h*h needs the output alone.
 func (Tanh[F]) Activations() bool { return false }
 
+// Chain is kernel.TanhChain.
+func (Tanh[F]) Chain() kernel.ChainOp { return kernel.TanhChain }
+
 // Forward is kernel.TanhForward.
 func (Tanh[F]) Forward(s *Step[F]) {
 	kernel.TanhForward(s.M, s.N, s.Z.Data, s.Z.Row, s.H.Data, s.H.Row)
@@ -36,6 +39,9 @@ func (Tanh[F]) Backward(s *Step[F]) {
 //
 //	h' = max(0, W_ih x + b_ih + W_hh h + b_hh)
 type ReLU[F kernel.Float] struct{ Tanh[F] }
+
+// Chain is kernel.ReLUChain.
+func (ReLU[F]) Chain() kernel.ChainOp { return kernel.ReLUChain }
 
 // Forward is kernel.ReLUForward.
 func (ReLU[F]) Forward(s *Step[F]) {

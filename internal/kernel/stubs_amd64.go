@@ -117,3 +117,29 @@ func peak256(n int)
 //
 //go:noescape
 func pause(n int)
+
+// The chains: what Chain's comment says.
+
+//go:noescape
+func tanhChain512(a *chainArgs)
+
+//go:noescape
+func tanhChain256(a *chainArgs)
+
+//go:noescape
+func reluChain512(a *chainArgs)
+
+//go:noescape
+func reluChain256(a *chainArgs)
+
+//go:noescape
+func lstmChain512(a *chainArgs)
+
+//go:noescape
+func lstmChain256(a *chainArgs)
+
+//go:noescape
+func gruChain512(a *chainArgs)
+
+//go:noescape
+func gruChain256(a *chainArgs)

@@ -54,6 +54,12 @@ func binary(_ gateOp, _, _ int, _ []float32, _ int, _ []float32, _ int, _ []floa
 	return false
 }
 
+func canChain(int) bool { return false }
+
+func chain(ChainOp, int, *Panels[float32], []float32, Steps[float32], []float32, []float32, Steps[float32]) {
+	panic("kernel: no chain at this level")
+}
+
 func transpose(int, []float32, int, []float32, int) int { return 0 }
 
 func elementwise(gateOp, []float32, []float32) bool { return false }

@@ -34,17 +34,40 @@ func (r *Run[F]) runChunk(l, d int, c chunk, sh share[F]) {
 			kernel.Block[F]{Data: wt.bias[lo*cols:], Panel: cols}, nil,
 			kernel.Mat[F]{Data: x[(c.r0-base)*in:], Row: in, Col: 1}, rows)
 	}
-	for i := range c.t1 - c.t0 {
-		t := c.t0 + i
-		if d == 1 {
-			t = c.t1 - 1 - i
+	if !r.chain(l, d, c, sh) {
+		for i := range c.t1 - c.t0 {
+			t := c.t0 + i
+			if d == 1 {
+				t = c.t1 - 1 - i
+			}
+			r.step(l, d, t, c, sh)
 		}
-		r.step(l, d, t, c, sh)
 	}
 	r.carry(l, d, c, sh)
 	if l == s.L-1 && s.D == 1 && !r.direct() {
 		r.scatter(c, sh)
 	}
+}
+
+// chain walks all steps of a chunk in one call, where a kernel can: one sequence
+// through a small layer.
+func (r *Run[F]) chain(l, d int, c chunk, sh share[F]) bool {
+	s, op := r.Stack, r.Stack.Cell.Chain()
+	if r.B > 1 || r.Record || s.P > 0 || len(r.reset) > 0 || !kernel.CanChain[F](op, s.H) {
+		return false
+	}
+	if lo, hi := sh.of(1); lo < hi { // who owns the only panel has its sums
+		wt, dir, cols, n := &r.w[l*s.D+d], &r.dirs[l*s.D+d], r.w[l*s.D+d].hh.MaxCols(), c.t1-c.t0
+		sums := kernel.Steps[F]{Data: dir.sums, By: cols}
+		y := kernel.Steps[F]{Data: r.layer[l].y, First: (c.r0-r.outBase(l, c))*s.D*s.H + d*s.H, By: s.D * s.H}
+		if d == 1 {
+			sums.First, y.First = (n-1)*sums.By, y.First+(n-1)*y.By
+			sums.By, y.By = -sums.By, -y.By
+		}
+		kernel.Chain(op, n, &wt.hh, wt.tail, sums, dir.h, dir.c, y)
+	}
+	r.barrier(sh)
+	return true
 }
 
 // input returns the rows that layer l reads in a chunk and the row of N that

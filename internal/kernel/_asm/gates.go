@@ -51,23 +51,27 @@ func (v *vec) rowwise(name string, ptrs int, body func(p []string)) {
 	v.op("VZEROUPPER")
 	v.ret()
 	v.label("part")
-	if v.s.lanes == 16 {
-		v.op("MOVQ", "R13", "R13")
-		v.op("MOVL", 1, "R14")
-		v.op("SHLXQ", "R13", "R14", "R14")
-		v.op("SUBQ", 1, "R14")
-		v.op("KMOVW", "R14", "K1")
-	} else {
-		v.op("LEAQ", v.maskTable()+"+32(SB)", "R14")
-		v.op("SHLQ", 2, "R13")
-		v.op("SUBQ", "R13", "R14")
-		v.op("VMOVUPS", "(R14)", v.maskReg())
-	}
+	v.mask("R13")
 	v.masked = true
 	loop("some")
 	v.masked = false
 	v.op("VZEROUPPER")
 	v.ret()
+}
+
+// mask makes the mask of as many lanes as the register says, which it changes.
+func (v *vec) mask(n string) {
+	if v.s.lanes == 16 {
+		v.op("MOVL", 1, "R14")
+		v.op("SHLXQ", n, "R14", "R14")
+		v.op("SUBQ", 1, "R14")
+		v.op("KMOVW", "R14", "K1")
+		return
+	}
+	v.op("LEAQ", v.maskTable()+"+32(SB)", "R14")
+	v.op("SHLQ", 2, n)
+	v.op("SUBQ", n, "R14")
+	v.op("VMOVUPS", "(R14)", v.maskReg())
 }
 
 func gatesFile(w *writer, s isa) {
@@ -89,17 +93,12 @@ func gatesFile(w *writer, s isa) {
 				v.store(g[i], mem(rec, 64*i))
 			}
 		})
-		x := v.get()
+		x, y := v.get(), v.get()
 		v.load(mem(c, 0), x)
-		v.op("VMULPS", g[2], g[0], g[0])   // i*g
-		v.op("VFMADD213PS", g[0], g[1], x) // f*c + i*g
-		v.flush(x)
+		v.lstm(g[:], x, y)
 		v.store(x, mem(c, 0))
-		v.tanh(x)
-		v.op("VMULPS", x, g[3], x)
-		v.flush(x)
-		v.store(x, mem(h, 0))
-		v.put(x)
+		v.store(y, mem(h, 0))
+		v.put(x, y)
 		v.put(g[:]...)
 	})
 	v.rowwise("gruForward", 6, func(p []string) {
@@ -122,9 +121,7 @@ func gatesFile(w *writer, s isa) {
 			}
 		})
 		v.load(mem(hp, 0), r)
-		v.op("VSUBPS", n, r, r)
-		v.op("VFMADD213PS", n, u, r) // u*(hp-n) + n
-		v.flush(r)
+		v.gru(u, n, r)
 		v.store(r, mem(h, 0))
 		v.put(r, u, n)
 	})
@@ -133,13 +130,7 @@ func gatesFile(w *writer, s isa) {
 		f    func(x string)
 	}{
 		{"tanhForward", func(x string) { v.tanh(x); v.flush(x) }},
-		{"reluForward", func(x string) {
-			zero := v.get()
-			v.op("VXORPS", zero, zero, zero)
-			v.op("VMAXPS", x, zero, x)
-			v.put(zero)
-			v.flush(x)
-		}},
+		{"reluForward", func(x string) { v.relu(x); v.flush(x) }},
 		{"tanhTo", v.tanh},
 		{"sigmoidTo", v.sigmoid},
 		{"flushTo", v.flush},
