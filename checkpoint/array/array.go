@@ -160,24 +160,23 @@ func readText(r io.Reader, name string, o Options) (Source, error) {
 }
 
 func parse[F tensor.Float](r io.Reader, name string, o Options) (Source, error) {
-	m := memory{name: name}
 	if o.Format == CSV {
 		o.Text.File = name
 		d, _, err := text.ReadCSV[F](r, o.Text)
 		if err != nil {
 			return nil, err
 		}
-		m.Set = checkpoint.Set{checkpoint.Of(checkpoint.Single, d)}
-		return m, nil
+		return held(name, checkpoint.Set{checkpoint.Of(checkpoint.Single, d)}), nil
 	}
 	fields, err := text.ReadJSONLines[F](r, name)
 	if err != nil {
 		return nil, err
 	}
+	var set checkpoint.Set
 	for _, f := range fields {
-		m.Set = append(m.Set, checkpoint.Of(f.Name, f.DenseOf))
+		set = append(set, checkpoint.Of(f.Name, f.DenseOf))
 	}
-	return m, nil
+	return held(name, set), nil
 }
 
 // readParquet reads a matrix of all the file's columns.
@@ -193,13 +192,37 @@ func columns[F tensor.Float](r io.ReaderAt, size int64, name string) (Source, er
 	if err != nil {
 		return nil, err
 	}
-	return memory{checkpoint.Set{checkpoint.Of(checkpoint.Single, d)}, name}, nil
+	return held(name, checkpoint.Set{checkpoint.Of(checkpoint.Single, d)}), nil
 }
 
-// memory is a Source that holds what was read.
+// memory is a Source that holds what was read. A line of JSON may name very many
+// tensors, which a Set alone looks for one by one.
 type memory struct {
 	checkpoint.Set
-	name string
+	name  string
+	index map[string]int
+}
+
+func held(name string, set checkpoint.Set) Source {
+	m := memory{set, name, map[string]int{}}
+	for i, t := range set {
+		m.index[t.Name] = i
+	}
+	return m
+}
+
+func (m memory) Info(name string) (checkpoint.Info, bool) {
+	if i, ok := m.index[name]; ok {
+		return m.Set[i].Info, true
+	}
+	return checkpoint.Info{}, false
+}
+
+func (m memory) Tensor(name string) (checkpoint.Tensor, error) {
+	if i, ok := m.index[name]; ok {
+		return m.Set[i], nil
+	}
+	return checkpoint.Tensor{}, checkpoint.Missing(m.name, name)
 }
 
 func (m memory) Name() string { return m.name }

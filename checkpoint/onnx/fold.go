@@ -18,8 +18,8 @@ func (r *reader) pick(t *checkpoint.Tensor, shape []int, at func(index []int) in
 		return nil, err
 	}
 	// A chain of concatenations doubles each time, so what is made is counted.
-	if r.budget -= info.Bytes; r.budget < 0 {
-		return nil, fmt.Errorf("the constants it computes would take more than four times the file")
+	if err := r.spend(info.Bytes); err != nil {
+		return nil, err
 	}
 	size := t.DType.Size()
 	out := &checkpoint.Tensor{Info: info, Data: make([]byte, 0, info.Bytes)}
@@ -97,8 +97,8 @@ func (r *reader) concatConst(ts []*checkpoint.Tensor, ax int) (*checkpoint.Tenso
 		shape[ax] += t.Shape[ax]
 		bytes += int64(len(t.Data))
 	}
-	if r.budget -= bytes; r.budget < 0 {
-		return nil, fmt.Errorf("the constants it computes would take more than four times the file")
+	if err := r.spend(bytes); err != nil {
+		return nil, err
 	}
 	for o := range outer {
 		for _, t := range ts {

@@ -9,7 +9,7 @@ import (
 
 // recurrent makes a stage of a node RNN, LSTM or GRU.
 func (r *reader) recurrent(n *Node) error {
-	rec, err := recurrent(n, r.constant)
+	rec, err := recurrent(n, r.weight)
 	if err != nil {
 		return err
 	}

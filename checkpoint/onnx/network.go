@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 )
@@ -28,10 +29,20 @@ type Network struct {
 // Network reads the whole graph. What it holds beyond such a network is an
 // ErrFormat that names the node and its operator.
 func (f *File) Network() (*Network, error) {
-	r := &reader{f: f, net: &Network{}, values: map[string]value{}, time: -1, batch: -1, feature: map[int][]axis{}, size: map[axis]int64{}}
+	r := &reader{f: f, net: &Network{}, values: map[string]value{}, inputs: map[string]*Value{}, time: -1, batch: -1, feature: map[int][]axis{}, size: map[axis]int64{}}
 	r.budget = 1 << 20
+	for i := range f.Graph.Inputs {
+		r.inputs[f.Graph.Inputs[i].Name] = &f.Graph.Inputs[i]
+	}
 	for _, t := range f.tensors {
 		r.budget += 4 * t.Bytes
+	}
+	for i := range f.Graph.Nodes { // Constant nodes hold weights too
+		for _, a := range f.Graph.Nodes[i].Attributes {
+			if a.T != nil {
+				r.budget += 4 * a.T.Bytes
+			}
+		}
 	}
 	if err := r.read(); err != nil {
 		return nil, f.located(err)
@@ -44,8 +55,8 @@ type reader struct {
 	f      *File
 	net    *Network
 	values map[string]value
-	node   *Node // the one being read
-	budget int64 // bytes of constants that may still be computed
+	inputs map[string]*Value // the graph's
+	budget int64             // bytes of constants that may still be computed or copied
 
 	time, batch axis           // of the input, known from the first recurrent node
 	stage       int            // the last stage made: 0 the input, then embedding, nodes, head
@@ -74,8 +85,10 @@ func (r *reader) read() error {
 		if !needed[i] {
 			continue
 		}
-		r.node = n
 		if err := r.apply(n); err != nil {
+			if strings.HasPrefix(err.Error(), n.String()) { // what reads the node alone names it too
+				return err
+			}
 			return fmt.Errorf("%s: %w", n, err)
 		}
 	}
@@ -139,10 +152,30 @@ func (r *reader) get(name string) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	return value{kind: isConstant, t: &t}, nil
+	v := value{kind: isConstant, t: &t}
+	r.values[name] = v // what lies in another file is read once
+	return v, nil
 }
 
-// constant is what recurrent reads weights through.
+// spend counts bytes that are made beside the file's own: a small file may ask for
+// the same large ones again and again.
+func (r *reader) spend(bytes int64) error {
+	if r.budget -= bytes; r.budget < 0 {
+		return fmt.Errorf("the constants it computes would take more than four times the file")
+	}
+	return nil
+}
+
+// weight is constant for what recurrent copies into PyTorch's order.
+func (r *reader) weight(name string) (checkpoint.Tensor, error) {
+	t, err := r.constant(name)
+	if err == nil {
+		err = r.spend(t.Bytes)
+	}
+	return t, err
+}
+
+// constant returns a value that does not depend on the input.
 func (r *reader) constant(name string) (checkpoint.Tensor, error) {
 	v, err := r.get(name)
 	if err != nil {
@@ -215,11 +248,9 @@ func (r *reader) data(v value) (value, error) {
 		for i := range v.dims {
 			d.dims = append(d.dims, []axis{axis(i)})
 		}
-		for _, in := range r.f.Graph.Inputs {
-			for i, dim := range in.Shape {
-				if in.Name == v.name && dim.Size > 0 {
-					r.size[axis(i)] = dim.Size
-				}
+		for i, dim := range r.inputs[v.name].Shape {
+			if dim.Size > 0 {
+				r.size[axis(i)] = dim.Size
 			}
 		}
 		r.feature[0] = []axis{2}

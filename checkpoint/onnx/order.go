@@ -44,10 +44,8 @@ func (r *reader) sort(n *Node) error {
 
 // rowSize is the length of a vector that is an input, 0 if dynamic.
 func (r *reader) rowSize(v value) int64 {
-	for _, in := range r.f.Graph.Inputs {
-		if in.Name == v.name && len(in.Shape) == 1 {
-			return in.Shape[0].Size
-		}
+	if in := r.inputs[v.name]; in != nil && len(in.Shape) == 1 {
+		return in.Shape[0].Size
 	}
 	return 0
 }

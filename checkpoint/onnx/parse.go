@@ -43,6 +43,9 @@ func (f *File) parse(b []byte) error {
 	if !found {
 		return fmt.Errorf("model: there is no graph; is this an ONNX file?")
 	}
+	if f.IR >= 3 && f.Opset == 0 {
+		return fmt.Errorf("model: it names no opset of ONNX's own operators, which IR version %d has; is it cut short?", f.IR)
+	}
 	return f.parseGraph(graph)
 }
 

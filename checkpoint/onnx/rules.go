@@ -7,19 +7,22 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint"
 )
 
+// rules are the operators with one output, by what becomes of what is known.
+var rules = map[string]func(*reader, *Node) (value, error){
+	"Constant": (*reader).constantNode, "Identity": (*reader).same, "Dropout": (*reader).same, "Cast": (*reader).cast,
+	"Shape": (*reader).shape, "ConstantOfShape": (*reader).ofShape, "Expand": (*reader).expand,
+	"Gather": (*reader).gather, "Slice": (*reader).slice, "Concat": (*reader).concat,
+	"Squeeze": (*reader).squeeze, "Unsqueeze": (*reader).unsqueeze,
+	"Transpose": (*reader).transpose, "Reshape": (*reader).reshape, "Mul": (*reader).multiply,
+	"MatMul": (*reader).matmul, "Gemm": (*reader).gemm, "Add": (*reader).add,
+	"ReduceProd": (*reader).product, "Range": (*reader).rangeOf, "ScatterElements": (*reader).wayBack,
+	"Less": (*reader).less, "Not": (*reader).not, "Where": (*reader).where,
+}
+
 // apply follows one node.
 func (r *reader) apply(n *Node) error {
 	if n.Domain != "" && n.Domain != "ai.onnx" {
 		return fmt.Errorf("its domain is not ONNX's own; such a network has no such node")
-	}
-	rules := map[string]func(*Node) (value, error){
-		"Constant": r.constantNode, "Identity": r.same, "Dropout": r.same, "Cast": r.cast,
-		"Shape": r.shape, "ConstantOfShape": r.ofShape, "Expand": r.expand,
-		"Gather": r.gather, "Slice": r.slice, "Concat": r.concat, "Squeeze": r.squeeze, "Unsqueeze": r.unsqueeze,
-		"Transpose": r.transpose, "Reshape": r.reshape, "Mul": r.multiply,
-		"MatMul": r.matmul, "Gemm": r.gemm, "Add": r.add,
-		"ReduceProd": r.product, "Range": r.rangeOf, "ScatterElements": r.wayBack,
-		"Less": r.less, "Not": r.not, "Where": r.where,
 	}
 	switch n.Op {
 	case "RNN", "LSTM", "GRU":
@@ -33,7 +36,7 @@ func (r *reader) apply(n *Node) error {
 	if !ok {
 		return fmt.Errorf("a network of embedding, recurrent layers and linear head has no such operator")
 	}
-	v, err := rule(n)
+	v, err := rule(r, n)
 	if err == nil && n.output(0) != "" {
 		r.values[n.Outputs[0]] = v
 	}
@@ -508,7 +511,7 @@ func (r *reader) concat(n *Node) (value, error) {
 				out.nodes = append(out.nodes, i)
 			}
 		}
-		return out, nil
+		return out, r.spend(8 * int64(len(out.nodes)))
 	case all(isData) && len(vs) == 2 && vs[0].part == 1 && vs[1].part == 2 && vs[0].stage == vs[1].stage && vs[0].last == vs[1].last && vs[0].sorted == vs[1].sorted:
 		v := vs[0].clone()
 		a, ok := place(along, len(v.dims))

@@ -37,12 +37,8 @@ func (r *reader) isInteger(v value) bool {
 	if v.kind != isInput {
 		return false
 	}
-	for _, in := range r.f.Graph.Inputs {
-		if in.Name == v.name {
-			return in.Type == "I64" || in.Type == "I32"
-		}
-	}
-	return false
+	in := r.inputs[v.name]
+	return in != nil && (in.Type == "I64" || in.Type == "I32")
 }
 
 func (r *reader) not(n *Node) (value, error) {

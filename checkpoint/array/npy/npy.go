@@ -9,7 +9,9 @@
 package npy
 
 import (
+	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
@@ -81,7 +83,7 @@ func newFile(name string, r io.ReaderAt, size int64) (*File, error) {
 func in(file, tensor string, err error) error {
 	e := (*checkpoint.Error)(nil)
 	if !errors.As(err, &e) {
-		return &checkpoint.Error{File: file, Tensor: tensor, Reason: "reading failed: " + err.Error(), Err: err}
+		return &checkpoint.Error{File: file, Tensor: tensor, Reason: "reading failed: " + err.Error(), Err: cause(err)}
 	}
 	with := *e
 	with.File, with.Tensor = file, tensor
@@ -167,11 +169,21 @@ func (f *File) OpenTensor(name string) (checkpoint.Info, io.Reader, error) {
 	return t.Info, bytes.NewReader(t.Data), err
 }
 
+// cause is nil, which makes an ErrFormat, for errors that the bytes are to blame
+// for and not the disk.
+func cause(err error) error {
+	corrupt := flate.CorruptInputError(0)
+	if errors.As(err, &corrupt) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, zip.ErrAlgorithm) {
+		return nil
+	}
+	return err
+}
+
 // read reads the data and turns it little-endian and row-major.
 func (h header) read(r io.Reader) (checkpoint.Tensor, error) {
 	b := make([]byte, h.Bytes)
 	if _, err := io.ReadFull(r, b); err != nil {
-		return checkpoint.Tensor{}, &checkpoint.Error{Place: "data", Reason: "reading failed: " + err.Error(), Err: err}
+		return checkpoint.Tensor{}, &checkpoint.Error{Place: "data", Reason: "reading failed: " + err.Error(), Err: cause(err)}
 	}
 	size := h.DType.Size()
 	if h.big {

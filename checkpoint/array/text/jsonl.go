@@ -63,6 +63,7 @@ type lines[F tensor.Float] struct {
 	object bool
 	fields []Named[F]
 	seen   []int // how many lines had the field
+	index  map[string]int
 }
 
 func (l *lines[F]) add(p *scanner[F]) error {
@@ -98,13 +99,19 @@ func (l *lines[F]) add(p *scanner[F]) error {
 func (l *lines[F]) value(p *scanner[F], key string, n int) error {
 	at := n // mostly, keys have the same order in every line
 	if at >= len(l.fields) || l.fields[at].Name != key {
-		at = slices.IndexFunc(l.fields, func(f Named[F]) bool { return f.Name == key })
+		var ok bool
+		if at, ok = l.index[key]; !ok {
+			at = -1
+		}
 	}
 	if at < 0 {
 		if l.rows > 0 {
 			return fmt.Errorf("the first line has no key %q", short(key))
 		}
-		at = len(l.fields)
+		if at = len(l.fields); l.index == nil {
+			l.index = map[string]int{}
+		}
+		l.index[key] = at
 		l.fields = append(l.fields, Named[F]{Name: key})
 		l.seen = append(l.seen, 0)
 	}
