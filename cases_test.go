@@ -256,11 +256,15 @@ func (k *trial[F]) backward(t fataler, p *unroll.PassOf[F]) numbers[F] {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return gradients(dx, ds, p.Grads)
+}
+
+func gradients[F tensor.Float](dx tensor.DenseOf[F], ds unroll.StateOf[F], grads *unroll.GradsOf[F]) numbers[F] {
 	var n numbers[F]
 	n.add("dx", dx)
 	n.add("dh_0", ds.H)
 	n.add("dc_0", ds.C)
-	for _, q := range p.Grads.Params() {
+	for _, q := range grads.Params() {
 		n.add("gradient of "+q.Name, q.Value)
 	}
 	return n

@@ -204,14 +204,7 @@ func inChunks(t *testing.T, k *trial[float64], borders []int) numbers[float64] {
 		copy(dx.Data[borders[i]*k.b*c.InputSize:], d.Data)
 		ds = d0
 	}
-	var n numbers[float64]
-	n.add("dx", dx)
-	n.add("dh_0", ds.H)
-	n.add("dc_0", ds.C)
-	for _, q := range grads.Params() {
-		n.add("gradient of "+q.Name, q.Value)
-	}
-	return n
+	return gradients(dx, ds, grads)
 }
 
 // Absent gradients of results are zeros, and a gradient that nothing reaches is
