@@ -75,7 +75,10 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 		return nil, err
 	}
 	for _, n := range loaded.Notes {
-		if loaded.Part.ModeGuessed {
+		if n == modelfile.NoteHead {
+			continue // the head is not run
+		}
+		if n == modelfile.NoteMode {
 			n += "; --mode RNN_TANH or --mode RNN_RELU says which"
 		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", n)

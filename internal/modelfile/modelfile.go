@@ -139,6 +139,12 @@ func (f *File) Close() error {
 	return f.closer.Close()
 }
 
+// Notes that a command has more to say to, or nothing.
+const (
+	NoteMode = "the nonlinearity of an RNN is not in its weights: tanh is assumed"
+	NoteHead = "whether the head reads every step or the last is not in its weights: every step is assumed"
+)
+
 // Loaded is what a file holds that can be run: a layer, or a model around one.
 type Loaded struct {
 	Layer *unroll.Layer // never nil
@@ -212,7 +218,7 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 		l.Notes = append(l.Notes, "a GRU without biases does not tell reset_after: True, Keras's default, is assumed")
 	}
 	if part.ModeGuessed {
-		l.Notes = append(l.Notes, "the nonlinearity of an RNN is not in its weights: tanh is assumed")
+		l.Notes = append(l.Notes, NoteMode)
 	}
 	return l, nil
 }

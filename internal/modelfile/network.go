@@ -55,7 +55,7 @@ func (l *Loaded) surround(src checkpoint.Source, used map[string]bool) error {
 		return err
 	}
 	l.Model, l.Layer = m, m.RNN()
-	l.Notes = append(l.Notes, "whether the head reads every step or the last is not in its weights: every step is assumed")
+	l.Notes = append(l.Notes, NoteHead)
 	return nil
 }
 
