@@ -26,7 +26,7 @@ func (r *Run[F]) runChunk(l, d int, c chunk, sh share[F]) {
 	s := r.Stack
 	wt, dir := &r.w[l*s.D+d], &r.dirs[l*s.D+d]
 	lo, hi := sh.of(wt.ih.Len())
-	x, base := r.input(l, c)
+	x, base := r.input(l, c, sh.hand)
 	rows, cols, in := c.r1-c.r0, wt.ih.MaxCols(), s.In(l)
 	if lo < hi {
 		kernel.Mul(&wt.ih, lo, hi,
@@ -72,16 +72,19 @@ func (r *Run[F]) chain(l, d int, c chunk, sh share[F]) bool {
 
 // input returns the rows that layer l reads in a chunk and the row of N that
 // stands first.
-func (r *Run[F]) input(l int, c chunk) (x []F, base int) {
-	if l > 0 && r.mask(l-1) == nil {
+func (r *Run[F]) input(l int, c chunk, h *hand[F]) (x []F, base int) {
+	switch {
+	case l > 0 && r.mask(l-1) == nil:
 		return r.layer[l-1].y, r.outBase(l-1, c)
+	case l == 0 && r.ownInput(c):
+		return h.x, c.r0
 	}
 	return r.layer[l].x, r.base(c)
 }
 
 // gather fills a worker's share of the input rows of a chunk where they do not
 // stand ready: the caller's input, flushed, and outputs that a dropout mask
-// multiplies. It reports whether there was anything to do.
+// multiplies. It reports whether the workers must meet before they read them.
 func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 	if l > 0 && r.mask(l-1) == nil {
 		return false
@@ -96,6 +99,12 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 		}
 		return true
 	}
+	own := r.ownInput(c)
+	if own {
+		// So little that each worker takes all of it, to memory of its own.
+		sh.x, lo, hi = grow(sh.x, (c.r1-c.r0)*in), c.r0, c.r1
+		x, base = sh.x, c.r0
+	}
 	t := c.t0
 	for row := lo; row < hi; row++ {
 		for row >= r.Off[t+1] {
@@ -104,7 +113,14 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 		at := t*r.X.Step + r.place(row-r.Off[t])*r.X.Seq
 		kernel.FlushTo(x[(row-base)*in:(row-base+1)*in], r.X.Data[at:at+in])
 	}
-	return true
+	return !own
+}
+
+// ownInput reports whether each worker gathers a chunk of the first layer's
+// input by itself, which saves a barrier. Another one must stand between two
+// chunks of a layer: the steps of another layer have it.
+func (r *Run[F]) ownInput(c chunk) bool {
+	return !r.whole() && r.way == byUnits && (c.r1-c.r0)*r.Stack.I <= ownLimit && (r.Stack.L > 1 || len(r.plan) == 1)
 }
 
 // step computes step t of layer l, direction d for the panels of a worker.
@@ -172,11 +188,19 @@ func (r *Run[F]) step(l, d, t int, c chunk, sh share[F]) {
 			copy(dir.cells[(r.Off[t]+i)*s.H+u0:(r.Off[t]+i)*s.H+u1], dir.c[i*s.H+u0:])
 		}
 	}
-	r.barrier(sh)
 	if s.P > 0 {
+		r.barrier(sh)
 		r.project(l, d, t, base, sh)
+	}
+	if !r.openEnd(l, t) {
 		r.barrier(sh)
 	}
+}
+
+// openEnd reports whether no barrier ends step t of layer l, because it is the
+// very last one and the workers meet at the end of the run anyway.
+func (r *Run[F]) openEnd(l, t int) bool {
+	return t == r.T-1 && l == r.Stack.L-1 && r.Stack.D == 1 && r.Stack.P == 0 && r.direct()
 }
 
 // fullRow returns where the unprojected hidden states of step t stand.
@@ -248,21 +272,35 @@ func (r *Run[F]) resetCells(dir *direction[F], d, t, u0, u1 int) {
 }
 
 // carry keeps the hidden states that the next chunk, or the caller, goes on
-// from: for each sequence that of its last step in the chunk.
+// from: for each sequence that of its last step in the chunk. A worker carries
+// the units it computed, so it need not wait for others; with a projection,
+// rows.
 func (r *Run[F]) carry(l, d int, c chunk, sh share[F]) {
-	s := r.Stack
+	s, hh := r.Stack, &r.w[l*r.Stack.D+d].hh
 	size, y, base, dir := s.Out(), r.layer[l].y, r.outBase(l, c), &r.dirs[l*s.D+d]
-	lo, hi := sh.of(r.Sizes[c.t0])
-	t := c.t0
+	lo, hi, u0, u1 := 0, r.Sizes[c.t0], 0, size
+	if s.P > 0 {
+		lo, hi = sh.of(hi)
+	} else {
+		u0, u1 = sh.of(hh.Len())
+		u0, u1 = u0*hh.UnitsPer(), min(u1*hh.UnitsPer(), size)
+	}
+	if u0 >= u1 {
+		return
+	}
+	t, to := c.t0, dir.h
 	if d == 0 {
 		t = c.t1 - 1
+	}
+	if r.openEnd(l, t) {
+		to = dir.next // others may still read dir.h; finish exchanges them
 	}
 	for i := lo; i < hi; i++ {
 		for i >= r.Sizes[t] { // forward: this sequence has ended before
 			t--
 		}
 		at := (r.Off[t]+i-base)*s.D*size + d*size
-		copy(dir.h[i*size:(i+1)*size], y[at:at+size])
+		copy(to[i*size+u0:i*size+u1], y[at+u0:at+u1])
 	}
 }
 

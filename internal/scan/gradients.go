@@ -10,7 +10,7 @@ func (r *Run[F]) weightGrads(l, d, w, n int) {
 	if g.IH == nil {
 		return
 	}
-	x, _ := r.input(l, chunk{t1: r.T, r1: r.N})
+	x, _ := r.input(l, chunk{t1: r.T, r1: r.N}, &r.hands[w])
 	r.outer(g.IH, k.dx, gh, x, s.In(l), w, n)
 	r.outer(g.HH, k.dz, gh, k.prev, s.Out(), w, n)
 	if s.P > 0 {

@@ -63,6 +63,7 @@ type chunk struct{ t0, t1, r0, r1, slot int }
 type direction[F kernel.Float] struct {
 	h0, c0 []F // initial state [B,H'], [B,H]
 	h, c   []F // state before the chunk [B,H']; current cell state [B,H]
+	next   []F // h after an open end
 	sums   []F // [panel][rows][cols]: the input's sums; with Record the activated gates
 	apart  []F // [panel][N][units]: recurrent part of the last gate, with Record
 	cells  []F // [N,H] cell states, with Record
@@ -78,6 +79,7 @@ type layer[F kernel.Float] struct{ x, y, own []F }
 type hand[F kernel.Float] struct {
 	z    []F // sums of a group of panels
 	prev []F // a gathered state
+	x    []F // the input of a small chunk
 	step cell.Step[F]
 	rows kernel.Scratch[F]
 }
@@ -86,6 +88,7 @@ const (
 	rowTile   = 64   // rows of a step that are worked on together
 	groupSums = 4096 // sums of a group of panels: what stays in the first cache
 	chunkRows = 128  // rows of a chunk of time, unless one step has more
+	ownLimit  = 4096 // inputs of a chunk that each worker gathers by itself
 	// Where the weights of all layers are more than a share of the last cache,
 	// each chunk reads them from memory: fewer, longer chunks.
 	manyRows    = 1024
@@ -116,7 +119,12 @@ func (r *Run[F]) Forward() {
 	if r.way == byDirections {
 		n = 2
 	}
+	last := &r.dirs[len(r.dirs)-1]
+	last.next = grow(last.next, len(last.h))
 	r.team.Run(forwardTask[F]{r}, n)
+	if r.openEnd(r.Stack.L-1, r.T-1) {
+		last.h, last.next = last.next, last.h
+	}
 	r.finish()
 }
 
