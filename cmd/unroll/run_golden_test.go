@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -18,23 +20,29 @@ import (
 // tell is said by flags.
 func TestRunGivesPyTorchsNumbersFromBareStateDicts(t *testing.T) {
 	ran := 0
+	ours, theirs := map[string]float64{}, map[string]float64{}
 	testkit.Each(t, func(t *testing.T, g *testkit.File) {
 		if g.Training {
 			return // the command does not train
 		}
 		ran++
 		if g.DType == "float64" {
-			runGolden[float64](t, g)
+			runGolden[float64](t, g, ours, theirs)
 		} else {
-			runGolden[float32](t, g)
+			runGolden[float32](t, g, ours, theirs)
 		}
 	})
+	for _, name := range slices.Sorted(maps.Keys(ours)) {
+		t.Logf("%s: largest error over largest value %.1e, PyTorch's %.1e", name, ours[name], theirs[name])
+	}
 	if ran < 60 {
 		t.Errorf("%d cases, expected at least 60", ran)
 	}
 }
 
-func runGolden[F tensor.Float](t *testing.T, g *testkit.File) {
+// runGolden compares one case, and raises the largest relative errors seen in
+// ours and, of PyTorch against itself, theirs.
+func runGolden[F tensor.Float](t *testing.T, g *testkit.File, ours, theirs map[string]float64) {
 	dir := t.TempDir()
 	var params, inputs checkpoint.Set
 	for name, p := range testkit.Params[F](g, "param.") {
@@ -95,6 +103,12 @@ func runGolden[F tensor.Float](t *testing.T, g *testkit.File) {
 			got.Shape = want.Shape
 		}
 		testkit.CloseDense(t, name, got, want, testkit.GoldenTol[F](g, name))
+		largest, off := 0.0, 0.0
+		for i, w := range want.Data {
+			largest, off = max(largest, math.Abs(w)), max(off, math.Abs(float64(got.Data[i])-w))
+		}
+		kind := g.DType + " " + name
+		ours[kind], theirs[kind] = max(ours[kind], off/largest), max(theirs[kind], g.F32Error[name]/largest)
 	}
 
 	if g.Bidirectional || g.Packed != nil {

@@ -29,6 +29,24 @@ func TestTheProjectKeepsItsFloors(t *testing.T) {
 	}
 }
 
+// A row without packages would be a promise that nobody keeps.
+func TestEveryRowHasAPackage(t *testing.T) {
+	pkgs, err := Read("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]bool{}
+	for _, p := range pkgs {
+		row, _, _ := place(Table, p.Path)
+		taken[row.Path] = true
+	}
+	for _, row := range Table {
+		if row.Path != "examples" && !taken[row.Path] { // of examples, data alone counts
+			t.Errorf("row %s: there is no such package", row.Path)
+		}
+	}
+}
+
 func TestArchitecturePageShowsTheTable(t *testing.T) {
 	const file, begin, end = "../../docs/architecture.md", "<!-- floors -->\n", "<!-- /floors -->\n"
 	page, err := os.ReadFile(file)
