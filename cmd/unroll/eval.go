@@ -78,6 +78,10 @@ func fits(c nn.Config) error {
 	case "text":
 		ok = c.Vocabulary != nil && len(c.Vocabulary.Tokens) == c.NumEmbeddings && c.OutFeatures == c.NumEmbeddings
 	case "classify", "tag":
+		if c.Vocabulary == nil && c.Task == "classify" {
+			ok = c.Scaling != nil && len(c.Scaling.Mean) == c.RNN.InputSize && len(c.Scaling.Std) == c.RNN.InputSize && c.NumEmbeddings == 0 && len(c.Classes) == c.OutFeatures
+			break
+		}
 		ok = c.Vocabulary != nil && len(c.Vocabulary.Tokens) == c.NumEmbeddings && len(c.Classes) == c.OutFeatures && c.PaddingIdx != nil
 	case "music":
 		ok = c.NumEmbeddings == 0 && c.RNN.InputSize == c.OutFeatures

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,9 +38,10 @@ func newPredictCmd() *cobra.Command {
 		Long: `predict does what the model folder's task is:
 
   text      writes on from --prompt
-  classify  gives the classes of INPUT, or of each line of the file INPUT or of
-            standard input ("-"), with probabilities
-  tag       gives each word of each input line its label
+  classify  gives the classes of the text INPUT, or of each line of standard
+            input (none or "-"), with probabilities
+  tag       gives each word of the text INPUT, or of each line of standard
+            input, its label
   forecast  continues the series of the CSV file INPUT
   music     composes and writes a Standard MIDI file (-o FILE); INPUT, a file of
             piano rolls, gives the first 16 steps`,
@@ -177,13 +180,15 @@ func (p *predictFlags) lines(cmd *cobra.Command, m *nn.Model, input string) erro
 	n := 0
 	for s.Scan() {
 		text := strings.TrimSpace(s.Text())
-		level := c.Vocabulary.Level
-		toks := data.Split(text, level)
-		if len(toks) == 0 {
+		if text == "" {
 			continue
 		}
 		n++
-		y, _, err := pass.Forward(nn.Input{Tokens: data.Encode(c.Vocabulary, toks), T: len(toks), B: 1}, unroll.State{})
+		in, toks, err := data.Item(c, text)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		y, _, err := pass.Forward(in, unroll.State{})
 		if err != nil {
 			return err
 		}
@@ -259,26 +264,45 @@ func (p *predictFlags) forecast(cmd *cobra.Command, m *nn.Model, input string) e
 	if err != nil {
 		return err
 	}
-	v := s.Values(y.Data, at)
-	if !p.json {
-		fmt.Fprintf(cmd.OutOrStdout(), "step,%s\n", strings.Join(f.Targets, ","))
+	return p.table(cmd, t, f.Targets, s.Values(y.Data, at))
+}
+
+// table prints forecasts, each with its time or, where the file has none that
+// can be counted on from, with the number of the step.
+func (p *predictFlags) table(cmd *cobra.Command, t *data.Table, targets []string, v [][]float64) error {
+	out := cmd.OutOrStdout()
+	times, first := t.After(len(v)), t.TimeColumn
+	if times == nil {
+		first = "step"
+		for h := range v {
+			times = append(times, strconv.Itoa(h+1))
+		}
 	}
-	for h, row := range v {
-		if p.json {
-			o := map[string]any{"step": h + 1}
-			for k, name := range f.Targets {
-				o[name] = row[k]
+	if !p.json {
+		w := csv.NewWriter(out)
+		if err := w.Write(append([]string{first}, targets...)); err != nil {
+			return err
+		}
+		for h, row := range v {
+			line := []string{times[h]}
+			for _, x := range row {
+				line = append(line, strconv.FormatFloat(x, 'g', 6, 64))
 			}
-			if err := printJSON(cmd, o); err != nil {
+			if err := w.Write(line); err != nil {
 				return err
 			}
-			continue
 		}
-		fmt.Fprint(cmd.OutOrStdout(), h+1)
-		for _, x := range row {
-			fmt.Fprintf(cmd.OutOrStdout(), ",%.6g", x)
+		w.Flush()
+		return w.Error()
+	}
+	for h, row := range v {
+		o := map[string]any{first: times[h], "step": h + 1}
+		for k, name := range targets {
+			o[name] = row[k]
 		}
-		fmt.Fprintln(cmd.OutOrStdout())
+		if err := printJSON(cmd, o); err != nil {
+			return err
+		}
 	}
 	return nil
 }

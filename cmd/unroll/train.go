@@ -63,7 +63,9 @@ func newTrainCmd() *cobra.Command {
 
   music     piano rolls as JSON: {"dim":88,"train":[...],"valid":[...],"test":[...]}
   text      a text file; the model foretells the next character or word
-  classify  a folder with a file or folder for each class, a .csv, or JSON Lines
+  classify  a folder with a file (a text a line) or a folder (a text a file) for
+            each class; a .csv or JSON Lines with a text and a label; with
+            --level number the texts are sequences of numbers
   forecast  a .csv with a time column and number columns
   tag       CoNLL columns: word and label, an empty line between sentences
 

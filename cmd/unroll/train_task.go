@@ -26,9 +26,9 @@ type dataFlags struct {
 
 func (d *dataFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&d.Level, "level", "char", "text, classify: tokens are char or word")
+	f.StringVar(&d.Level, "level", "char", "text, classify: tokens are char or word; classify: number, for sequences of numbers")
 	f.IntVar(&d.MaxTokens, "max-tokens", 0, "keep the most frequent words only; 0: all")
-	f.StringVar(&d.Text, "text-column", "text", "classify: column with the text")
+	f.StringVar(&d.Text, "text-column", "text", "classify: column with the text or sequence")
 	f.StringVar(&d.Label, "label-column", "label", "classify: column with the class")
 	f.IntVar(&d.Batch, "batch", 16, "sequences in a step")
 	f.IntVar(&d.Window, "window", 100, "text: steps of backpropagation through time")
@@ -49,8 +49,8 @@ func (d *dataFlags) register(cmd *cobra.Command) {
 
 func (d *dataFlags) check() error {
 	switch {
-	case d.Level != "char" && d.Level != "word":
-		return usagef("--level is %q, expected char or word", d.Level)
+	case d.Level != "char" && d.Level != "word" && (d.Level != "number" || d.Task != "classify"):
+		return usagef("--level is %q, expected char or word, or for classify number", d.Level)
 	case d.Batch < 1 || d.Window < 1:
 		return usagef("--batch and --window are to be at least 1")
 	case !(d.Valid > 0) || !(d.Test >= 0) || d.Task != "forecast" && d.Valid+d.Test >= 1:

@@ -17,13 +17,36 @@ import (
 	"github.com/unroll-ml/unroll/train"
 )
 
-// Labelled is a text and its class.
-type Labelled struct{ Text, Label string }
+// Labelled is one item of a classifier: what is read, its class, and where it
+// stands in the file.
+type Labelled struct {
+	Text   string
+	Tokens []string    // instead of Text, where the file has a list of strings
+	Rows   [][]float64 // instead of Text at level "number": a row for each step
+	Label  string
+	File   string
+	Line   int // 0: the whole file
+}
 
-// ReadLabelled reads labelled texts: a folder with a file (one text a line) or
-// a folder (one text a file) for each class; or a .csv with a header line; or
-// JSON Lines. text and label name the columns.
-func ReadLabelled(path, text, label string) ([]Labelled, error) {
+// take sets what is read, at level "number" of a text with a sequence of
+// numbers.
+func (l *Labelled) take(text, level string) (err error) {
+	if level != "number" {
+		l.Text = text
+		return nil
+	}
+	l.Rows, err = ParseNumbers(text)
+	if err != nil {
+		return fault(l.File, l.Line, "%v", err)
+	}
+	return nil
+}
+
+// ReadLabelled reads labelled items: a folder with a file (one item a line) or
+// a folder (one item a file) for each class; or a .csv with a header line; or
+// JSON Lines. text and label name the columns. At level "number" an item is a
+// sequence of numbers.
+func ReadLabelled(path, text, label, level string) ([]Labelled, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -31,25 +54,33 @@ func ReadLabelled(path, text, label string) ([]Labelled, error) {
 	var all []Labelled
 	switch {
 	case st.IsDir():
-		all, err = readFolder(path)
+		all, err = readFolder(path, level)
 	case strings.HasSuffix(path, ".csv"):
-		all, err = readCSV(path, text, label)
+		all, err = readCSV(path, text, label, level)
 	default:
-		all, err = readJSONLines(path, text, label)
+		all, err = readJSONLines(path, text, label, level)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fault(path, 0, "it holds no labelled text")
+		return nil, fault(path, 0, "it holds no labelled text; see unroll train --help for what a classifier reads")
 	}
 	return all, nil
 }
 
-func readFolder(dir string) (all []Labelled, err error) {
+func readFolder(dir, level string) (all []Labelled, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
+	}
+	add := func(text, class, file string, line int) error {
+		l := Labelled{Label: class, File: file, Line: line}
+		if err := l.take(text, level); err != nil {
+			return err
+		}
+		all = append(all, l)
+		return nil
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") || e.Name() == "README.md" || e.Name() == "LICENSE" {
@@ -62,30 +93,37 @@ func readFolder(dir string) (all []Labelled, err error) {
 				return nil, err
 			}
 			for _, f := range files {
-				b, err := readFile(filepath.Join(path, f.Name()))
+				file := filepath.Join(path, f.Name())
+				b, err := readText(file)
 				if err != nil {
 					return nil, err
 				}
-				all = append(all, Labelled{string(b), e.Name()})
+				if err := add(string(b), e.Name(), file, 0); err != nil {
+					return nil, err
+				}
 			}
 			continue
 		}
-		b, err := readFile(path)
+		b, err := readText(path)
 		if err != nil {
 			return nil, err
 		}
-		class := strings.TrimSuffix(e.Name(), filepath.Ext(e.Name()))
-		for line := range strings.Lines(string(b)) {
-			if line = strings.TrimSpace(line); line != "" {
-				all = append(all, Labelled{line, class})
+		class, line := strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())), 0
+		for l := range strings.Lines(string(b)) {
+			line++
+			if l = strings.TrimSpace(l); l == "" {
+				continue
+			}
+			if err := add(l, class, path, line); err != nil {
+				return nil, err
 			}
 		}
 	}
 	return all, nil
 }
 
-func readCSV(path, text, label string) (all []Labelled, err error) {
-	b, err := readFile(path)
+func readCSV(path, text, label, level string) (all []Labelled, err error) {
+	b, err := readText(path)
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +144,15 @@ func readCSV(path, text, label string) (all []Labelled, err error) {
 		if err != nil {
 			return nil, csvFault(path, err)
 		}
-		line, _ := r.FieldPos(0)
+		l := Labelled{Label: row[li], File: path}
+		l.Line, _ = r.FieldPos(0)
 		if row[ti] == "" || row[li] == "" {
-			return nil, fault(path, line, "an empty text or label; fill it in or take the line out")
+			return nil, fault(path, l.Line, "an empty text or label; fill it in or take the line out")
 		}
-		all = append(all, Labelled{row[ti], row[li]})
+		if err := l.take(row[ti], level); err != nil {
+			return nil, err
+		}
+		all = append(all, l)
 	}
 }
 
@@ -129,8 +171,8 @@ func csvFault(path string, err error) error {
 	return err
 }
 
-func readJSONLines(path, text, label string) (all []Labelled, err error) {
-	b, err := readFile(path)
+func readJSONLines(path, text, label, level string) (all []Labelled, err error) {
+	b, err := readText(path)
 	if err != nil {
 		return nil, err
 	}
@@ -140,73 +182,117 @@ func readJSONLines(path, text, label string) (all []Labelled, err error) {
 		if len(bytes.TrimSpace(s.Bytes())) == 0 {
 			continue
 		}
-		var m map[string]any
+		var m map[string]json.RawMessage
 		if err := json.Unmarshal(s.Bytes(), &m); err != nil {
 			return nil, fault(path, line, "%v; expected one JSON object a line", err)
 		}
-		t, ok := m[text].(string)
-		l := m[label]
-		if !ok || l == nil {
-			return nil, fault(path, line, "expected a string %q and a label %q; name yours with --text-column and --label-column", text, label)
+		l := Labelled{File: path, Line: line}
+		var class any
+		if json.Unmarshal(m[label], &class) != nil || class == nil {
+			return nil, fault(path, line, "there is no label %q; name yours with --label-column", label)
 		}
-		all = append(all, Labelled{t, fmt.Sprint(l)})
+		l.Label = fmt.Sprint(class)
+		if err := l.json(m[text], text, level); err != nil {
+			return nil, err
+		}
+		all = append(all, l)
 	}
 	return all, s.Err()
+}
+
+// json takes a string, a list of strings or, at level "number", a list of
+// numbers or of lists of numbers.
+func (l *Labelled) json(raw json.RawMessage, column, level string) error {
+	var one []float64
+	switch {
+	case json.Unmarshal(raw, &l.Text) == nil && l.Text != "":
+		return l.take(l.Text, level)
+	case level == "number" && json.Unmarshal(raw, &one) == nil && len(one) > 0:
+		for _, v := range one {
+			l.Rows = append(l.Rows, []float64{v})
+		}
+		return nil
+	case level == "number" && json.Unmarshal(raw, &l.Rows) == nil && len(l.Rows) > 0:
+		return checkRows(l)
+	case level != "number" && json.Unmarshal(raw, &l.Tokens) == nil && len(l.Tokens) > 0:
+		return nil
+	case level == "number":
+		return fault(l.File, l.Line, "%q is no list of numbers, nor of lists of numbers; name yours with --text-column", column)
+	}
+	return fault(l.File, l.Line, "%q is no text and no list of strings; name yours with --text-column, and read numbers with --level number", column)
 }
 
 // Pad is the token that fills batches.
 const Pad = "<pad>"
 
-// Classify makes the task of telling a text's class from its characters or
-// words. Validation and test are held-out shares drawn with seed.
+// Classify makes the task of telling an item's class from its characters, words
+// or numbers, as level says. Validation and test are held-out shares drawn with
+// seed.
 func Classify(path, text, label, level string, known *nn.Config, limit, batch int, valid, test float64, seed uint64) (*Task, error) {
-	all, err := ReadLabelled(path, text, label)
+	if known != nil {
+		level = "number"
+		if known.Vocabulary != nil {
+			level = known.Vocabulary.Level
+		}
+	}
+	all, err := ReadLabelled(path, text, label, level)
 	if err != nil {
 		return nil, err
 	}
 	a, v, e := split(len(all), valid, test, seed)
 	if len(a) == 0 || len(v) == 0 {
-		return nil, fault(path, 0, "%d texts are too few for training and validation", len(all))
+		return nil, fault(path, 0, "%d of them are too few for training and validation; give more, or another --valid and --test", len(all))
 	}
-	var vocab *nn.Vocabulary
-	var classes []string
+	cfg := nn.Config{Task: "classify", Output: "last"}
 	if known != nil {
-		vocab, classes = known.Vocabulary, known.Classes
-	} else {
+		cfg = *known
+	} else if cfg.Classes, err = classesOf(path, all); err != nil {
+		return nil, err
+	}
+	cfg.OutFeatures = len(cfg.Classes)
+	switch {
+	case level == "number":
+		err = numbers(&cfg, all, a)
+	case known == nil:
 		var tokens []string
 		for _, i := range a {
-			tokens = append(tokens, Split(all[i].Text, level)...)
+			tokens = append(tokens, all[i].tokens(level)...)
 		}
-		vocab = BuildVocabulary(tokens, level, limit, Pad)
-		vocab.Pad = 0
-		for _, l := range all {
-			classes = append(classes, l.Label)
-		}
-		slices.Sort(classes)
-		classes = slices.Compact(classes)
+		cfg.Vocabulary = BuildVocabulary(tokens, level, limit, Pad)
+		cfg.Vocabulary.Pad = 0
+		cfg.NumEmbeddings, cfg.PaddingIdx = len(cfg.Vocabulary.Tokens), &cfg.Vocabulary.Pad
 	}
-	if len(classes) < 2 {
-		return nil, fault(path, 0, "there is one class, %q; at least 2 are needed", classes)
+	if err != nil {
+		return nil, err
 	}
 	items := func(idx []int) (train.Data, error) {
-		s := &sequences{ordered: ordered{n: len(idx)}, batch: batch, last: true}
+		s := &sequences{ordered: ordered{n: len(idx)}, batch: batch, last: true, keys: cfg.RNN.InputSize}
 		for _, i := range idx {
-			c, ok := slices.BinarySearch(classes, all[i].Label)
-			ids := Encode(vocab, Split(all[i].Text, level))
-			if !ok || len(ids) == 0 {
-				return nil, fault(path, 0, "text %d, class %q: an empty text, or a class the model does not know", i+1, all[i].Label)
+			l := &all[i]
+			c, ok := slices.BinarySearch(cfg.Classes, l.Label)
+			if !ok {
+				return nil, fault(l.File, l.Line, "class %q, which the model does not know", l.Label)
 			}
-			s.tokens, s.labels = append(s.tokens, ids), append(s.labels, []int{c})
+			s.labels = append(s.labels, []int{c})
+			if level == "number" {
+				s.rows = append(s.rows, scaled(cfg.Scaling, l.Rows))
+				continue
+			}
+			ids := Encode(cfg.Vocabulary, l.tokens(level))
+			if len(ids) == 0 {
+				return nil, fault(l.File, l.Line, "an empty text; take it out")
+			}
+			s.tokens = append(s.tokens, ids)
 		}
 		return s, nil
 	}
+	name := "text"
+	if level == "number" {
+		name = "sequence"
+	}
 	t := &Task{
-		Config: nn.Config{
-			Task: "classify", NumEmbeddings: len(vocab.Tokens), PaddingIdx: &vocab.Pad, OutFeatures: len(classes), Output: "last",
-			Vocabulary: vocab, Classes: classes,
-		},
-		Objective: &train.ClassesOf[float32]{}, Unit: "nats a text", Items: "texts",
-		About: fmt.Sprintf("%d texts of %d classes: %d for training, %d for validation, %d for test", len(all), len(classes), len(a), len(v), len(e)),
+		Config: cfg, Objective: &train.ClassesOf[float32]{}, Unit: "nats a " + name, Items: name + "s",
+		About: fmt.Sprintf("%d %ss of %d classes: %d for training, %d for validation, %d for test", len(all), name, len(cfg.Classes), len(a), len(v), len(e)),
 	}
 	if t.Train, err = items(a); err != nil {
 		return nil, err
@@ -220,99 +306,21 @@ func Classify(path, text, label, level string, known *nn.Config, limit, batch in
 	return t, err
 }
 
-// Tagged is a sentence with a label for each word.
-type Tagged struct{ Words, Labels []string }
-
-// ReadTagged reads CoNLL columns: a word and, in the last column, its label;
-// an empty line ends a sentence; lines that begin with -DOCSTART- are skipped.
-func ReadTagged(path string) (all []Tagged, err error) {
-	b, err := readFile(path)
-	if err != nil {
-		return nil, err
+func (l *Labelled) tokens(level string) []string {
+	if l.Tokens != nil {
+		return l.Tokens
 	}
-	var cur Tagged
-	line := 0
-	for l := range strings.Lines(string(b)) {
-		line++
-		f := strings.Fields(l)
-		switch {
-		case len(f) == 0:
-			if len(cur.Words) > 0 {
-				all, cur = append(all, cur), Tagged{}
-			}
-		case f[0] == "-DOCSTART-":
-		case len(f) < 2:
-			return nil, fault(path, line, "one column, expected a word and its label, separated by white space")
-		default:
-			cur.Words, cur.Labels = append(cur.Words, f[0]), append(cur.Labels, f[len(f)-1])
-		}
-	}
-	if len(cur.Words) > 0 {
-		all = append(all, cur)
-	}
-	if len(all) == 0 {
-		return nil, fault(path, 0, "it holds no sentence")
-	}
-	return all, nil
+	return Split(l.Text, level)
 }
 
-// Tag makes the task of giving each word its label.
-func Tag(path string, known *nn.Config, limit, batch int, valid, test float64, seed uint64) (*Task, error) {
-	all, err := ReadTagged(path)
-	if err != nil {
-		return nil, err
+// classesOf are the classes in sorted order, at least two.
+func classesOf(path string, all []Labelled) (classes []string, err error) {
+	for _, l := range all {
+		classes = append(classes, l.Label)
 	}
-	a, v, e := split(len(all), valid, test, seed)
-	if len(a) == 0 || len(v) == 0 {
-		return nil, fault(path, 0, "%d sentences are too few for training and validation", len(all))
+	slices.Sort(classes)
+	if classes = slices.Compact(classes); len(classes) < 2 {
+		return nil, fault(path, 0, "there is one class, %q; at least 2 are needed", classes[0])
 	}
-	var vocab *nn.Vocabulary
-	var classes []string
-	if known != nil {
-		vocab, classes = known.Vocabulary, known.Classes
-	} else {
-		var words []string
-		for _, i := range a {
-			words = append(words, all[i].Words...)
-		}
-		vocab = BuildVocabulary(words, "word", limit, Pad)
-		vocab.Pad = 0
-		for _, s := range all {
-			classes = append(classes, s.Labels...)
-		}
-		slices.Sort(classes)
-		classes = slices.Compact(classes)
-	}
-	items := func(idx []int) (train.Data, error) {
-		s := &sequences{ordered: ordered{n: len(idx)}, batch: batch}
-		for _, i := range idx {
-			var labels []int
-			for _, l := range all[i].Labels {
-				c, ok := slices.BinarySearch(classes, l)
-				if !ok {
-					return nil, fault(path, 0, "sentence %d has label %q, which the model does not know", i+1, l)
-				}
-				labels = append(labels, c)
-			}
-			s.tokens, s.labels = append(s.tokens, Encode(vocab, all[i].Words)), append(s.labels, labels)
-		}
-		return s, nil
-	}
-	t := &Task{
-		Config: nn.Config{
-			Task: "tag", NumEmbeddings: len(vocab.Tokens), PaddingIdx: &vocab.Pad, OutFeatures: len(classes), Vocabulary: vocab, Classes: classes,
-		},
-		Objective: &train.ClassesOf[float32]{}, Unit: "nats a word", Items: "words",
-		About: fmt.Sprintf("%d tagged sentences with %d labels: %d for training, %d for validation, %d for test", len(all), len(classes), len(a), len(v), len(e)),
-	}
-	if t.Train, err = items(a); err != nil {
-		return nil, err
-	}
-	if t.Valid, err = items(v); err != nil {
-		return nil, err
-	}
-	if len(e) > 0 {
-		t.Test, err = items(e)
-	}
-	return t, err
+	return classes, nil
 }

@@ -4,10 +4,12 @@
 package data
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"unicode/utf8"
 
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -75,6 +77,30 @@ func readFile(path string) ([]byte, error) {
 	return b, nil
 }
 
+// readText is readFile for text: UTF-8, without the mark some editors put in
+// front.
+func readText(path string) ([]byte, error) {
+	b, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b = bytes.TrimPrefix(b, []byte("\ufeff"))
+	if len(b) == 0 {
+		return nil, fault(path, 0, "it is empty")
+	}
+	if !utf8.Valid(b) {
+		line := 1
+		for l := range bytes.Lines(b) {
+			if !utf8.Valid(l) {
+				break
+			}
+			line++
+		}
+		return nil, fault(path, line, "it is not valid UTF-8; convert the file, with iconv for instance")
+	}
+	return b, nil
+}
+
 // ordered is the order of an epoch.
 type ordered struct {
 	n     int
@@ -117,16 +143,20 @@ type sequences struct {
 	tokens [][]int // of an item
 	labels [][]int // one for each step, or a single one
 	rolls  [][][]int
-	keys   int
-	last   bool // one label an item
+	rows   [][]float32 // numbers of an item, step after step
+	keys   int         // features of a step
+	last   bool        // one label an item
 }
 
 // Len implements train.DataOf.
 func (s *sequences) Len() int { return (s.n + s.batch - 1) / s.batch }
 
 func (s *sequences) length(i int) int {
-	if s.rolls != nil {
+	switch {
+	case s.rolls != nil:
 		return len(s.rolls[i]) - 1
+	case s.rows != nil:
+		return len(s.rows[i]) / s.keys
 	}
 	return len(s.tokens[i])
 }
@@ -143,6 +173,10 @@ func (s *sequences) Batch(i int, b *train.Batch) {
 	b.Carry = false
 	if s.rolls != nil {
 		s.roll(items, t, b)
+		return
+	}
+	if s.rows != nil {
+		s.features(items, t, b)
 		return
 	}
 	b.In.T, b.In.B = t, n
@@ -167,6 +201,20 @@ func (s *sequences) Batch(i int, b *train.Batch) {
 		if s.last {
 			b.Classes[c] = s.labels[it][0]
 		}
+	}
+}
+
+// features lays numbers of items side by side, with one class an item.
+func (s *sequences) features(items []int, t int, b *train.Batch) {
+	n := len(items)
+	b.In.Features = tensor.Dense{Shape: append(b.In.Features.Shape[:0], t, n, s.keys), Data: resize(b.In.Features.Data, t*n*s.keys)}
+	clear(b.In.Features.Data)
+	b.Classes = resize(b.Classes, n)
+	for c, it := range items {
+		for k := range s.length(it) {
+			copy(b.In.Features.Data[(k*n+c)*s.keys:][:s.keys], s.rows[it][k*s.keys:])
+		}
+		b.Classes[c] = s.labels[it][0]
 	}
 }
 

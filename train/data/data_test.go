@@ -119,14 +119,19 @@ func FuzzReaders(f *testing.F) {
 	f.Add([]byte(`{"dim":2,"train":[[[0],[1]]],"valid":[[[0],[1]]]}`))
 	f.Add([]byte("the D\n\ncat N\n"))
 	f.Add([]byte(`{"text":"a","label":1}`))
+	f.Add([]byte("{\"text\":[[1,2],[3,4]],\"label\":1}\n{\"text\":[[1,2]],\"label\":2}\n{\"text\":\"1\",\"label\":2}\n"))
+	f.Add([]byte("text,label\n1 2,a\n3,b\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := write(t, "f", string(b))
 		csv := write(t, "f.csv", string(b))
 		_, _ = data.ReadTable(path, "", nil)
 		_, _ = data.ReadTagged(path)
 		_, _ = data.ReadRolls(path)
-		_, _ = data.ReadLabelled(path, "text", "label")
-		_, _ = data.ReadLabelled(csv, "text", "label")
+		for _, level := range []string{"char", "number"} {
+			_, _ = data.ReadLabelled(path, "text", "label", level)
+			_, _ = data.ReadLabelled(csv, "text", "label", level)
+			_, _ = data.Classify(path, "text", "label", level, nil, 0, 2, .3, .3, 1)
+		}
 		if _, err := data.Text(path, "word", nil, 5, 2, 3, .1, .1); err != nil && len(b) == 0 && !errors.Is(err, data.ErrData) {
 			t.Errorf("an empty file: %v", err)
 		}

@@ -19,15 +19,17 @@ import (
 
 // Table is a time series: rows in file order, one number a column.
 type Table struct {
-	Time    []string
-	Columns []string
-	Rows    [][]float64
+	TimeColumn string
+	Time       []string
+	Columns    []string
+	Rows       [][]float64
+	Lines      []int // of the file, where the rows stand
 }
 
 // ReadTable reads a CSV file with a header line. timeColumn "" is the first
 // column; columns nil are all others.
 func ReadTable(path, timeColumn string, columns []string) (*Table, error) {
-	b, err := readFile(path)
+	b, err := readText(path)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func ReadTable(path, timeColumn string, columns []string) (*Table, error) {
 	if ti < 0 {
 		return nil, fault(path, 1, "there is no column %q; the header is %s; name yours with --time-column", timeColumn, strings.Join(head, ","))
 	}
-	t := &Table{Columns: columns}
+	t := &Table{TimeColumn: timeColumn, Columns: columns}
 	if columns == nil {
 		for i, h := range head {
 			if i != ti {
@@ -81,20 +83,37 @@ func ReadTable(path, timeColumn string, columns []string) (*Table, error) {
 				return nil, fault(path, line, "column %q has %q; fill the gap or take the line out", t.Columns[k], row[i])
 			}
 		}
-		t.Rows, t.Time = append(t.Rows, v), append(t.Time, row[ti])
+		t.Rows, t.Time, t.Lines = append(t.Rows, v), append(t.Time, row[ti]), append(t.Lines, line)
 	}
 }
 
 // timeLayouts are the forms of time the calendar features are read from.
 var timeLayouts = []string{"2006-01-02 15:04:05", "2006-01-02 15:04", time.RFC3339, "2006-01-02T15:04:05", "2006-01-02"}
 
-func parseTime(s string) (time.Time, bool) {
+func parseTime(s string) (t time.Time, layout string, ok bool) {
 	for _, l := range timeLayouts {
 		if t, err := time.Parse(l, strings.TrimSpace(s)); err == nil {
-			return t, true
+			return t, l, true
 		}
 	}
-	return time.Time{}, false
+	return t, "", false
+}
+
+// After returns the times of the n steps after the last row, as far apart as
+// the last two rows are; nil if those are no times.
+func (t *Table) After(n int) (times []string) {
+	if len(t.Time) < 2 {
+		return nil
+	}
+	a, _, ok := parseTime(t.Time[len(t.Time)-2])
+	b, layout, ok2 := parseTime(t.Time[len(t.Time)-1])
+	if !ok || !ok2 || !b.After(a) {
+		return nil
+	}
+	for k := range n {
+		times = append(times, b.Add(time.Duration(k+1)*b.Sub(a)).Format(layout))
+	}
+	return times
 }
 
 // Series is a table made ready for a forecaster.
@@ -116,16 +135,21 @@ func NewSeries(path string, t *Table, cfg nn.Config) (*Series, error) {
 		}
 		s.targets = append(s.targets, i)
 	}
+	var last time.Time
 	for r, row := range t.Rows {
 		var x []float32
 		for i, v := range row {
 			x = append(x, float32((v-sc.Mean[i])/sc.Std[i]))
 		}
 		if f.Calendar {
-			tm, ok := parseTime(t.Time[r])
+			tm, _, ok := parseTime(t.Time[r])
 			if !ok {
-				return nil, fault(path, r+2, "%q is no time like 2006-01-02 15:04:05; correct it or train with --no-calendar", t.Time[r])
+				return nil, fault(path, t.Lines[r], "%q is no time like 2006-01-02 15:04:05; correct it or train with --no-calendar", t.Time[r])
 			}
+			if tm.Before(last) {
+				return nil, fault(path, t.Lines[r], "%q is before the line above; sort the file by time", t.Time[r])
+			}
+			last = tm
 			day := 2 * math.Pi * (float64(tm.Hour()) + float64(tm.Minute())/60) / 24
 			week := 2 * math.Pi * float64(tm.Weekday()) / 7
 			x = append(x, float32(fmath.Sin(day)), float32(fmath.Cos(day)), float32(fmath.Sin(week)), float32(fmath.Cos(week)))

@@ -23,7 +23,7 @@ type Rolls struct {
 
 // ReadRolls reads and checks a file of piano rolls.
 func ReadRolls(path string) (r Rolls, err error) {
-	b, err := readFile(path)
+	b, err := readText(path)
 	if err != nil {
 		return r, err
 	}

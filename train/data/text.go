@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -126,16 +125,9 @@ func (s *stream) Batch(i int, b *train.Batch) {
 // neither batch nor window; training and validation are cut into batch texts
 // that are read side by side.
 func Text(path, level string, vocab *nn.Vocabulary, limit, batch, window int, valid, test float64) (*Task, error) {
-	b, err := readFile(path)
+	b, err := readText(path)
 	if err != nil {
 		return nil, err
-	}
-	if !utf8.Valid(b) {
-		for i, line := range strings.Split(string(b), "\n") {
-			if !utf8.ValidString(line) {
-				return nil, fault(path, i+1, "it is not valid UTF-8; convert the file, with iconv for instance")
-			}
-		}
 	}
 	tokens := Split(string(b), level)
 	n := len(tokens)
