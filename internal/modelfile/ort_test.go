@@ -177,6 +177,15 @@ assert n > 0`
 	t.Skip("ONNX's checker is not installed: no Python has the package onnx (UNROLL_PYTHON names one)")
 }
 
+// uniform draws numbers from -most to most.
+func uniform(g *rng.Generator, most float64, shape ...int) tensor.Dense {
+	d := tensor.New(shape...)
+	if err := rng.Uniform(g, d.Data, -most, most); err != nil {
+		panic(err) // the bounds are constants
+	}
+	return d
+}
+
 // drawnVariant draws a stack of cells with settings of the operators.
 func drawnVariant(g *rng.Generator) *onnx.Network {
 	pick := func(n int) int { return int(g.Uint32() % uint32(n)) }
@@ -190,9 +199,17 @@ func drawnVariant(g *rng.Generator) *onnx.Network {
 	var functions []onnx.Activation
 	for range map[string]int{"RNN": 1, "LSTM": 3, "GRU": 2}[op] * 2 {
 		functions = append(functions, []onnx.Activation{
-			{Name: "Tanh"}, {Name: "Sigmoid"}, {Name: "Relu"}, {Name: "Softsign"}, {Name: "Softplus"},
-			{Name: "Affine", Alpha: 0.5, Beta: 0.25}, {Name: "LeakyRelu", Alpha: 0.1}, {Name: "ThresholdedRelu", Alpha: 0.3},
-			{Name: "ScaledTanh", Alpha: 0.8, Beta: 1.2}, {Name: "HardSigmoid", Alpha: 0.3, Beta: 0.4}, {Name: "Elu", Alpha: 0.7},
+			{Name: "Tanh"},
+			{Name: "Sigmoid"},
+			{Name: "Relu"},
+			{Name: "Softsign"},
+			{Name: "Softplus"},
+			{Name: "Affine", Alpha: 0.5, Beta: 0.25},
+			{Name: "LeakyRelu", Alpha: 0.1},
+			{Name: "ThresholdedRelu", Alpha: 0.3},
+			{Name: "ScaledTanh", Alpha: 0.8, Beta: 1.2},
+			{Name: "HardSigmoid", Alpha: 0.3, Beta: 0.4},
+			{Name: "Elu", Alpha: 0.7},
 		}[pick(11)])
 	}
 	for range 1 + pick(3) {
@@ -204,10 +221,8 @@ func drawnVariant(g *rng.Generator) *onnx.Network {
 			r.Activations = functions[:len(r.Activations)]
 		}
 		for _, end := range []string{"_l0", "_l0_reverse"}[:r.Directions()] {
-			add := func(name string, shape ...int) {
-				d := tensor.New(shape...)
-				rng.Uniform(g, d.Data, -0.4, 0.4) // small: sums of functions without bound must not grow
-				r.Params = append(r.Params, checkpoint.Of(name+end, d))
+			add := func(name string, shape ...int) { // small, for functions without bound make a state grow
+				r.Params = append(r.Params, checkpoint.Of(name+end, uniform(g, 0.4, shape...)))
 			}
 			add("weight_ih", gates*h, in)
 			add("weight_hh", gates*h, h)
@@ -250,11 +265,7 @@ func TestLiveONNXRuntimeGivesVariantsNumbers(t *testing.T) {
 			t.Fatal(err)
 		}
 		const T, B = 4, 2
-		draw := func(shape ...int) tensor.Dense {
-			d := tensor.New(shape...)
-			rng.Uniform(g, d.Data, -1, 1)
-			return d
-		}
+		draw := func(shape ...int) tensor.Dense { return uniform(g, 1, shape...) }
 		r := n.Layers[0]
 		x := draw(T, B, r.InputSize)
 		if n.BatchFirst {
