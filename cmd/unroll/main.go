@@ -1,5 +1,5 @@
-// Command unroll runs, explains and inspects stacked recurrent layers with
-// PyTorch's meaning. "unroll --help" lists what it does.
+// Command unroll runs, explains, converts and trains stacked recurrent layers
+// with PyTorch's meaning. "unroll --help" lists what it does.
 //
 // Data goes to stdout, progress and complaints to stderr. The exit code is 0
 // for success, 1 for a failure and 2 for wrong usage; both come with one line

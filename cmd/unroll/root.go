@@ -15,8 +15,9 @@ import (
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "unroll",
-		Short: "PyTorch's stacked RNN, LSTM and GRU: run, explained and inspected",
-		Long: `unroll runs, explains and inspects PyTorch's stacked RNN, LSTM and GRU layers.
+		Short: "PyTorch's stacked RNN, LSTM and GRU: run, explained and trained",
+		Long: `unroll runs, explains, converts and trains PyTorch's stacked RNN, LSTM and GRU
+layers. "unroll run" without arguments shows one.
 
 Data goes to stdout, progress and complaints to stderr; "-" as a file name is a
 standard stream. Exit code: 0 success, 1 failure, 2 wrong usage.`,
