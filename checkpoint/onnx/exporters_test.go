@@ -92,3 +92,42 @@ func squeezed(g *Graph) (names []string) {
 	}
 	return names
 }
+
+// Weights in half precision, cast by the graph, are read as they are stored;
+// a cast that would lose digits is refused.
+func TestNetworkReadsCastWeights(t *testing.T) {
+	cast := func(to int64) error {
+		f, err := Open("testdata/exporters/torch_lstm_static.onnx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(f.Graph.Nodes, func(n Node) bool { return n.Op == "LSTM" })
+		w := f.Graph.Nodes[i].Inputs[1]
+		stored := f.tensors[f.index[w]]
+		info, err := checkpoint.NewInfo(w, checkpoint.F16, stored.Shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored.Tensor = checkpoint.Tensor{Info: info, Data: make([]byte, info.Bytes)}
+		for k := range info.Len() { // 1.5
+			stored.Data[2*k+1] = 0x3e
+		}
+		f.Graph.Nodes[i].Inputs[1] = "wide"
+		f.Graph.Nodes = append([]Node{{Name: "c", Op: "Cast", Inputs: []string{w}, Outputs: []string{"wide"}, Attributes: []Attribute{{Name: "to", Kind: Int, I: to}}}}, f.Graph.Nodes...)
+		n, err := f.Network()
+		if err != nil {
+			return err
+		}
+		d, err := checkpoint.Float[float32](n.Layers[0].Params, "weight_ih_l0")
+		if err == nil && (d.Data[0] != 1.5 || d.Data[len(d.Data)-1] != 1.5) {
+			t.Errorf("got %v", d.Data)
+		}
+		return err
+	}
+	if err := cast(1); err != nil { // FLOAT
+		t.Error(err)
+	}
+	if err := cast(16); err == nil || !strings.Contains(err.Error(), `node "c" (Cast): a cast from F16 to BF16`) {
+		t.Errorf("to bfloat16: %v", err)
+	}
+}

@@ -144,9 +144,10 @@ func withShape(t *checkpoint.Tensor, shape []int) (*checkpoint.Tensor, error) {
 	return &checkpoint.Tensor{Info: info, Data: t.Data}, err
 }
 
-// castConst converts integers to I64 or I32; other types stay or are refused.
+// castConst converts integers to I64. Floating-point numbers that a wider type
+// holds exactly stay as they are; other casts are refused.
 func castConst(t *checkpoint.Tensor, to checkpoint.DType) (*checkpoint.Tensor, error) {
-	if t.DType == to {
+	if t.DType == to || t.DType.IsFloat() && to.IsFloat() && to.Size() > t.DType.Size() {
 		return t, nil
 	}
 	v, shape, err := checkpoint.IntsOf(*t)

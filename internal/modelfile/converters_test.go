@@ -45,7 +45,7 @@ func TestOtherConvertersGraphsBecomeModels(t *testing.T) {
 // model with PyTorch's and Keras's numbers, for every set of inputs.
 func TestExportersGraphsGiveTheirFrameworksNumbers(t *testing.T) {
 	paths, err := filepath.Glob("../../checkpoint/onnx/testdata/exporters/*.safetensors")
-	if err != nil || len(paths) != 16 {
+	if err != nil || len(paths) != 18 {
 		t.Fatal(paths, err)
 	}
 	for _, path := range paths {
@@ -84,6 +84,9 @@ func TestExportersGraphsGiveTheirFrameworksNumbers(t *testing.T) {
 						}
 					}
 					p := nn.Pass{Model: l.Model}
+					if n.Lengths != "" {
+						p.Lengths = g.Ints(set + n.Lengths)
+					}
 					y, sn, err = p.Forward(in, s0)
 				} else {
 					p := unroll.Pass{Layer: l.Layer}

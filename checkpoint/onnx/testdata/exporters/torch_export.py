@@ -59,6 +59,22 @@ class Packed(nn.Module):
         return (pad_packed_sequence(y, batch_first=True)[0],) + h
 
 
+class PackedModel(nn.Module):
+    def __init__(self, final):
+        super().__init__()
+        self.embedding = nn.Embedding(11, I)
+        self.rnn = nn.GRU(I, H, 2, bidirectional=True, batch_first=True)
+        self.fc = nn.Linear(2 * H, 5)
+        self.final = final
+
+    def forward(self, x, lengths):
+        p = pack_padded_sequence(self.embedding(x), lengths, enforce_sorted=False, batch_first=True)
+        y, h = self.rnn(p)
+        if self.final:
+            return (self.fc(torch.cat([h[-2], h[-1]], -1)),)
+        return (self.fc(pad_packed_sequence(y, batch_first=True)[0]),)
+
+
 def save(name, model, inputs, dynamic, old=None):
     """inputs makes the inputs of T and B; dynamic names the axes, or None."""
     model.eval()
@@ -114,6 +130,11 @@ save("torch_lstm_bi_final", Model("LSTM", 2, True, True, out=2, on="final"), fea
 save("torch_packed_unsorted", Packed(), lambda t, b: (torch.randn(b, t, I), torch.tensor([2, t, 3][:b])), None, {
     "input_names": ["x", "lengths"], "output_names": ["y", "h_n", "c_n"],
     "dynamic_axes": {"x": {0: "b", 1: "t"}, "lengths": {0: "b"}, "y": {0: "b", 1: "t"}, "h_n": {1: "b"}, "c_n": {1: "b"}}})
+for final in [False, True]:
+    axes = {"x": {0: "b", 1: "t"}, "lengths": {0: "b"}, "y": {0: "b"} if final else {0: "b", 1: "t"}}
+    save("torch_packed_model" + ("_final" if final else ""), PackedModel(final),
+         lambda t, b: (torch.randint(0, 11, (b, t)), torch.tensor([2, t, 3][:b])), None,
+         {"input_names": ["x", "lengths"], "output_names": ["y"], "dynamic_axes": axes})
 # The exporter of torch.export writes nn.RNN out step by step: refused.
 refused = nn.RNN(I, H).eval()
 path = os.path.join(HERE, "refused_torch_rnn_unrolled.onnx")
