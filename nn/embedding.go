@@ -59,9 +59,20 @@ func (e *EmbeddingOf[F]) row(w tensor.DenseOf[F], i int) []F {
 	return w.Data[i*d : (i+1)*d]
 }
 
+// made refuses a table that NewEmbedding did not make.
+func (e *EmbeddingOf[F]) made() error {
+	if e.Weight.Rank() != 2 || e.Weight.Check("weight") != nil {
+		return fmt.Errorf("%w: an Embedding is made by NewEmbedding", ErrUsage)
+	}
+	return nil
+}
+
 // Forward writes the rows of the tokens to dst, which has len(tokens) rows of
 // embedding_dim. A token outside the table is an ErrIndex.
 func (e *EmbeddingOf[F]) Forward(dst []F, tokens []int) error {
+	if err := e.made(); err != nil {
+		return err
+	}
 	num, dim := e.Weight.Shape[0], e.Weight.Shape[1]
 	if len(dst) != len(tokens)*dim {
 		return badShape("embedded", []int{len(dst)}, fmt.Sprintf("%d tokens of %d", len(tokens), dim))
@@ -79,9 +90,15 @@ func (e *EmbeddingOf[F]) Forward(dst []F, tokens []int) error {
 // the tokens name, and marks them. Nothing else of g is touched, so the cost
 // is the batch's and not the table's.
 func (e *EmbeddingOf[F]) Backward(d []F, tokens []int, g *RowGradOf[F]) error {
+	if err := e.made(); err != nil {
+		return err
+	}
 	num, dim := e.Weight.Shape[0], e.Weight.Shape[1]
-	if len(d) != len(tokens)*dim || !sameShape(g.Value.Shape, e.Weight.Shape) {
-		return badShape("gradient", []int{len(d)}, fmt.Sprintf("%d tokens of %d for a table %v", len(tokens), dim, g.Value.Shape))
+	switch {
+	case g == nil || len(g.touched) != num || !sameShape(g.Value.Shape, e.Weight.Shape):
+		return fmt.Errorf("%w: the RowGrad is to be made by NewRowGrad(%d, %d)", ErrUsage, num, dim)
+	case len(d) != len(tokens)*dim:
+		return badShape("gradient", []int{len(d)}, fmt.Sprintf("%d tokens of %d", len(tokens), dim))
 	}
 	for i, t := range tokens {
 		if t < 0 || t >= num {
@@ -121,8 +138,8 @@ func (g *RowGradOf[F]) touch(row int) {
 
 // Zero clears the touched rows and forgets them.
 func (g *RowGradOf[F]) Zero() {
-	d := g.Value.Shape[1]
 	for _, r := range g.Rows {
+		d := g.Value.Shape[1]
 		clear(g.Value.Data[r*d : (r+1)*d])
 		g.touched[r] = false
 	}

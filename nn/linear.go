@@ -123,6 +123,9 @@ func (l *LinearOf[F]) Backward(x, dy, gw, gb tensor.DenseOf[F]) (dx tensor.Dense
 }
 
 func checkLast[F tensor.Float](arg string, x tensor.DenseOf[F], size int) error {
+	if size < 1 {
+		return fmt.Errorf("%w: a Linear is made by NewLinear", ErrUsage)
+	}
 	if err := x.Check(arg); err != nil {
 		return err
 	}

@@ -180,6 +180,8 @@ func (p *PointwiseOf[F]) check(x, y tensor.DenseOf[F], slices ...[]F) error {
 	switch {
 	case p.err != nil:
 		return p.err
+	case p.at == nil:
+		return fmt.Errorf("%w: a loss is made by MSE, L1, Huber, SmoothL1 or BCEWithLogits", ErrUsage)
 	case p.Reduction != Mean && p.Reduction != Sum:
 		return badConfig("reduction", p.Reduction, "Mean or Sum")
 	}

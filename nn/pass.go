@@ -39,14 +39,17 @@ type PassOf[F tensor.Float] struct {
 	pack   kernel.Panels[F]
 	in     InputOf[F]
 	x      tensor.DenseOf[F] // what the layer read
-	h      tensor.DenseOf[F] // what the head read
+	h      tensor.DenseOf[F] // what the head read: own, or the layer's output
+	own    tensor.DenseOf[F]
 	logits tensor.DenseOf[F]
-	mask   []F
+	drop   DropoutOf[F] // before the head
 	dh     tensor.DenseOf[F]
 	dn     unroll.StateOf[F]
-	ready  bool // Backward may come
+	ran    *ModelOf[F] // by a Forward that a Backward may follow; else nil
+	drops  bool        // in that Forward
 
 	params []ParamOf[F]
+	of     *ModelOf[F] // that params are of
 	rows   *RowGradOf[F]
 	gw, gb tensor.DenseOf[F]
 }
@@ -58,10 +61,10 @@ type Pass = PassOf[float32]
 // or, with Output "last", [B,C], and the layer's final state. Where a sequence
 // has ended (Lengths) the logits are those of a zero output: the head's bias.
 func (p *PassOf[F]) Forward(in InputOf[F], s0 unroll.StateOf[F]) (logits tensor.DenseOf[F], sn unroll.StateOf[F], err error) {
-	p.ready = false
+	p.ran = nil
 	m := p.Model
-	if m == nil {
-		return logits, sn, fmt.Errorf("%w: the pass has no Model", ErrUsage)
+	if m == nil || m.fc == nil {
+		return logits, sn, fmt.Errorf("%w: the pass has no Model made by NewModel", ErrUsage)
 	}
 	if err := p.read(in); err != nil {
 		return logits, sn, err
@@ -75,7 +78,7 @@ func (p *PassOf[F]) Forward(in InputOf[F], s0 unroll.StateOf[F]) (logits tensor.
 	if m.cfg.Output == "last" {
 		y = p.gather(sn.H)
 	}
-	if y, err = p.drop(y); err != nil {
+	if y, err = p.headDropout(y); err != nil {
 		return logits, sn, err
 	}
 	p.h = y
@@ -84,7 +87,9 @@ func (p *PassOf[F]) Forward(in InputOf[F], s0 unroll.StateOf[F]) (logits tensor.
 	p.logits.Data = grow(p.logits.Data, n*m.fc.out)
 	p.prod.n = max(p.Workers, 1)
 	m.fc.forward(&p.prod, p.logits.Data, y.Data, n)
-	p.ready = p.Train
+	if p.Train {
+		p.ran = m
+	}
 	return p.logits, sn, nil
 }
 
@@ -118,55 +123,46 @@ func (p *PassOf[F]) read(in InputOf[F]) error {
 func (p *PassOf[F]) gather(h tensor.DenseOf[F]) tensor.DenseOf[F] {
 	b, s, d := h.Shape[1], h.Shape[2], p.Model.cfg.RNN.Directions()
 	top := h.Data[len(h.Data)-d*b*s:]
-	p.h = tensor.DenseOf[F]{Shape: append(p.h.Shape[:0], b, d*s), Data: grow(p.h.Data, b*d*s)}
+	p.own = tensor.DenseOf[F]{Shape: append(p.own.Shape[:0], b, d*s), Data: grow(p.own.Data, b*d*s)}
 	for r := range b {
 		for k := range d {
-			copy(p.h.Data[(r*d+k)*s:(r*d+k+1)*s], top[(k*b+r)*s:])
+			copy(p.own.Data[(r*d+k)*s:(r*d+k+1)*s], top[(k*b+r)*s:])
 		}
 	}
-	return p.h
+	return p.own
 }
 
-// drop applies the head's dropout.
-func (p *PassOf[F]) drop(y tensor.DenseOf[F]) (tensor.DenseOf[F], error) {
-	rate := p.Model.cfg.HeadDropout
-	if !p.Train || rate == 0 {
-		p.mask = p.mask[:0]
+// headDropout applies the dropout before the head.
+func (p *PassOf[F]) headDropout(y tensor.DenseOf[F]) (tensor.DenseOf[F], error) {
+	p.drop.P = p.Model.cfg.HeadDropout
+	p.drops = p.Train && p.drop.P > 0
+	if !p.drops {
 		return y, nil
 	}
-	if p.Generator == nil {
-		return y, fmt.Errorf("%w: head_dropout %v needs a Generator", ErrUsage, rate)
-	}
-	p.mask = grow(p.mask, len(y.Data))
-	if err := rng.Dropout(p.Generator, p.mask, rate); err != nil {
-		return y, err
-	}
-	if p.Model.cfg.Output == "all" { // y belongs to the layer's record
-		p.h = tensor.DenseOf[F]{Shape: append(p.h.Shape[:0], y.Shape...), Data: grow(p.h.Data, len(y.Data))}
-	}
-	for i, v := range y.Data {
-		p.h.Data[i] = v * p.mask[i]
-	}
-	return p.h, nil
+	// y may be the layer's memory, which is not to be changed.
+	p.own = tensor.DenseOf[F]{Shape: append(p.own.Shape[:0], y.Shape...), Data: grow(p.own.Data, len(y.Data))}
+	return p.own, p.drop.Forward(p.Generator, p.own.Data, y.Data)
 }
 
 // Backward adds to the gradients of all parameters those of a loss whose
 // gradient by the logits of the last Forward is d. A Forward has one Backward.
 func (p *PassOf[F]) Backward(d tensor.DenseOf[F]) error {
-	if !p.ready {
-		return fmt.Errorf("%w: Backward wants a Forward with Train before it", ErrUsage)
+	if p.ran == nil || p.ran != p.Model {
+		return fmt.Errorf("%w: Backward wants a Forward of the same Model with Train before it", ErrUsage)
 	}
 	if !sameShape(d.Shape, p.logits.Shape) || len(d.Data) != len(p.logits.Data) {
 		return badShape("gradient of the logits", d.Shape, fmt.Sprint(p.logits.Shape))
 	}
-	p.ready = false
+	p.ran = nil
 	p.Params()
 	m, n := p.Model, len(p.h.Data)/p.Model.fc.in
 	p.dh.Shape = append(p.dh.Shape[:0], p.h.Shape...)
 	p.dh.Data = grow(p.dh.Data, len(p.h.Data))
 	m.fc.backward(&p.prod, &p.pack, p.dh.Data, d.Data, p.h.Data, n, p.gw.Data, p.gb.Data)
-	for i, k := range p.mask {
-		p.dh.Data[i] *= k
+	if p.drops {
+		if err := p.drop.Backward(p.dh.Data); err != nil {
+			return err
+		}
 	}
 	dy, dn := p.dh, unroll.StateOf[F]{}
 	if m.cfg.Output == "last" {
@@ -197,36 +193,42 @@ func (p *PassOf[F]) scatter() unroll.StateOf[F] {
 
 // Params returns the parameters with their gradients, in the order embedding,
 // rnn, fc; tied weights once, as embedding.weight. The slice belongs to the
-// pass. Values may be changed inside Model.Update only.
+// pass. Values may be changed inside Model.Update only. Another Model begins
+// with gradients of zeros; without one there are none.
 func (p *PassOf[F]) Params() []ParamOf[F] {
-	m := p.Model
-	if p.params == nil {
-		if p.rnn.Grads == nil {
-			p.rnn.Grads = m.rnn.NewGrads()
-		}
-		if e := m.embedding; e != nil {
-			p.rows = NewRowGrad[F](e.Weight.Shape[0], e.Weight.Shape[1])
-			p.params = append(p.params, ParamOf[F]{Name: "embedding.weight", Value: e.Weight, Grad: p.rows.Value, Sparse: !m.cfg.TieWeights})
-		}
-		grads := p.rnn.Grads.Params()
-		for i, v := range m.rnn.Params() {
-			p.params = append(p.params, ParamOf[F]{Name: "rnn." + v.Name, Value: v.Value, Grad: grads[i].Value})
-		}
-		if m.cfg.TieWeights {
-			p.gw = p.rows.Value
-		} else {
-			p.gw = tensor.NewOf[F](m.fc.weight.Shape...)
-			p.params = append(p.params, ParamOf[F]{Name: "fc.weight", Value: m.fc.weight, Grad: p.gw})
-		}
-		if !m.cfg.NoHeadBias {
-			p.gb = tensor.NewOf[F](m.fc.out)
-			p.params = append(p.params, ParamOf[F]{Name: "fc.bias", Value: m.fc.bias, Grad: p.gb})
+	if p.of != p.Model {
+		p.of, p.params, p.rows, p.gb = p.Model, nil, nil, tensor.DenseOf[F]{}
+		if p.Model != nil && p.Model.fc != nil {
+			p.makeGrads()
 		}
 	}
-	if m.embedding != nil {
+	if p.rows != nil {
 		p.params[0].Rows = p.rows.Rows
 	}
 	return p.params
+}
+
+func (p *PassOf[F]) makeGrads() {
+	m := p.Model
+	p.rnn.Grads = m.rnn.NewGrads()
+	if e := m.embedding; e != nil {
+		p.rows = NewRowGrad[F](e.Weight.Shape[0], e.Weight.Shape[1])
+		p.params = append(p.params, ParamOf[F]{Name: "embedding.weight", Value: e.Weight, Grad: p.rows.Value, Sparse: !m.cfg.TieWeights})
+	}
+	grads := p.rnn.Grads.Params()
+	for i, v := range m.rnn.Params() {
+		p.params = append(p.params, ParamOf[F]{Name: "rnn." + v.Name, Value: v.Value, Grad: grads[i].Value})
+	}
+	if m.cfg.TieWeights {
+		p.gw = p.rows.Value
+	} else {
+		p.gw = tensor.NewOf[F](m.fc.weight.Shape...)
+		p.params = append(p.params, ParamOf[F]{Name: "fc.weight", Value: m.fc.weight, Grad: p.gw})
+	}
+	if !m.cfg.NoHeadBias {
+		p.gb = tensor.NewOf[F](m.fc.out)
+		p.params = append(p.params, ParamOf[F]{Name: "fc.bias", Value: m.fc.bias, Grad: p.gb})
+	}
 }
 
 // Zero sets all gradients to zero, of an embedding only the touched rows.

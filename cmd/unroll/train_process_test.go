@@ -103,7 +103,7 @@ func TestKilledTrainingEndsInTheSameBytes(t *testing.T) {
 			if err := cmd.Process.Kill(); err == nil {
 				kills++
 			}
-			<-ended
+			_ = <-ended
 		}
 	}
 	t.Logf("killed %d times", kills)
@@ -134,7 +134,8 @@ func TestInterruptSavesAndSaysHowToGoOn(t *testing.T) {
 		if err := cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
-		if cmd.Wait(); cmd.ProcessState.ExitCode() != codeFailure {
+		_ = cmd.Wait() // the exit code is what counts
+		if cmd.ProcessState.ExitCode() != codeFailure {
 			t.Fatalf("%v: exit code %d, want %d\n%s", signal, cmd.ProcessState.ExitCode(), codeFailure, stderr)
 		}
 		said := regexp.MustCompile(`stopped in epoch \d+ after \d+ steps, saved in \S+; go on with: unroll (.*)\n$`).FindStringSubmatch(stderr.String())
