@@ -30,12 +30,13 @@ type trial[F tensor.Float] struct {
 type bounds struct{ oneWay, noLengths, noResets, noTrain, alwaysBatched bool }
 
 // The sizes lie on both sides of what kernels take at once: 16 units, panels of
-// 48 and 64 columns, 6 and 8 rows, 64 rows of a step, 128 rows of a chunk.
+// 48 and 64 columns, 6 and 8 rows, 64 rows of a step, 128 rows of a chunk, 512
+// rows of a wavefront.
 var (
 	unitSizes  = []int{1, 2, 3, 5, 15, 16, 17, 33, 64, 65}
 	inputSizes = []int{0, 1, 2, 3, 7, 16, 33}
 	batchSizes = []int{0, 1, 1, 2, 3, 5, 6, 7, 9, 17, 65}
-	stepCounts = []int{1, 1, 2, 3, 4, 7, 12, 20}
+	stepCounts = []int{1, 1, 2, 3, 4, 7, 12, 40}
 )
 
 // drawTrial draws a trial with every option a layer and a pass have.
