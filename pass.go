@@ -107,7 +107,7 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 	p.results()
 	r := &p.run
 	r.Record = p.Record || p.Train
-	r.Workers = p.workers(d.b)
+	r.Workers = p.Layer.workers(p.Workers, d.b, autoMin)
 	r.H0, r.C0, r.HN, r.CN = given(s0.H), given(s0.C), p.sn.H.Data, p.sn.C.Data
 	r.X, r.Y = p.strided(x.Data, c.InputSize), p.strided(p.y.Data, c.OutputSize())
 	if p.Lengths != nil {
@@ -329,21 +329,26 @@ func (p *PassOf[F]) drawMasks() error {
 }
 
 // shareMin is the number of multiply-adds of a step for each worker below
-// which a barrier costs more than another worker gains; autoMin is what makes
-// the pass wake another worker by itself.
+// which a barrier costs more than another worker gains. autoMin is what makes a
+// pass take another worker by itself, and autoStreamMin a stream, whose helper
+// has parked between steps that come at the pace of a microphone and takes as
+// long to wake as a step of a million takes to run.
 var shareMin = 16_000
 
-const autoMin = 100_000
+const (
+	autoMin       = 100_000
+	autoStreamMin = 2_000_000
+)
 
-// workers returns the number of workers for b sequences: what the caller asked
-// for, or as many processors as the work of a step feeds, but no more than have
-// something to do.
-func (p *PassOf[F]) workers(b int) int {
-	rows := p.Layer.params[0].Value.Shape[0] // G*H
-	step := b * rows * (p.Layer.cfg.InputSize + p.Layer.cfg.StateSize())
-	n := min(runtime.GOMAXPROCS(0), step/autoMin)
-	if p.Workers > 0 {
-		n = min(p.Workers, 64)
+// workers returns how many workers share a step of b sequences: as many as the
+// caller asked for, or as there are processors and the work of a step feeds,
+// but no more than have something to do.
+func (l *LayerOf[F]) workers(asked, b, auto int) int {
+	rows := l.params[0].Value.Shape[0] // G*H
+	step := b * rows * (l.cfg.InputSize + l.cfg.StateSize())
+	n := min(runtime.GOMAXPROCS(0), step/auto)
+	if asked > 0 {
+		n = min(asked, 64)
 		if shareMin > 0 {
 			n = min(n, step/shareMin)
 		}

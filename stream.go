@@ -43,7 +43,7 @@ func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
 	s := &StreamOf[F]{layer: l, batch: batch, sizes: [1]int{batch}}
 	r := &s.run
 	r.Stack, r.Continue, r.T, r.B, r.Sizes = &l.stack, true, 1, batch, s.sizes[:]
-	r.Workers = (&PassOf[F]{Layer: l}).workers(batch)
+	r.Workers = l.workers(0, batch, autoStreamMin)
 	r.X.Seq, r.Y.Seq = l.cfg.InputSize, l.cfg.OutputSize()
 	r.SetState()
 	return s, nil
@@ -71,7 +71,7 @@ func (s *StreamOf[F]) SetWorkers(n int) {
 	if s.made() != nil {
 		return
 	}
-	s.run.Workers = (&PassOf[F]{Layer: s.layer, Workers: n}).workers(s.batch)
+	s.run.Workers = s.layer.workers(n, s.batch, autoStreamMin)
 }
 
 // Step computes one step of all sequences: it reads x [B,I] and writes the
