@@ -98,12 +98,7 @@ func (t *Trace) backLane(l, d int, dy, dx tensor.Dense, out *Influence, pause fu
 			continue
 		}
 		t.input(l, time, x)
-		h, c := t.before(i, time)
-		s0 := unroll.State{H: tensor.Dense{Shape: []int{1, len(h)}, Data: h}}
-		if t.cfg.HasCell() {
-			s0.C = tensor.Dense{Shape: []int{1, len(c)}, Data: c}
-		}
-		if _, _, err := pass.Forward(tensor.Dense{Shape: []int{1, in}, Data: x}, s0); err != nil {
+		if _, _, err := pass.Forward(tensor.Dense{Shape: []int{1, in}, Data: x}, t.from(i, time)); err != nil {
 			return err
 		}
 		gx, gs, err := pass.Backward(tensor.Dense{Shape: []int{1, size}, Data: dh}, unroll.State{C: ds.C})

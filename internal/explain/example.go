@@ -13,11 +13,15 @@ import (
 //	rnn = RNN(3, 4, num_layers=layers)
 //
 // makes them; the page has 2 layers.
-func Example(layers int) (*unroll.Layer, tensor.Dense, error) {
+func Example(layers int) (*unroll.Layer, tensor.Dense, error) { return example(3, layers) }
+
+// example is Example with another input_size: with 4 the sizes fit where the
+// hand-written loop feeds x to every layer.
+func example(inputs, layers int) (*unroll.Layer, tensor.Dense, error) {
 	g := rng.New(0)
-	x := tensor.New(5, 3)
+	x := tensor.New(5, inputs)
 	rng.Randn(g, x.Data)
-	layer, err := unroll.New(unroll.Config{InputSize: 3, HiddenSize: 4, NumLayers: layers})
+	layer, err := unroll.New(unroll.Config{InputSize: inputs, HiddenSize: 4, NumLayers: layers})
 	if err != nil {
 		return nil, x, err
 	}

@@ -23,28 +23,25 @@ func (t *Trace) names(layer, direction, step int) names {
 	if direction == 1 {
 		prev = step + 1
 	}
-	arrow := func(s string, d int) string {
+	way := func(d int) string {
 		if t.cfg.Directions() == 1 {
-			return s
+			return ""
 		}
-		return [...]string{`\overrightarrow{`, `\overleftarrow{`}[d] + s + "}"
+		return [...]string{`\rightarrow`, `\leftarrow`}[d]
 	}
 	at := func(s string, d, layer, step int) string {
-		return fmt.Sprintf(`%s_{%d}^{(%d)}`, arrow(s, d), step, layer+1)
+		return fmt.Sprintf(`%s_{%d}^{(%d)%s}`, s, step, layer+1, way(d))
 	}
 	n := names{
-		sup: fmt.Sprintf(`^{(%d)}`, layer+1),
+		sup: fmt.Sprintf(`^{(%d)%s}`, layer+1, way(direction)),
 		h:   at("h", direction, layer, step), c: at("c", direction, layer, step),
 		hp: at("h", direction, layer, prev), cp: at("c", direction, layer, prev),
 		x: fmt.Sprintf(`x_{%d}`, step), project: t.cfg.ProjSize > 0,
 	}
-	if t.cfg.Directions() == 2 {
-		n.sup = fmt.Sprintf(`^{(%d)%s}`, layer+1, [...]string{`\rightarrow`, `\leftarrow`}[direction])
-	}
 	if layer > 0 {
 		n.x = at("h", 0, layer-1, step)
 		if t.cfg.Directions() == 2 {
-			n.x = `\left[` + n.x + `;\,` + at("h", 1, layer-1, step) + `\right]`
+			n.x = `\bigl[` + n.x + `;\,` + at("h", 1, layer-1, step) + `\bigr]`
 		}
 	}
 	return n
@@ -63,13 +60,13 @@ func (t *Trace) Equations(layer, direction, step int) []string {
 		if !t.cfg.NoBias {
 			s += fmt.Sprintf(` + b_{h%s}%s`, gate, n.sup)
 		}
-		return fmt.Sprintf(`%s = %s\left(%s\right)`, left, act, s)
+		return fmt.Sprintf(`%s = %s\bigl(%s\bigr)`, left, act, s)
 	}
 	switch t.cfg.Mode {
 	case unroll.LSTM:
-		hidden := fmt.Sprintf(`%s = o \odot \tanh\left(%s\right)`, n.h, n.c)
+		hidden := fmt.Sprintf(`%s = o \odot \tanh\bigl(%s\bigr)`, n.h, n.c)
 		if n.project {
-			hidden = fmt.Sprintf(`%s = W_{hr}%s \left(o \odot \tanh\left(%s\right)\right)`, n.h, n.sup, n.c)
+			hidden = fmt.Sprintf(`%s = W_{hr}%s \bigl(o \odot \tanh\bigl(%s\bigr)\bigr)`, n.h, n.sup, n.c)
 		}
 		return []string{
 			line("i", `\sigma`, "i"), line("f", `\sigma`, "f"), line("g", `\tanh`, "g"), line("o", `\sigma`, "o"),
@@ -82,7 +79,7 @@ func (t *Trace) Equations(layer, direction, step int) []string {
 		}
 		return []string{
 			line("r", `\sigma`, "r"), line("z", `\sigma`, "z"),
-			fmt.Sprintf(`n = \tanh\left(W_{in}%s %s%s + r \odot \left(W_{hn}%s %s%s\right)\right)`, n.sup, n.x, bi, n.sup, n.hp, bh),
+			fmt.Sprintf(`n = \tanh\bigl(W_{in}%s %s%s + r \odot \bigl(W_{hn}%s %s%s\bigr)\bigr)`, n.sup, n.x, bi, n.sup, n.hp, bh),
 			fmt.Sprintf(`%s = (1 - z) \odot n + z \odot %s`, n.h, n.hp),
 		}
 	case unroll.RNNReLU:
@@ -91,9 +88,12 @@ func (t *Trace) Equations(layer, direction, step int) []string {
 	return []string{line(n.h, `\tanh`, "h")}
 }
 
-// MostTerms is how many products of a sum Numbers and the text spell out; of
-// more, the first and the last are shown.
-const MostTerms = 6
+// mostTerms is how many products of a sum the text spells out, and mostTeX how
+// many Numbers does; of more, the first and the last are shown.
+const (
+	mostTerms = 6
+	mostTeX   = 4
+)
 
 // Numbers returns Equations with the numbers of one unit put in.
 func (t *Trace) Numbers(u *Unit) []string {
@@ -138,31 +138,39 @@ func gateNumbers(g Gate, bias bool, n names, unit int) []string {
 	left += fmt.Sprintf(`[%d]`, unit)
 	input := fmt.Sprintf(`\underbrace{%s}_{W_{i%s}\,%s\,=\,%s}`, texTerms(g.Input.Terms), g.Name, n.x, texShort(g.Input.Share))
 	state := fmt.Sprintf(`\underbrace{%s}_{W_{h%s}\,%s\,=\,%s}`, texTerms(g.State.Terms), g.Name, n.hp, texShort(g.State.Share))
-	bi, bh := "", ""
-	if bias {
-		bi = fmt.Sprintf(` + \underbrace{%s}_{b_{i%s}}`, texShort(g.BiasIH), g.Name)
-		bh = fmt.Sprintf(` + \underbrace{%s}_{b_{h%s}}`, texShort(g.BiasHH), g.Name)
+	// One line a part: a sum of eight products is wider than any page.
+	lines := []string{fmt.Sprintf(`%s = %s\Bigl(`, left, act), `\qquad ` + input}
+	bi, bh := fmt.Sprintf(`\underbrace{%s}_{b_{i%s}}`, texShort(g.BiasIH), g.Name), fmt.Sprintf(`\underbrace{%s}_{b_{h%s}}`, texShort(g.BiasHH), g.Name)
+	switch {
+	case g.Apart && bias:
+		lines = append(lines, `\qquad + `+bi, `\qquad + r \cdot \bigl( `+state, `\qquad + `+bh+` \bigr) \Bigr)`)
+	case g.Apart:
+		lines = append(lines, `\qquad + r \cdot `+state+` \Bigr)`)
+	case bias:
+		lines = append(lines, `\qquad + `+state, `\qquad + `+bi+` + `+bh+` \Bigr)`)
+	default:
+		lines = append(lines, `\qquad + `+state+` \Bigr)`)
 	}
-	first := fmt.Sprintf(`%s = %s\Bigl(%s%s + %s%s\Bigr)`, left, act, input, bi, state, bh)
-	if g.Apart {
-		first = fmt.Sprintf(`%s = %s\Bigl(%s%s + r \cdot \bigl(%s%s\bigr)\Bigr)`, left, act, input, bi, state, bh)
-	}
-	return []string{first, fmt.Sprintf(`\phantom{%s} = %s\left(%s\right) = %s`, left, act, texFull(g.Pre), texFull(g.Value))}
+	return append(lines, fmt.Sprintf(`\qquad = %s(%s) = %s`, act, texFull(g.Pre), texFull(g.Value)))
 }
 
 // texTerms writes products, the middle ones as dots where there are many.
 func texTerms(terms []Term) string {
 	var parts []string
 	for k, p := range terms {
-		if len(terms) > MostTerms && k >= MostTerms-3 && k < len(terms)-1 {
-			if k == MostTerms-3 {
+		if len(terms) > mostTeX && k >= mostTeX-3 && k < len(terms)-1 {
+			if k == mostTeX-3 {
 				parts = append(parts, `\cdots`)
 			}
 			continue
 		}
-		parts = append(parts, texExp(p.Weight.Short())+` \cdot `+texShort(p.Value))
+		parts = append(parts, texExp(p.Weight.Short())+`{\cdot}`+texShort(p.Value))
 	}
-	return signedSum(parts)
+	sum := signedSum(parts)
+	if strings.HasPrefix(sum, "-") {
+		return "(" + sum + ")" // it may follow a sign
+	}
+	return sum
 }
 
 // texShort is Short, in parentheses where a minus would follow a sign.

@@ -12,6 +12,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/unroll-ml/unroll"
 )
 
 //go:embed assets
@@ -41,10 +43,16 @@ func (t *Trace) InputKind() string {
 // Page writes one HTML file that shows the run: it holds the model, the input,
 // the record and the engine, and asks nothing of the network.
 func (t *Trace) Page(w io.Writer, opt PageOptions) error {
-	if opt.Kind == "" {
-		if opt.Kind = t.InputKind(); len(opt.Labels) == t.Steps() {
-			opt.Kind = "text"
-		}
+	switch {
+	case opt.Kind == "" && opt.Labels != nil && len(opt.Labels) == t.Steps():
+		opt.Kind = "text"
+	case opt.Kind == "":
+		opt.Kind = t.InputKind()
+	case !slices.Contains([]string{"text", "series", "notes", "vectors"}, opt.Kind):
+		return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "--as", Got: opt.Kind, Want: "text, series, notes or vectors"}
+	}
+	if opt.Kind == "notes" && t.cfg.InputSize != 88 {
+		return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "--as", Got: "notes", Want: fmt.Sprintf("88 inputs, the keys of a piano; the model has %d", t.cfg.InputSize)}
 	}
 	var block []float32
 	for _, p := range t.Layer.Params() {

@@ -3,169 +3,73 @@
 package explain
 
 import (
-	"context"
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
 )
-
-// browser is a page in a headless browser that notes what it must not do.
-type browser struct {
-	t   *testing.T
-	ctx context.Context
-
-	mu     sync.Mutex
-	faults []string
-}
-
-func (b *browser) fault(format string, a ...any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.faults = append(b.faults, fmt.Sprintf(format, a...))
-}
-
-func (b *browser) run(actions ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func eval[T any](b *browser, js string) T {
-	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("%s: %v", js, err)
-	}
-	return v
-}
-
-// js runs a script for what it does.
-func js(script string) chromedp.Action[chromedp.Void] {
-	return chromedp.Evaluate[chromedp.Void](script)
-}
-
-// click presses the mouse in the middle of an element.
-func (b *browser) click(selector string) {
-	b.t.Helper()
-	at := eval[[]float64](b, fmt.Sprintf(`(()=>{const e=document.querySelector(%q);e.scrollIntoView({block:'nearest'});const r=e.getBoundingClientRect();return[r.left+r.width/2,r.top+r.height/2]})()`, selector))
-	b.run(chromedp.MouseClickXY(at[0], at[1]))
-}
-
-// until waits until an expression is true.
-func (b *browser) until(expr string) {
-	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if eval[bool](b, "!!("+expr+")") {
-			return
-		}
-	}
-	b.t.Fatalf("not within 20 seconds: %s; status: %s; faults: %v", expr, eval[string](b, `document.getElementById('status').textContent+' | '+document.getElementById('cell').textContent.slice(0,200)`), b.faults)
-}
-
-// openPage writes the trace's page to a file and opens it; a machine without a
-// browser skips the test.
-func openPage(t *testing.T, tr *Trace, opt PageOptions, width, height int64) *browser {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("there is no browser on this machine")
-	}
-	file := filepath.Join(t.TempDir(), "page.html")
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tr.Page(f, opt); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	alloc, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(int(width), int(height)))...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx}
-	err = chromedp.Listen(ctx, func(ev any) {
-		switch e := ev.(type) {
-		case *network.EventRequestWillBeSent:
-			if u := e.Request.URL; !strings.HasPrefix(u, "file://"+file) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
-				b.fault("request for %s", u)
-			}
-		case *runtime.EventExceptionThrown:
-			b.fault("exception: %s", e.ExceptionDetails.Text)
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == "error" {
-				b.fault("console: %v", e.Args)
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
-	b.run(chromedp.EmulateViewport(width, height), chromedp.Navigate("file://"+file))
-	t.Cleanup(func() {
-		for _, f := range b.faults {
-			t.Error(f)
-		}
-	})
-	b.until(`document.body.dataset.ready === '1'`)
-	return b
-}
-
-// shot keeps a picture for the documentation where EXPLAIN_SHOTS names a folder.
-func (b *browser) shot(name string) {
-	dir := os.Getenv("EXPLAIN_SHOTS")
-	if dir == "" {
-		return
-	}
-	time.Sleep(300 * time.Millisecond)
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
-}
 
 const result = `(document.getElementById('result')||{}).textContent||''`
 
+// shows waits until a cell is open that says this number is the record's.
+func (b *browser) shows(lane, t, u int, v float32) {
+	b.t.Helper()
+	b.run(js(fmt.Sprintf(`unroll.go(%d,%d,%d)`, lane, t, u)))
+	b.want(fmt.Sprintf(`(%s)==='h = %s = the record, bit for bit'&&document.querySelector('#cell h2').textContent.includes('step %d, unit %d')`, result, Num(v), t, u), "lane %d step %d unit %d", lane, t, u)
+}
+
 func TestPageShowsTheEnginesNumbers(t *testing.T) {
-	tr := example(t)
-	b := openPage(t, tr, PageOptions{Example: true}, 1360, 820)
+	tr := exampleTrace(t)
+	b := openPage(t, tr, PageOptions{Example: true}, 1400, 900)
+	b.shot("grid")
+	// One after the other: each waits until the cell before it is open.
+	got := eval[[]string](b, `(async()=>{const said=[];
+		for(let i=0;i<unroll.S.lanes;i++)for(let t=0;t<unroll.S.steps;t++)for(let u=0;u<unroll.S.size;u++){
+			await unroll.go(i,t,u);
+			said.push(document.querySelector('#cell h2').textContent+': '+document.getElementById('result').textContent);
+		}
+		return said})()`)
+	var want []string
 	for i := range tr.H {
 		for s := range tr.Steps() {
 			for u, v := range row(tr.H[i], s) {
-				b.run(js(fmt.Sprintf(`unroll.go(%d,%d,%d)`, i, s, u)))
-				b.until(fmt.Sprintf(`(%s) === 'h = %s = the record, bit for bit' && document.querySelector('#cell h2').textContent.includes('layer %d, step %d, unit %d')`, result, Num(v), i, s, u))
+				want = append(want, fmt.Sprintf("layer %d, step %d, unit %d: h = %s = the record, bit for bit", i, s, u, Num(v)))
 			}
+		}
+	}
+	for k := range max(len(want), len(got)) {
+		if k >= len(want) || k >= len(got) || want[k] != got[k] {
+			t.Fatalf("cell %d: the page has %q, the engine %q", k, got[min(k, len(got)):], want[min(k, len(want)):])
+		}
+	}
+	b.shows(1, 4, 3, row(tr.H[1], 4)[3])
+	// Every number of the opened cell is the engine's, to the last digit.
+	unit, err := tr.Unit(1, 0, 4, 3, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, text := unit.Gates[0], eval[string](b, id("cell")+`.textContent`)
+	numbers := []Num{g.Input.Share, g.State.Share, g.BiasIH, g.BiasHH, g.Pre, g.Value, g.Input.Start}
+	for _, p := range append(slices.Clone(g.Input.Terms), g.State.Terms...) {
+		numbers = append(numbers, p.Weight, p.Value, p.After)
+	}
+	for _, n := range numbers {
+		if !strings.Contains(text, n.String()) {
+			t.Errorf("the opened cell lacks %s", n)
 		}
 	}
 	b.shot("cell-light")
@@ -173,133 +77,421 @@ func TestPageShowsTheEnginesNumbers(t *testing.T) {
 	b.shot("cell-dark")
 }
 
-func TestPageByMouseAndKeyboard(t *testing.T) {
-	tr := example(t)
-	b := openPage(t, tr, PageOptions{Example: true}, 1360, 820)
-	b.run(chromedp.Focus("#grid"), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter))
-	b.until(`document.querySelector('#cell h2').textContent === 'layer 0, step 2, unit 0'`)
-	if s := eval[string](b, `document.getElementById('acell').textContent`); !strings.HasPrefix(s, "layer 0, step 2, unit 0: 0.2215, -0.5338") {
-		t.Errorf("a screen reader hears %q", s)
+// Gates, two directions and a projection: what the page says is the engine's.
+func TestPageOfEveryCell(t *testing.T) {
+	for _, cfg := range []unroll.Config{
+		{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 4, NumLayers: 2, Bidirectional: true},
+		{Mode: unroll.GRU, InputSize: 2, HiddenSize: 5, NumLayers: 2, NoBias: true},
+		{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 6, ProjSize: 2, NumLayers: 2},
+	} {
+		tr := traceOf(t, cfg, 6)
+		b := openPage(t, tr, PageOptions{}, 1400, 900)
+		for i := range tr.H {
+			l, d := i/cfg.Directions(), i%cfg.Directions()
+			b.shows(i, 3, 1, row(tr.H[i], 3)[1])
+			unit, err := tr.Unit(l, d, 3, 1, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := eval[string](b, id("cell")+`.textContent`)
+			for _, g := range unit.Gates {
+				if want := fmt.Sprintf("gate %s: %s(%s) = %s", g.Name, g.Activation, g.Pre, g.Value); !strings.Contains(text, want) {
+					t.Errorf("%v lane %d: the cell lacks %q", cfg, i, want)
+				}
+			}
+			if n := eval[int](b, `document.querySelectorAll('#cell merror').length`); n > 0 {
+				t.Errorf("%v: %d formulas are not typeset", cfg, n)
+			}
+		}
+		// A unit before the projection is reached through c or a gate.
+		if cfg.ProjSize > 0 {
+			b.click("#what-c")
+			b.run(js(`unroll.go(1,3,5)`))
+			b.want(fmt.Sprintf(`(%s)==='c = %s = the record, bit for bit'`, result, Num(row(tr.C[1], 3)[5])), "a unit before the projection")
+		}
+		// The gates drawn in the grid.
+		for _, name := range tr.Layer.Gates() {
+			g, err := tr.Gate(1, 0, 0, 6, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lane := cfg.Directions()
+			b.run(js(fmt.Sprintf(`unroll.go(%d,2,0,false)`, lane)))
+			b.click("#what-" + name)
+			b.want(fmt.Sprintf(`%s.textContent.includes('step 2, %s, %s')`, id("here"), Num(row(g, 2)[0]).Short(), Num(row(g, 2)[1]).Short()), "%v gate %s", cfg, name)
+		}
+		b.shot(fmt.Sprintf("cells-%v-%d", cfg.Mode, cfg.Directions()))
 	}
-	// From a term of the state to the cell it came from, by mouse.
-	b.run(js(`[...document.querySelectorAll('#cell td a')].find(a=>a.textContent==='h[3] step 1').click()`))
-	b.until(`document.querySelector('#cell h2').textContent === 'layer 0, step 1, unit 3'`)
-	// A click in the grid.
-	b.run(js(`(()=>{const g=document.getElementById('grid').getBoundingClientRect();document.getElementById('grid').dispatchEvent(new MouseEvent('click',{clientX:g.left+118+1.5*unroll.S.cell,clientY:g.top+40,bubbles:true}))})()`))
-	b.until(`document.querySelector('#cell h2').textContent === 'layer 1, step 0, unit 0'`)
-	// Stepping.
-	b.click("#first")
-	b.until(`document.getElementById('processing').textContent === 'Processing x_0: layer 0'`)
-	b.click("#next")
-	b.until(`document.getElementById('processing').textContent === 'Processing x_0: layer 1'`)
-	b.run(chromedp.Focus("#grid"), chromedp.KeyEvent("n"))
-	b.click("#play")
-	b.until(`document.getElementById('processing').textContent.startsWith('Processing x_2')`)
-	b.shot("stepping")
-	b.click("#play")
-	b.click("#whole")
-	// Every tab by its key.
-	for key, id := range map[string]string{"2": "ask", "3": "change", "4": "lesson", "1": "cell"} {
-		b.run(chromedp.Focus("#grid"), chromedp.KeyEvent(key))
-		b.until(fmt.Sprintf(`!document.getElementById(%q).hidden`, id))
-	}
-	for _, id := range []string{"#askgrad", "#askfollow", "#askkeep"} {
-		b.click(`[data-tab=ask]`)
-		b.click(id)
-	}
-	b.click(`[data-tab=ask]`)
-	b.click("#askgrad")
-	b.until(`document.querySelectorAll('#memory canvas').length === 1`)
-	b.shot("ask")
-	b.until(`document.querySelectorAll('#follow canvas').length === 1`)
 }
 
-func TestPageChangesWhatTheCommandComputes(t *testing.T) {
-	tr := example(t)
-	b := openPage(t, tr, PageOptions{Example: true}, 1360, 820)
-	b.run(js(`unroll.go(-1,1,2)`), chromedp.SetValue("#xvalue", "0.25"), js(`document.getElementById('xvalue').onchange()`))
-	b.until(`document.getElementById('status').textContent === 'computed here'`)
-	x := tr.X.Clone()
-	x.Data[1*3+2] = 0.25
-	y, _, err := tr.Layer.Forward(x, unroll.State{})
+// The page writes a float32 as the command does.
+func TestPageWritesNumbersAsTheCommand(t *testing.T) {
+	b := openPage(t, exampleTrace(t), PageOptions{}, 800, 600)
+	g := rng.New(3)
+	vals := []float64{0, math.Copysign(0, -1), 1, -1, 0.1, 1e-4, 9.99e-5, 123456, 999999, 1e6, 1.5e6, 1 << 24, 1e-45, math.MaxFloat32}
+	for range 2000 {
+		if f := math.Float32frombits(g.Uint32()); f-f == 0 {
+			vals = append(vals, float64(f))
+		}
+	}
+	list, err := json.Marshal(vals)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.run(js(`unroll.go(1,4,3)`))
-	b.until(fmt.Sprintf(`(%s).startsWith('h = %s = the record')`, result, Num(row(y, 4)[3])))
-	// Three layers are PyTorch's for this seed, with the input as edited.
-	b.click(`[data-tab=change]`)
-	b.run(chromedp.SetValue("#nlayers", "3"), js(`document.getElementById('nlayers').onchange()`))
-	b.until(`unroll.S.L === 3`)
+	for i, got := range eval[[]string](b, fmt.Sprintf(`%s.map(v=>unroll.full(v))`, strings.Replace(string(list), "[0,0,", "[0,-0,", 1))) {
+		if want := Num(float32(vals[i])).String(); got != want {
+			t.Errorf("%v: the page writes %s, the command %s", vals[i], got, want)
+		}
+	}
+}
+
+// An edited input, weight, initial state or number of layers gives what the
+// command prints for it.
+func TestPageChangesWhatTheCommandComputes(t *testing.T) {
+	tr := exampleTrace(t)
+	b := openPage(t, tr, PageOptions{Example: true}, 1360, 820)
+	enter := func(selector, value string) {
+		b.t.Helper()
+		b.run(js(id("status")+`.textContent=''`), js(fmt.Sprintf(`document.querySelector(%q).select()`, selector)))
+		b.press(selector, value+"\r")
+		b.until(id("status") + `.textContent==='computed here'`)
+	}
+	prints := func(layer *unroll.Layer, x []float32, s0 unroll.State, l, s, u int) {
+		b.t.Helper()
+		in := tr.X.Clone()
+		copy(in.Data, x)
+		want, err := NewTrace(layer, in, s0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := want.Run(nil); err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := want.Text(&text, TextOptions{Step: s, Layer: l, Unit: u}); err != nil {
+			t.Fatal(err)
+		}
+		v := row(want.H[l], s)[u]
+		if !strings.Contains(text.String(), "= "+Num(v).String()+"\n") {
+			t.Fatalf("the command does not print %s:\n%s", Num(v), text.String())
+		}
+		b.shows(l, s, u, v)
+	}
+	x := slices.Clone(tr.X.Data)
+	x[1*3+2] = 0.25
+	b.run(js(`unroll.go(-1,1,2)`))
+	b.until(`document.querySelector('#xvalue')`)
+	enter("#xvalue", "0.25")
+	prints(tr.Layer, x, unroll.State{}, 1, 4, 3)
+
 	deep, _, err := Example(3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if y, _, err = deep.Forward(x, unroll.State{}); err != nil {
+	b.click("#tab-change")
+	enter("#nlayers", "3")
+	prints(deep, x, unroll.State{}, 2, 4, 1)
+	b.shot("three-layers")
+
+	goTo := func(name string, index int) {
+		b.run(js(fmt.Sprintf(`unroll.S.param={name:%q,index:%d}`, name, index)))
+		b.click("#tab-change")
+		b.until(id("value") + `.value`)
+	}
+	goTo("weight_hh_l1", 2*4+1)
+	enter("#value", "-0.5")
+	deep.Update(func(ps []unroll.Param) {
+		for _, p := range ps {
+			if p.Name == "weight_hh_l1" {
+				p.Value.Data[2*4+1] = -0.5
+			}
+		}
+	})
+	prints(deep, x, unroll.State{}, 2, 3, 0)
+
+	goTo("h_0", 1*4+2)
+	enter("#value", "1.5")
+	s0 := unroll.State{H: tensor.New(3, 4)}
+	s0.H.Data[1*4+2] = 1.5
+	prints(deep, x, s0, 2, 0, 3)
+}
+
+// Two runs compared: what changed is the difference of the two.
+func TestPageComparesTwoRuns(t *testing.T) {
+	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 2, HiddenSize: 3}, 6)
+	b := openPage(t, tr, PageOptions{}, 1360, 820)
+	b.click("#tab-ask")
+	b.click("#askkeep")
+	b.until(`document.querySelector('#what-d')`)
+	b.run(js(`unroll.engine.call('edit',{name:'input',index:4,value:2}).then(()=>{window.edited=true})`))
+	b.until(`window.edited`)
+	x := tr.X.Clone()
+	x.Data[4] = 2
+	y, _, err := tr.Layer.Forward(x, tr.S0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	b.run(js(`unroll.go(2,4,1)`))
-	b.until(fmt.Sprintf(`(%s).startsWith('h = %s = the record')`, result, Num(row(y, 4)[1])))
-	b.shot("three-layers")
+	b.click("#what-d")
+	b.run(js(`unroll.go(0,5,0,false)`))
+	d := row(y, 5)[0] - row(tr.H[0], 5)[0]
+	b.want(fmt.Sprintf(`%s.textContent.includes('step 5, %s')`, id("here"), Num(d).Short()), "the change")
+	// Before the edited step nothing changed.
+	b.run(js(`unroll.go(0,1,0,false)`))
+	b.want(id("here")+`.textContent.includes('step 1, 0.0000, 0.0000, 0.0000')`, "no change")
 }
 
 func TestPageOpensADroppedCheckpoint(t *testing.T) {
-	b := openPage(t, example(t), PageOptions{Example: true}, 1360, 820)
+	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1360, 820)
 	for _, name := range []string{"model.safetensors", "model.pt"} {
-		path, err := filepath.Abs(filepath.Join("..", "..", "examples", "bach", name))
+		file, err := os.ReadFile(filepath.Join("..", "..", "examples", "bach", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.run(chromedp.SetUploadFiles("#file", []string{path}))
-		b.until(fmt.Sprintf(`document.getElementById('status').textContent === '%s, on this machine only'`, name))
-		if got := eval[string](b, `document.getElementById('model').textContent`); !strings.Contains(got, "LSTM 88 → 128, 2 layers") {
+		b.drop(name, file)
+		b.until(fmt.Sprintf(`%s.textContent === '%s, on this machine only'`, id("status"), name))
+		if got := eval[string](b, id("model")+`.textContent`); !strings.Contains(got, "model: LSTM 88 → 128, 2 layers") {
 			t.Errorf("%s: %s", name, got)
 		}
-		b.until(result + `.endsWith('bit for bit')`)
+		b.want(result+`.endsWith('bit for bit')`, "%s", name)
 	}
+	// What is no checkpoint is refused in words, and the page goes on.
+	b.drop("picture.png", []byte("\x89PNG no checkpoint"))
+	b.want(id("status")+`.textContent.includes('picture.png')&&!`+id("status")+`.textContent.startsWith('reading')`, "a picture")
+	b.run(js(`unroll.go(0,1,1)`))
+	b.want(`document.querySelector('#cell h2').textContent==='layer 0, step 1, unit 1'&&`+result+`.endsWith('bit for bit')`, "after a picture")
+	// By the button's dialog.
+	path, err := filepath.Abs(filepath.Join("..", "..", "examples", "bach", "model.pt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.run(chromedp.SetUploadFiles("#file", []string{path}))
+	b.want(id("status")+`.textContent==='model.pt, on this machine only'`, "the file dialog")
+}
+
+func TestPageAsks(t *testing.T) {
+	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 2, HiddenSize: 3, NumLayers: 2}, 20)
+	b := openPage(t, tr, PageOptions{}, 1360, 820)
+	b.run(js(`unroll.go(1,12,2)`))
+	b.click("#tab-ask")
+	b.click("#askgrad")
+	b.until(`document.querySelector('#memory canvas')`)
+	inf, err := tr.Influence(Target{Layer: 1, Step: 12, Unit: 2}, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := 0
+	for k, v := range inf.X.Data {
+		if math.Abs(float64(v)) > math.Abs(float64(inf.X.Data[best])) {
+			best = k
+		}
+	}
+	want := fmt.Sprintf("x_%d[%d] %s", best/2, best%2, Num(inf.X.Data[best]))
+	if got := eval[string](b, `[...document.querySelector('#ask table').rows[1].cells].map(c=>c.textContent).filter(s=>s).join(' ')`); got != want {
+		t.Errorf("moved most by %q, expected %q", got, want)
+	}
+	// On the grid: nothing after the step moved it, its own state is 1.
+	if got := eval[[]float64](b, `[unroll.S.influence.x(13),unroll.S.influence.h(1,12),unroll.S.influence.h(0,13)]`); got[0] != 0 || got[1] <= 0 || got[2] != 0 {
+		t.Errorf("influence on the grid: %v", got)
+	}
+	b.shot("ask")
+	b.click("#askgates")
+	b.until(`document.querySelector('#gates canvas')`)
+	means, err := tr.MeanGates(1, 0, 0, 20, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for k, name := range tr.Layer.Gates() {
+		words = append(words, fmt.Sprintf("%s from %s to %s", name, Num(slices.Min(means[k])).Short(), Num(slices.Max(means[k])).Short()))
+	}
+	if got := eval[string](b, `document.querySelector('#gates [role=img]').ariaLabel`); got != strings.Join(words, "; ") {
+		t.Errorf("gates: %q, expected %q", got, strings.Join(words, "; "))
+	}
+}
+
+func TestPageShowsWhatTheInputIs(t *testing.T) {
+	labels := []string{"h", "e", "l", "l", "o", " "}
+	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 4}, 6)
+	b := openPage(t, tr, PageOptions{Labels: labels}, 1360, 820)
+	b.run(js(`unroll.go(0,5,1)`))
+	b.want(id("here")+`.textContent.endsWith('(x_5 “␣”)')`, "a character")
+	b.click("#first")
+	b.want(id("processing")+`.textContent==='Processing x_0 “h”: layer 0'`, "a character played")
+	b.click("#tab-ask")
+	b.click("#askfollow")
+	b.want(`document.querySelector('.painted').textContent==='hello '&&document.querySelectorAll('.painted span').length===6&&document.querySelector('#followed canvas')`, "text above the unit")
+	b.shot("text")
+
+	tr = traceOf(t, unroll.Config{InputSize: 2, HiddenSize: 4}, 30)
+	b = openPage(t, tr, PageOptions{Columns: []string{"load", "oil"}}, 1360, 820)
+	b.click("#tab-ask")
+	b.click("#askfollow")
+	b.want(`document.querySelectorAll('#follow canvas').length===2&&document.querySelector('#follow').textContent.includes('oil')`, "a series above the unit")
+	b.run(js(`unroll.go(-1,3,1)`))
+	b.want(`document.querySelector('#cell h2').textContent==='x_3[1] oil'`, "a column's name")
+
+	tr = traceOf(t, unroll.Config{InputSize: 88, HiddenSize: 4}, 5)
+	clear(tr.X.Data)
+	for _, k := range []int{39, 43, 46} {
+		tr.X.Data[2*88+k] = 1
+	}
+	b = openPage(t, tr, PageOptions{}, 1360, 820)
+	b.run(js(`unroll.go(-1,2,39)`))
+	b.want(id("here")+`.textContent==='input, step 2: C4 E4 G4'&&document.querySelector('#cell h2').textContent==='x_2[39] C4'`, "notes")
+	b.run(js(`unroll.go(-1,0,0)`))
+	b.want(id("here")+`.textContent==='input, step 0: silence'`, "silence")
 }
 
 func TestPageLesson(t *testing.T) {
-	b := openPage(t, example(t), PageOptions{Example: true}, 1360, 820)
-	b.click(`[data-tab=lesson]`)
+	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
+	b.click("#tab-lesson")
 	for range 3 {
 		b.click("#lnext")
 	}
-	b.until(`document.getElementById('chain').textContent === '20 of 20 numbers of output are equal, bit for bit.'`)
+	b.want(id("chain")+`.textContent === '20 of 20 numbers of output are equal, bit for bit.'`, "the chain")
 	b.click("#lnext")
+	b.click("#next")
+	b.want(`document.querySelectorAll('#lesson .code .now').length===2`, "the line at work")
+	b.click("#whole")
 	b.click("#lnext")
-	b.until(`document.getElementById('loopresult').textContent.includes('Step 0, layer 1: mat1 and mat2 shapes cannot be multiplied (1x3 and 4x4)')`)
+	said := func(s string) string {
+		return fmt.Sprintf(`%s.textContent.includes(%q)`, id("loopresult"), s)
+	}
+	b.want(said("Step 0, layer 1: mat1 and mat2 shapes cannot be multiplied (1x3 and 4x4)"), "where the shapes break")
 	b.shot("lesson")
+	// The cells that are never computed are marked, and only they.
+	if got, want := fmt.Sprint(eval[[]float64](b, `[...unroll.S.marks]`)), "[0 -1 -1 -1 -1 -1 -1 -1 -1 -1]"; got != want {
+		t.Errorf("marks %s, expected %s", got, want)
+	}
 	b.click("#m-every")
-	b.until(`document.getElementById('loopresult').textContent.includes('All 20 numbers of output are right')`)
+	b.want(said("All 20 numbers of output are right"), "without the mistake")
 	b.click("#m-noclone")
-	b.until(`document.getElementById('loopresult').textContent.includes('16 of 20 numbers of output are wrong')`)
+	b.want(said("16 of 20 numbers of output are wrong"), "without clone")
+	b.click("#m-noclone")
+	b.click("#m-every")
+	b.click("#sizes")
+	b.want(said("20 of 20 numbers of output are wrong, first in step 0, layer 1"), "where the sizes fit")
+	if got, want := fmt.Sprint(eval[[]float64](b, `[...unroll.S.marks]`)), "[0 0 0 0 0 4 4 4 4 4]"; got != want {
+		t.Errorf("marks %s, expected %s", got, want)
+	}
+	// PyTorch: torch.manual_seed(0); x = torch.randn(5, 4); RNN(4, 4, 2)(x)[0][4, 0].
+	b.run(js(`unroll.go(1,4,0,false)`))
+	b.want(id("here")+`.textContent.startsWith('layer 1, step 4, -0.7331, 0.0917, -0.2758, 0.3331')`, "PyTorch's numbers")
 }
 
 func TestPageOnAPhone(t *testing.T) {
-	b := openPage(t, example(t), PageOptions{Example: true}, 390, 844)
-	if w := eval[float64](b, `document.documentElement.scrollWidth`); w > 390 {
-		t.Errorf("the page is %g wide", w)
-	}
+	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 390, 844)
 	b.shot("phone")
+	for _, tab := range []string{"cell", "ask", "change", "lesson"} {
+		b.click("#tab-" + tab)
+		if w := eval[float64](b, `document.documentElement.scrollWidth`); w > 390 {
+			t.Errorf("with %s open the page is %g wide", tab, w)
+		}
+	}
+	// A finger needs 24 pixels (WCAG 2.2, 2.5.8).
+	for _, s := range eval[[]string](b, `[...document.querySelectorAll('button')].filter(e=>e.getClientRects().length).filter(e=>e.offsetWidth<24||e.offsetHeight<24).map(e=>e.id)`) {
+		t.Errorf("the button %s is too small for a finger", s)
+	}
 }
 
+// Words can be read on their background in both schemes (WCAG 2.2, 1.4.3), and
+// the colours below and above zero stay apart for eyes that lack a cone
+// (matrices of Machado, Oliveira and Fernandes 2009, severity 1).
+func TestPageColours(t *testing.T) {
+	b := openPage(t, exampleTrace(t), PageOptions{}, 1000, 700)
+	for range 2 {
+		for _, f := range eval[[]string](b, `(()=>{
+			const css=n=>getComputedStyle(document.documentElement).getPropertyValue(n).trim();
+			const rgb=c=>{const d=document.createElement('i');d.style.color=c;document.body.append(d);const v=getComputedStyle(d).color.match(/[0-9.]+/g).slice(0,3).map(Number);d.remove();return v};
+			const lum=c=>{const l=rgb(c).map(v=>v/255).map(v=>v<=.04045?v/12.92:((v+.055)/1.055)**2.4);return .2126*l[0]+.7152*l[1]+.0722*l[2]};
+			const bad=[];
+			for(const ink of ['--fg','--soft','--accent','--out','--hn','--bad'])for(const ground of ['--bg','--card']){
+				const a=lum(css(ink)),c=lum(css(ground)),r=(Math.max(a,c)+.05)/(Math.min(a,c)+.05);
+				if(r<4.5)bad.push(ink+' on '+ground+': contrast '+r.toFixed(2));
+			}
+			const eyes={protan:[[.152286,1.052583,-.204868],[.114503,.786281,.099216],[-.003882,-.048116,1.051998]],deutan:[[.367322,.860646,-.227968],[.280085,.672501,.047413],[-.011820,.042940,.968881]],tritan:[[1.255528,-.076749,-.178779],[-.078411,.930809,.147602],[.004733,.691367,.303900]]};
+			const p=document.getElementById('scale').getContext('2d'),at=v=>[...p.getImageData(Math.round((v+1)*79.5),5,1,1).data].slice(0,3);
+			for(const e in eyes)for(const v of [.4,.7,1]){
+				const see=c=>eyes[e].map(r=>r[0]*c[0]+r[1]*c[1]+r[2]*c[2]),x=see(at(v)),y=see(at(-v)),d=Math.hypot(x[0]-y[0],x[1]-y[1],x[2]-y[2]);
+				if(d<60)bad.push(e+': +'+v+' and -'+v+' are '+d.toFixed(0)+' apart');
+			}
+			return bad})()`) {
+			t.Error(f)
+		}
+		b.click("#theme")
+	}
+}
+
+// On paper the whole grid stands, light, without the controls.
+func TestPagePrints(t *testing.T) {
+	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1360, 820)
+	b.click("#theme")
+	pdf, err := chromedp.Call(b.ctx, page.PrintToPDF, page.PrintToPDFParams{})
+	if err != nil || !bytes.HasPrefix(pdf.Data, []byte("%PDF-")) {
+		t.Fatalf("%v, %d bytes", err, len(pdf.Data))
+	}
+	if !eval[bool](b, `document.documentElement.classList.contains('dark')`) {
+		t.Error("after printing the page is light, it was dark")
+	}
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	b.run(chromedp.EmulateViewport(720, 1000), js(`dispatchEvent(new Event('beforeprint'))`))
+	for what, expr := range map[string]string{
+		"the grid is cut off":  `(()=>{const g=document.getElementById('grid');return g.scrollWidth>g.clientWidth+1||g.scrollHeight>g.clientHeight+1})()`,
+		"it is dark":           `document.documentElement.classList.contains('dark')`,
+		"there are controls":   `[...document.querySelectorAll('button,input')].some(e=>e.getClientRects().length)`,
+		"the panel is cut off": `(()=>{const c=document.getElementById('cell');return c.scrollHeight>c.clientHeight+1})()`,
+	} {
+		if eval[bool](b, expr) {
+			t.Errorf("on paper %s", what)
+		}
+	}
+	b.shot("print")
+}
+
+// Where the engine cannot start, the recorded run is still shown.
+func TestPageWithoutAnEngine(t *testing.T) {
+	path := browserPath(t)
+	var file bytes.Buffer
+	if err := exampleTrace(t).Page(&file, PageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	engine, err := encoded("engine.wasm.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := openFile(t, path, bytes.Replace(file.Bytes(), []byte(engine), []byte("AAAA"), 1), 1000, 700)
+	b.want(id("status")+`.textContent.startsWith('The engine could not start')`, "status")
+	b.run(js(`unroll.go(1,4,3,false)`))
+	b.want(id("here")+`.textContent==='layer 1, step 4, 0.1340, 0.1614, 0.1837, -0.6358'`, "the record")
+}
+
+// A click into a run of 1,024 units over 2,000 steps and two layers is answered
+// within 100 ms: from the browser's time of the click to the opened cell.
 func TestPageOfALargeModelAnswersInTime(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it computes 1,024 units over 2,000 steps")
 	}
-	tr := traceOf(t, unroll.Config{InputSize: 8, HiddenSize: 1024}, 2000)
+	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 1024, NumLayers: 2}, 2000)
+	start := time.Now()
 	b := openPage(t, tr, PageOptions{Kind: "vectors"}, 1360, 820)
-	var all []float64
-	for k := range 9 {
-		s := 100 + 200*k
-		ms := eval[float64](b, fmt.Sprintf(`(async()=>{const t0=performance.now();unroll.go(0,%d,%d);while(!((document.getElementById('result')||{}).textContent||'').includes('record')||document.querySelector('#cell h2').textContent!=='layer 0, step %d, unit %d')await new Promise(r=>setTimeout(r,1));return performance.now()-t0})()`, s, 7+k, s, 7+k))
-		all = append(all, ms)
+	t.Logf("written, opened and ready in %.1f s", time.Since(start).Seconds())
+	b.run(js(`(()=>{let at=0;window.took=[];
+		document.addEventListener('click',e=>{at=e.timeStamp},true);
+		new MutationObserver(()=>{if(!at||!document.getElementById('result'))return;window.took.push(performance.now()-at);at=0}).observe(document.getElementById('cell'),{childList:true})})()`))
+	for k := range 15 {
+		b.run(js(fmt.Sprintf(`document.getElementById('grid').scrollLeft=%d`, 3000*(k+1))))
+		p := eval[[]float64](b, fmt.Sprintf(`(()=>{const r=document.getElementById('grid').getBoundingClientRect();return[r.left+300+%d,r.top+unroll.laneY(%d)+%d]})()`, 7*k, k%2, 5+k*6))
+		b.run(chromedp.MouseClickXY(p[0], p[1]))
+		b.until(fmt.Sprintf(`window.took.length===%d`, k+1))
 	}
-	t.Logf("milliseconds to an opened cell: %.0f", all)
-	slices.Sort(all)
-	if all[len(all)/2] > 100 {
-		t.Errorf("half of the clicks took more than %.0f ms", all[len(all)/2])
+	took := eval[[]float64](b, `window.took`)
+	slices.Sort(took)
+	t.Logf("%d clicks: median %.0f ms, worst %.0f ms", len(took), took[len(took)/2], took[len(took)-1])
+	if took[len(took)/2] > 100 {
+		t.Errorf("half of the clicks took more than %.0f ms", took[len(took)/2])
 	}
+	b.want(id("sampled")+`.textContent==='48 of 1024 units drawn'&&`+result+`.endsWith('bit for bit')`, "the choice of units")
 	b.shot("large")
 }

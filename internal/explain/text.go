@@ -211,7 +211,12 @@ func (t *Trace) cellLaTeX(p *printer, l, d, s int, opt TextOptions) {
 		if k == len(lines)-1 {
 			end = ""
 		}
-		p.f("  %s%s", strings.Replace(e, " = ", " &= ", 1), end)
+		if rest, ok := strings.CutPrefix(e, `\qquad `); ok {
+			e = `&\qquad ` + rest
+		} else {
+			e = strings.Replace(e, " = ", " &= ", 1)
+		}
+		p.f("  %s%s", e, end)
 	}
 	p.f("\\end{align*}")
 }
@@ -262,8 +267,8 @@ func unitText(u *Unit, h string, cfg unroll.Config) []string {
 func products(terms []Term, dot string) []string {
 	var parts []string
 	for k, p := range terms {
-		if len(terms) > MostTerms && k >= MostTerms-3 && k < len(terms)-1 {
-			if k == MostTerms-3 {
+		if len(terms) > mostTerms && k >= mostTerms-3 && k < len(terms)-1 {
+			if k == mostTerms-3 {
 				parts = append(parts, "...")
 			}
 			continue
@@ -323,9 +328,8 @@ func vector(v []float32) string {
 // plain turns the LaTeX of Equations into text.
 func plain(s string) string {
 	return strings.NewReplacer(
-		`\overrightarrow{h}`, "→h", `\overleftarrow{h}`, "←h", `\overrightarrow{c}`, "→c", `\overleftarrow{c}`, "←c",
 		`^{(`, "^(", `)\rightarrow}`, ")→", `)\leftarrow}`, ")←", `)}`, ")",
 		`\operatorname{ReLU}`, "relu", `\tanh`, "tanh", `\sigma`, "sigmoid",
-		`\left`, "", `\right`, "", `\odot`, "·", `\,`, " ", `{`, "", `}`, "",
+		`\bigl`, "", `\bigr`, "", `\odot`, "·", `\,`, " ", `{`, "", `}`, "",
 	).Replace(s)
 }

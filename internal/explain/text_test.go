@@ -11,9 +11,9 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// example is the page's example: manual_seed(0), randn(5, 3), RNN(3, 4,
+// exampleTrace is the page's example: manual_seed(0), randn(5, 3), RNN(3, 4,
 // num_layers=2).
-func example(t testing.TB) *Trace {
+func exampleTrace(t testing.TB) *Trace {
 	t.Helper()
 	layer, x, err := Example(2)
 	if err != nil {
@@ -34,7 +34,7 @@ func all() TextOptions { return TextOptions{Step: -1, Layer: -1, Unit: -1} }
 // The numbers are PyTorch's for this seed.
 func TestTextOfTheExample(t *testing.T) {
 	var b bytes.Buffer
-	if err := example(t).Text(&b, all()); err != nil {
+	if err := exampleTrace(t).Text(&b, all()); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -58,7 +58,7 @@ func TestTextOfTheExample(t *testing.T) {
 }
 
 func TestTextNarrowed(t *testing.T) {
-	tr := example(t)
+	tr := exampleTrace(t)
 	var b bytes.Buffer
 	if err := tr.Text(&b, TextOptions{Step: 2, Layer: 1, Unit: 3}); err != nil {
 		t.Fatal(err)

@@ -122,12 +122,13 @@ const work = 4 << 20
 func (t *Trace) Run(pause func(done float64) error) error {
 	d := t.cfg.Directions()
 	for i := range t.H {
-		if err := t.runLane(i/d, i%d, func(step int) error {
-			if pause == nil {
-				return nil
+		var after func(step int) error
+		if pause != nil {
+			after = func(step int) error {
+				return pause((float64(i) + float64(step)/float64(t.Steps())) / float64(len(t.H)))
 			}
-			return pause((float64(i) + float64(step)/float64(t.Steps())) / float64(len(t.H)))
-		}); err != nil {
+		}
+		if err := t.runLane(i/d, i%d, after); err != nil {
 			return err
 		}
 	}
@@ -142,8 +143,11 @@ func (t *Trace) runLane(l, d int, pause func(step int) error) error {
 		state    = t.start(i)
 		pass     = unroll.Pass{Layer: t.split[l][d], Record: t.cfg.HasCell()}
 		each     = t.lanes[i].ih.Shape[0] * (in + size)
-		chunk    = min(steps, max(1, work/max(1, each)))
+		chunk    = steps
 	)
+	if pause != nil {
+		chunk = min(steps, max(1, work/max(1, each)))
+	}
 	for s := range steps {
 		t.input(l, t.time(d, s), x[s*in:(s+1)*in])
 	}
@@ -165,8 +169,10 @@ func (t *Trace) runLane(l, d int, pause func(step int) error) error {
 		if t.cfg.HasCell() {
 			state.C = sn.C.Clone()
 		}
-		if err := pause(s + n); err != nil {
-			return err
+		if pause != nil {
+			if err := pause(s + n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

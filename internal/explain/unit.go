@@ -5,7 +5,6 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/kernel"
-	"github.com/unroll-ml/unroll/tensor"
 )
 
 // Term is one product of a sum: Weight times Value, and the sum After it.
@@ -20,7 +19,8 @@ type Term struct {
 // summed in float64 and rounded once, for display.
 type Sum struct {
 	Start Num    `json:"start"`
-	Terms []Term `json:"terms"`
+	Count int    `json:"count"` // how many terms there are
+	Terms []Term `json:"terms"` // all of them, or after Unit.Cut the first
 	Share Num    `json:"share"`
 	End   Num    `json:"end"`
 }
@@ -85,12 +85,14 @@ func (t *Trace) Unit(layer, direction, time, u int, inner bool) (*Unit, error) {
 	out := &Unit{Layer: layer, Direction: direction, Step: time, Unit: u, Inner: inner, Bias: !t.cfg.NoBias}
 	if t.cfg.ProjSize > 0 && !inner {
 		m := make([]float32, t.cfg.HiddenSize)
+		w.brief = true
 		for j := range m {
 			var part Unit
 			w.unit(&part, j)
 			m[j] = float32(part.H)
 		}
-		p := chain(0, row(t.lanes[i].hr, u), m)
+		w.brief = false
+		p := w.chain(0, row(t.lanes[i].hr, u), m)
 		out.Projection, out.H = &p, Num(kernel.Flush(float32(p.End)))
 	} else {
 		w.unit(out, u)
@@ -104,10 +106,28 @@ func (t *Trace) Unit(layer, direction, time, u int, inner bool) (*Unit, error) {
 	return out, nil
 }
 
+// Cut keeps the first n terms of each sum (0: all): a page that shows a hundred
+// of a thousand terms need not be sent the rest.
+func (u *Unit) Cut(n int) {
+	cut := func(s *Sum) {
+		if n > 0 && len(s.Terms) > n {
+			s.Terms = s.Terms[:n]
+		}
+	}
+	for i := range u.Gates {
+		cut(&u.Gates[i].Input)
+		cut(&u.Gates[i].State)
+	}
+	if u.Projection != nil {
+		cut(u.Projection)
+	}
+}
+
 // workings is what the units of one step of a lane share.
 type workings struct {
 	cfg    unroll.Config
 	lane   lane
+	brief  bool      // sums without their terms
 	x, h   []float32 // flushed, as the engine takes them
 	hp, cp []float32
 }
@@ -162,8 +182,8 @@ func (w *workings) unit(out *Unit, u int) {
 // gate is a gate whose sum is one chain.
 func (w *workings) gate(name, act string, index, u int) Gate {
 	g := w.named(name, act, index, u)
-	g.Input = chain(float32(g.BiasIH)+float32(g.BiasHH), row(w.lane.ih, g.Row), w.x)
-	g.State = chain(float32(g.Input.End), row(w.lane.hh, g.Row), w.h)
+	g.Input = w.chain(float32(g.BiasIH)+float32(g.BiasHH), row(w.lane.ih, g.Row), w.x)
+	g.State = w.chain(float32(g.Input.End), row(w.lane.hh, g.Row), w.h)
 	g.Pre = g.State.End
 	switch act {
 	case "sigmoid":
@@ -180,8 +200,8 @@ func (w *workings) gate(name, act string, index, u int) Gate {
 func (w *workings) apart(u int, r float32) Gate {
 	g := w.named("n", "tanh", 2, u)
 	g.Apart = true
-	g.Input = chain(float32(g.BiasIH), row(w.lane.ih, g.Row), w.x)
-	g.State = chain(float32(g.BiasHH), row(w.lane.hh, g.Row), w.h)
+	g.Input = w.chain(float32(g.BiasIH), row(w.lane.ih, g.Row), w.x)
+	g.State = w.chain(float32(g.BiasHH), row(w.lane.hh, g.Row), w.h)
 	g.Pre = Num(kernel.FMA32(r, float32(g.State.End), float32(g.Input.End)))
 	g.Value = Num(kernel.Tanh32(float32(g.Pre)))
 	return g
@@ -195,64 +215,22 @@ func (w *workings) named(name, act string, index, u int) Gate {
 	return g
 }
 
-// chain adds w[k]*v[k] to start in order, each rounded once.
-func chain(start float32, w, v []float32) Sum {
-	s := Sum{Start: Num(start), Terms: make([]Term, len(v))}
+// chain adds weights[k]*v[k] to start in order, each rounded once.
+func (w *workings) chain(start float32, weights, v []float32) Sum {
+	s := Sum{Start: Num(start), Count: len(v)}
+	if !w.brief {
+		s.Terms = make([]Term, len(v))
+	}
 	acc, share := start, 0.0
 	for k, x := range v {
-		acc = kernel.FMA32(kernel.Flush(w[k]), x, acc)
-		share += float64(w[k]) * float64(x) // display only
-		s.Terms[k] = Term{Num(w[k]), Num(x), Num(acc)}
+		acc = kernel.FMA32(kernel.Flush(weights[k]), x, acc)
+		share += float64(weights[k]) * float64(x) // display only
+		if !w.brief {
+			s.Terms[k] = Term{Num(weights[k]), Num(x), Num(acc)}
+		}
 	}
 	s.Share, s.End = Num(float32(share)), Num(acc)
 	return s
 }
 
 func same(a, b Num) bool { return a == b || a != a && b != b }
-
-// Gate returns gate name of the units of a lane over steps from to to, [n,H],
-// computed by the engine from the record's states: i f g o of an LSTM, r z n
-// of a GRU.
-func (t *Trace) Gate(layer, direction, from, to int, name string) (tensor.Dense, error) {
-	i, err := t.place(layer, direction, from)
-	if err != nil {
-		return tensor.Dense{}, err
-	}
-	to = min(to, t.Steps())
-	if to <= from {
-		return tensor.NewOf[float32](0, t.cfg.HiddenSize), nil
-	}
-	in, n := t.inputSize(layer), to-from
-	x := tensor.New(n, in)
-	first := from
-	if direction == 1 {
-		first = to - 1
-	}
-	for s := range n {
-		at := from + s
-		if direction == 1 {
-			at = to - 1 - s
-		}
-		t.input(layer, at, row(x, s))
-	}
-	h, c := t.before(i, first)
-	s0 := unroll.State{H: tensor.Dense{Shape: []int{1, len(h)}, Data: h}}
-	if t.cfg.HasCell() {
-		s0.C = tensor.Dense{Shape: []int{1, len(c)}, Data: c}
-	}
-	pass := unroll.Pass{Layer: t.split[layer][direction], Record: true}
-	if _, _, err := pass.Forward(x, s0); err != nil {
-		return tensor.Dense{}, err
-	}
-	g, err := pass.Gate(0, 0, name)
-	if err != nil {
-		return tensor.Dense{}, err
-	}
-	out := g.Clone()
-	if direction == 1 {
-		for s := range n {
-			copy(row(out, s), row(g, n-1-s))
-		}
-	}
-	return out, nil
-}

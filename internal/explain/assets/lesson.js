@@ -1,26 +1,149 @@
-// The lesson: the page's chain as a walk with the grid beside it.
-const listing = ['for t in range(seq_len):', '    for layer in range(num_layers):', '        h_t[layer] = tanh(', '            INPUT @ weight_ih[layer].T + bias_ih[layer]', '            + h_t_minus_1[layer] @ weight_hh[layer].T + bias_hh[layer])', '    output.append(h_t[-1].clone())', '    h_t_minus_1 = h_t.clone()'];
+// The lesson: the stacked layer as a short walk with the grid beside it. What it
+// says of the numbers is counted by the engine.
+
 let chapter = 0;
-const mistake = { every: true, inplace: true, noclone: false };
+const mistakes = { every: true, inplace: true, noclone: false };
+
 const chapters = [
-  ['The idea', b => { b.append(math('h_t^{l} = \\tanh\\left(W_{ih}^{l} h_t^{l-1} + b_{ih}^{l} + W_{hh}^{l} h_{t-1}^{l} + b_{hh}^{l}\\right), \\quad h_t^{0} = x_t'), el('p', { textContent: 'Each cell takes two things: the cell below it, at the same time, and the cell beside it, one step earlier. For the first layer the one below is x. Play the grid to see the order.' })); }],
-  ['One set of parameters per layer', b => { b.append(el('p', { textContent: 'Every step of a layer uses the same parameters; another layer has its own.' })); const t = el('table'); for (const p of S.params) t.append(el('tr', {}, el('td', {}, link(p.name, () => toWeight(p.name, 0))), el('td', { textContent: '[' + p.shape + ']' }))); b.append(t); }],
-  ['The pair that comes out', b => { b.append(el('p', { textContent: S.D === 1 ? 'output is the top row, h_n the last column. The corner is in both: the last row of output is the last row of h_n, because it is the same hidden state.' : 'output is the top layer, both directions. h_n is where each direction ends: forward in the last column, reverse in the first.' })); b.append(el('p', {}, link('go to the corner', () => go(S.lanes - S.D, S.steps - 1, 0)))); }],
-  ['A chain of single layers', b => { b.append(el('p', { textContent: 'Single layers that share the stack’s parameters, each fed the output of the one below, compute the same.' })); const r = el('p', { id: 'chain' }); b.append(r); engine.call('chain').then(x => { r.textContent = `${x.numbers - x.wrong} of ${x.numbers} numbers of output are equal, bit for bit.`; r.className = x.wrong ? 'bad' : 'ok'; }, e => fail(b, e)); }],
-  ['The loop by hand', b => { b.append(code({ every: false, inplace: false, noclone: false }), el('p', { textContent: 'The input of layer 0 is x[t]; of every other layer it is h_t[layer-1], computed a moment before.' })); }],
-  ['The mistake', b => { b.append(el('p', { textContent: 'The loop as it stands feeds x[t] to every layer, and keeps both states in one tensor. Switch each mistake on and off:' })); const res = el('div', { id: 'loopresult' }); for (const [k, text] of [['every', 'x[t] for every layer'], ['inplace', 'h_t written over h_t_minus_1'], ['noclone', 'output.append without clone']]) { const c = el('input', { type: 'checkbox', checked: mistake[k], id: 'm-' + k }); c.onchange = () => { mistake[k] = c.checked; lessonTab(); }; b.append(el('div', { className: 'row' }, el('label', {}, c, ' ' + text))); } b.append(code(mistake), res);
-    engine.call('loop', { loop: mistake }).then(r => { S.marks = r.bin; draw(); const p = (t, cls) => res.append(el('p', { textContent: t, className: cls || '' }));
-      if (r.break) { p(`Step ${r.break.step}, layer ${r.break.layer}: ${r.message}.`, 'bad'); p(`x[${r.break.step}] has ${r.break.left[1]} numbers; weight_ih_l${r.break.layer} takes the ${r.break.right[0]} of the layer below.`); }
-      else p(r.output || r.states ? `${r.output} of ${r.numbers} numbers of output are wrong` + (r.firstStep >= 0 ? `, first in step ${r.firstStep}, layer ${r.firstLayer}.` : ': every row is the last state.') : `All ${r.numbers} numbers of output are right, bit for bit.`, r.output || r.states ? 'bad' : 'ok');
-      if (r.overwritten && mistake.inplace) p('The h_0 that was handed in has been written over. Each layer reads its row before it writes it, so this alone changes no number of output; but autograd refuses it.'); }, e => fail(res, e)); }],
+  ['The idea', idea],
+  ['One set of parameters per layer', parameterSets],
+  ['The pair that comes out', outputPair],
+  ['A chain of single layers', chain],
+  ['The loop by hand', loopByHand],
+  ['The mistake', theMistake],
 ];
-function code(m) {
-  const pre = el('pre'); listing.forEach((line, i) => { const wrong = m.every && i === 3 || m.inplace && i === 6 || m.noclone && i === 5; line = line.replace('INPUT', m.every ? 'x[t]' : '(x[t] if layer == 0 else h_t[layer-1])'); if (m.inplace) line = line.replace('h_t.clone()', 'h_t'); if (m.noclone) line = line.replace('.clone())', ')'); pre.append(el('span', { className: (wrong ? 'wrong' : '') + (i === 3 && S.cursor >= 0 ? ' now' : ''), textContent: line + '\n' })); });
+
+function lessonTab() {
+  const [title, fill] = chapters[chapter], body = el('div');
+  const turn = by => () => { chapter = clamp(chapter + by, 0, chapters.length - 1); lessonTab(); };
+  const back = button('lback', 'Back', turn(-1), { disabled: chapter === 0 });
+  const next = button('lnext', 'Next', turn(1), { disabled: chapter === chapters.length - 1 });
+  if (fill !== theMistake && S.marks) { S.marks = null; draw(); }
+  const held = document.activeElement && $('lesson').contains(document.activeElement) ? document.activeElement.id : '';
+  $('lesson').replaceChildren(text('h2', `${chapter + 1} of ${chapters.length}. ${title}`), body, row(back, next));
+  fill(body);
+  const again = held && $(held);
+  if (again) (again.disabled ? (again === back ? next : back) : again).focus();
+}
+
+function idea(body) {
+  body.append(
+    math('h_t^{l} = \\tanh\\left(W_{ih}^{l} h_t^{l-1} + b_{ih}^{l} + W_{hh}^{l} h_{t-1}^{l} + b_{hh}^{l}\\right)'),
+    math('h_t^{0} = x_t'),
+    text('p', 'A cell takes two things: the cell below it, at the same time, and the cell beside it, one step earlier. For the first layer the one below is x.'),
+    text('p', 'Play the grid to see in which order the cells can be computed.'),
+    S.cfg.mode === 'RNN_TANH' ? '' : hint(`This model is ${S.cfg.mode}: another cell, the same two arrows. Open a cell for its equations.`));
+}
+
+function parameterSets(body) {
+  const rows = S.params.map(p => [link('to-parameter', p.name, () => toNumber(p.name, 0)), `[${p.shape.join(', ')}]`]);
+  body.append(
+    text('p', `Every step of a layer uses the same parameters; every layer${S.D === 2 ? ' and direction' : ''} has its own. PyTorch counts layers from 0.`),
+    table(['parameter', 'shape'], rows),
+    text('p', 'weight_ih of layer 0 is as wide as the input. Above, it is as wide as what the layer below puts out.'));
+}
+
+function outputPair(body) {
+  const one = 'output is the top row of the grid, h_n its last column. The cell in the corner is in both: the last row of output is the last row of h_n, because it is the same hidden state.';
+  const two = 'output is the top layer, both directions side by side. h_n is where each direction ends: forward in the last column, reverse in the first. The last row of output holds the reverse direction after its first step only.';
+  const corner = (name, i) => link('corner', name, () => go(i, directionOf(i) ? 0 : S.steps - 1, 0));
+  const corners = range(S.D).map(d => [S.lanes - S.D + d, S.D === 1 ? 'the corner' : ['where forward ends', 'where reverse ends'][d]]);
+  body.append(text('p', S.D === 1 ? one : two), el('p', {}, 'Go to ', ...corners.flatMap(([i, name], k) => [k ? ' or ' : '', corner(name, i)]), '.'));
+}
+
+function chain(body) {
+  const verdict = el('p', { id: 'chain' });
+  body.append(text('p', 'Take a single layer for each layer of the stack, with the stack’s parameters. Feed the first one x, and every other one the output of the one below. The last output is the stack’s output.'), pythonCode([
+    'y = input',
+    'for layer in layers:',
+    '    y, h_n = layer(y)',
+  ]), verdict);
+  engine.call('chain').then(r => {
+    verdict.textContent = `${r.numbers - r.wrong} of ${r.numbers} numbers of output are equal, bit for bit.`;
+    verdict.className = r.wrong ? 'bad' : 'ok';
+  }, e => failed(body, e));
+}
+
+function loopByHand(body) {
+  body.append(
+    loopCode({ every: false, inplace: false, noclone: false }),
+    text('p', 'The input of layer 0 is x[t]; of every other layer it is h_t[layer-1], computed a moment before. Play the grid: the marked line is at work.'));
+}
+
+function theMistake(body) {
+  const names = { every: 'x[t] for every layer', inplace: 'h_t written over h_t_minus_1', noclone: 'output.append without clone' };
+  body.append(text('p', 'The loop in PyTorch’s old documentation feeds x[t] to every layer, and keeps both states in one tensor. Switch each mistake on and off:'));
+  for (const k in mistakes) {
+    const box = control('input', 'm-' + k, { id: 'm-' + k, type: 'checkbox', checked: mistakes[k] });
+    box.onchange = () => { mistakes[k] = box.checked; lessonTab(); };
+    body.append(row(el('label', {}, box, ' ' + names[k])));
+  }
+  if (data.example && S.cfg.hidden_size === 4 && [3, 4].includes(S.I)) {
+    const fits = S.I === 4;
+    body.append(row(button('sizes', fits ? 'Back to input_size 3' : 'Take input_size 4', () => changeSizes(fits ? 3 : 4)),
+      text('span', fits ? 'Here the sizes fit, so that nothing stops the loop.' : 'Where the sizes fit, nothing stops the loop.', 'hint')));
+  }
+  const verdict = el('div', { id: 'loopresult' });
+  body.append(loopCode(mistakes), verdict);
+  engine.call('loop', { loop: mistakes }).then(r => {
+    if (!verdict.isConnected) return;
+    S.marks = r.bin;
+    draw();
+    verdict.replaceChildren(...loopVerdict(r));
+  }, e => failed(verdict, e));
+}
+
+async function changeSizes(n) {
+  try {
+    await renew(await engine.call('inputs', { n }));
+    fit();
+  } catch (e) {
+    status(e.message);
+  }
+}
+
+function loopVerdict(r) {
+  const out = [], wrong = r.output > 0 || r.states > 0;
+  if (r.break) {
+    out.push(text('p', `Step ${r.break.step}, layer ${r.break.layer}: ${r.message}.`, 'bad'),
+      text('p', `x[${r.break.step}] has ${r.break.left[1]} numbers; weight_ih_l${r.break.layer} takes the ${r.break.right[0]} of the layer below. The faded cells are never computed.`));
+  } else if (wrong) {
+    const where = r.firstStep >= 0 ? `, first in step ${r.firstStep}, layer ${r.firstLayer}. The framed cells differ.` : ': every row is the last state.';
+    out.push(text('p', `${r.output} of ${r.numbers} numbers of output are wrong${where}`, 'bad'));
+  } else {
+    out.push(text('p', `All ${r.numbers} numbers of output are right, bit for bit.`, 'ok'));
+  }
+  if (r.overwritten && mistakes.inplace) {
+    out.push(text('p', 'The h_0 that was handed in has been written over. Each layer reads its row before it writes it, so this alone changes no number of output; but autograd refuses it.'));
+  }
+  return out;
+}
+
+// loopCode is the loop's text with the chosen mistakes, underlined.
+function loopCode(m) {
+  const input = m.every ? 'x[t]' : '(x[t] if layer == 0\n             else h_t[layer-1])';
+  return pythonCode([
+    'for t in range(seq_len):',
+    '    for layer in range(num_layers):',
+    '        h_t[layer] = tanh(',
+    `            ${input}`,
+    '            @ weight_ih[layer].T + bias_ih[layer]',
+    '            + h_t_minus_1[layer]',
+    '            @ weight_hh[layer].T + bias_hh[layer])',
+    `    output.append(h_t[-1]${m.noclone ? '' : '.clone()'})`,
+    `    h_t_minus_1 = h_t${m.inplace ? '' : '.clone()'}`,
+  ], [m.every && 3, m.noclone && 7, m.inplace && 8]);
+}
+
+function pythonCode(lines, wrong = []) {
+  const pre = el('pre', { className: 'code' }, ...lines.map((line, i) => text('span', line + '\n', wrong.includes(i) ? 'wrong' : '')));
   return pre;
 }
-function lessonTab() {
-  const box = $('lesson'), body = el('div'), step = d => { chapter = clamp(chapter + d, 0, chapters.length - 1); lessonTab(); };
-  const back = el('button', { textContent: 'Back', id: 'lback', disabled: !chapter, onclick: () => step(-1) }), next = el('button', { textContent: 'Next', id: 'lnext', disabled: chapter === chapters.length - 1, onclick: () => step(1) });
-  if (chapter !== 5 && S.marks) { S.marks = null; draw(); }
-  box.replaceChildren(el('h2', { textContent: `${chapter + 1}. ${chapters[chapter][0]}` }), body, el('div', { className: 'row' }, back, next)); chapters[chapter][1](body);
+
+// markLoopLine marks the line of the loop that is at work while the grid plays.
+function markLoopLine() {
+  const lines = document.querySelectorAll('#lesson .code span');
+  if (lines.length < 9) return;
+  const from = layerOf(S.lane) === 0 ? 2 : 3;
+  lines.forEach((line, i) => line.classList.toggle('now', S.cursor >= 0 && (i === 1 || i === from)));
 }

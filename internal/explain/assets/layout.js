@@ -1,0 +1,85 @@
+// Where things stand on the grid. All lengths are in CSS pixels of the scrolled
+// space; laneY and X turn them into places on the canvas.
+
+const G = {};
+
+function layout() {
+  const grid = $('grid'), wide = grid.clientWidth > 640;
+  S.ux = S.kind === 'notes' ? range(S.I).reverse() : drawn(S.I);
+  S.uh = drawn(S.size);
+  S.uc = drawn(S.H);
+  G.gutter = wide ? 176 : 92;
+  G.right = wide ? 148 : 66;
+  G.top = 44;
+  G.w = S.cell;
+  G.pad = G.w >= 48 ? Math.min(18, G.w * .14) : G.w >= 24 ? G.w * .2 : G.w >= 6 ? 1 : 0;
+  G.gap = wide ? 46 : 34;
+  G.line = S.kind === 'series' ? 72 : 0;
+  const rows = unitsOf(S.what).length, foot = 34 + G.line;
+  const room = available() - G.top - S.lanes * G.gap - foot;
+  const notes = S.kind === 'notes', own = notes ? 2 * S.I : 0; // the piano roll has rows of a fixed height
+  const each = Math.floor((room - own) / (S.lanes * rows + (notes ? 0 : Math.min(S.ux.length, 12))));
+  G.row = rows <= 12 ? clamp(each, 17, 36) : clamp(each, 2, 6);
+  G.rowX = notes ? 2 : S.ux.length <= 12 ? clamp(each, 17, 36) : Math.max(2, Math.floor(140 / S.ux.length));
+  G.h = rows * G.row;
+  G.hx = S.ux.length * G.rowX;
+  G.yx = G.top + S.lanes * (G.h + G.gap);
+  G.width = G.gutter + (S.steps + 1) * G.w + G.right;
+  G.height = G.yx + G.hx + foot;
+  grid.style.maxHeight = available() + 'px';
+  $('space').style.width = G.width + 'px';
+  $('space').style.height = G.height + 'px';
+}
+
+// available is how high the grid may become without a scroll bar of its own.
+function available() {
+  if (innerWidth <= 820) return innerHeight * .6;
+  const others = [...$('left').children].filter(e => e.id !== 'grid').reduce((sum, e) => sum + e.offsetHeight, 0);
+  return Math.max(260, $('left').clientHeight - others - 56);
+}
+
+// X is the left end of step t; step -1 holds the initial states (step T those
+// of the reverse direction).
+const X = t => G.gutter + (t + 1) * G.w - $('grid').scrollLeft;
+const laneY = i => (i < 0 ? G.yx : G.top + (S.lanes - 1 - i) * (G.h + G.gap)) - $('grid').scrollTop;
+const heightOf = i => i < 0 ? G.hx : G.h;
+
+// hit says which number is under a pointer.
+function hit(e) {
+  const box = $('grid').getBoundingClientRect(), x = e.clientX - box.left, y = e.clientY - box.top;
+  const t = Math.floor((x - X(0)) / G.w);
+  if (x < G.gutter - 10 || t < 0 || t >= S.steps) return null;
+  for (let i = -1; i < S.lanes; i++) {
+    const top = laneY(i), rowHeight = i < 0 ? G.rowX : G.row, units = unitsOf(i < 0 ? 'x' : S.what);
+    if (y < top - 4 || y > top + heightOf(i) + 4) continue;
+    return { lane: i, t, u: units[clamp(Math.floor((y - top) / rowHeight), 0, units.length - 1)] };
+  }
+  return null;
+}
+
+// show scrolls a cell into view.
+function show(t, lane) {
+  const g = $('grid'), x = X(t), y = laneY(lane), bottom = y + heightOf(lane) + 30;
+  if (x < G.gutter) g.scrollLeft += x - G.gutter - G.w;
+  else if (x + G.w > g.clientWidth - 70) g.scrollLeft += x + 2 * G.w - g.clientWidth + 70;
+  if (y < G.top) g.scrollTop += y - G.top;
+  else if (bottom > g.clientHeight) g.scrollTop += bottom - g.clientHeight;
+}
+
+// zoom sets the width of a step and keeps the middle where it is.
+function zoom(width) {
+  const g = $('grid'), middle = (g.scrollLeft + g.clientWidth / 2 - G.gutter) / S.cell;
+  S.cell = clamp(width, 3, 116);
+  layout();
+  g.scrollLeft = middle * S.cell + G.gutter - g.clientWidth / 2;
+  $('zoom').value = 100 * Math.log(S.cell / 3) / Math.log(116 / 3);
+  draw();
+}
+
+// fit makes the whole run visible where its cells stay large enough to be told
+// apart.
+function fit() {
+  layout();
+  const all = ($('grid').clientWidth - G.gutter - G.right) / (S.steps + 1);
+  zoom(Math.max(all, S.kind === 'vectors' ? 24 : 12));
+}

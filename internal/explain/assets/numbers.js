@@ -1,0 +1,82 @@
+// The numbers that are drawn. They are asked of the engine in blocks of steps
+// when they come into view, for the drawn units only, and kept until something
+// changes.
+
+const most = 48;                                // units drawn in a cell
+const blocks = new Map(), asked = new Set(), largest = {};
+let gatesAsked = 0;
+
+function forget() {
+  S.era++;
+  blocks.clear();
+  asked.clear();
+  gatesAsked = 0;
+  for (const k in largest) delete largest[k];
+}
+
+// drawn lists the units that stand for a vector of n numbers.
+function drawn(n) {
+  const k = Math.min(n, most);
+  return range(k).map(i => S.choice === 'first' ? i : Math.floor(i * n / k));
+}
+
+const isGate = what => S.gates.includes(what);
+const unitsOf = what => what === 'x' ? S.ux : widthOf(what) === S.size && !isGate(what) && what !== 'c' ? S.uh : S.uc;
+
+// stepsOf is how many steps a block has. A gate is computed anew from the
+// record, so its blocks are short where the layer is large: a click is not to
+// wait for them.
+function stepsOf(what) {
+  if (!isGate(what)) return 256;
+  return clamp(Math.floor(2e7 / (gateCount() * S.H * (S.H + Math.max(S.I, S.size * S.D)))), 1, 256);
+}
+
+// numbers returns block b of what a lane shows, [steps, units], or null while
+// the engine is asked.
+function numbers(what, lane, b) {
+  const key = `${what}:${lane}:${b}`;
+  if (blocks.has(key)) return blocks.get(key);
+  const from = b * stepsOf(what), to = Math.min(S.steps, from + stepsOf(what)), units = unitsOf(what);
+  const own = S.own && (what === 'x' ? S.own.x : (S.own[what] || [])[lane]);
+  if (own) return keep(key, what, pickOut(own, widthOf(what), from, to, units));
+  if (asked.has(key) || isGate(what) && gatesAsked > 0) return null;
+  asked.add(key);
+  if (isGate(what)) gatesAsked++;
+  const era = S.era;
+  engine.call('values', { what, lane, from, to, units }).then(answer => {
+    if (era !== S.era) return;
+    if (isGate(what)) gatesAsked--;
+    keep(key, what, answer.bin || new Float32Array(0));
+    draw();
+    say();
+  }, e => status(e.message));
+  return null;
+}
+
+function pickOut(own, n, from, to, units) {
+  const out = new Float32Array((to - from) * units.length);
+  let k = 0;
+  for (let t = from; t < to; t++) for (const u of units) out[k++] = own[t * n + u];
+  return out;
+}
+
+function keep(key, what, values) {
+  blocks.set(key, values);
+  let big = largest[what] || 0;
+  for (const v of values) if (Math.abs(v) > big && isFinite(v)) big = Math.abs(v);
+  largest[what] = big;
+  return values;
+}
+
+// vector returns the drawn numbers of one cell, or null.
+function vector(what, lane, t) {
+  const n = stepsOf(what), all = numbers(what, lane, Math.floor(t / n)), units = unitsOf(what).length;
+  return all && all.length ? all.subarray(t % n * units, (t % n + 1) * units) : null;
+}
+
+// scaleOf is the number that has the strongest colour: 1 for what an activation
+// bounds, unless all is far below it; else the largest number seen so far.
+function scaleOf(what) {
+  const bounded = isGate(what) || what === 'h' && S.cfg.mode !== 'RNN_RELU' && !S.cfg.proj_size;
+  return bounded && !(largest[what] < .3) ? 1 : largest[what] || 1;
+}

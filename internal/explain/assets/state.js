@@ -1,0 +1,84 @@
+// What the page is about: the model, the run, and where one is in it.
+//
+// A lane is one layer in one direction, lane = layer * D + direction; lane -1 is
+// the input.
+
+const data = JSON.parse($('data').textContent);
+const block = new Float32Array(bytes64($('block').textContent).buffer);
+
+const S = {
+  lane: 0, t: 0, u: 0,       // the chosen number: lane, step, unit
+  what: 'h',                 // what the cells show
+  choice: 'even',            // which units are drawn where there are many
+  cell: 64,                  // width of a step
+  cursor: -1,                // how many cells have been played; -1: all
+  labels: data.labels, columns: data.columns, kind: data.kind, title: data.title,
+  marks: null,               // what the lesson's loop got wrong, [L,T]
+  influence: null,           // the answer to "what moved it?"
+  era: 0,                    // counts changes: an answer of an older era is dropped
+};
+
+// model takes over what the engine says about a model.
+function model(about) {
+  S.cfg = about.config;
+  S.steps = about.steps;
+  S.params = about.params;
+  S.gates = about.gates.length > 1 ? about.gates : [];
+  S.kept = about.kept;
+  S.D = S.cfg.bidirectional ? 2 : 1;
+  S.L = S.cfg.num_layers;
+  S.lanes = S.L * S.D;
+  S.I = S.cfg.input_size;
+  S.H = S.cfg.hidden_size;
+  S.size = S.cfg.proj_size || S.H;
+  S.lane = clamp(S.lane, -1, S.lanes - 1);
+  S.t = clamp(S.t, 0, S.steps - 1);
+  S.u = clamp(S.u, 0, (S.lane < 0 ? S.I : S.size) - 1);
+}
+
+model(data);
+S.lane = S.lanes - 1;
+
+// own is the record that came with the page, until something is changed.
+S.own = (() => {
+  const lstm = S.cfg.mode === 'LSTM';
+  let at = data.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
+  const take = n => block.subarray(at, at += n);
+  const own = { x: take(S.steps * S.I), h0: take(S.lanes * S.size) };
+  if (lstm) take(S.lanes * S.H);
+  own.h = range(S.lanes).map(() => take(S.steps * S.size));
+  own.c = lstm ? range(S.lanes).map(() => take(S.steps * S.H)) : [];
+  return own;
+})();
+
+const layerOf = lane => Math.floor(lane / S.D);
+const directionOf = lane => lane % S.D;
+const laneName = i => i < 0 ? 'input' : 'layer ' + layerOf(i) + (S.D === 2 ? [' →', ' ←'][directionOf(i)] : '');
+const paramName = (kind, lane) => `${kind}_l${layerOf(lane)}${directionOf(lane) ? '_reverse' : ''}`;
+const shapeOf = name => (S.params.find(p => p.name === name) || {}).shape;
+
+// The letters of PyTorch's shapes, as the documentation of this project has them.
+const gateCount = () => ({ LSTM: '4', GRU: '3' }[S.cfg.mode] || '');
+const letters = {
+  state: () => S.cfg.proj_size ? 'P' : 'H',
+  output: () => (S.D === 2 ? '2·' : '') + letters.state(),
+  lanes: () => S.D === 2 ? '2·L' : 'L',
+  ih: lane => `[${gateCount()}H, ${layerOf(lane) ? letters.output() : 'I'}]`,
+  hh: () => `[${gateCount()}H, ${letters.state()}]`,
+};
+
+// widthOf is how many numbers a cell has of what it shows.
+const widthOf = what => what === 'x' ? S.I : what === 'h' || what === 'd' ? S.size : S.H;
+
+// stepName names a step, with its character, word or time where there is one.
+const stepName = t => `x_${t}` + (S.labels && S.labels[t] !== undefined ? ` “${printable(S.labels[t])}”` : '');
+const printable = s => s === ' ' ? '␣' : s === '\n' ? '⏎' : s;
+
+// inputName names one input: a note, a column, or its index.
+function inputName(k) {
+  if (S.kind === 'notes') return noteName(k);
+  return S.columns && S.columns[k] ? S.columns[k] : '';
+}
+
+// A piano's keys, 0 is A0.
+const noteName = k => ['A', 'A♯', 'B', 'C', 'C♯', 'D', 'D♯', 'E', 'F', 'F♯', 'G', 'G♯'][k % 12] + Math.floor((k + 9) / 12);

@@ -1,0 +1,78 @@
+package explain
+
+// influence answers with the norms, XNorm and H of every lane, [1+L*D,T], and
+// then with X [T,I] itself.
+func (s *Session) influence(a Args, _ []byte) (any, []byte, error) {
+	inf, err := s.trace.Influence(Target{a.Layer, a.Direction, a.Step, a.Unit}, a.Window, s.pause)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []float32
+	for _, v := range append([][]float64{inf.XNorm}, inf.H...) {
+		for _, x := range v {
+			out = append(out, float32(x))
+		}
+	}
+	return map[string]any{"from": inf.From, "to": inf.To}, floats(append(out, inf.X.Data...)), nil
+}
+
+func (s *Session) keep(Args, []byte) (any, []byte, error) {
+	s.kept = s.trace
+	return s.about(), nil, nil
+}
+
+func (s *Session) chain(Args, []byte) (any, []byte, error) {
+	n, wrong, err := s.trace.Chain()
+	return map[string]int{"numbers": n, "wrong": wrong}, nil, err
+}
+
+// loop answers with what went wrong, and per lane and step how many numbers of
+// the cell differ ([L,T]; -1 where the loop never came).
+func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
+	res, err := s.trace.Loop(a.Loop)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []float32
+	for l, h := range res.H {
+		for t := range s.trace.Steps() {
+			n := float32(differ(row(h, t), row(s.trace.H[l], t)))
+			if b := res.Break; b != nil && (t > b.Step || t == b.Step && l >= b.Layer) {
+				n = -1
+			}
+			out = append(out, n)
+		}
+	}
+	reply := map[string]any{
+		"states": res.WrongStates, "output": res.WrongOutput, "hn": res.WrongHN, "numbers": len(res.Output.Data),
+		"firstStep": res.FirstStep, "firstLayer": res.FirstLayer, "overwritten": res.Overwritten,
+	}
+	if res.Break != nil {
+		reply["break"], reply["message"] = res.Break, res.Break.Error()
+	}
+	return reply, floats(out), nil
+}
+
+// openness answers with the mean of each gate of a lane over steps From to To,
+// [gates,To-From].
+func (s *Session) openness(a Args, _ []byte) (any, []byte, error) {
+	means, err := s.trace.MeanGates(a.Layer, a.Direction, a.From, a.To, s.pause)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []float32
+	for _, gate := range means {
+		for _, v := range gate {
+			out = append(out, float32(v))
+		}
+	}
+	return nil, floats(out), nil
+}
+
+// pause is Pause for what no later edit stops.
+func (s *Session) pause(done float64) error {
+	if s.Pause != nil {
+		s.Pause(done)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package explain
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// tensor returns the numbers that go by a name: input [T,I], h_0 [L*D,H'],
+// c_0 [L*D,H] of an LSTM, or a parameter.
+func (s *Session) tensor(name string) (tensor.Dense, error) {
+	switch {
+	case name == "input":
+		return s.x, nil
+	case name == "h_0":
+		return s.s0.H, nil
+	case name == "c_0" && s.trace.cfg.HasCell():
+		return s.s0.C, nil
+	}
+	for _, p := range s.layer.Params() {
+		if p.Name == name {
+			return p.Value, nil
+		}
+	}
+	return tensor.Dense{}, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "name", Got: name, Want: "input, h_0, c_0 of an LSTM, or a parameter's name"}
+}
+
+// numbers returns the numbers that go by a name.
+func (s *Session) numbers(a Args, _ []byte) (any, []byte, error) {
+	d, err := s.tensor(a.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return nil, floats(d.Data), nil
+}
+
+// edit changes one number of what goes by a name, and runs.
+func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
+	d, err := s.tensor(a.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.Index < 0 || a.Index >= len(d.Data) {
+		return nil, nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "index", Got: fmt.Sprint(a.Index), Want: fmt.Sprintf("0 to %d", len(d.Data)-1)}
+	}
+	d = d.Clone() // a kept run still shows the old one
+	d.Data[a.Index] = float32(a.Value)
+	switch a.Name {
+	case "input":
+		s.x = d
+	case "h_0":
+		s.s0 = unroll.State{H: d, C: s.s0.C}
+	case "c_0":
+		s.s0 = unroll.State{H: s.s0.H, C: d}
+	default:
+		next, err := unroll.New(s.layer.Config())
+		if err != nil {
+			return nil, nil, err
+		}
+		values := map[string]tensor.Dense{}
+		for _, p := range s.layer.Params() {
+			values[p.Name] = p.Value
+		}
+		values[a.Name] = d
+		if err := next.Load(values); err != nil {
+			return nil, nil, err
+		}
+		s.layer = next
+	}
+	return s.compute(a, nil)
+}
+
+// inputs makes the example one with N inputs, which stands for no other model.
+func (s *Session) inputs(a Args, _ []byte) (any, []byte, error) {
+	if !s.example || a.N < 1 || a.N > 64 {
+		return nil, nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "input_size", Got: fmt.Sprint(a.N), Want: "1 to 64, of the page's example"}
+	}
+	layer, x, err := example(a.N, s.layer.Config().Layers())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.replace(layer, x, unroll.State{}, true)
+}
+
+// layers makes the number of layers N. Those that stay keep their parameters;
+// new ones are drawn: in the example as PyTorch would have, otherwise from
+// seed 0.
+func (s *Session) layers(a Args, _ []byte) (any, []byte, error) {
+	if a.N < 1 || a.N > 64 {
+		return nil, nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "num_layers", Got: fmt.Sprint(a.N), Want: "1 to 64"}
+	}
+	cfg := s.layer.Config()
+	cfg.NumLayers = a.N
+	next, err := unroll.New(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	next.ResetParameters(rng.New(0))
+	if s.example {
+		if next, _, err = example(cfg.InputSize, a.N); err != nil {
+			return nil, nil, err
+		}
+	}
+	values := map[string]tensor.Dense{}
+	for _, p := range next.Params() {
+		values[p.Name] = p.Value.Clone()
+	}
+	for _, p := range s.layer.Params() {
+		if _, ok := values[p.Name]; ok {
+			values[p.Name] = p.Value
+		}
+	}
+	if err := next.Load(values); err != nil {
+		return nil, nil, err
+	}
+	return s.replace(next, s.x, unroll.State{}, s.example)
+}
