@@ -18,6 +18,9 @@ import (
 // system's, into which packages of distributions install.
 func python(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: nothing outside is asked")
+	}
 	for _, p := range []string{os.Getenv("PYTHON"), "python3", "/usr/bin/python3"} {
 		if p == "" {
 			continue

@@ -19,9 +19,9 @@ import (
 
 func newConvertCmd() *cobra.Command {
 	var (
-		to, prefix, mode, convention string
-		batchFirst, verify           bool
-		opset                        int64
+		to, prefix, mode, convention, head string
+		batchFirst, verify                 bool
+		opset                              int64
 	)
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
@@ -35,8 +35,11 @@ What the new format cannot hold is said on stderr. --verify reads OUT again,
 runs both on the same drawn inputs and tells the largest difference.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opt := modelfile.Options{Prefix: prefix}
+			opt := modelfile.Options{Prefix: prefix, Head: head}
 			opt.BatchFirst = batchFirst
+			if head != "" && head != "all" && head != "last" {
+				return usagef("--head is %q, expected all or last", head)
+			}
 			switch convention {
 			case "keras":
 				opt.Keras = true
@@ -66,6 +69,7 @@ runs both on the same drawn inputs and tells the largest difference.`,
 	f.StringVar(&prefix, "prefix", "", "which of several recurrent layers")
 	f.StringVar(&mode, "mode", "", "RNN_TANH or RNN_RELU, which weights do not tell")
 	f.StringVar(&convention, "convention", "torch", "names and layout of the tensors in IN: torch or keras")
+	f.StringVar(&head, "head", "", "what a linear head reads, all steps or the last state, which weights do not tell")
 	f.BoolVar(&batchFirst, "batch-first", false, "the layer has batch_first, which weights do not tell")
 	f.BoolVar(&verify, "verify", false, "run both sides on drawn inputs and compare")
 	f.Int64Var(&opset, "opset", 0, "opset of an ONNX file, 7 to 22; 0 for 17")
@@ -110,6 +114,9 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 	}
 	m, again := from.Layer.Config().Mode, modelfile.Options{}
 	again.Mode, again.BatchFirst = &m, from.Layer.Config().BatchFirst
+	if from.Model != nil {
+		again.Head = from.Model.Config().Output
+	}
 	back, err := loadFile(out, again)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)

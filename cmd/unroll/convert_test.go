@@ -95,6 +95,7 @@ func TestConvertRefusesWhatItCannotDo(t *testing.T) {
 	}{
 		"ending":     {2, []string{adam, "x.xyz"}, "say --to"},
 		"convention": {2, []string{"--convention", "caffe", adam, "x.npz"}, "torch or keras"},
+		"head":       {2, []string{"--head", "first", adam, "x.npz"}, "all or last"},
 		"mode":       {2, []string{"--mode", "QRNN", adam, "x.npz"}, "--mode"},
 		"format":     {1, []string{"--to", "h5", adam, "x.h5"}, `"h5"; safetensors, pt`},
 		"keras":      {1, []string{"x.keras", "x.npz"}, "--convention keras"},
@@ -177,5 +178,20 @@ func TestInspectShowsArrays(t *testing.T) {
 	}
 	if _, errs := command(t, 1, "inspect", filepath.Join(dir, "x.xyz")); !strings.Contains(errs, `the ending ".xyz"`) {
 		t.Errorf("got %s", errs)
+	}
+}
+
+// A head on the last state goes through a format that does not hold that, if the
+// command line does.
+func TestConvertTakesWhatAHeadReads(t *testing.T) {
+	dir := t.TempDir()
+	from, middle, back := "../../checkpoint/onnx/testdata/exporters/torch_lstm_bi_final.onnx", filepath.Join(dir, "a.pt"), filepath.Join(dir, "b.onnx")
+	command(t, 0, "convert", "--verify", from, middle)
+	_, errs := command(t, 0, "convert", "--verify", "--batch-first", "--head", "last", middle, back)
+	if strings.Contains(errs, "is assumed") {
+		t.Errorf("it assumes what was said: %s", errs)
+	}
+	if out, _ := command(t, 0, "inspect", back); !strings.Contains(out, "on the final state") {
+		t.Errorf("got\n%s", out)
 	}
 }

@@ -69,6 +69,9 @@ type Options struct {
 	Prefix string
 	// Keras: names and layout of the tensors are Keras's.
 	Keras bool
+	// Head says what a linear head reads, "all" steps or the "last" state; empty:
+	// all, and a note says that this is assumed.
+	Head string
 }
 
 // File is an open file of weights.
@@ -206,7 +209,7 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	if wide > 0 {
 		l.Rounded = fmt.Sprintf("%d tensors are float64 in the file and were rounded to float32", wide)
 	}
-	if err := l.surround(src, used); err != nil {
+	if err := l.surround(src, used, opt.Head); err != nil {
 		return nil, err
 	}
 	for _, name := range src.Names() {

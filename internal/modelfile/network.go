@@ -15,7 +15,7 @@ import (
 // surround makes a model of a layer whose source also has embedding.weight or
 // fc.weight beside it, under nn.Model's names; used is told what it takes. A
 // checkpoint of other names stays a lone layer.
-func (l *Loaded) surround(src checkpoint.Source, used map[string]bool) error {
+func (l *Loaded) surround(src checkpoint.Source, used map[string]bool, reads string) error {
 	prefix, ok := strings.CutSuffix(l.Part.Prefix, "rnn.")
 	if !ok {
 		return nil
@@ -24,7 +24,7 @@ func (l *Loaded) surround(src checkpoint.Source, used map[string]bool) error {
 	if !ok || len(head.Shape) != 2 || head.Shape[1] != l.Layer.Config().OutputSize() {
 		return nil
 	}
-	cfg := nn.Config{RNN: l.Layer.Config(), OutFeatures: head.Shape[0]}
+	cfg := nn.Config{RNN: l.Layer.Config(), OutFeatures: head.Shape[0], Output: reads}
 	names := []string{"fc.weight"}
 	if _, ok := src.Info(prefix + "fc.bias"); ok {
 		names = append(names, "fc.bias")
@@ -55,7 +55,9 @@ func (l *Loaded) surround(src checkpoint.Source, used map[string]bool) error {
 		return err
 	}
 	l.Model, l.Layer = m, m.RNN()
-	l.Notes = append(l.Notes, NoteHead)
+	if reads == "" {
+		l.Notes = append(l.Notes, NoteHead)
+	}
 	return nil
 }
 

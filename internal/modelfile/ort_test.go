@@ -29,6 +29,9 @@ func pythons() []string {
 // it, or a Python package. It skips where neither is there.
 func onnxRuntime(t *testing.T) []string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: nothing outside is asked")
+	}
 	work := os.Getenv("BENCH_WORK")
 	if work == "" {
 		work = filepath.Join(os.TempDir(), "unroll-bench")
@@ -149,6 +152,9 @@ func TestLiveONNXRuntimeGoesOnWithAStream(t *testing.T) {
 
 // ONNX's own checker accepts what is exported, shapes inferred.
 func TestLiveONNXCheckerAcceptsWhatIsExported(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: nothing outside is asked")
+	}
 	const script = `
 import sys, onnx
 top, n = onnx.defs.onnx_opset_version(), 0

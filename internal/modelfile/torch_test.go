@@ -99,6 +99,9 @@ print(json.dumps(out))
 // The layer found in each checkpoint gives what the installed PyTorch gives with
 // the same file.
 func TestLivePyTorchRunsTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: nothing outside is asked")
+	}
 	var python string
 	for _, p := range pythons() {
 		if exec.Command(p, "-c", "import torch").Run() == nil {
