@@ -275,6 +275,7 @@ func TestOptimizersRefuse(t *testing.T) {
 		"pct_start 2":   &train.OneCycleLR{MaxLR: 1, TotalSteps: 4, PctStart: 2},
 		"factor 1":      &train.ReduceLROnPlateau{Factor: 1},
 		"start above 1": &train.LinearLR{StartFactor: 2},
+		"one of two":    &train.SequentialLR{First: &train.LinearLR{}, Milestone: 3},
 		"milestone 0":   &train.SequentialLR{First: &train.LinearLR{}, Next: &train.LinearLR{}},
 	} {
 		if err := s.Validate(); !errors.Is(err, train.ErrArgument) {
@@ -284,6 +285,12 @@ func TestOptimizersRefuse(t *testing.T) {
 }
 
 func TestStepRefusesOtherParameters(t *testing.T) {
+	if _, err := train.NewOptimizer[float64](nil); !errors.Is(err, train.ErrArgument) {
+		t.Errorf("no algorithm: %v", err)
+	}
+	if err := new(train.OptimizerOf[float64]).Step(param([]float64{1}, []float64{1})); !errors.Is(err, train.ErrState) {
+		t.Errorf("an optimiser that NewOptimizer did not make: %v", err)
+	}
 	o, _ := train.NewOptimizer[float64](train.Adam{})
 	p := param([]float64{1, 2}, []float64{3, 4})
 	if err := o.Step(p); err != nil {

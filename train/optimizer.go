@@ -43,6 +43,9 @@ type Optimizer = OptimizerOf[float32]
 // NewOptimizer returns an optimiser; its memory is made by the first Step. It
 // is an ErrArgument if torch.optim refuses the settings.
 func NewOptimizer[F tensor.Float](alg Algorithm) (*OptimizerOf[F], error) {
+	if alg == nil {
+		return nil, badArg("algorithm", nil, "SGD, Adam, AdamW, RMSprop or Adagrad")
+	}
 	if err := alg.Validate(); err != nil {
 		return nil, err
 	}
@@ -81,6 +84,9 @@ func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 }
 
 func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
+	if o.alg == nil {
+		return fmt.Errorf("%w: the optimiser was not made by NewOptimizer", ErrState)
+	}
 	if o.names == nil {
 		slots := o.alg.slots()
 		o.names = make([]string, len(params))

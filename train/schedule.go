@@ -70,7 +70,7 @@ func (s *StepLR) Start(base Hyper) Hyper {
 // Step returns base.LR * Gamma**(t/StepSize).
 func (s *StepLR) Step(now Hyper, _ float64) Hyper {
 	s.t++
-	now.LR = s.base.LR * fmath.PowInt(or(s.Gamma, 0.1), s.t/s.StepSize)
+	now.LR = s.base.LR * fmath.PowInt(or(s.Gamma, 0.1), s.t/max(s.StepSize, 1))
 	return now
 }
 
@@ -102,8 +102,9 @@ func (s *CosineAnnealingLR) Start(base Hyper) Hyper {
 // Step returns EtaMin + (base.LR-EtaMin)*(1+cos(pi*t/TMax))/2.
 func (s *CosineAnnealingLR) Step(now Hyper, _ float64) Hyper {
 	s.t++
-	turns := s.t % (2 * s.TMax) // keeps the argument small
-	now.LR = s.EtaMin + float64((s.base.LR-s.EtaMin)*halfCosine(float64(turns)/float64(s.TMax)))
+	n := max(s.TMax, 1)
+	turns := s.t % (2 * n) // keeps the argument small
+	now.LR = s.EtaMin + float64((s.base.LR-s.EtaMin)*halfCosine(float64(turns)/float64(n)))
 	return now
 }
 
@@ -261,6 +262,9 @@ func (s *SequentialLR) Name() string { return "SequentialLR" }
 func (s *SequentialLR) Validate() error {
 	if s.Milestone < 1 {
 		return badArg("milestone", s.Milestone, "at least 1")
+	}
+	if s.First == nil || s.Next == nil {
+		return badArg("schedulers", "incomplete", "a First and a Next")
 	}
 	if err := s.First.Validate(); err != nil {
 		return err
