@@ -120,7 +120,7 @@ func TestOperatorsGiveTheirNumbersOrAreRefused(t *testing.T) {
 			if !r.BatchFirst || d.IsZero() {
 				return d
 			}
-			return transpose(d)
+			return swapped(d)
 		}
 		p := unroll.Pass{Layer: l.Layer}
 		if r.Lengths != "" {
@@ -155,25 +155,12 @@ func optional(g *testkit.File, name string) tensor.Dense {
 	return g.F32("in." + name)
 }
 
-// transpose swaps the first two of three dimensions, and middle the middle two
-// of four.
-func transpose(d tensor.Dense) tensor.Dense {
-	a, b, n := d.Shape[0], d.Shape[1], d.Shape[2]
-	out := tensor.New(b, a, n)
-	for i := range a {
-		for j := range b {
-			copy(out.Data[(j*a+i)*n:][:n], d.Data[(i*b+j)*n:][:n])
-		}
-	}
-	return out
-}
-
 func middle(d tensor.Dense) tensor.Dense {
 	out := tensor.New(d.Shape[0], d.Shape[2], d.Shape[1]*d.Shape[3])
 	size := d.Shape[1] * d.Shape[2] * d.Shape[3]
 	for t := range d.Shape[0] {
 		one, _ := tensor.Of(d.Data[t*size:(t+1)*size], d.Shape[1:]...)
-		copy(out.Data[t*size:], transpose(one).Data)
+		copy(out.Data[t*size:], swapped(one).Data)
 	}
 	return out
 }

@@ -127,7 +127,7 @@ func Choose(parts []Part, prefix string) (Part, error) {
 	case len(parts) == 0:
 		return Part{}, ErrNone
 	case len(hits) > 1 || prefix == "":
-		return Part{}, fmt.Errorf("%w: %s; choose one by its prefix", ErrAmbiguous, list(parts))
+		return Part{}, fmt.Errorf("%w: %s; choose one by its prefix (--prefix)", ErrAmbiguous, list(parts))
 	}
 	return Part{}, fmt.Errorf("%w: %q; there is %s", ErrPrefix, prefix, list(parts))
 }
