@@ -87,7 +87,7 @@ func readConfig(root *os.Root, dir string) (cfg Config, err error) {
 	}
 	f, err := root.Open(ConfigFile)
 	if err != nil {
-		return bad(err)
+		return bad(opened(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
@@ -105,6 +105,14 @@ func readConfig(root *os.Root, dir string) (cfg Config, err error) {
 		return Config{}, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
 	}
 	return cfg, nil
+}
+
+// opened says what a folder lacks whose file is not there.
+func opened(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no such file; a model folder has %s and %s", ConfigFile, WeightsFile)
+	}
+	return err
 }
 
 // Open loads a float32 model folder. See OpenModel.
@@ -126,7 +134,7 @@ func OpenModel[F tensor.Float](dir string) (*ModelOf[F], error) {
 	path := filepath.Join(dir, WeightsFile)
 	f, err := root.Open(WeightsFile)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %v", ErrFolder, path, err)
+		return nil, fmt.Errorf("%w: %s: %v", ErrFolder, path, opened(err))
 	}
 	defer f.Close()
 	st, err := f.Stat()
