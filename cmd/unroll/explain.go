@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/explain"
 )
 
@@ -27,26 +25,32 @@ func newExplainCmd() *cobra.Command {
 		Use:   "explain [MODEL INPUT]",
 		Short: "Show a run as formulas with numbers, in the terminal or as a page",
 		Long: `explain shows each step going through each layer: the formula, the formula with
-the numbers put in, the result. MODEL is a model folder, a .safetensors or a
-.pt file; INPUT is a .safetensors file (tensors input, and perhaps hx, cx) or a
-.csv file of numbers. Without them it shows RNN(3, 4, num_layers=2) on
-torch.randn(5, 3) after torch.manual_seed(0).
+the numbers put in, the result. MODEL is a model folder or a file of weights;
+INPUT is what run reads (.safetensors with input and perhaps hx and cx, .npy,
+.csv, ...), and for a model folder also what it was trained on: a text file or
+--text, the table of a forecaster, a file of piano rolls. Without them it shows
+RNN(3, 4, num_layers=2) on torch.randn(5, 3) after torch.manual_seed(0).
 
 --html writes one file that shows the same as a grid in a browser, without
 network; --open shows it at once.`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return usagef("explain needs MODEL and INPUT, or neither")
+			if len(args) == 1 && from.text == "" {
+				return usagef("explain needs MODEL and INPUT (or --text), or neither")
 			}
-			t, err := from.trace(args)
+			if from.text != "" && len(args) != 1 {
+				return usagef("--text stands for INPUT: give MODEL and --text")
+			}
+			t, in, err := from.trace(cmd, args)
 			if err != nil {
 				return err
 			}
-			page.Example = len(args) == 0
+			page.Example, page.Columns, page.Labels, opt.Labels = len(args) == 0, in.columns, in.labels, in.labels
+			if page.Kind == "" {
+				page.Kind = in.kind
+			}
 			if len(args) > 0 {
 				page.Title = strings.TrimSuffix(filepath.Base(args[0]), filepath.Ext(args[0]))
-				page.Columns = from.columns
 			}
 			if html == "" && !open {
 				opt.Color = isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""
@@ -71,7 +75,9 @@ network; --open shows it at once.`,
 	f.StringVar(&html, "html", "", "write a page to this file")
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
 	f.StringVar(&from.mode, "mode", "", "kind of layer where names and shapes cannot tell: RNN_RELU")
-	f.IntVar(&from.sequence, "sequence", 0, "which sequence of a batch [T,B,I]")
+	f.StringVar(&from.text, "text", "", "the input of a model folder with a vocabulary, instead of INPUT")
+	f.IntVar(&from.sequence, "sequence", 0, "which sequence of a batch [T,B,I], or which piece of a file")
+	f.IntVar(&from.limit, "limit", 0, "use the first steps only, this many; 0: all")
 	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
 	return cmd
 }
@@ -81,29 +87,4 @@ network; --open shows it at once.`,
 func isTerminal(io.Writer) bool {
 	st, err := os.Stdout.Stat()
 	return err == nil && st.Mode()&os.ModeCharDevice != 0
-}
-
-// explainSource says where model and input come from.
-type explainSource struct {
-	mode     string
-	sequence int
-	columns  []string
-}
-
-func (s *explainSource) trace(args []string) (*explain.Trace, error) {
-	layer, x, err := explain.Example(2)
-	s0 := unroll.State{}
-	if len(args) == 2 {
-		if layer, err = s.layer(args[0]); err == nil {
-			x, s0, err = s.input(args[1], layer.Config())
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	t, err := explain.NewTrace(layer, x, s0)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", strings.Join(args, " "), err)
-	}
-	return t, t.Run(nil)
 }

@@ -31,7 +31,8 @@ func servePage(cmd *cobra.Command, write func(io.Writer) error) error {
 	srv := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/" {
+			// Another name for this address is a foreign page's attempt to read it.
+			if r.URL.Path != "/" || r.Host != l.Addr().String() {
 				http.NotFound(w, r)
 				return
 			}
