@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -116,8 +117,8 @@ func (c Config) HasCell() bool { return c.Mode == LSTM }
 const (
 	maxSize       = 1 << 28 // of a single size: I, H, T, B
 	maxLayers     = 1 << 16
-	maxParameters = 1 << 32 // of a layer in all, 16 GiB in float32
-	maxElements   = 1 << 40 // of the largest buffer of a run
+	maxParameters = min(1<<32, math.MaxInt/8) // of a layer in all, 16 GiB in float32
+	maxElements   = min(1<<40, math.MaxInt/8) // of the largest buffer of a run
 )
 
 // Validate reports the first setting that PyTorch refuses, as an ErrConfig that
