@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -241,25 +242,24 @@ func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOp
 	if err := s.SetState(s0); err != nil {
 		return nil, err
 	}
-	y := tensor.NewOf[F](append(append([]int{}, shape[:len(shape)-1]...), cfg.OutputSize())...)
-	x1, y1 := make([]F, batch*cfg.InputSize), make([]F, batch*cfg.OutputSize())
+	at := func(t, b int) int { // where step t of sequence b stands
+		if batched && cfg.BatchFirst {
+			return b*steps + t
+		}
+		return t*batch + b
+	}
+	in1, out1 := cfg.InputSize, cfg.OutputSize()
+	y := tensor.NewOf[F](append(slices.Clone(shape[:len(shape)-1]), out1)...)
+	x1, y1 := make([]F, batch*in1), make([]F, batch*out1)
 	for t := range steps {
 		for b := range batch {
-			at := t*batch + b
-			if batched && cfg.BatchFirst {
-				at = b*steps + t
-			}
-			copy(x1[b*cfg.InputSize:(b+1)*cfg.InputSize], in.x.Data[at*cfg.InputSize:])
+			copy(x1[b*in1:(b+1)*in1], in.x.Data[at(t, b)*in1:])
 		}
 		if err := s.Step(y1, x1); err != nil {
 			return nil, err
 		}
 		for b := range batch {
-			at := t*batch + b
-			if batched && cfg.BatchFirst {
-				at = b*steps + t
-			}
-			copy(y.Data[at*cfg.OutputSize():(at+1)*cfg.OutputSize()], y1[b*cfg.OutputSize():])
+			copy(y.Data[at(t, b)*out1:], y1[b*out1:(b+1)*out1])
 		}
 	}
 	sn := s.State()
