@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,5 +134,50 @@ func TestRunOfAFolderIsRunOfItsWeights(t *testing.T) {
 	}
 	if folder != file {
 		t.Errorf("the folder gave %.200s, its weights %.200s", folder, file)
+	}
+}
+
+// The trace is the run itself: its states end in h_n and c_n, the top layer's
+// are the output, and the gates of each step make the states that stand there.
+func TestRunTraceIsTheRun(t *testing.T) {
+	text, _ := command(t, codeOK, strings.Fields("run --mode LSTM --input-size 3 --hidden-size 5 --num-layers 2 --dtype float64 --trace --json")...)
+	var got map[string]struct {
+		Shape []int
+		Data  []float64
+	}
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	const steps, h, layers = 5, 5, 2
+	if len(got) != 3+layers*6 {
+		t.Errorf("%d tensors, expected output, h_n, c_n, and for each layer hidden, cell and four gates", len(got))
+	}
+	tol := testkit.Tol{Abs: 1e-14}
+	for l := range layers {
+		of := func(name string) []float64 {
+			v := got[fmt.Sprintf("%s_l%d", name, l)]
+			if !slices.Equal(v.Shape, []int{steps, h}) {
+				t.Fatalf("%s of layer %d has shape %v", name, l, v.Shape)
+			}
+			return v.Data
+		}
+		hidden, cell := of("hidden"), of("cell")
+		i, f, g, o := of("gate_i"), of("gate_f"), of("gate_g"), of("gate_o")
+		var wantC, wantH []float64
+		for k := range hidden {
+			before := 0.0
+			if k >= h {
+				before = cell[k-h]
+			}
+			wantC = append(wantC, f[k]*before+i[k]*g[k])
+			wantH = append(wantH, o[k]*math.Tanh(cell[k]))
+		}
+		testkit.Close(t, "c", cell, wantC, tol)
+		testkit.Close(t, "h", hidden, wantH, tol)
+		testkit.Bits(t, "h_n", got["h_n"].Data[l*h:(l+1)*h], hidden[(steps-1)*h:])
+		testkit.Bits(t, "c_n", got["c_n"].Data[l*h:(l+1)*h], cell[(steps-1)*h:])
+		if l == layers-1 {
+			testkit.Bits(t, "output", got["output"].Data, hidden)
+		}
 	}
 }
