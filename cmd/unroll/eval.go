@@ -30,6 +30,7 @@ type evaluation struct {
 func newEvalCmd() *cobra.Command {
 	var d dataFlags
 	var asJSON bool
+	var one string
 	workers := 1
 	cmd := &cobra.Command{
 		Use:   "eval MODEL DATA",
@@ -54,6 +55,11 @@ errors beside those of the naive and the seasonal-naive forecast.`,
 			if err != nil {
 				return err
 			}
+			if one != "" {
+				if err := writeCase(cmd, one, m, task, lossKind(cfg)); err != nil {
+					return err
+				}
+			}
 			e, err := evaluate(m, task, series, workers)
 			if err != nil {
 				return err
@@ -67,6 +73,7 @@ errors beside those of the naive and the seasonal-naive forecast.`,
 	}
 	d.register(cmd)
 	cmd.Flags().IntVar(&workers, "workers", 1, "goroutines that share the work; the bits are the same")
+	cmd.Flags().StringVar(&one, "case", "", "write the first batch and the loss on it to this file, for examples/pytorch")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }

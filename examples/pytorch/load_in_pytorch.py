@@ -1,10 +1,14 @@
-"""Loads a model folder of unroll into PyTorch, strictly, and prints its loss.
+"""Loads a model folder of unroll into PyTorch, strictly, and compares the loss.
 
+    unroll eval MODEL DATA --case CASE.json
     python3 load_in_pytorch.py MODEL CASE.json
 
-CASE.json holds "tokens" [T][B] or "features" [T][B][I], "targets" ([T][B], or
-[B] for models that use the last state), and "loss", the mean cross entropy
-that unroll computed. The exit code is 1 if PyTorch's differs by more than 1e-5.
+CASE.json holds one batch and the loss unroll computed on it: "tokens" [T][B] or
+"features" [T][B][I]; "lengths" [B] if they differ; "targets", one class for each
+row of the logits (-100: none), or "values" of the logits' shape, flat; "kind" of
+the loss: cross_entropy, keys (binary cross entropy, summed over the keys, mean
+over the steps), mse, l1 or huber. The exit code is 1 if PyTorch's loss is not
+within 1e-5, or 1e-6 of its size.
 """
 import json
 import os
@@ -13,6 +17,8 @@ import sys
 
 import torch
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 def read_safetensors(path):
@@ -48,14 +54,30 @@ class Model(nn.Module):
         if c.get("tie_weights"):
             self.embedding.weight = self.fc.weight
 
-    def forward(self, x):
+    def forward(self, x, lengths=None):
+        steps = len(x)
         if self.embedding is not None:
             x = self.embedding(x)
+        if lengths is not None:
+            x = pack_padded_sequence(x, lengths, enforce_sorted=False)
         y, h = self.rnn(x)
+        if lengths is not None:
+            y, _ = pad_packed_sequence(y, total_length=steps)
         if self.last:
             h = h[0] if isinstance(h, tuple) else h
             y = torch.cat(list(h[-self.d:]), dim=-1)
         return self.fc(y)
+
+
+def loss_of(case, y):
+    kind = case.get("kind", "cross_entropy")
+    if kind == "cross_entropy":
+        return cross_entropy(y.flatten(0, -2), torch.tensor(case["targets"]).flatten())
+    want = torch.tensor(case["values"], dtype=torch.float32).reshape(y.shape)
+    if kind == "keys":
+        steps = torch.arange(len(y))[:, None] < torch.tensor(case.get("lengths") or [len(y)] * y.shape[1])
+        return binary_cross_entropy_with_logits(y, want, reduction="none").sum(-1)[steps].mean()
+    return {"mse": mse_loss, "l1": l1_loss, "huber": huber_loss}[kind](y, want)
 
 
 def main(folder, case):
@@ -65,12 +87,12 @@ def main(folder, case):
     model.eval()
     with open(case) as f:
         case = json.load(f)
-    x = torch.tensor(case["tokens"]) if "tokens" in case else torch.tensor(case["features"])
+    x = torch.tensor(case["tokens"]) if "tokens" in case else torch.tensor(case["features"], dtype=torch.float32)
+    lengths = torch.tensor(case["lengths"]) if case.get("lengths") else None
     with torch.no_grad():
-        y = model(x)
-        loss = nn.functional.cross_entropy(y.flatten(0, -2), torch.tensor(case["targets"]).flatten()).item()
-    print(f"PyTorch {loss:.7f}, unroll {case['loss']:.7f}")
-    return 0 if abs(loss - case["loss"]) <= 1e-5 else 1
+        loss = loss_of(case, model(x, lengths)).item()
+    print(f"PyTorch {torch.__version__}: {loss:.7f}, unroll: {case['loss']:.7f}")
+    return 0 if abs(loss - case["loss"]) <= max(1e-5, 1e-6 * abs(loss)) else 1
 
 
 if __name__ == "__main__":
