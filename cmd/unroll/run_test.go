@@ -13,9 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/testkit"
+	"github.com/unroll-ml/unroll/rng"
 )
 
 // Three chorales through the model PyTorch trained, from its folder, its
@@ -178,6 +180,44 @@ func TestRunTraceIsTheRun(t *testing.T) {
 		testkit.Bits(t, "c_n", got["c_n"].Data[l*h:(l+1)*h], cell[(steps-1)*h:])
 		if l == layers-1 {
 			testkit.Bits(t, "output", got["output"].Data, hidden)
+		}
+	}
+}
+
+// --prefix chooses among the layers of a file; without it the line lists them.
+func TestRunPrefixChoosesALayer(t *testing.T) {
+	dir := t.TempDir()
+	var both checkpoint.Set
+	for prefix, mode := range map[string]unroll.Mode{"enc.": unroll.GRU, "dec.rnn.": unroll.LSTM} {
+		layer, err := unroll.New(unroll.Config{Mode: mode, InputSize: 3, HiddenSize: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		layer.ResetParameters(rng.New(5))
+		var alone checkpoint.Set
+		for _, p := range layer.Params() {
+			alone = append(alone, checkpoint.Of(p.Name, p.Value))
+			both = append(both, checkpoint.Of(prefix+p.Name, p.Value))
+		}
+		if err := safetensors.WriteFile(filepath.Join(dir, mode.String()+".safetensors"), alone, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	model, input := filepath.Join(dir, "both.safetensors"), filepath.Join(dir, "x.csv")
+	if err := errors.Join(safetensors.WriteFile(model, both, nil), os.WriteFile(input, []byte("1,2,3\n-1,0,.5\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for prefix, mode := range map[string]string{"enc": "GRU", "dec.rnn.": "LSTM"} {
+		got, _ := command(t, codeOK, "run", model, input, "--prefix", prefix)
+		want, _ := command(t, codeOK, "run", filepath.Join(dir, mode+".safetensors"), input)
+		if got != want || !strings.HasPrefix(got, mode+"(3, 4)\n") {
+			t.Errorf("--prefix %s printed\n%s\nwant\n%s", prefix, got, want)
+		}
+	}
+	for _, args := range [][]string{{}, {"--prefix", "rnn"}} {
+		_, errs := command(t, codeFailure, append([]string{"run", model, input}, args...)...)
+		if !strings.Contains(errs, `"enc" (GRU)`) || !strings.Contains(errs, `"dec.rnn" (LSTM)`) {
+			t.Errorf("%v: %q does not list the layers", args, errs)
 		}
 	}
 }
