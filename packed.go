@@ -186,8 +186,8 @@ func PadPacked[F tensor.Float](ps PackedSequenceOf[F], batchFirst bool, padding 
 
 // ForwardPacked is Forward for a packed sequence: it returns a packed output
 // with the sizes and indices of ps. s0 and sn are in the batch's own order. It
-// sets p.Lengths, and a Backward after it takes and gives padded tensors, with
-// BatchFirst [B,T,...]. Errors are those of PadPacked and Forward, and ErrShape
+// does not look at p.Lengths. A Backward after it takes and gives padded tensors,
+// T the longest length, with BatchFirst [B,T,...]. Errors are those of PadPacked and Forward, and ErrShape
 // for data that is not [N,I].
 func (p *PassOf[F]) ForwardPacked(ps PackedSequenceOf[F], s0 StateOf[F]) (PackedSequenceOf[F], StateOf[F], error) {
 	var none PackedSequenceOf[F]
@@ -208,9 +208,10 @@ func (p *PassOf[F]) ForwardPacked(ps PackedSequenceOf[F], s0 StateOf[F]) (Packed
 			order = append(order, i)
 		}
 	}
+	own := p.Lengths
 	p.Lengths, p.order = lengths, order
 	y, sn, err := p.Forward(x, s0)
-	p.order = nil
+	p.Lengths, p.order = own, nil
 	if err != nil {
 		return none, sn, err
 	}
