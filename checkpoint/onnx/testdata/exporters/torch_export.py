@@ -75,16 +75,17 @@ class PackedModel(nn.Module):
         return (self.fc(pad_packed_sequence(y, batch_first=True)[0]),)
 
 
-def save(name, model, inputs, dynamic, old=None):
-    """inputs makes the inputs of T and B; dynamic names the axes, or None."""
+def save(name, model, inputs, dynamic, old=None, external=False, opset=None):
+    """inputs makes the inputs of T and B; dynamic names the axes, or None;
+    external puts the weights into a file of their own."""
     model.eval()
     args = inputs(T, B)
     path = os.path.join(HERE, name + ".onnx")
     if old:
         torch.onnx.export(model, args, path, dynamo=False, **old)
     else:
-        torch.onnx.export(model, args, path, dynamo=True, verbose=False, external_data=False, dynamic_shapes=dynamic)
-    m = onnx.load(path)
+        torch.onnx.export(model, args, path, dynamo=True, verbose=False, external_data=external, dynamic_shapes=dynamic, opset_version=opset)
+    m = onnx.load(path, load_external_data=False)
     for g in [m.graph] + list(m.functions):
         for x in list(getattr(g, "node", [])) + list(getattr(g, "value_info", [])):
             del x.metadata_props[:]
@@ -92,8 +93,8 @@ def save(name, model, inputs, dynamic, old=None):
         del x.metadata_props[:]
     del m.metadata_props[:]
     del m.graph.metadata_props[:]
-    onnx.checker.check_model(m)
     onnx.save(m, path)
+    onnx.checker.check_model(path)
     tensors = {}
     for k, (t, b) in enumerate([(T, B), (7, 2)]):  # a fixed shape binds the file, not the model
         values = inputs(t, b)
@@ -126,6 +127,7 @@ save("torch_language_model", Model("LSTM", 2, tokens=11, out=11), tokens(False),
 save("torch_gru_bi_model_static", Model("GRU", 1, True, True, tokens=11, out=5), tokens(True), None)
 save("torch_lstm_last_step", Model("LSTM", 1, batch_first=True, tokens=11, out=5, on="last"), tokens(True), both)
 save("torch_lstm_bi_final", Model("LSTM", 2, True, True, out=2, on="final"), features(True), both)
+save("torch_gru_opset26_external", Model("GRU", 2, True), features(False), both, external=True, opset=26)
 # torch.export fails on packed sequences.
 save("torch_packed_unsorted", Packed(), lambda t, b: (torch.randn(b, t, I), torch.tensor([2, t, 3][:b])), None, {
     "input_names": ["x", "lengths"], "output_names": ["y", "h_n", "c_n"],
