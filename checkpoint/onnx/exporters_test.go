@@ -131,3 +131,33 @@ func TestNetworkReadsCastWeights(t *testing.T) {
 		t.Errorf("to bfloat16: %v", err)
 	}
 }
+
+// The sizes of an initial state may be asked for before those of the input: which
+// of them is the input is not told by who is asked first.
+func TestNetworkKnowsItsInput(t *testing.T) {
+	f, err := Open("testdata/exporters/torch_lstm_states.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := f.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A size of h0, joined into the shape of zeros that nothing but c0 is.
+	f.Graph.Nodes = append([]Node{
+		{Name: "s", Op: "Shape", Inputs: []string{want.H0}, Outputs: []string{"sizes"}},
+		{Name: "z", Op: "ConstantOfShape", Inputs: []string{"sizes"}, Outputs: []string{"zeros"}},
+	}, f.Graph.Nodes...)
+	for i := range f.Graph.Nodes {
+		if n := &f.Graph.Nodes[i]; n.Op == "LSTM" {
+			n.Inputs[6] = "zeros"
+		}
+	}
+	got, err := f.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Input != want.Input || got.H0 != want.H0 || got.C0 != "" {
+		t.Errorf("input %q, h0 %q, c0 %q", got.Input, got.H0, got.C0)
+	}
+}

@@ -56,6 +56,7 @@ type reader struct {
 	net    *Network
 	values map[string]value
 	inputs map[string]*Value // the graph's
+	main   string            // the one that the first recurrent node reads
 	budget int64             // bytes of constants that may still be computed or copied
 
 	time, batch axis           // of the input, known from the first recurrent node
@@ -134,7 +135,36 @@ func (r *reader) reachable() ([]bool, error) {
 			todo = append(todo, g.Nodes[i].Inputs...)
 		}
 	}
+	r.main = r.mainInput(from, needed)
 	return needed, nil
+}
+
+// mainInput finds the graph's input that the first recurrent node's X is made
+// of; empty if there is none.
+func (r *reader) mainInput(from map[string]int, needed []bool) string {
+	g := &r.f.Graph
+	todo := []string{}
+	for i := range g.Nodes {
+		if _, is := operators[g.Nodes[i].Op]; is && needed[i] {
+			todo = append(todo, g.Nodes[i].input(0))
+			break
+		}
+	}
+	seen := make([]bool, len(g.Nodes))
+	for len(todo) > 0 {
+		name := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if r.inputs[name] != nil {
+			return name
+		}
+		if i, ok := from[name]; ok && !seen[i] && g.Nodes[i].Op != "Shape" {
+			seen[i] = true
+			for _, in := range slices.Backward(g.Nodes[i].Inputs) { // the first one first
+				todo = append(todo, in)
+			}
+		}
+	}
+	return ""
 }
 
 // get returns what is known of a value.

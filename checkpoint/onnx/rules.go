@@ -105,7 +105,7 @@ func (r *reader) shape(n *Node) (value, error) {
 		}
 	} else if v.kind == isOrder || v.kind == isInput && len(v.dims) == 1 {
 		out.sizes = []size{{n: 1, axes: []axis{axisRow}}}
-	} else if d, e := r.data(v); e == nil {
+	} else if d, ok := r.sized(v); ok {
 		for _, dim := range d.dims {
 			s := size{n: 1}
 			for _, a := range dim {
@@ -136,6 +136,16 @@ func (r *reader) shape(n *Node) (value, error) {
 	}
 	out.sizes = out.sizes[lo:hi]
 	return out, nil
+}
+
+// sized is data whose sizes a Shape may tell: any, but of the graph's inputs only
+// the main one. The sizes of initial states are not followed.
+func (r *reader) sized(v value) (value, bool) {
+	if v.kind == isInput && v.name != r.main {
+		return v, false
+	}
+	d, err := r.data(v)
+	return d, err == nil
 }
 
 // ofShape: zeros are initial states, and integers what a ScatterElements
