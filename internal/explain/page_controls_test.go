@@ -154,6 +154,17 @@ func gatedControls() []operated {
 	}
 }
 
+// projectedControls are there for a projection.
+func projectedControls() []operated {
+	before := func(b *browser) {
+		b.run(js(id("what-h") + `.click()`))
+		opened(1, 2, 0)(b)
+	}
+	return []operated{
+		{name: "from-inner", selector: "#cell tr:nth-child(6) a[data-control=from-inner]", before: before, want: `unroll.S.u===4&&unroll.S.what==='c'&&(document.getElementById('result')||{}).textContent.startsWith('c = ')`},
+	}
+}
+
 // controls lists what can be operated and is seen, and faults what has no name
 // of its own or none that a screen reader could say.
 func (b *browser) controls(seen map[string]bool) {
@@ -177,6 +188,7 @@ func TestPageByMouseAndByKeyboard(t *testing.T) {
 	}{
 		{exampleTrace(t), PageOptions{Example: true}, exampleControls()},
 		{traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 60, HiddenSize: 50, NumLayers: 2}, 4), PageOptions{}, gatedControls()},
+		{traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 6, ProjSize: 2, NumLayers: 2}, 5), PageOptions{}, projectedControls()},
 	} {
 		b := openPage(t, page.tr, page.opt, 1360, 820)
 		b.controls(seen)

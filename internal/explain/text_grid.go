@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 )
 
 // grid draws time to the right and layers upward, the input at the bottom.
@@ -54,12 +55,25 @@ func (t *Trace) grid(p *printer, opt TextOptions) {
 	var heads strings.Builder
 	for _, s := range cols {
 		head := fmt.Sprintf("x_%d", s)
-		if !numbers && len(head) > cell {
+		if s < len(opt.Labels) {
+			head = label(opt.Labels[s], cell-1)
+		}
+		if !numbers && utf8.RuneCountInString(head) > cell {
 			head = ""
 		}
 		fmt.Fprintf(&heads, "%*s", cell, head)
 	}
 	p.f("%*s%s\n", gutter, "", heads.String())
+}
+
+// label is a character or word in at most n columns, with white space that can
+// be seen.
+func label(s string, n int) string {
+	s = strings.NewReplacer(" ", "␣", "\n", "⏎", "\t", "⇥").Replace(s)
+	if r := []rune(s); len(r) > n {
+		s = string(r[:n-1]) + "…"
+	}
+	return s
 }
 
 type gridText struct {

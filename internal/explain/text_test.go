@@ -74,6 +74,20 @@ func TestTextNarrowed(t *testing.T) {
 	}
 }
 
+func TestTextShowsCharacters(t *testing.T) {
+	var b bytes.Buffer
+	opt := all()
+	opt.Labels = []string{"a", " ", "\n", "extraordinary", "b"}
+	if err := exampleTrace(t).Text(&b, opt); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n                     a        ␣        ⏎ extraor…        b\n", `Processing x_3 "extraordinary" ===`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the text lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
 func TestTextOfEveryCell(t *testing.T) {
 	for _, cfg := range configs() {
 		tr := traceOf(t, cfg, 4)

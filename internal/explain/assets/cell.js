@@ -88,8 +88,15 @@ function stateOrigin(lane, t, k) {
   return link('from-state', `h[${k}] step ${before}`, () => go(lane, before, k));
 }
 
-function projection(sum, { lane, u }) {
-  const rows = termRows(sum, k => `o·tanh(c) [${k}]`, k => [paramName('weight_hr', lane), u * S.H + k]);
+function projection(sum, { lane, t, u }) {
+  // A unit before the projection is seen through c.
+  const inner = k => {
+    S.what = 'c';
+    showChoices();
+    relayout();
+    go(lane, t, k);
+  };
+  const rows = termRows(sum, k => link('from-inner', `o·tanh(c) [${k}]`, () => inner(k)), k => [paramName('weight_hr', lane), u * S.H + k]);
   return el('div', { className: 'scroll' }, table(['from', 'weight', 'value', 'sum so far'], rows));
 }
 

@@ -70,8 +70,8 @@ function paintGutter(height) {
     const y = laneY(i);
     write(i < 0 ? 'x' + (S.kind === 'vectors' ? '' : ': ' + S.kind) : laneName(i), 12, y + 12, ink.fg, '600 13px system-ui,sans-serif');
     shape(i < 0 ? '[T, I]' : `${S.what} [T, ${S.what === 'h' || S.what === 'd' ? letters.state() : 'H'}]`, [S.steps, i < 0 ? S.I : widthOf(S.what)], y + 28, wide);
-    if (i < 0) { if (S.kind === 'notes') octaves(y); continue; }
-    if (wide && G.h > 76) edge('→ ' + paramName('weight_hh', i), letters.hh(), shapeOf(paramName('weight_hh', i)), y + G.h / 2 + 8);
+    if (i < 0) { if (S.kind === 'notes' && wide) octaves(y); continue; }
+    if (wide && G.h > 60) edge('→ ' + paramName('weight_hh', i), letters.hh(), shapeOf(paramName('weight_hh', i)), y + Math.max(46, G.h / 2 + 8));
     if (wide) edge('↑ ' + paramName('weight_ih', i), letters.ih(i), shapeOf(paramName('weight_ih', i)), y + G.h + 18);
     else ['ih', 'hh'].forEach((kind, k) => write(`${kind} [${shapeOf(paramName('weight_' + kind, i))}]`, 12, y + 44 + 14 * k, ink.soft, mono(10.5)));
   }

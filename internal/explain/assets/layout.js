@@ -1,10 +1,23 @@
-// Where things stand on the grid. All lengths are in CSS pixels of the scrolled
-// space; laneY and X turn them into places on the canvas.
+// Where things stand on the grid. X and laneY turn steps and lanes into places on
+// the canvas. Lengths are CSS pixels, on a projector larger ones.
 
 const G = {};
 
+const size = () => innerWidth >= 1900 ? 1.35 : 1;
+
+// view is the part of the grid that is seen, in those lengths.
+function view() {
+  const g = $('grid'), z = size();
+  return { w: g.clientWidth / z, h: g.clientHeight / z, left: g.scrollLeft / z, top: g.scrollTop / z };
+}
+
+function scrollBy(dx, dy) {
+  $('grid').scrollLeft += dx * size();
+  $('grid').scrollTop += dy * size();
+}
+
 function layout() {
-  const grid = $('grid'), wide = grid.clientWidth > 640;
+  const grid = $('grid'), z = size(), wide = view().w > 640;
   S.ux = S.kind === 'notes' ? range(S.I).reverse() : drawn(S.I);
   S.uh = drawn(S.size);
   S.uc = drawn(S.H);
@@ -16,7 +29,7 @@ function layout() {
   G.gap = wide ? 46 : 34;
   G.line = S.kind === 'series' ? 72 : 0;
   const rows = unitsOf(S.what).length, foot = 34 + G.line;
-  const room = available() - G.top - S.lanes * G.gap - foot;
+  const room = available() / z - G.top - S.lanes * G.gap - foot;
   const notes = S.kind === 'notes', own = notes ? 2 * S.I : 0; // the piano roll has rows of a fixed height
   const each = Math.floor((room - own) / (S.lanes * rows + (notes ? 0 : Math.min(S.ux.length, 12))));
   G.row = rows <= 12 ? clamp(each, 17, 36) : clamp(each, 2, 6);
@@ -27,8 +40,8 @@ function layout() {
   G.width = G.gutter + (S.steps + 1) * G.w + G.right;
   G.height = G.yx + G.hx + foot;
   grid.style.maxHeight = available() + 'px';
-  $('space').style.width = G.width + 'px';
-  $('space').style.height = G.height + 'px';
+  $('space').style.width = G.width * z + 'px';
+  $('space').style.height = G.height * z + 'px';
 }
 
 // available is how high the grid may become without a scroll bar of its own.
@@ -40,13 +53,13 @@ function available() {
 
 // X is the left end of step t; step -1 holds the initial states (step T those
 // of the reverse direction).
-const X = t => G.gutter + (t + 1) * G.w - $('grid').scrollLeft;
-const laneY = i => (i < 0 ? G.yx : G.top + (S.lanes - 1 - i) * (G.h + G.gap)) - $('grid').scrollTop;
+const X = t => G.gutter + (t + 1) * G.w - view().left;
+const laneY = i => (i < 0 ? G.yx : G.top + (S.lanes - 1 - i) * (G.h + G.gap)) - view().top;
 const heightOf = i => i < 0 ? G.hx : G.h;
 
 // hit says which number is under a pointer.
 function hit(e) {
-  const box = $('grid').getBoundingClientRect(), x = e.clientX - box.left, y = e.clientY - box.top;
+  const box = $('grid').getBoundingClientRect(), x = (e.clientX - box.left) / size(), y = (e.clientY - box.top) / size();
   const t = Math.floor((x - X(0)) / G.w);
   if (x < G.gutter - 10 || t < 0 || t >= S.steps) return null;
   for (let i = -1; i < S.lanes; i++) {
@@ -59,19 +72,19 @@ function hit(e) {
 
 // show scrolls a cell into view.
 function show(t, lane) {
-  const g = $('grid'), x = X(t), y = laneY(lane), bottom = y + heightOf(lane) + 30;
-  if (x < G.gutter) g.scrollLeft += x - G.gutter - G.w;
-  else if (x + G.w > g.clientWidth - 70) g.scrollLeft += x + 2 * G.w - g.clientWidth + 70;
-  if (y < G.top) g.scrollTop += y - G.top;
-  else if (bottom > g.clientHeight) g.scrollTop += bottom - g.clientHeight;
+  const v = view(), x = X(t), y = laneY(lane), bottom = y + heightOf(lane) + 30;
+  if (x < G.gutter) scrollBy(x - G.gutter - G.w, 0);
+  else if (x + G.w > v.w - 70) scrollBy(x + 2 * G.w - v.w + 70, 0);
+  if (y < G.top) scrollBy(0, y - G.top);
+  else if (bottom > v.h) scrollBy(0, bottom - v.h);
 }
 
 // zoom sets the width of a step and keeps the middle where it is.
 function zoom(width) {
-  const g = $('grid'), middle = (g.scrollLeft + g.clientWidth / 2 - G.gutter) / S.cell;
+  const { w, left } = view(), middle = (left + w / 2 - G.gutter) / S.cell;
   S.cell = clamp(width, 3, 116);
   layout();
-  g.scrollLeft = middle * S.cell + G.gutter - g.clientWidth / 2;
+  $('grid').scrollLeft = (middle * S.cell + G.gutter - w / 2) * size();
   $('zoom').value = 100 * Math.log(S.cell / 3) / Math.log(116 / 3);
   draw();
 }
@@ -80,6 +93,6 @@ function zoom(width) {
 // apart.
 function fit() {
   layout();
-  const all = ($('grid').clientWidth - G.gutter - G.right) / (S.steps + 1);
+  const all = (view().w - G.gutter - G.right) / (S.steps + 1);
   zoom(Math.max(all, S.kind === 'vectors' ? 24 : 12));
 }

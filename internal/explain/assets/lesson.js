@@ -136,13 +136,15 @@ function loopCode(m) {
 }
 
 function pythonCode(lines, wrong = []) {
-  const pre = el('pre', { className: 'code' }, ...lines.map((line, i) => text('span', line + '\n', wrong.includes(i) ? 'wrong' : '')));
-  return pre;
+  return el('pre', { className: 'code' }, ...lines.map((line, i) => {
+    const code = line.trimStart();
+    return el('span', {}, line.slice(0, -code.length), text('span', code, wrong.includes(i) ? 'wrong' : ''), '\n');
+  }));
 }
 
 // markLoopLine marks the line of the loop that is at work while the grid plays.
 function markLoopLine() {
-  const lines = document.querySelectorAll('#lesson .code span');
+  const lines = document.querySelectorAll('#lesson .code > span');
   if (lines.length < 9) return;
   const from = layerOf(S.lane) === 0 ? 2 : 3;
   lines.forEach((line, i) => line.classList.toggle('now', S.cursor >= 0 && (i === 1 || i === from)));

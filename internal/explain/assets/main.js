@@ -49,8 +49,8 @@ function wirePrinting() {
   addEventListener('beforeprint', () => {
     wasDark = dark();
     theme(false);
-    $('grid').style.height = G.height + 'px';
     zoom(Math.min(S.cell, (640 - G.gutter - G.right) / (S.steps + 1)));
+    $('grid').style.height = G.height * size() + 'px';
     paint();
   });
   addEventListener('afterprint', () => {

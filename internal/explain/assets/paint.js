@@ -10,19 +10,19 @@ function draw() {
 let pen = null, ink = {};
 
 function paint() {
-  const canvas = $('canvas'), grid = $('grid'), w = grid.clientWidth, h = grid.clientHeight, r = devicePixelRatio || 1;
+  const canvas = $('canvas'), grid = $('grid'), { w, h, left } = view(), r = (devicePixelRatio || 1) * size();
   if (canvas.width !== Math.round(w * r) || canvas.height !== Math.round(h * r)) {
     canvas.width = Math.round(w * r);
     canvas.height = Math.round(h * r);
-    canvas.style.width = w + 'px';
-    canvas.style.height = h + 'px';
+    canvas.style.width = grid.clientWidth + 'px';
+    canvas.style.height = grid.clientHeight + 'px';
   }
   pen = canvas.getContext('2d');
   pen.setTransform(r, 0, 0, r, 0, 0);
   pen.clearRect(0, 0, w, h);
   for (const k of ['line', 'fg', 'soft', 'accent', 'out', 'hn', 'card', 'bad', 'arrow']) ink[k] = css('--' + k);
-  const first = clamp(Math.floor(grid.scrollLeft / G.w) - 2, 0, S.steps - 1);
-  const last = clamp(Math.ceil((grid.scrollLeft + w - G.gutter) / G.w) + 1, 0, S.steps);
+  const first = clamp(Math.floor(left / G.w) - 2, 0, S.steps - 1);
+  const last = clamp(Math.ceil((left + w - G.gutter) / G.w) + 1, 0, S.steps);
   for (let i = 0; i < S.lanes; i++) {
     if (laneY(i) > h + G.gap || laneY(i) + G.h + G.gap < 0) continue;
     paintLane(i, first, last);
@@ -91,7 +91,7 @@ function paintLane(i, first, last) {
 function paintStart(i, width) {
   if (G.w < 20 || !S.h0 || S.what !== 'h') return;
   const t = directionOf(i) ? S.steps : -1, x = X(t) + G.pad + width * .3, y = laneY(i);
-  if (x < G.gutter - G.w || x > $('grid').clientWidth) return;
+  if (x < G.gutter - G.w || x > view().w) return;
   const own = S.h0.subarray(i * S.size, (i + 1) * S.size);
   strip(S.uh.map(u => own[u]), S.uh.length, x, y, width * .4, G.row, scaleOf('h'));
   frame(x - .5, y - .5, width * .4 + 1, G.h, ink.line, 1);
