@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
@@ -40,12 +41,9 @@ runs both on the same drawn inputs and tells the largest difference.`,
 			if head != "" && head != "all" && head != "last" {
 				return usagef("--head is %q, expected all or last", head)
 			}
-			switch convention {
-			case "keras":
-				opt.Keras = true
-			case "torch":
-			default:
-				return usagef("--convention is %q, expected torch or keras", convention)
+			var err error
+			if opt.Keras, err = isKeras(convention); err != nil {
+				return err
 			}
 			if mode != "" {
 				m, err := unroll.ParseMode(mode)
@@ -56,7 +54,6 @@ runs both on the same drawn inputs and tells the largest difference.`,
 			}
 			format := modelfile.Format(to)
 			if to == "" {
-				var err error
 				if format, err = modelfile.FormatOf(args[1]); err != nil {
 					return usagef("%v; say --to", err)
 				}
@@ -68,12 +65,27 @@ runs both on the same drawn inputs and tells the largest difference.`,
 	f.StringVar(&to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder")
 	f.StringVar(&prefix, "prefix", "", "which of several recurrent layers")
 	f.StringVar(&mode, "mode", "", "RNN_TANH or RNN_RELU, which weights do not tell")
-	f.StringVar(&convention, "convention", "torch", "names and layout of the tensors in IN: torch or keras")
+	conventionFlag(f, &convention)
 	f.StringVar(&head, "head", "", "what a linear head reads, all steps or the last state, which weights do not tell")
 	f.BoolVar(&batchFirst, "batch-first", false, "the layer has batch_first, which weights do not tell")
 	f.BoolVar(&verify, "verify", false, "run both sides on drawn inputs and compare")
 	f.Int64Var(&opset, "opset", 0, "opset of an ONNX file, 7 to 22; 0 for 17")
 	return cmd
+}
+
+// conventionFlag says whose names and layout the tensors of a file have.
+func conventionFlag(f *pflag.FlagSet, convention *string) {
+	f.StringVar(convention, "convention", "torch", "names and layout of the file's tensors: torch or keras")
+}
+
+func isKeras(convention string) (bool, error) {
+	switch convention {
+	case "keras":
+		return true, nil
+	case "torch":
+		return false, nil
+	}
+	return false, usagef("--convention is %q, expected torch or keras", convention)
 }
 
 func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt modelfile.Options, opset int64, verify bool) error {

@@ -195,3 +195,24 @@ func TestConvertTakesWhatAHeadReads(t *testing.T) {
 		t.Errorf("got\n%s", out)
 	}
 }
+
+// Keras's weights are shown and run without a conversion.
+func TestKerasWeightsAreShownAndRun(t *testing.T) {
+	const dir = "../../checkpoint/keras/testdata/"
+	for file, want := range map[string]string{
+		"lstm_bi.npz": "LSTM(3, 4, bidirectional=True)", "gru.npz": "GRU(3, 4)", "gru_reset_before.npz": "ONNX GRU(3, 4, linear_before_reset=0)",
+	} {
+		shown := strings.Replace(want, "ONNX GRU(3, 4, linear_before_reset=0)", "reset_after=False", 1)
+		if out, _ := command(t, 0, "inspect", "--convention", "keras", dir+file); !strings.Contains(out, "layer  sequential") || !strings.Contains(out, shown) {
+			t.Errorf("%s:\n%s", file, out)
+		}
+		if out, _ := commandWith(t, 0, "1,2,3\n", "run", "--convention", "keras", dir+file, "-"); !strings.HasPrefix(out, want+"\n") {
+			t.Errorf("%s:\n%s", file, out)
+		}
+	}
+	for _, args := range [][]string{{"run", "--convention", "caffe", "x.npz", "y.npy"}, {"inspect", "--convention", "caffe", "x.npz"}} {
+		if _, errs := command(t, 2, args...); !strings.Contains(errs, "torch or keras") {
+			t.Errorf("%v: %s", args, errs)
+		}
+	}
+}

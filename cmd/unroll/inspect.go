@@ -74,6 +74,7 @@ type inspectedNode struct {
 
 func newInspectCmd() *cobra.Command {
 	var asJSON bool
+	var convention string
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Show what a file of weights holds: layers, tensors, nodes, hyper-parameters",
@@ -85,7 +86,12 @@ Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
 .csv, .jsonl and .parquet.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in, err := inspectPath(args[0])
+			var opt modelfile.Options
+			var err error
+			if opt.Keras, err = isKeras(convention); err != nil {
+				return err
+			}
+			in, err := inspectPath(args[0], opt)
 			if err != nil {
 				return err
 			}
@@ -96,10 +102,11 @@ Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	conventionFlag(cmd.Flags(), &convention)
 	return cmd
 }
 
-func inspectPath(path string) (inspection, error) {
+func inspectPath(path string, opt modelfile.Options) (inspection, error) {
 	f, err := modelfile.Open(path)
 	if errors.Is(err, modelfile.ErrUnknown) {
 		if _, e := array.FormatOf(path); e == nil {
@@ -110,7 +117,7 @@ func inspectPath(path string) (inspection, error) {
 		return inspection{}, err
 	}
 	defer f.Close()
-	return inspect(f), nil
+	return inspect(f, opt), nil
 }
 
 // inspectArray shows a file of inputs or outputs, which holds no layer.
@@ -138,10 +145,10 @@ func inspectTensors(path, format string, src checkpoint.Source) inspection {
 	return in
 }
 
-func inspect(f *modelfile.File) inspection {
+func inspect(f *modelfile.File, opt modelfile.Options) inspection {
 	in := inspectTensors(f.Path, string(f.Format), f.Source)
 	in.Model, in.Metadata = f.Model, f.Meta
-	if parts, err := f.Parts(modelfile.Options{}); err == nil {
+	if parts, err := f.Parts(opt); err == nil {
 		for _, p := range parts {
 			in.Layers = append(in.Layers, inspectedPart(p))
 		}

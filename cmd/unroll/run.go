@@ -15,6 +15,7 @@ import (
 // runOptions are the flags of "unroll run".
 type runOptions struct {
 	mode, prefix, dtype, output string
+	convention                  string
 	batchFirst, json, trace     bool
 	stream                      bool
 	workers                     int
@@ -71,6 +72,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f := cmd.Flags()
 	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: RNN_TANH, RNN_RELU, LSTM, GRU")
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
+	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")

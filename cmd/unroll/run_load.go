@@ -58,6 +58,10 @@ func runSource[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*unroll.LayerOf[F], error) {
 	var opt modelfile.Options
 	opt.Prefix, opt.BatchFirst = o.prefix, o.batchFirst
+	var err error
+	if opt.Keras, err = isKeras(o.convention); err != nil {
+		return nil, err
+	}
 	if o.moded {
 		m, err := unroll.ParseMode(o.mode)
 		if err != nil {
@@ -100,14 +104,14 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 	for _, p := range loaded.Layer.Params() {
 		params[p.Name] = tensor.Convert[F](p.Value)
 		// A file of float64 has more digits than the float32 layer kept.
-		stored, ok := loaded.Part.Params[p.Name]
+		src, stored, ok := loaded.Source, loaded.Part.Params[p.Name], loaded.Source != nil
 		if f.Model != nil {
-			stored, ok = "rnn."+p.Name, true
+			src, stored, ok = f.Source, "rnn."+p.Name, true
 		}
-		if !ok || f.ONNX != nil {
+		if !ok {
 			continue
 		}
-		if v, err := checkpoint.Float[F](f.Source, stored); err == nil && len(v.Data) == len(p.Value.Data) {
+		if v, err := checkpoint.Float[F](src, stored); err == nil && len(v.Data) == len(p.Value.Data) {
 			params[p.Name] = tensor.DenseOf[F]{Shape: p.Value.Shape, Data: v.Data}
 		}
 	}

@@ -17,6 +17,9 @@ func runVariant(cmd *cobra.Command, args []string, o runOptions) error {
 	defer f.Close()
 	opt := modelfile.Options{Prefix: o.prefix}
 	opt.BatchFirst = o.batchFirst
+	if opt.Keras, err = isKeras(o.convention); err != nil {
+		return err
+	}
 	v, err := f.Variant(opt)
 	if err != nil {
 		return err

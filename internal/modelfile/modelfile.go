@@ -152,8 +152,10 @@ const (
 type Loaded struct {
 	Layer *unroll.Layer // never nil
 	Model *nn.Model     // nil for a lone layer
-	// Part is where the layer was found in a source of named tensors.
-	Part statedict.Part
+	// Part is where the layer was found in Source, a source of named tensors: the
+	// file's, or Keras's under PyTorch's names. Both are empty for ONNX and folders.
+	Part   statedict.Part
+	Source checkpoint.Source
 	// Left names tensors of the file that are no part of Layer or Model.
 	Left []string
 	// Notes say what was assumed.
@@ -174,15 +176,7 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	case f.ONNX != nil:
 		return f.fromONNX()
 	}
-	src, k := f.Source, (*keras.Source)(nil)
-	if opt.Keras {
-		var err error
-		if k, err = keras.New(src); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Path, err)
-		}
-		src = k
-	}
-	parts, err := f.find(src, opt)
+	src, parts, err := f.parts(opt)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
@@ -190,14 +184,11 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	if k != nil && k.ResetBefore(part.Prefix) {
-		return nil, fmt.Errorf("%s: %w: %q is a GRU with reset_after=False", f.Path, ErrVariant, part.Label())
-	}
 	layer, err := statedict.Load[float32](src, part)
 	if err != nil {
 		return nil, err
 	}
-	l := &Loaded{Layer: layer, Part: part}
+	l := &Loaded{Layer: layer, Part: part, Source: src}
 	used := map[string]bool{}
 	wide := 0
 	for _, name := range part.Params {
@@ -217,7 +208,7 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 			l.Left = append(l.Left, name)
 		}
 	}
-	if k != nil && part.Config.Mode == unroll.GRU && part.Config.NoBias {
+	if opt.Keras && part.Config.Mode == unroll.GRU && part.Config.NoBias {
 		l.Notes = append(l.Notes, "a GRU without biases does not tell reset_after: True, Keras's default, is assumed")
 	}
 	if part.ModeGuessed {
@@ -228,7 +219,29 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 
 // Parts lists the recurrent layers among the file's tensors, with what a
 // pickled module says of its own.
-func (f *File) Parts(opt Options) ([]statedict.Part, error) { return f.find(f.Source, opt) }
+func (f *File) Parts(opt Options) ([]statedict.Part, error) {
+	_, parts, err := f.parts(opt)
+	return parts, err
+}
+
+// parts is Parts with the source that the parts' names are in.
+func (f *File) parts(opt Options) (checkpoint.Source, []statedict.Part, error) {
+	if !opt.Keras {
+		parts, err := f.find(f.Source, opt)
+		return f.Source, parts, err
+	}
+	k, err := keras.New(f.Source)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, err := f.find(k, opt)
+	for i, p := range parts {
+		if p.Err == nil && k.ResetBefore(p.Prefix) {
+			parts[i].Err = fmt.Errorf("%w: %q is a GRU with reset_after=False", ErrVariant, p.Label())
+		}
+	}
+	return k, parts, err
+}
 
 func (f *File) find(src checkpoint.Source, opt Options) ([]statedict.Part, error) {
 	parts, err := statedict.Find(src, opt.Options)

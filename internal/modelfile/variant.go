@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
-	"github.com/unroll-ml/unroll/checkpoint/keras"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/internal/operator"
 	"github.com/unroll-ml/unroll/internal/statedict"
@@ -50,22 +48,18 @@ func (f *File) Variant(opt Options) (*Variant, error) {
 	if !opt.Keras {
 		return nil, fmt.Errorf("%w: %s is neither ONNX nor Keras's weights", ErrVariant, f.Path)
 	}
-	src, err := keras.New(f.Source)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := f.find(src, opt)
+	src, parts, err := f.parts(opt)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	part, err := statedict.Choose(parts, opt.Prefix)
-	if err != nil {
+	switch {
+	case err == nil:
+		return nil, fmt.Errorf("%s: %q is a layer of torch.nn", f.Path, part.Label())
+	case !errors.Is(err, ErrVariant):
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	c := part.Config
-	if c.Mode != unroll.GRU || !src.ResetBefore(part.Prefix) {
-		return nil, fmt.Errorf("%s: %s is a layer of torch.nn", f.Path, part.Label())
-	}
+	c := part.Config // of a GRU with reset_after=False
 	var params checkpoint.Set
 	for name, stored := range part.Params {
 		t, err := src.Tensor(stored)

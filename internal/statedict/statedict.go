@@ -59,8 +59,8 @@ type Part struct {
 	Cell bool
 	// ModeGuessed reports that the part is an RNN whose nonlinearity nothing told.
 	ModeGuessed bool
-	// Err is why the part cannot be loaded, an ErrInconsistent; then Config and
-	// Params hold what was understood so far.
+	// Err is why the part cannot be loaded, of Find's an ErrInconsistent; then
+	// Config and Params hold what was understood so far.
 	Err error
 }
 
@@ -154,7 +154,7 @@ func list(parts []Part) string {
 			break
 		}
 		what := p.Config.Mode.String()
-		if p.Err != nil {
+		if errors.Is(p.Err, ErrInconsistent) {
 			what = "damaged"
 		}
 		s = append(s, fmt.Sprintf("%q (%s)", p.Label(), what))
