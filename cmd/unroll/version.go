@@ -17,6 +17,7 @@ type version struct {
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	Kernel   string `json:"kernel"`
+	Note     string `json:"kernel_note,omitempty"` // why UNROLL_KERNEL does not hold
 }
 
 func newVersionCmd() *cobra.Command {
@@ -30,11 +31,14 @@ func newVersionCmd() *cobra.Command {
 			if asJSON {
 				return printJSON(cmd, v)
 			}
-			rev := ""
+			rev, note := "", ""
 			if v.Revision != "" {
 				rev = " " + v.Revision
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "unroll %s%s\n%s %s\nkernel %s\n", v.Version, rev, v.Go, v.Platform, v.Kernel)
+			if v.Note != "" {
+				note = " (" + v.Note + ")"
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "unroll %s%s\n%s %s\nkernel %s%s\n", v.Version, rev, v.Go, v.Platform, v.Kernel, note)
 			return nil
 		},
 	}
@@ -48,6 +52,7 @@ func readVersion() version {
 		Go:       runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel:   kernel.Level(),
+		Note:     kernel.LevelNote(),
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
