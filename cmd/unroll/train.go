@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,7 +140,7 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error
 		}
 		for _, name := range slices.Sorted(maps.Keys(given)) {
 			if !slices.Contains(free, name) || name == "epochs" || name == "stop" {
-				t.Flags = append(t.Flags, "--"+name, strings.Trim(given[name], "[]"))
+				t.shown(name, strings.Trim(given[name], "[]"))
 			}
 		}
 		return nil
@@ -153,11 +154,13 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error
 		return fmt.Errorf("%s holds no settings of a run: %w", point, err)
 	}
 	t.Data, t.Workers = kept.Data, kept.Workers
-	if _, ok := given["epochs"]; ok {
+	if v, ok := given["epochs"]; ok {
 		t.Epochs = kept.Epochs
+		t.shown("epochs", v)
 	}
-	if _, ok := given["stop"]; ok {
+	if v, ok := given["stop"]; ok {
 		t.Stop = kept.Stop
+		t.shown("stop", v)
 	}
 	var e error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -166,6 +169,18 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error
 		}
 	})
 	return e
+}
+
+// shown puts a flag among those the model's README shows.
+func (t *trainFlags) shown(name, value string) {
+	if strings.ContainsAny(value, " \t'\"$\\") {
+		value = strconv.Quote(value)
+	}
+	if i := slices.Index(t.Flags, "--"+name); i >= 0 {
+		t.Flags[i+1] = value
+		return
+	}
+	t.Flags = append(t.Flags, "--"+name, value)
 }
 
 // training is one run of the command.
