@@ -1,4 +1,5 @@
-// Package torchfile reads the files of torch.save, .pt and .pth, as data.
+// Package torchfile reads the files of torch.save, .pt and .pth, as data, and
+// writes a state_dict as one.
 //
 // Such a file is a Python pickle, a program for a small machine that can name
 // and call any Python function, and beside it the numbers of the tensors. This

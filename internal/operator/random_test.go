@@ -16,9 +16,17 @@ import (
 
 // functions are all activations, with constants where they have some.
 var functions = []onnx.Activation{
-	{Name: "Tanh"}, {Name: "Sigmoid"}, {Name: "Relu"}, {Name: "Softsign"}, {Name: "Softplus"},
-	{Name: "Affine", Alpha: 0.5, Beta: 0.25}, {Name: "LeakyRelu", Alpha: 0.1}, {Name: "ThresholdedRelu", Alpha: 0.3},
-	{Name: "ScaledTanh", Alpha: 0.8, Beta: 1.2}, {Name: "HardSigmoid", Alpha: 0.3, Beta: 0.4}, {Name: "Elu", Alpha: 0.7},
+	{Name: "Tanh"},
+	{Name: "Sigmoid"},
+	{Name: "Relu"},
+	{Name: "Softsign"},
+	{Name: "Softplus"},
+	{Name: "Affine", Alpha: 0.5, Beta: 0.25},
+	{Name: "LeakyRelu", Alpha: 0.1},
+	{Name: "ThresholdedRelu", Alpha: 0.3},
+	{Name: "ScaledTanh", Alpha: 0.8, Beta: 1.2},
+	{Name: "HardSigmoid", Alpha: 0.3, Beta: 0.4},
+	{Name: "Elu", Alpha: 0.7},
 }
 
 // drawn is a drawn node, and the same for the textbook.
