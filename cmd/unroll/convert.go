@@ -52,6 +52,14 @@ runs both on the same drawn inputs and tells the largest difference.`,
 				}
 				opt.Mode = &m
 			}
+			// What a graph or a folder says is not overruled, nor passed over.
+			if from, err := modelfile.FormatOf(args[0]); err == nil && (from == modelfile.ONNX || from == modelfile.Folder) {
+				for _, name := range []string{"prefix", "mode", "convention", "head", "batch-first"} {
+					if cmd.Flags().Changed(name) {
+						return usagef("--%s: %s tells that itself; leave it out", name, args[0])
+					}
+				}
+			}
 			format := modelfile.Format(to)
 			if to == "" {
 				if format, err = modelfile.FormatOf(args[1]); err != nil {

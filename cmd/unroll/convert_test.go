@@ -96,6 +96,7 @@ func TestConvertRefusesWhatItCannotDo(t *testing.T) {
 		"ending":     {2, []string{adam, "x.xyz"}, "say --to"},
 		"convention": {2, []string{"--convention", "caffe", adam, "x.npz"}, "torch or keras"},
 		"head":       {2, []string{"--head", "first", adam, "x.npz"}, "all or last"},
+		"told":       {2, []string{"--batch-first", languageModel, "x.npz"}, "--batch-first: " + languageModel + " tells that itself"},
 		"mode":       {2, []string{"--mode", "QRNN", adam, "x.npz"}, "--mode"},
 		"format":     {1, []string{"--to", "h5", adam, "x.h5"}, `"h5"; safetensors, pt`},
 		"keras":      {1, []string{"x.keras", "x.npz"}, "--convention keras"},
