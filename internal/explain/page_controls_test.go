@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -42,13 +43,15 @@ func do(scripts ...string) func(b *browser) {
 	}
 }
 
-// opened chooses a number and waits for its cell.
+// opened chooses a number and waits until its cell is open.
 func opened(lane, t, u int) func(b *browser) {
-	title := `.includes('step ` + fmt.Sprint(t) + `, unit ` + fmt.Sprint(u) + `')`
-	if lane < 0 {
-		title = fmt.Sprintf(`.startsWith('x_%d[%d]')`, t, u)
+	return func(b *browser) {
+		b.t.Helper()
+		title := eval[string](b, fmt.Sprintf(`(async()=>{await unroll.go(%d,%d,%d);return document.querySelector('#cell h2').textContent})()`, lane, t, u))
+		if want := fmt.Sprintf("step %d, unit %d", t, u); lane >= 0 && !strings.HasSuffix(title, want) {
+			b.t.Fatalf("the cell is %q, expected %q", title, want)
+		}
 	}
-	return do(fmt.Sprintf(`unroll.go(%d,%d,%d)`, lane, t, u), `until document.querySelector('#cell h2').textContent`+title+` && document.querySelectorAll('#cell a').length > 0`)
 }
 
 func chapterOf(n int) func(b *browser) {
@@ -285,4 +288,24 @@ func TestPageKeys(t *testing.T) {
 	// What a screen reader hears is another element at each move.
 	b.run(chromedp.Focus("#grid"), chromedp.KeyEvent(kb.ArrowRight))
 	b.want(`document.getElementById(`+id("grid")+`.getAttribute('aria-activedescendant')).textContent==='layer 1, step 1, 0.3831, 0.0295, -0.2423, -0.8370, unit 0'`, "screen reader")
+}
+
+// With two directions a layer is finished, forward and then reverse, before the
+// next begins: no cell is played before what flows into it.
+func TestPagePlaysInTheOrderOfComputation(t *testing.T) {
+	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 2, HiddenSize: 3, NumLayers: 2, Bidirectional: true}, 3)
+	b := openPage(t, tr, PageOptions{}, 1360, 820)
+	var want []string
+	for l := range 2 {
+		for d, arrow := range []string{"→", "←"} {
+			for s := range 3 {
+				want = append(want, fmt.Sprintf("Processing x_%d: layer %d %s", tr.time(d, s), l, arrow))
+			}
+		}
+	}
+	for _, w := range want {
+		b.run(chromedp.Focus("#grid"), chromedp.KeyEvent("n"))
+		b.want(id("processing")+fmt.Sprintf(`.textContent===%q`, w), "a step")
+	}
+	b.want(`document.getElementById('play').textContent.includes('play')`, "at the end")
 }

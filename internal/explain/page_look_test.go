@@ -141,5 +141,22 @@ func TestPageOfALargeModelAnswersInTime(t *testing.T) {
 		t.Errorf("half of the clicks took more than %.0f ms", took[len(took)/2])
 	}
 	b.want(id("sampled")+`.textContent==='48 of 1024 units drawn'&&`+result+`.endsWith('bit for bit')`, "the choice of units")
+	// An edit near the end runs what comes after it, not 2,000 steps.
+	b.run(js(`unroll.go(-1,1999,0)`))
+	b.until(`document.querySelector('#xvalue')`)
+	b.run(js(id("status") + `.textContent='';document.querySelector('#xvalue').select()`))
+	b.press("#xvalue", "0.5\r")
+	b.want(id("status")+`.textContent==='computed here'`, "an edit of the last step")
+	x := tr.X.Clone()
+	x.Data[1999*8] = 0.5
+	edited, err := NewTrace(tr.Layer, x, tr.S0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited.reuse(tr, []int{1999, 1999})
+	if err := edited.Run(nil); err != nil {
+		t.Fatal(err)
+	}
+	b.shows(1, 1999, 3, row(edited.H[1], 1999)[3])
 	b.shot("large")
 }

@@ -26,6 +26,7 @@ type Session struct {
 
 	layer   *unroll.Layer
 	trace   *Trace // the last finished run
+	fresh   []int  // of each lane, steps of trace that edits since have not changed
 	kept    *Trace // the run that others are compared with
 	x       tensor.Dense
 	s0      unroll.State
@@ -84,7 +85,7 @@ type Args struct {
 }
 
 var commands = map[string]func(*Session, Args, []byte) (any, []byte, error){
-	"load": (*Session).load, "open": (*Session).open, "run": (*Session).compute,
+	"load": (*Session).load, "open": (*Session).open,
 	"values": (*Session).values, "unit": (*Session).unit, "edit": (*Session).edit,
 	"layers": (*Session).layers, "influence": (*Session).influence, "keep": (*Session).keep,
 	"chain": (*Session).chain, "loop": (*Session).loop, "numbers": (*Session).numbers,
@@ -132,10 +133,12 @@ func (s *Session) load(a Args, block []byte) (any, []byte, error) {
 	if r.short {
 		return nil, nil, &unroll.ArgError{Kind: unroll.ErrShape, Arg: "block", Got: fmt.Sprintf("%d bytes", len(block)), Want: "all parameters, the input and the record"}
 	}
-	s.layer, s.trace, s.kept, s.x, s.s0, s.example = layer, t, nil, x, t.S0, a.Example
+	s.layer, s.kept, s.x, s.s0, s.example = layer, nil, x, t.S0, a.Example
 	s.run++
+	s.hold(t)
 	if !a.Recorded {
-		return s.compute(a, nil)
+		s.spoil(0, 0)
+		return s.compute()
 	}
 	return s.about(), nil, nil
 }
@@ -187,19 +190,23 @@ func (s *Session) replace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, 
 	if err != nil {
 		return nil, nil, err
 	}
-	s.layer, s.x, s.s0, s.kept, s.example, s.trace = layer, x, t.S0, nil, example, t
-	return s.compute(Args{}, nil)
+	s.layer, s.x, s.s0, s.kept, s.example = layer, x, t.S0, nil, example
+	s.hold(t)
+	s.spoil(0, 0)
+	return s.compute()
 }
 
 // compute runs the layer on the input as they are now, and makes the record the
 // session's when it is whole: until then every answer is the last whole run's.
-func (s *Session) compute(a Args, _ []byte) (any, []byte, error) {
+// What no edit since that run can have changed is taken from it.
+func (s *Session) compute() (any, []byte, error) {
 	s.run++
 	mine := s.run
 	t, err := NewTrace(s.layer, s.x, s.s0)
 	if err != nil {
 		return nil, nil, err
 	}
+	t.reuse(s.trace, s.fresh)
 	err = t.Run(func(done float64) error {
 		if s.Pause != nil {
 			s.Pause(done)
@@ -215,8 +222,29 @@ func (s *Session) compute(a Args, _ []byte) (any, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s.trace = t
+	s.hold(t)
 	return s.about(), nil, nil
+}
+
+// hold makes a whole run the session's.
+func (s *Session) hold(t *Trace) {
+	s.trace = t
+	s.fresh = make([]int, t.Lanes())
+	for i := range s.fresh {
+		s.fresh[i] = t.Steps()
+	}
+}
+
+// spoil says that an edit changes lanes from first on, from a step on in each
+// direction's order.
+func (s *Session) spoil(first, step int) {
+	d := s.trace.cfg.Directions()
+	for i := first; i < len(s.fresh); i++ {
+		if d == 2 {
+			step = 0 // what comes from the reverse direction changes from its beginning
+		}
+		s.fresh[i] = min(s.fresh[i], step)
+	}
 }
 
 // about describes the model for the page.

@@ -27,6 +27,20 @@ func (s *Session) tensor(name string) (tensor.Dense, error) {
 	return tensor.Dense{}, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "name", Got: name, Want: "input, h_0, c_0 of an LSTM, or a parameter's name"}
 }
 
+// laneOf returns the first lane that a parameter works in.
+func (s *Session) laneOf(name string) int {
+	for l := range s.trace.cfg.NumLayers {
+		for d := range s.trace.cfg.Directions() {
+			for _, kind := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"} {
+				if ParamName(kind, l, d) == name {
+					return l*s.trace.cfg.Directions() + d
+				}
+			}
+		}
+	}
+	return 0
+}
+
 // numbers returns the numbers that go by a name.
 func (s *Session) numbers(a Args, _ []byte) (any, []byte, error) {
 	d, err := s.tensor(a.Name)
@@ -50,10 +64,13 @@ func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
 	switch a.Name {
 	case "input":
 		s.x = d
+		s.spoil(0, a.Index/d.Shape[1])
 	case "h_0":
 		s.s0 = unroll.State{H: d, C: s.s0.C}
+		s.spoil(a.Index/d.Shape[1], 0)
 	case "c_0":
 		s.s0 = unroll.State{H: s.s0.H, C: d}
+		s.spoil(a.Index/d.Shape[1], 0)
 	default:
 		next, err := unroll.New(s.layer.Config())
 		if err != nil {
@@ -68,8 +85,9 @@ func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
 			return nil, nil, err
 		}
 		s.layer = next
+		s.spoil(s.laneOf(a.Name), 0)
 	}
-	return s.compute(a, nil)
+	return s.compute()
 }
 
 // inputs makes the example one with N inputs, which stands for no other model.

@@ -79,23 +79,24 @@ func TestSessionEditsAsARunFromTheBeginning(t *testing.T) {
 			names = append(names, p.Name)
 		}
 		g := rng.New(5)
-		for _, name := range names {
-			n := len(ask(t, s, "numbers", map[string]any{"name": name}, nil))
-			ask(t, s, "edit", map[string]any{"name": name, "index": int(g.Uint32()) % n, "value": 0.75}, nil)
-		}
-		again, err := NewTrace(s.layer, s.x, s.s0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := again.Run(nil); err != nil {
-			t.Fatal(err)
-		}
 		changed := 0
-		for i := range again.H {
-			if got := ask(t, s, "values", map[string]any{"what": "h", "lane": i}, nil); differ(got, again.H[i].Data) > 0 {
-				t.Errorf("%v lane %d: the session differs from a run", cfg, i)
+		for k := range 3 * len(names) {
+			name := names[k%len(names)]
+			n := len(ask(t, s, "numbers", map[string]any{"name": name}, nil))
+			ask(t, s, "edit", map[string]any{"name": name, "index": int(g.Uint32()>>1) % n, "value": float64(k%7)/8 - 0.4}, nil)
+			again, err := NewTrace(s.layer, s.x, s.s0)
+			if err != nil {
+				t.Fatal(err)
 			}
-			changed += differ(again.H[i].Data, tr.H[i].Data)
+			if err := again.Run(nil); err != nil {
+				t.Fatal(err)
+			}
+			for i := range again.H {
+				if got := ask(t, s, "values", map[string]any{"what": "h", "lane": i}, nil); differ(got, again.H[i].Data) > 0 {
+					t.Fatalf("%v lane %d: after an edit of %s the session differs from a run", cfg, i, name)
+				}
+				changed += differ(again.H[i].Data, tr.H[i].Data)
+			}
 		}
 		if changed == 0 {
 			t.Errorf("%v: the edits changed nothing", cfg)
@@ -148,17 +149,17 @@ func TestSessionANewerEditWins(t *testing.T) {
 	s.Pause = func(float64) {
 		if !nested {
 			nested = true
-			ask(t, s, "edit", map[string]any{"name": "h_0", "index": 1, "value": 2}, nil)
+			ask(t, s, "edit", map[string]any{"name": "input", "index": 4 * 3, "value": 2}, nil)
 		}
 	}
-	reply, _, err := s.Do("edit", []byte(`{"name":"h_0","index":0,"value":1}`), nil)
+	reply, _, err := s.Do("edit", []byte(`{"name":"input","index":3,"value":1}`), nil)
 	if m, ok := reply.(map[string]any); err != nil || !ok || m["superseded"] != true {
 		t.Fatalf("%v %v", reply, err)
 	}
-	// Both edits are in the newer run.
-	h0 := tr.S0.Clone()
-	h0.H.Data[0], h0.H.Data[1] = 1, 2
-	y, _, err := tr.Layer.Forward(tr.X, h0)
+	// Both edits are in the newer run, though its own is at a later step.
+	x := tr.X.Clone()
+	x.Data[3], x.Data[4*3] = 1, 2
+	y, _, err := tr.Layer.Forward(x, tr.S0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,7 @@ type Trace struct {
 	cfg   unroll.Config     // of the layer, with L filled in
 	lanes []lane            // parameters
 	split [][]*unroll.Layer // [L][D]
+	done  []int             // of each lane, steps that Run finds computed, in the direction's order
 }
 
 // lane holds the parameters of one layer and direction, shared with the layer.
@@ -57,6 +58,7 @@ func NewTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State) (*Trace, err
 	}
 	t.split = layer.Split()
 	t.lanes = params(layer)
+	t.done = make([]int, t.Lanes())
 	for range t.Lanes() {
 		t.H = append(t.H, tensor.New(t.Steps(), cfg.StateSize()))
 		if cfg.HasCell() {
@@ -135,23 +137,44 @@ func (t *Trace) Run(pause func(done float64) error) error {
 	return nil
 }
 
+// reuse takes the first n[lane] steps of each lane, in the direction's order, from
+// the record of another trace of the same shape: they are those of this one, and
+// Run computes the rest.
+func (t *Trace) reuse(old *Trace, n []int) {
+	d := t.cfg.Directions()
+	for i := range t.H {
+		for s := range n[i] {
+			at := t.time(i%d, s)
+			copy(row(t.H[i], at), row(old.H[i], at))
+			if t.cfg.HasCell() {
+				copy(row(t.C[i], at), row(old.C[i], at))
+			}
+		}
+	}
+	copy(t.done, n)
+}
+
 func (t *Trace) runLane(l, d int, pause func(step int) error) error {
 	var (
 		steps, i = t.Steps(), l*t.cfg.Directions() + d
 		in, size = t.inputSize(l), t.cfg.StateSize()
 		x        = make([]float32, steps*in)
-		state    = t.start(i)
+		begin    = t.done[i]
 		pass     = unroll.Pass{Layer: t.split[l][d], Record: t.cfg.HasCell()}
 		each     = t.lanes[i].ih.Shape[0] * (in + size)
-		chunk    = steps
+		chunk    = max(1, steps-begin)
 	)
-	if pause != nil {
-		chunk = min(steps, max(1, work/max(1, each)))
+	if begin == steps {
+		return nil
 	}
-	for s := range steps {
+	if pause != nil {
+		chunk = min(chunk, max(1, work/max(1, each)))
+	}
+	state := t.from(i, t.time(d, begin))
+	for s := begin; s < steps; s++ {
 		t.input(l, t.time(d, s), x[s*in:(s+1)*in])
 	}
-	for s := 0; s < steps; s += chunk {
+	for s := begin; s < steps; s += chunk {
 		n := min(chunk, steps-s)
 		y, sn, err := pass.Forward(tensor.Dense{Shape: []int{n, in}, Data: x[s*in : (s+n)*in]}, state)
 		if err != nil {
@@ -192,15 +215,6 @@ func (t *Trace) put(dst tensor.Dense, d, s int, rows tensor.Dense) {
 func (t *Trace) time(d, s int) int {
 	if d == 1 {
 		return t.Steps() - 1 - s
-	}
-	return s
-}
-
-// start returns the initial state of a lane, as a single layer takes it.
-func (t *Trace) start(i int) unroll.State {
-	s := unroll.State{H: tensor.Dense{Shape: []int{1, t.cfg.StateSize()}, Data: row(t.S0.H, i)}}
-	if t.cfg.HasCell() {
-		s.C = tensor.Dense{Shape: []int{1, t.cfg.HiddenSize}, Data: row(t.S0.C, i)}
 	}
 	return s
 }
