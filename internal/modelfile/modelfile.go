@@ -117,7 +117,7 @@ func Open(path string) (*File, error) {
 		var cfg nn.Config
 		if cfg, err = nn.ReadConfig(path); err == nil {
 			f.Model = &cfg
-			err = f.safetensors(filepath.Join(path, nn.WeightsFile))
+			err = f.weights(path)
 		}
 	}
 	if err != nil {
@@ -132,6 +132,34 @@ func (f *File) safetensors(path string) error {
 		f.Source, f.closer, f.Meta = s, s, s.Metadata()
 	}
 	return err
+}
+
+// weights opens a model folder's weights, which have to lie inside it.
+func (f *File) weights(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	path := filepath.Join(dir, nn.WeightsFile)
+	info, err := root.Stat(nn.WeightsFile) // first, for opening a pipe waits
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %v; a model folder holds its weights itself", nn.ErrFolder, path, err)
+	}
+	in, err := root.Open(nn.WeightsFile)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %v", nn.ErrFolder, path, err)
+	}
+	s, err := safetensors.NewReader(in, info.Size())
+	if err != nil {
+		_ = in.Close() // it was only read
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	f.Source, f.closer, f.Meta = s, in, s.Metadata()
+	return nil
 }
 
 // Close closes what Open opened.

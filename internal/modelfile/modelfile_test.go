@@ -303,3 +303,39 @@ func TestKerasDirectionsMakeOneLayer(t *testing.T) {
 		t.Errorf("got %+v, %v", l, err)
 	}
 }
+
+// A folder whose weights or config lie elsewhere is not opened, shown or run.
+func TestLinksOutOfAFolderAreRefused(t *testing.T) {
+	for _, name := range []string{nn.WeightsFile, nn.ConfigFile} {
+		dir, elsewhere := t.TempDir(), t.TempDir()
+		m, err := nn.New(nn.Config{RNN: unroll.Config{InputSize: 2, HiddenSize: 3}, OutFeatures: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Save(dir, ""); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(elsewhere, name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(elsewhere, name), filepath.Join(dir, name)); err != nil {
+			t.Skip("no symbolic links here:", err)
+		}
+		if _, err := Open(dir); !errors.Is(err, nn.ErrFolder) || !strings.Contains(err.Error(), filepath.Join(dir, name)) || !strings.Contains(err.Error(), "escapes") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s missing: got %v", name, err)
+		}
+	}
+}
