@@ -16,7 +16,7 @@ func main() {
 	s := &explain.Session{}
 	var last time.Time
 	s.Pause = func(done float64) {
-		if now := time.Now(); now.Sub(last) > 40*time.Millisecond {
+		if now := time.Now(); now.Sub(last) > 20*time.Millisecond {
 			last = now
 			js.Global().Call("progress", done)
 			time.Sleep(time.Millisecond) // lets messages in
