@@ -155,7 +155,8 @@ func TanhBackward[F Float](m, n int, h []F, ldh int, dh []F, lddh int, dz []F, l
 	}
 }
 
-// ReLUBackward is dz = dh where the unit's output h is above zero, else 0.
+// ReLUBackward is dz = 0 where the unit's output h is at most zero, else dh; for
+// a NaN too, as PyTorch does.
 func ReLUBackward[F Float](m, n int, h []F, ldh int, dh []F, lddh int, dz []F, lddz int) {
 	if isFloat32[F]() && binary(opReLUBackward, m, n, slice32(h), ldh, slice32(dh), lddh, slice32(dz), lddz) {
 		return
@@ -164,7 +165,7 @@ func ReLUBackward[F Float](m, n int, h []F, ldh int, dh []F, lddh int, dz []F, l
 		h, dh, dz := h[r*ldh:r*ldh+n], dh[r*lddh:r*lddh+n], dz[r*lddz:r*lddz+n]
 		for j := range n {
 			dz[j] = 0
-			if h[j] > 0 {
+			if !(h[j] <= 0) {
 				dz[j] = Flush(dh[j])
 			}
 		}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -185,6 +186,18 @@ func TestGatesAllocateNothing(t *testing.T) {
 			}); n != 0 {
 				t.Errorf("%s: %v allocations", level, n)
 			}
+		})
+	}
+}
+
+// TestReLUBackwardOfNaN: torch.relu of [nan, 1, -1, 0] has the gradient
+// [1, 1, 0, 0].
+func TestReLUBackwardOfNaN(t *testing.T) {
+	for _, level := range Levels() {
+		atLevel(t, level, func() {
+			dz := make([]float32, 4)
+			ReLUBackward(1, 4, []float32{float32(math.NaN()), 1, 0, 0}, 4, []float32{1, 1, 1, 1}, 4, dz, 4)
+			sameBits(t, level, dz, []float32{1, 1, 0, 0})
 		})
 	}
 }

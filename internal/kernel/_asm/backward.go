@@ -114,12 +114,12 @@ func backward(v *vec) {
 		v.load(mem(p[0], 0), h)
 		v.load(mem(p[1], 0), d)
 		v.op("VXORPS", zero, zero, zero)
-		const greater = 0x1e // ordered, quiet
+		const above = 0x16 // not less or equal, so a NaN too; quiet
 		if v.s.lanes == 16 {
-			v.op("VCMPPS", greater, zero, h, "K2")
+			v.op("VCMPPS", above, zero, h, "K2")
 			v.op("VMOVAPS.Z", d, "K2", d)
 		} else {
-			v.op("VCMPPS", greater, zero, h, h)
+			v.op("VCMPPS", above, zero, h, h)
 			v.op("VANDPS", h, d, d)
 		}
 		v.flush(d)
