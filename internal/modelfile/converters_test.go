@@ -45,7 +45,7 @@ func TestOtherConvertersGraphsBecomeModels(t *testing.T) {
 // model with PyTorch's and Keras's numbers, for every set of inputs.
 func TestExportersGraphsGiveTheirFrameworksNumbers(t *testing.T) {
 	paths, err := filepath.Glob("../../checkpoint/onnx/testdata/exporters/*.safetensors")
-	if err != nil || len(paths) != 19 {
+	if err != nil || len(paths) != 22 {
 		t.Fatal(paths, err)
 	}
 	for _, path := range paths {

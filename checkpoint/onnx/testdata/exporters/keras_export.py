@@ -1,16 +1,23 @@
 """Writes what Keras's converter, tf2onnx, makes of recurrent models, and beside
-each file what Keras computes. Needs tensorflow, keras, tf2onnx, numpy."""
+each file what Keras computes. Needs tensorflow, keras, tf2onnx, numpy. Called
+with the argument tf_keras (the package of that name) it does so for Keras 2, whose
+GRUs tf2onnx knows."""
 
 import os
 import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras  # noqa: E402
+LEGACY = sys.argv[1:] == ["tf_keras"]
+if LEGACY:
+    import tf_keras as keras
+    from tf_keras import layers as L
+else:
+    import keras
+    from keras import layers as L
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tf2onnx  # noqa: E402
-from keras import layers as L  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "operators"))
@@ -36,6 +43,11 @@ def save(name, *layers, tokens=0):
               {"origin": f"keras {keras.__version__}, tf2onnx {tf2onnx.__version__}"})
 
 
+if LEGACY:
+    save("keras2_gru_last", L.GRU(H), L.Dense(2))
+    save("keras2_gru_bi_2layers", L.Bidirectional(L.GRU(H, return_sequences=True)), L.Bidirectional(L.GRU(H, return_sequences=True)), L.Dense(2))
+    save("keras2_embedding_gru", L.Embedding(11, I), L.GRU(H, return_sequences=True), L.GRU(H), L.Dense(11), tokens=11)
+    sys.exit()
 save("keras_lstm", L.LSTM(H, return_sequences=True))
 save("keras_lstm_last", L.LSTM(H), L.Dense(2))
 save("keras_lstm_bi", L.Bidirectional(L.LSTM(H, return_sequences=True)), L.Dense(2))
