@@ -55,6 +55,12 @@ function paintEnds() {
 function paintEnd(i, last, reverse) {
   const top = layerOf(i) === S.L - 1 && G.gutter > 120, H = letters.state();
   const part = S.D === 1 ? `output[${last}]` : reverse ? `output[0,${H}:]` : `output[${last},:${H}]`;
+  if (reverse && G.gutter <= 120) { // no room beside it on a phone
+    pen.fillStyle = ink.card;
+    pen.fillRect(X(0) + G.pad - 6, laneY(i) + G.h + 7, 46, 13);
+    write(`h_n[${i}]`, X(0) + G.pad - 5, laneY(i) + G.h + 17, ink.hn, mono(11.5));
+    return;
+  }
   const y = reverse ? laneY(i) + 12 : laneY(i) + G.h / 2 - (top ? 6 : -4);
   const x = reverse ? X(0) + G.pad - 16 : X(last) + G.w - G.pad + 16, align = reverse ? 'right' : 'left';
   write(`h_n[${i}]`, x, y, ink.hn, mono(11.5), align);
