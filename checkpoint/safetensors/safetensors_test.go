@@ -113,16 +113,25 @@ func TestHostileHeaderStaysInBounds(t *testing.T) {
 		"one shape": `{"a":{"shape":[` + strings.Repeat("1,", 1<<19) + `1]}}`,
 	} {
 		b := file(header, "")
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := time.Now()
-		_, err := read(b)
-		took := time.Since(start)
-		runtime.ReadMemStats(&after)
-		if per := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(b)); per > 64 || took > time.Second {
-			t.Errorf("%s: %.1f bytes allocated per byte in %v", name, per, took)
-		} else {
-			t.Logf("%s: %.1f bytes allocated per byte in %v, error %v", name, per, took, err != nil)
+		for try := 1; ; try++ {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			_, err := read(b)
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			if per := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(b)); per > 64 {
+				t.Errorf("%s: %.1f bytes allocated per byte", name, per)
+			} else {
+				t.Logf("%s: %.1f bytes allocated per byte in %v, error %v", name, per, took, err != nil)
+			}
+			if took <= time.Duration(len(b))*time.Second/(1<<20) {
+				break
+			}
+			if try == 3 { // a neighbour on the machine slows down one try, not three
+				t.Errorf("%s: %v for %d bytes, a second a megabyte is promised", name, took, len(b))
+				break
+			}
 		}
 	}
 }
