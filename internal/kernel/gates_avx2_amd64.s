@@ -213,12 +213,14 @@ skip1:
 	ADDQ 88(DI), CX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
 	ADDQ $32, 64(DI)
 	ADDQ $32, 80(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -570,14 +572,16 @@ skip2:
 	ADDQ 120(DI), R9
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
 	ADDQ $32, 64(DI)
 	ADDQ $32, 80(DI)
 	ADDQ $32, 96(DI)
 	ADDQ $32, 112(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -774,10 +778,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -858,10 +864,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -938,10 +946,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1044,10 +1054,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1121,10 +1133,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1262,14 +1276,16 @@ full:
 	ADDQ 120(DI), R9
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
 	ADDQ $32, 64(DI)
 	ADDQ $32, 80(DI)
 	ADDQ $32, 96(DI)
 	ADDQ $32, 112(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1457,6 +1473,8 @@ full:
 	ADDQ 136(DI), R10
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
 	ADDQ $32, 64(DI)
@@ -1464,8 +1482,8 @@ full:
 	ADDQ $32, 96(DI)
 	ADDQ $32, 112(DI)
 	ADDQ $32, 128(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1566,11 +1584,13 @@ full:
 	ADDQ 72(DI), BX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
 	ADDQ $32, 64(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1627,11 +1647,13 @@ full:
 	ADDQ 72(DI), BX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $8, 8(DI)
+	JEQ done
 	ADDQ $32, 32(DI)
 	ADDQ $32, 48(DI)
 	ADDQ $32, 64(DI)
-	SUBQ $8, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:

@@ -188,12 +188,14 @@ skip1:
 	ADDQ 88(DI), CX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
 	ADDQ $64, 64(DI)
 	ADDQ $64, 80(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -504,14 +506,16 @@ skip2:
 	ADDQ 120(DI), R9
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
 	ADDQ $64, 64(DI)
 	ADDQ $64, 80(DI)
 	ADDQ $64, 96(DI)
 	ADDQ $64, 112(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -690,10 +694,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -771,10 +777,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -849,10 +857,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -947,10 +957,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1016,10 +1028,12 @@ full:
 	ADDQ 56(DI), AX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1150,14 +1164,16 @@ full:
 	ADDQ 120(DI), R9
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
 	ADDQ $64, 64(DI)
 	ADDQ $64, 80(DI)
 	ADDQ $64, 96(DI)
 	ADDQ $64, 112(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1334,6 +1350,8 @@ full:
 	ADDQ 136(DI), R10
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
 	ADDQ $64, 64(DI)
@@ -1341,8 +1359,8 @@ full:
 	ADDQ $64, 96(DI)
 	ADDQ $64, 112(DI)
 	ADDQ $64, 128(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1437,11 +1455,13 @@ full:
 	ADDQ 72(DI), BX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
 	ADDQ $64, 64(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:
@@ -1496,11 +1516,13 @@ full:
 	ADDQ 72(DI), BX
 	SUBQ $1, DX
 	JNE full
+	SUBQ $16, 8(DI)
+	JEQ done
 	ADDQ $64, 32(DI)
 	ADDQ $64, 48(DI)
 	ADDQ $64, 64(DI)
-	SUBQ $16, 8(DI)
-	JNE vector
+	JMP vector
+done:
 	VZEROUPPER 
 	RET
 part:

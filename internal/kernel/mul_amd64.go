@@ -5,7 +5,8 @@ package kernel
 import "unsafe"
 
 // mulArgs are the arguments of one call of assembly; distances are bytes. The
-// assembly moves w, dst, init, last and panels on. _asm/mul.go has the offsets.
+// assembly moves w, dst, init and last on, to the last panel it does, and counts
+// panels down. _asm/mul.go has the offsets.
 type mulArgs struct {
 	w           unsafe.Pointer // k row 0 of the first panel
 	panel       int            // from panel to panel
@@ -178,9 +179,21 @@ func (g *mulArgs) panelsOf(lv int32, n, nv, m int) {
 			g.panels = now
 			g.rows(lv, nv, side, m)
 			k -= now
-			n -= now * side
+			if n -= now * side; n > 0 {
+				g.next()
+			}
 		}
 	}
+}
+
+// next moves on from the last panel that the assembly did. There is another
+// one: a pointer beyond the end of its memory must not stand where the garbage
+// collector sees it.
+func (g *mulArgs) next() {
+	g.w = unsafe.Add(g.w, g.panel)
+	g.dst = unsafe.Add(g.dst, g.dstPanel)
+	g.init = unsafe.Add(g.init, g.initPanel)
+	g.last = unsafe.Add(g.last, g.lastPanel)
 }
 
 // rows sets the blocks of rows and calls the assembly.

@@ -2411,6 +2411,8 @@ small:
 smallNext:
 	SUBQ $1, AX
 	JGE small
+	SUBQ $1, 120(DI)
+	JEQ done
 	MOVQ 8(DI), AX
 	ADDQ AX, (DI)
 	MOVQ 32(DI), AX
@@ -2419,7 +2421,7 @@ smallNext:
 	ADDQ AX, 48(DI)
 	MOVQ 80(DI), AX
 	ADDQ AX, 72(DI)
-	SUBQ $1, 120(DI)
-	JNE panel
+	JMP panel
+done:
 	VZEROUPPER 
 	RET

@@ -43,11 +43,15 @@ func (v *vec) rowwise(name string, ptrs int, body func(p []string)) {
 		v.jump("JNE", label)
 	}
 	loop("full")
+	// The pointers do not move beyond the last vector: the garbage collector may
+	// see them after the call.
+	v.op("SUBQ", v.s.lanes, mem("DI", gateN))
+	v.jump("JEQ", "done")
 	for i := range ptrs {
 		v.op("ADDQ", v.s.bytes(), mem("DI", gatePtr(i)))
 	}
-	v.op("SUBQ", v.s.lanes, mem("DI", gateN))
-	v.jump("JNE", "vector")
+	v.jump("JMP", "vector")
+	v.label("done")
 	v.op("VZEROUPPER")
 	v.ret()
 	v.label("part")
