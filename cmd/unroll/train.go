@@ -205,21 +205,22 @@ func (u *training) prepare() (err error) {
 	if u.task, u.series, err = u.load(u.Data, nil); err != nil {
 		return err
 	}
+	// What goes wrong from here on was said by flags.
 	cfg, err := u.config(u.task.Config)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	m, err := nn.New(cfg)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	alg, err := u.algorithm()
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	opt, err := train.NewOptimizer[float32](alg)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	g := rng.New(u.Seed)
 	m.ResetParameters(g)
@@ -231,7 +232,7 @@ func (u *training) prepare() (err error) {
 		},
 	}
 	if u.loop.Scheduler, u.loop.PerStep, err = u.schedule(u.Epochs * u.task.Train.Len()); err != nil {
-		return err
+		return usageError{err}
 	}
 	if !u.resume {
 		return os.MkdirAll(u.out, 0o777)

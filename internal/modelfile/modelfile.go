@@ -36,7 +36,7 @@ const (
 )
 
 // ErrUnknown is a name whose ending says no format.
-var ErrUnknown = errors.New("modelfile: unknown format")
+var ErrUnknown = errors.New("unknown format")
 
 // FormatOf tells the format by a name's ending; a name without one, or that of
 // a folder that is there, is a model folder.

@@ -76,7 +76,7 @@ func (f *File) fromONNX() (*Loaded, error) {
 
 // ErrVariant is a recurrent operator with settings that torch.nn's layers do not
 // have.
-var ErrVariant = errors.New("modelfile: not one of torch.nn's layers")
+var ErrVariant = errors.New("not one of torch.nn's layers")
 
 // FromNetwork makes a layer, or a model where there is an embedding or a head,
 // of an ONNX network. Settings of the operators that torch.nn lacks are an

@@ -25,13 +25,13 @@ import (
 // Kinds of errors of this package.
 var (
 	// ErrNone: no tensor bears the name of a recurrent layer's parameter.
-	ErrNone = errors.New("statedict: no recurrent layer")
+	ErrNone = errors.New("no recurrent layer")
 	// ErrAmbiguous: there are several recurrent layers and none was chosen.
-	ErrAmbiguous = errors.New("statedict: several recurrent layers")
+	ErrAmbiguous = errors.New("several recurrent layers")
 	// ErrPrefix: no recurrent layer has the prefix asked for.
-	ErrPrefix = errors.New("statedict: no recurrent layer of that prefix")
+	ErrPrefix = errors.New("no recurrent layer of that prefix")
 	// ErrInconsistent: names or shapes that do not make up a layer.
-	ErrInconsistent = errors.New("statedict: parameters do not make up a layer")
+	ErrInconsistent = errors.New("parameters do not make up a layer")
 )
 
 // Options say what names and shapes cannot.
