@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"time"
 
@@ -21,6 +22,10 @@ func must(err error) {
 }
 
 func main() {
+	if len(os.Args) > 3 && os.Args[2] == "W5b" {
+		languageModel()
+		return
+	}
 	t0 := time.Now()
 	c := wl.FromArgs()
 	t1 := time.Now()
