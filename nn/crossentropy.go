@@ -158,15 +158,12 @@ func (l *CrossEntropyOf[F]) row(x []F, p []float64, y int, scale float64, grad [
 			most = v
 		}
 	}
-	// The conversions stand apart: in one loop with the exponentials they would
-	// make each wait for the one before (they write half of a register).
 	p, m, z := p[:len(x)], float64(most), 0.0
 	for i, v := range x {
 		p[i] = float64(v) - m
 	}
-	for i, v := range p {
-		e := fmath.Exp(v)
-		p[i] = e
+	kernel.Exp(p)
+	for _, e := range p {
 		z += e
 	}
 	logZ := m + fmath.Log(z) // log p[c] = x[c] - logZ

@@ -3,33 +3,22 @@ package train
 import (
 	"math"
 
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
 // ClipGradNorm is torch.nn.utils.clip_grad_norm_ with norm_type 2: it returns
 // the norm of all gradients together and, where that exceeds maxNorm, scales
-// them by maxNorm/(norm+1e-6). The sum of squares is float64: four sums a
-// gradient, of elements 0, 4, 8 ..., 1, 5, 9 ... and so on (a processor adds
-// them side by side), added in that order, gradient after gradient; so the
-// result does not depend on the machine.
+// them by maxNorm/(norm+1e-6). The sum of squares is float64, that of
+// kernel.SumSquares for each gradient, gradient after gradient; so the result
+// does not depend on the machine.
 func ClipGradNorm[F tensor.Float](params []nn.ParamOf[F], maxNorm float64) (norm float64, err error) {
 	if !(maxNorm >= 0) {
 		return 0, badArg("max_norm", maxNorm, "0 or above")
 	}
 	sum := 0.0
-	each(params, func(g []F) {
-		var part [4]float64
-		for ; len(g) >= 4; g = g[4:] {
-			for i, v := range g[:4] {
-				part[i] += float64(float64(v) * float64(v))
-			}
-		}
-		for i, v := range g {
-			part[i] += float64(float64(v) * float64(v))
-		}
-		sum += part[0] + part[1] + part[2] + part[3]
-	})
+	each(params, func(g []F) { sum += kernel.SumSquares(g) })
 	norm = math.Sqrt(sum)
 	k := maxNorm / (norm + 1e-6)
 	if k < 1 || k != k {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/unroll-ml/unroll/internal/fmath"
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -98,9 +99,7 @@ func (u *update[F]) grad(w, d F) F { return F(u.g*d) + F(u.decay*w) }
 func (u *update[F]) plain(p, d []F) {
 	d = d[:len(p)]
 	if u.g == 1 && u.decay == 0 {
-		for i, w := range p {
-			p[i] = w - F(u.lr*d[i])
-		}
+		kernel.SubScaled(p, d, u.lr)
 		return
 	}
 	for i, w := range p {

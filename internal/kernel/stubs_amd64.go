@@ -143,3 +143,22 @@ func gruChain512(a *chainArgs)
 
 //go:noescape
 func gruChain256(a *chainArgs)
+
+// for i := range 8*n (4*n with 256): x[i] = fmath.Exp(x[i]), up to the first
+// block with a number outside [-708, 709]; returns the blocks done.
+//
+//go:noescape
+func exp512(x *float64, n int) int
+
+//go:noescape
+func exp256(x *float64, n int) int
+
+// for i := range 4*n { sums[i%4] += float64(x[i])*float64(x[i]) }
+//
+//go:noescape
+func squares256(x *float32, n int, sums *[4]float64)
+
+// for i := range 8*n { dst[i] -= a*src[i] }, the product rounded
+//
+//go:noescape
+func subScaled256(dst, src *float32, n int, a float32)

@@ -54,6 +54,12 @@ func binary(_ gateOp, _, _ int, _ []float32, _ int, _ []float32, _ int, _ []floa
 	return false
 }
 
+func squareBlocks([]float32, *[4]float64) int { return 0 }
+
+func subScaledBlocks(_, _ []float32, _ float32) int { return 0 }
+
+func expBlocks([]float64) int { return 0 }
+
 func canChain(int) bool { return false }
 
 func chain(ChainOp, int, *Panels[float32], []float32, Steps[float32], []float32, []float32, Steps[float32]) {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"math"
+)
+
+// The coefficients of fmath.Exp: 1/n!, n from 13 down to 2.
+var expTaylor = []float64{
+	1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
+	1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2,
+}
+
+// expFile writes exp512 or exp256: n blocks of 8 or 4 float64 at x become
+// fmath.Exp of them, as long as all of a block lie in [-708, 709]; it returns
+// the number of blocks done. In that range the result is normal, so that
+// scaling it once is what the two factors of fmath.Exp do.
+func expFile(w *writer, s isa) {
+	lanes, names := s.lanes/2, map[uint64]string{}
+	var order []uint64
+	c := func(x float64) string {
+		b := math.Float64bits(x)
+		if _, ok := names[b]; !ok {
+			names[b] = fmt.Sprintf("d%016x%s<>", b, s.name)
+			order = append(order, b)
+		}
+		return names[b] + "(SB)"
+	}
+	next := 0
+	hold := func(x float64) string { // constants stay in registers
+		r := s.r(next)
+		next++
+		if lanes == 8 {
+			w.op("VBROADCASTSD", c(x), r)
+		} else {
+			w.op("VMOVUPD", c(x), r)
+		}
+		return r
+	}
+	w.text("·exp"+s.name, "NOSPLIT", 0, 24)
+	w.op("MOVQ", "x+0(FP)", "SI")
+	w.op("MOVQ", "n+8(FP)", "DX")
+	w.op("MOVQ", "DX", "CX")
+	log2e, shift := hold(1.4426950408889634074), hold(3<<51)
+	hi, lo := hold(-0.6931471805599453), hold(-2.3190468138462996e-17)
+	one, least, most := hold(1), hold(-708), hold(709)
+	x, t, m, q, r := s.r(next), s.r(next+1), s.r(next+2), s.r(next+3), s.r(next+4)
+	w.op("TESTQ", "DX", "DX")
+	w.jump("JEQ", "done")
+	w.align()
+	w.label("block")
+	w.op("VMOVUPD", "(SI)", x)
+	const inside = 0x0d // greater or equal, false for NaN
+	if lanes == 8 {
+		w.op("VCMPPD", inside, least, x, "K1")
+		w.op("VCMPPD", inside, x, most, "K1", "K1")
+		w.op("KMOVB", "K1", "AX")
+		w.op("CMPL", "AX", 0xff)
+	} else {
+		w.op("VCMPPD", inside, least, x, t)
+		w.op("VCMPPD", inside, x, most, m)
+		w.op("VANDPD", t, m, t)
+		w.op("VMOVMSKPD", t, "AX")
+		w.op("CMPL", "AX", 0x0f)
+	}
+	w.jump("JNE", "done")
+	w.op("VMOVAPD", x, t)
+	w.op("VFMADD213PD", shift, log2e, t) // t = x*log2e + shift
+	w.op("VSUBPD", shift, t, m)
+	w.op("VMOVAPD", x, r)
+	w.op("VFMADD231PD", hi, m, r)
+	w.op("VFMADD231PD", lo, m, r)
+	if lanes == 8 {
+		w.op("VBROADCASTSD", c(expTaylor[0]), q)
+	} else {
+		w.op("VMOVUPD", c(expTaylor[0]), q)
+	}
+	for _, k := range expTaylor[1:] {
+		if lanes == 8 {
+			w.op("VFMADD213PD.BCST", c(k), r, q)
+		} else {
+			w.op("VFMADD213PD", c(k), r, q)
+		}
+	}
+	w.op("VMULPD", r, r, x)
+	w.op("VFMADD213PD", r, x, q) // q*(r*r) + r
+	w.op("VADDPD", one, q, q)
+	if lanes == 8 {
+		w.op("VSCALEFPD", m, q, q)
+	} else {
+		w.op("VPSLLQ", 52, t, t) // the low bits of t are n
+		w.op("VPADDQ", t, q, q)
+	}
+	w.op("VMOVUPD", q, "(SI)")
+	w.op("ADDQ", 8*lanes, "SI")
+	w.op("SUBQ", 1, "DX")
+	w.jump("JNE", "block")
+	w.label("done")
+	w.op("SUBQ", "DX", "CX")
+	w.op("MOVQ", "CX", "ret+16(FP)")
+	w.op("VZEROUPPER")
+	w.ret()
+	copies := 1
+	if lanes == 4 {
+		copies = 4
+	}
+	for _, b := range order {
+		fmt.Fprintln(w)
+		for i := range copies {
+			fmt.Fprintf(w, "DATA %s+%d(SB)/8, $%#x\n", names[b], 8*i, b)
+		}
+		fmt.Fprintf(w, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", names[b], 8*copies)
+	}
+}
