@@ -83,7 +83,7 @@ func (w workload) call(workers int) (func() error, error) {
 		y := make([]float32, w.batch*w.cfg.OutputSize())
 		return func() error { return s.Step(y, x.Data) }, nil
 	case w.train:
-		return trainingCall(layer, x, g, workers), nil
+		return trainingCall(layer, x, g, workers)
 	}
 	p := &unroll.Pass{Layer: layer, Workers: workers}
 	return func() error {
@@ -92,33 +92,34 @@ func (w workload) call(workers int) (func() error, error) {
 	}, nil
 }
 
-func trainingCall(layer *unroll.Layer, x tensor.Dense, g *rng.Generator, workers int) func() error {
+func trainingCall(layer *unroll.Layer, x tensor.Dense, g *rng.Generator, workers int) (func() error, error) {
 	p := &unroll.Pass{Layer: layer, Train: true, Generator: g, Workers: workers, Grads: layer.NewGrads()}
-	dy := tensor.Dense{}
-	step := func(params []unroll.Param) {
-		for i, q := range p.Grads.Params() {
-			w := params[i].Value.Data
-			for j, d := range q.Value.Data {
-				w[j] -= 1e-3 * d
-			}
-		}
+	opt, err := train.NewOptimizer[float32](train.SGD{LR: 1e-3})
+	if err != nil {
+		return nil, err
 	}
+	var params []nn.Param
+	for i, q := range p.Grads.Params() {
+		params = append(params, nn.Param{Name: q.Name, Value: layer.Params()[i].Value, Grad: q.Value})
+	}
+	step := func([]unroll.Param) { err = opt.Step(params) }
+	dy := tensor.Dense{}
 	return func() error {
 		p.Grads.Zero()
-		y, _, err := p.Forward(x, unroll.State{})
-		if err != nil {
-			return err
+		y, _, e := p.Forward(x, unroll.State{})
+		if e != nil {
+			return e
 		}
 		if dy.IsZero() {
 			dy = tensor.New(y.Shape...)
 			rng.Randn(g, dy.Data)
 		}
-		if _, _, err := p.Backward(dy, unroll.State{}); err != nil {
-			return err
+		if _, _, e := p.Backward(dy, unroll.State{}); e != nil {
+			return e
 		}
 		layer.Update(step)
-		return nil
-	}
+		return err
+	}, nil
 }
 
 // languageModel is a training step of embedding, layer and linear head under

@@ -12,7 +12,9 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/bench/go/internal/wl"
 	"github.com/unroll-ml/unroll/internal/kernel"
+	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
+	"github.com/unroll-ml/unroll/train"
 )
 
 func must(err error) {
@@ -143,17 +145,15 @@ func training(c *wl.Case, layer *unroll.Layer) (call func(), check func() float6
 		top = math.Max(top, math.Abs(float64(v)))
 	}
 	err := c.MaxErr(dx.Data, "dx") / top
+	opt, oerr := train.NewOptimizer[float32](train.SGD{LR: 1e-3})
+	must(oerr)
+	var params []nn.Param
+	for i, q := range p.Grads.Params() {
+		params = append(params, nn.Param{Name: q.Name, Value: layer.Params()[i].Value, Grad: q.Value})
+	}
 	call = func() {
 		backward()
-		grads := p.Grads.Params()
-		layer.Update(func(params []unroll.Param) {
-			for i, q := range params {
-				g := grads[i].Value.Data
-				for j := range q.Value.Data {
-					q.Value.Data[j] -= 1e-3 * g[j]
-				}
-			}
-		})
+		layer.Update(func([]unroll.Param) { must(opt.Step(params)) })
 	}
 	return call, func() float64 { return err }
 }
