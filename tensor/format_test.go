@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/unroll-ml/unroll/internal/testkit/python"
 )
 
 // printed is one tensor and what PyTorch prints for it.
@@ -48,14 +50,8 @@ func TestStringIsWhatPyTorchPrints(t *testing.T) {
 // TestStringIsWhatTheInstalledPyTorchPrints draws other tensors at each run.
 // UNROLL_FORMAT_SEED repeats a run that failed.
 func TestStringIsWhatTheInstalledPyTorchPrints(t *testing.T) {
-	python := ""
-	for _, p := range []string{os.Getenv("PYTHON"), "python3", "/usr/bin/python3"} {
-		if p != "" && exec.Command(p, "-c", "import torch, numpy").Run() == nil {
-			python = p
-			break
-		}
-	}
-	if python == "" {
+	interpreter := python.With("torch", "numpy")
+	if interpreter == "" {
 		t.Skip("PyTorch is not installed: only the committed cases are compared")
 	}
 	seed := os.Getenv("UNROLL_FORMAT_SEED")
@@ -64,7 +60,7 @@ func TestStringIsWhatTheInstalledPyTorchPrints(t *testing.T) {
 	}
 	t.Logf("UNROLL_FORMAT_SEED=%s", seed)
 	file := filepath.Join(t.TempDir(), "format.jsonl")
-	if out, err := exec.Command(python, "testdata/format.py", "1000", seed, file).CombinedOutput(); err != nil {
+	if out, err := exec.Command(interpreter, "testdata/format.py", "1000", seed, file).CombinedOutput(); err != nil {
 		t.Fatalf("testdata/format.py: %v\n%s", err, out)
 	}
 	compareWithPyTorch(t, file, 1000)

@@ -12,32 +12,27 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/testkit/python"
 )
 
-// python finds an interpreter that has PyTorch: $PYTHON, python3, or the
-// system's, into which packages of distributions install.
-func python(t *testing.T) string {
+// pytorch returns an interpreter that has PyTorch, or skips.
+func pytorch(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: nothing outside is asked")
 	}
-	for _, p := range []string{os.Getenv("PYTHON"), "python3", "/usr/bin/python3"} {
-		if p == "" {
-			continue
-		}
-		if exec.Command(p, "-c", "import torch, numpy").Run() == nil {
-			return p
-		}
+	p := python.With("torch", "numpy")
+	if p == "" {
+		t.Skip("PyTorch is not installed: no Python has the packages torch and numpy (UNROLL_PYTHON names one)")
 	}
-	t.Skip("PyTorch is not installed: no file of the installed version is read")
-	return ""
+	return p
 }
 
 // TestLivePyTorch lets the installed PyTorch write checkpoints of many kinds
 // in both formats and finds in them what it says is in them.
 func TestLivePyTorch(t *testing.T) {
 	dir := t.TempDir()
-	cmd := exec.Command(python(t), "-W", "ignore", "testdata/live.py", dir)
+	cmd := exec.Command(pytorch(t), "-W", "ignore", "testdata/live.py", dir)
 	cmd.Stderr = os.Stderr
 	said, err := cmd.Output()
 	if err != nil {

@@ -94,7 +94,7 @@ func TestWriteRefuses(t *testing.T) {
 // What is written is what torch.load reads, with weights_only where it knows
 // that, and load_state_dict takes.
 func TestLivePyTorchReadsWhatIsWritten(t *testing.T) {
-	py := python(t)
+	py := pytorch(t)
 	set := allTypes(t)
 	path := filepath.Join(t.TempDir(), "x.pt")
 	if err := WriteFile(path, set); err != nil {

@@ -14,15 +14,10 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/testkit"
+	"github.com/unroll-ml/unroll/internal/testkit/python"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
-
-// pythons are interpreters to try: $UNROLL_PYTHON, python3, and the system's,
-// into which packages of distributions install.
-func pythons() []string {
-	return slices.DeleteFunc([]string{os.Getenv("UNROLL_PYTHON"), "python3", "/usr/bin/python3"}, func(s string) bool { return s == "" })
-}
 
 // onnxRuntime returns a command that runs models by ONNX Runtime: the npm
 // package onnxruntime-node below $UNROLL_ORT or where bench/README.md installs
@@ -44,10 +39,8 @@ func onnxRuntime(t *testing.T) []string {
 			}
 		}
 	}
-	for _, p := range pythons() {
-		if exec.Command(p, "-c", "import onnxruntime, numpy").Run() == nil {
-			return []string{p, "testdata/ort.py"}
-		}
+	if p := python.With("onnxruntime", "numpy"); p != "" {
+		return []string{p, "testdata/ort.py"}
 	}
 	t.Skip("ONNX Runtime is not installed: neither npm's onnxruntime-node ($UNROLL_ORT, bench/README.md) nor Python's onnxruntime")
 	return nil
@@ -165,22 +158,19 @@ for path in sys.argv[1:]:
         n += 1
 print("onnx", onnx.__version__, "checked", n, "of", len(sys.argv) - 1)
 assert n > 0`
-	for _, p := range pythons() {
-		if exec.Command(p, "-c", "import onnx").Run() != nil {
-			continue
-		}
-		args := []string{"-c", script}
-		for _, r := range exported(t, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22) {
-			args = append(args, r.path)
-		}
-		out, err := exec.Command(p, args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		t.Log(strings.TrimSpace(string(out)))
-		return
+	p := python.With("onnx")
+	if p == "" {
+		t.Skip("ONNX's checker is not installed: no Python has the package onnx (UNROLL_PYTHON names one)")
 	}
-	t.Skip("ONNX's checker is not installed: no Python has the package onnx (UNROLL_PYTHON names one)")
+	args := []string{"-c", script}
+	for _, r := range exported(t, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22) {
+		args = append(args, r.path)
+	}
+	out, err := exec.Command(p, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Log(strings.TrimSpace(string(out)))
 }
 
 // uniform draws numbers from -most to most.

@@ -12,6 +12,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/testkit"
+	"github.com/unroll-ml/unroll/internal/testkit/python"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -102,14 +103,8 @@ func TestLivePyTorchRunsTheSame(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: nothing outside is asked")
 	}
-	var python string
-	for _, p := range pythons() {
-		if exec.Command(p, "-c", "import torch").Run() == nil {
-			python = p
-			break
-		}
-	}
-	if python == "" {
+	interpreter := python.With("torch")
+	if interpreter == "" {
 		t.Skip("PyTorch is not installed: no Python has the package torch (UNROLL_PYTHON names one)")
 	}
 	type result struct{ y, h tensor.Dense }
@@ -139,7 +134,7 @@ func TestLivePyTorchRunsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, "-W", "ignore", "-c", liveTorch)
+	cmd := exec.Command(interpreter, "-W", "ignore", "-c", liveTorch)
 	cmd.Stdin, cmd.Stderr = strings.NewReader(string(feed)), os.Stderr
 	said, err := cmd.Output()
 	if err != nil {
