@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,12 +74,25 @@ func (b *browser) press(selector, keys string) {
 	b.run(chromedp.Focus(selector), chromedp.KeyEvent(keys))
 }
 
-// at returns the middle of an element after it was scrolled into view.
+// at returns the middle of an element after it was scrolled into view, once it
+// stands still: what is drawn above it may still move it.
 func (b *browser) at(selector string) (x, y float64) {
 	b.t.Helper()
-	p := eval[[]float64](b, fmt.Sprintf(`(()=>{const e=document.querySelector(%q);if(!e)return[];e.scrollIntoView({block:'nearest'});const r=e.getBoundingClientRect();return[r.left+r.width/2,r.top+r.height/2]})()`, selector))
-	if len(p) == 0 {
-		b.t.Fatalf("there is no %s", selector)
+	middle := func() []float64 {
+		p := eval[[]float64](b, fmt.Sprintf(`(()=>{const e=document.querySelector(%q);if(!e)return[];e.scrollIntoView({block:'nearest'});const r=e.getBoundingClientRect();return[r.left+r.width/2,r.top+r.height/2]})()`, selector))
+		if len(p) == 0 {
+			b.t.Fatalf("there is no %s", selector)
+		}
+		return p
+	}
+	p := middle()
+	for range 50 {
+		time.Sleep(20 * time.Millisecond) // longer than a frame
+		q := middle()
+		if slices.Equal(p, q) {
+			break
+		}
+		p = q
 	}
 	return p[0], p[1]
 }

@@ -117,7 +117,7 @@ func exampleControls() []operated {
 		{name: "askgrad", selector: "#askgrad", before: ask(), want: `document.querySelector('#memory canvas')`},
 		{name: "to-input", selector: "#ask a[data-control=to-input]", before: ask(id("askgrad")+`.click()`, `until document.querySelector('#ask a')`), want: `unroll.S.lane===-1`},
 		{name: "askfollow", selector: "#askfollow", before: ask(id("follow") + `.replaceChildren()`), want: `document.querySelector('#followed canvas')`},
-		{name: "close", selector: "#close", before: ask(id("askfollow")+`.click()`, `until document.querySelector('#followed canvas')`), want: `!` + id("follow") + `.firstChild`},
+		{name: "close", selector: "#close", before: ask(id("follow")+`.replaceChildren()`, id("askfollow")+`.click()`, `until document.querySelector('#followed canvas')`), want: `!` + id("follow") + `.firstChild`},
 		{name: "askkeep", selector: "#askkeep", before: ask(`unroll.S.kept=false`, id("status")+`.textContent=''`), want: `unroll.S.kept&&` + id("status") + `.textContent==='this run is kept'`},
 		{name: "parameter", selector: "#parameter", before: change, mouse: func(b *browser) { b.click("#parameter option:nth-child(2)") }, keys: kb.ArrowDown, want: id("parameter") + `.value!=='weight_ih_l0'`},
 		number("row", "#row", change, `unroll.S.param.index===3`),
