@@ -16,6 +16,7 @@ type Team struct {
 	phase   atomic.Uint32
 	left    atomic.Int32 // helpers that have not returned
 	wait    sync.WaitGroup
+	turns   *turns // nil but in tests of schedules
 }
 
 // Task is what a Team runs: worker w of n.
@@ -35,6 +36,10 @@ func (t *Team) Run(task Task, n int) {
 		task.Work(0, 1)
 		return
 	}
+	if o := order.Load(); o != nil {
+		t.runInTurns(task, n, *o)
+		return
+	}
 	t.arrived.Store(0)
 	t.left.Store(t.n - 1)
 	t.wait.Add(n - 1)
@@ -52,6 +57,10 @@ func (t *Team) Run(task Task, n int) {
 func (t *Team) Barrier() {
 	n := t.n
 	if n == 1 {
+		return
+	}
+	if t.turns != nil {
+		t.turns.barrier()
 		return
 	}
 	phase := t.phase.Load()

@@ -71,7 +71,7 @@ func (r *Run[F]) prepareBack() {
 		k.dc, k.dc0 = grow(k.dc, r.B*s.H), grow(k.dc0, r.B*s.H)
 	}
 	for i := range r.hands {
-		r.hands[i].z = grow(r.hands[i].z, max(groupSums, rowTile*4*kernel.Lane))
+		r.hands[i].z = grow(r.hands[i].z, max(limits.GroupSums, limits.RowTile*4*kernel.Lane))
 	}
 }
 
@@ -290,8 +290,8 @@ func (r *Run[F]) mulRows(dst []F, ld, u0, u1 int, p *kernel.Panels[F], a []F, ld
 	for i := u0 / p.UnitsPer(); i*p.UnitsPer() < u1; i++ {
 		cols, from := p.Cols(i), i*p.UnitsPer()
 		lo, hi := max(u0, from), min(u1, from+cols)
-		for m0 := 0; m0 < m; m0 += rowTile {
-			mt := min(rowTile, m-m0)
+		for m0 := 0; m0 < m; m0 += limits.RowTile {
+			mt := min(limits.RowTile, m-m0)
 			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{}, nil,
 				kernel.Mat[F]{Data: a[m0*lda:], Row: lda, Col: 1}, mt)
 			for j := range mt {

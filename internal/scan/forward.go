@@ -120,7 +120,7 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 // input by itself, which saves a barrier. Another one must stand between two
 // chunks of a layer: the steps of another layer have it.
 func (r *Run[F]) ownInput(c chunk) bool {
-	return !r.whole() && r.way == byUnits && (c.r1-c.r0)*r.Stack.I <= ownLimit && (r.Stack.L > 1 || len(r.plan) == 1)
+	return !r.whole() && r.way == byUnits && (c.r1-c.r0)*r.Stack.I <= limits.OwnInputs && (r.Stack.L > 1 || len(r.plan) == 1)
 }
 
 // step computes step t of layer l, direction d for the panels of a worker.
@@ -137,8 +137,8 @@ func (r *Run[F]) step(l, d, t int, c chunk, sh share[F]) {
 	row0 := r.Off[t] - c.r0
 	st := &hand.step
 	st.Record = r.Record
-	tile := min(m, rowTile)
-	group := max(1, groupSums/(tile*cols))
+	tile := min(m, limits.RowTile)
+	group := max(1, limits.GroupSums/(tile*cols))
 	for p := lo; p < hi; p += group {
 		q := min(p+group, hi)
 		var tail []F
@@ -213,8 +213,8 @@ func (r *Run[F]) project(l, d, t, base int, sh share[F]) {
 	lo, hi := sh.of(hr.Len())
 	for p := lo; p < hi; p++ {
 		cols, u := hr.Cols(p), p*hr.UnitsPer()
-		for m0 := 0; m0 < r.Sizes[t]; m0 += rowTile {
-			m := min(rowTile, r.Sizes[t]-m0)
+		for m0 := 0; m0 < r.Sizes[t]; m0 += limits.RowTile {
+			m := min(limits.RowTile, r.Sizes[t]-m0)
 			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{}, nil,
 				kernel.Mat[F]{Data: dir.full[(r.fullRow(t)+m0)*s.H:], Row: s.H, Col: 1}, m)
 			for i := range m {

@@ -84,24 +84,6 @@ type hand[F kernel.Float] struct {
 	rows kernel.Scratch[F]
 }
 
-const (
-	rowTile   = 64   // rows of a step that are worked on together
-	groupSums = 4096 // sums of a group of panels: what stays in the first cache
-	chunkRows = 128  // rows of a chunk of time, unless one step has more
-	ownLimit  = 4096 // inputs of a chunk that each worker gathers by itself
-	// Where the weights of all layers are more than a share of the last cache,
-	// each chunk reads them from memory: fewer, longer chunks.
-	manyRows    = 1024
-	manyWeights = 2 << 20
-
-	// A layer or direction whose recurrent weights are at most so many lets a
-	// worker have it alone: they stay in its own second-level cache, and steps
-	// need no barrier.
-	aloneWeights = 128 << 10
-	waveRows     = 64 // rows of a chunk in a wavefront
-	waveChunks   = 8  // fewer chunks would keep the last layers waiting
-)
-
 // The ways to share Forward.
 const (
 	byUnits = iota
@@ -133,10 +115,10 @@ func (r *Run[F]) chooseWay() {
 	s := r.Stack
 	r.way = byUnits
 	switch {
-	case r.Workers < 2 || r.w[0].hh.Gates*s.H*s.Out() > aloneWeights:
+	case r.Workers < 2 || r.w[0].hh.Gates*s.H*s.Out() > limits.AloneWeights:
 	case s.D == 2:
 		r.way = byDirections
-	case s.L%r.Workers == 0 && !r.Record && r.N >= waveRows*waveChunks && r.B <= waveRows:
+	case s.L%r.Workers == 0 && !r.Record && r.N >= limits.WaveRows*limits.WaveChunks && r.B <= limits.WaveRows:
 		r.way = byLayers
 	}
 }
@@ -191,9 +173,14 @@ func (t forwardTask[F]) Work(w, n int) {
 	}
 }
 
-// runDirection runs all chunks of a layer in one of two directions.
+// runDirection runs all chunks of a layer in one of two directions. Workers meet
+// between chunks: the first step of a chunk reads the states of all units that
+// the one before carried, and each worker carries its own.
 func (r *Run[F]) runDirection(l, d int, sh share[F]) {
 	for i := range r.plan {
+		if i > 0 {
+			r.barrier(sh)
+		}
 		c := r.plan[i]
 		if d == 1 {
 			c = r.plan[len(r.plan)-1-i]
@@ -273,7 +260,7 @@ func (r *Run[F]) prepare() {
 	for i := range r.w {
 		cols = max(cols, r.w[i].hh.MaxCols())
 	}
-	group = max(groupSums, min(r.B, rowTile)*max(cols, 4*kernel.Lane))
+	group = max(limits.GroupSums, min(r.B, limits.RowTile)*max(cols, 4*kernel.Lane))
 	for i := range r.hands {
 		r.hands[i].z = grow(r.hands[i].z, group)
 		r.hands[i].prev = grow(r.hands[i].prev, r.B*max(s.H, s.Out()))
@@ -335,14 +322,14 @@ func (r *Run[F]) mask(l int) []F {
 // planChunks cuts time into chunks; a recorded run is one chunk, because it
 // keeps the memory of all steps anyway.
 func (r *Run[F]) planChunks() {
-	s, limit := r.Stack, chunkRows
+	s, limit := r.Stack, limits.ChunkRows
 	switch weights := r.w[0].hh.Gates * s.H * (s.In(s.L-1) + s.Out()) * s.L * s.D; {
 	case r.Record:
 		limit = r.N
 	case r.way == byLayers:
-		limit = waveRows
-	case weights > manyWeights:
-		limit = manyRows
+		limit = limits.WaveRows
+	case weights > limits.ManyWeights:
+		limit = limits.ManyRows
 	}
 	r.plan = r.plan[:0]
 	for t := 0; t < r.T; {
