@@ -99,6 +99,7 @@ func layout(cfg Config) []named {
 func (l *LayerOf[F]) build(version *atomic.Uint64) {
 	c := l.cfg
 	l.stack.Cell = newCell[F](c.Mode)
+	l.stack.Traits = l.stack.Cell.Traits()
 	l.stack.I, l.stack.H, l.stack.P, l.stack.L, l.stack.D = c.InputSize, c.HiddenSize, c.ProjSize, c.Layers(), c.Directions()
 	l.stack.Version = version
 	l.stack.Params = view(nil, c, l.params)

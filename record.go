@@ -46,7 +46,7 @@ func (p *PassOf[F]) Gate(layer, direction int, name string) (tensor.DenseOf[F], 
 	if len(names) == 1 && name == names[0] {
 		return p.Hidden(layer, direction)
 	}
-	if p.Layer.stack.Cell.Apart() {
+	if p.Layer.stack.Traits.Apart {
 		names = append(names, names[len(names)-1]+"h")
 	}
 	g := slices.Index(names, name)

@@ -7,29 +7,58 @@ package cell
 
 import "github.com/unroll-ml/unroll/internal/kernel"
 
-// Cell is one kind of recurrent cell.
+// Cell is the arithmetic of one kind of cell.
 type Cell[F kernel.Float] interface {
 	// Gates returns the names of the gates in the order in which the rows of
 	// weight_ih and weight_hh hold them. The slice is shared and not to be
 	// changed.
 	Gates() []string
-	// HasCell reports whether there is a cell state c beside h.
-	HasCell() bool
-	// Apart reports whether the recurrent part of the last gate, with its bias,
-	// stays apart from the input's part, because the cell uses it by itself.
-	Apart() bool
-	// Activations reports whether backward needs the activated gates of the
-	// record; otherwise the outputs alone suffice.
-	Activations() bool
+	// Traits says what a walk over time must know of the cell.
+	Traits() Traits
 	// Chain names the kernel that walks several steps of this cell by itself,
 	// NoChain if there is none.
 	Chain() kernel.ChainOp
-	// Forward turns the sums of a panel into its new state.
+	// Forward turns the sums of a panel into its new state; with a late gate,
+	// into the activations of the others and into what that gate's recurrent
+	// weights multiply.
 	Forward(s *Step[F])
 	// Backward turns the gradient of the new state into those of the sums and
-	// of what of the old state the cell uses directly.
+	// of what of the old state the cell uses directly; with a late gate, as far
+	// as they are known without it.
 	Backward(s *Step[F])
+	// ForwardLate turns the sums of a late gate into the new state.
+	ForwardLate(s *Step[F])
+	// BackwardLate adds what the gradient of Step.Late tells.
+	BackwardLate(s *Step[F])
+	// PerUnitGrads adds the gradients of the parameters that a unit has for
+	// itself, from DX and the states, to grad, laid out as Step.PerUnit.
+	PerUnitGrads(s *Step[F], grad []F)
 }
+
+// Traits are the facts about a cell that decide how it is walked over time.
+type Traits struct {
+	Gates     int  // their number
+	CellState bool // a cell state c beside h
+	// Apart: the recurrent part of the last gate, with its bias, stays apart
+	// from the input's part, because the cell uses it by itself.
+	Apart bool
+	// Activations: backward needs the activated gates of the record; otherwise
+	// the outputs alone suffice.
+	Activations bool
+	// Late: the recurrent weights of the last gate multiply not h but what the
+	// cell makes of it with the other gates.
+	Late bool
+	// PerUnit is how many parameters each unit has for itself.
+	PerUnit int
+}
+
+// plain are the methods of a cell without a late gate and without parameters of
+// single units.
+type plain[F kernel.Float] struct{}
+
+func (plain[F]) ForwardLate(*Step[F])       {}
+func (plain[F]) BackwardLate(*Step[F])      {}
+func (plain[F]) PerUnitGrads(*Step[F], []F) {}
 
 // Step is the memory of one panel in one step: M rows by N units. Row r of a
 // Rows starts at Data[r*Row]. The panel's sums and gates are laid out as
@@ -45,13 +74,17 @@ type Step[F kernel.Float] struct {
 	C      Rows[F] // forward: c before the step, then after it; backward: after it
 	H      Rows[F] // h after the step
 	Record bool
+	Late   Rows[F] // receives what the late gate's weights multiply; backward: its gradient
+	// PerUnit is the parameters of single units, number g of unit j at
+	// [g*Units+j]; Row is the distance between panels where M counts them.
+	PerUnit Rows[F]
+	Units   int // H
 
 	// Backward, beside X (the activated gates), Apart, HPrev, C and H.
 	CPrev  Rows[F] // c before the step
 	DH     Rows[F] // gradient of h; becomes the direct part of that of h before the step
 	DC     Rows[F] // gradient of c after the step; becomes that of c before it
-	DX, DZ Rows[F] // receive the gradients of the input's and the recurrent sums, gate g at [g*Gate]; DZ is DX unless Apart
-	Gate   int
+	DX, DZ Rows[F] // receive the gradients of the input's and the recurrent sums, gate g at [g*Units]; DZ is DX unless Apart
 }
 
 // Rows is a strided run of rows.

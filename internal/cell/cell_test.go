@@ -98,8 +98,8 @@ func TestStepsAreTheEquations(t *testing.T) {
 				b.check(t)
 				dh0, dc0 := append([]float64{}, b.dh.Data...), append([]float64{}, b.dc.Data...)
 				step.CPrev, step.DH, step.DC = rows(b.cp, b.row), rows(b.dh, b.row), rows(b.dc, b.row)
-				step.DX, step.DZ, step.Gate = rows(b.dx, b.gout), rows(b.dx, b.gout), b.gate
-				if c.cell.Apart() {
+				step.DX, step.DZ, step.Units = rows(b.dx, b.gout), rows(b.dx, b.gout), b.gate
+				if c.cell.Traits().Apart {
 					step.DZ = rows(b.dz, b.gout)
 				}
 				c.cell.Backward(step)
@@ -111,7 +111,7 @@ func TestStepsAreTheEquations(t *testing.T) {
 						v := append(z, in, b.hp.Data[at], b.cp.Data[at])
 						unit := func() (float64, float64) { return c.unit(v[:b.g], v[b.g], v[b.g+1], v[b.g+2]) }
 						h, cell := unit()
-						if !c.cell.HasCell() {
+						if !c.cell.Traits().CellState {
 							cell = b.c.Data[at]
 						}
 						testkit.Close(t, "h and c", []float64{b.h.Data[at], b.c.Data[at]}, []float64{h, cell}, testkit.Tol{Abs: 1e-14})
@@ -123,11 +123,11 @@ func TestStepsAreTheEquations(t *testing.T) {
 						for k := range b.g {
 							grad[k] = step.DZ.Data[r*b.gout+k*b.gate+j]
 						}
-						if c.cell.Apart() {
+						if c.cell.Traits().Apart {
 							grad[b.g] = b.dx.Data[r*b.gout+(b.g-1)*b.gate+j]
 						}
 						grad[b.g+1] = b.dh.Data[at]
-						if c.cell.HasCell() {
+						if c.cell.Traits().CellState {
 							grad[b.g+2] = b.dc.Data[at]
 						}
 						testkit.Gradient(t, c.name, loss, v, grad)
@@ -145,13 +145,13 @@ func TestCellsTellWhatTheyAre(t *testing.T) {
 		if got := c.cell.Gates(); fmt.Sprint(got) != fmt.Sprint(c.gates) {
 			t.Errorf("%s has gates %v, want %v", c.name, got, c.gates)
 		}
-		if got, want := c.cell.HasCell(), c.name == "lstm"; got != want {
+		if got, want := c.cell.Traits().CellState, c.name == "lstm"; got != want {
 			t.Errorf("%s: a cell state: %v", c.name, got)
 		}
-		if got, want := c.cell.Apart(), c.name == "gru"; got != want {
+		if got, want := c.cell.Traits().Apart, c.name == "gru"; got != want {
 			t.Errorf("%s: the last gate apart: %v", c.name, got)
 		}
-		if got, want := c.cell.Activations(), len(c.gates) > 1; got != want {
+		if got, want := c.cell.Traits().Activations, len(c.gates) > 1; got != want {
 			t.Errorf("%s: backward reads the gates: %v", c.name, got)
 		}
 	}

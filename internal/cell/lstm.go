@@ -8,21 +8,17 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 //	g = tanh(W_ig x + b_ig + W_hg h + b_hg)
 //	c' = f*c + i*g
 //	h' = o*tanh(c')
-type LSTM[F kernel.Float] struct{}
+type LSTM[F kernel.Float] struct{ plain[F] }
 
 var gatesLSTM = []string{"i", "f", "g", "o"}
 
 // Gates returns i f g o.
 func (LSTM[F]) Gates() []string { return gatesLSTM }
 
-// HasCell is true.
-func (LSTM[F]) HasCell() bool { return true }
-
-// Apart is false.
-func (LSTM[F]) Apart() bool { return false }
-
-// Activations is true.
-func (LSTM[F]) Activations() bool { return true }
+// Traits returns what a walk over time must know.
+func (LSTM[F]) Traits() Traits {
+	return Traits{Gates: 4, CellState: true, Activations: true}
+}
 
 // Chain is kernel.LSTMChain.
 func (LSTM[F]) Chain() kernel.ChainOp { return kernel.LSTMChain }
@@ -39,6 +35,6 @@ func (LSTM[F]) Forward(s *Step[F]) {
 // Backward is kernel.LSTMBackward; nothing of h goes past the sums.
 func (LSTM[F]) Backward(s *Step[F]) {
 	kernel.LSTMBackward(s.M, s.N, s.X.Data, s.X.Row, s.C.Data, s.C.Row, s.CPrev.Data, s.CPrev.Row,
-		s.DH.Data, s.DH.Row, s.DC.Data, s.DC.Row, s.DX.Data, s.DX.Row, s.Gate)
+		s.DH.Data, s.DH.Row, s.DC.Data, s.DC.Row, s.DX.Data, s.DX.Row, s.Units)
 	zero(s)
 }

@@ -5,21 +5,17 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 // Tanh is the cell of torch.nn.RNN with nonlinearity "tanh":
 //
 //	h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
-type Tanh[F kernel.Float] struct{}
+type Tanh[F kernel.Float] struct{ plain[F] }
 
 var gatesTanh = []string{"h"}
 
 // Gates returns the single gate, which is the hidden state itself.
 func (Tanh[F]) Gates() []string { return gatesTanh }
 
-// HasCell is false.
-func (Tanh[F]) HasCell() bool { return false }
-
-// Apart is false.
-func (Tanh[F]) Apart() bool { return false }
-
-// Activations is false: the derivative 1-h*h needs the output alone.
-func (Tanh[F]) Activations() bool { return false }
+// Traits returns what a walk over time must know.
+func (Tanh[F]) Traits() Traits {
+	return Traits{Gates: 1}
+}
 
 // Chain is kernel.TanhChain.
 func (Tanh[F]) Chain() kernel.ChainOp { return kernel.TanhChain }

@@ -19,6 +19,7 @@ type backRun[F kernel.Float] struct {
 	dy     []F // [N,D*H'] gradient of the current layer's output
 	below  []F // [N,I of the layer] that of its input
 	dx, dz []F // [N,G*H] of the input's and the recurrent sums; the same unless Apart
+	dlate  []F // [B,H] of what the late gate takes
 	apart  []F
 	dr     []F // [N,P] of the projected states
 	dfull  []F // [B,H] of the states before the projection
@@ -42,6 +43,7 @@ func (r *Run[F]) Backward(b Back[F]) {
 	if r.B > 0 {
 		r.team.Run(backwardTask[F]{r}, r.Workers)
 	}
+	k.Back = Back[F]{} // nothing of the caller's is kept
 }
 
 type backwardTask[F kernel.Float] struct{ *Run[F] }
@@ -49,7 +51,7 @@ type backwardTask[F kernel.Float] struct{ *Run[F] }
 func (r *Run[F]) prepareBack() {
 	s, k := r.Stack, &r.back
 	k.w = s.packedBack(&r.team, r.Workers)
-	gh, in := len(s.Cell.Gates())*s.H, 0
+	gh, in := s.Traits.Gates*s.H, 0
 	for l := range s.L {
 		in = max(in, s.In(l))
 	}
@@ -57,7 +59,7 @@ func (r *Run[F]) prepareBack() {
 	k.below = grow(k.below, r.N*in)
 	k.dx = grow(k.dx, r.N*gh)
 	k.dz = k.dx
-	if s.Cell.Apart() {
+	if s.Traits.Apart {
 		k.apart = grow(k.apart, r.N*gh)
 		k.dz = k.apart
 	}
@@ -67,8 +69,11 @@ func (r *Run[F]) prepareBack() {
 	}
 	k.prev = grow(k.prev, r.N*s.Out())
 	k.carry, k.dh0 = grow(k.carry, r.B*s.Out()), grow(k.dh0, r.B*s.Out())
-	if s.Cell.HasCell() {
+	if s.Traits.CellState {
 		k.dc, k.dc0 = grow(k.dc, r.B*s.H), grow(k.dc0, r.B*s.H)
+	}
+	if s.Traits.Late {
+		k.dlate = grow(k.dlate, r.B*s.H)
 	}
 	for i := range r.hands {
 		r.hands[i].z = grow(r.hands[i].z, max(limits.GroupSums, limits.RowTile*4*kernel.Lane))
@@ -82,18 +87,15 @@ func (task backwardTask[F]) Work(w, n int) {
 	r.takeDY(w, n)
 	for l := s.L - 1; l >= 0; l-- {
 		for d := range s.D {
-			r.startBack(l, d, w, n)
+			ln := r.lane(l, d)
+			ln.startBack(w, n)
 			r.team.Barrier()
 			for i := range r.T {
-				t := r.T - 1 - i
-				if d == 1 {
-					t = i
-				}
-				r.stepBack(l, d, t, w, n)
+				ln.stepBack(r.all().step(ln.way, r.T-1-i), w, n)
 			}
-			r.giveInitial(l, d, w, n)
-			r.weightGrads(l, d, w, n)
-			r.inputGrads(l, d, w, n)
+			ln.giveInitial(w, n)
+			ln.weightGrads(w, n)
+			ln.inputGrads(w, n)
 			r.team.Barrier()
 		}
 		if l > 0 {
@@ -105,22 +107,19 @@ func (task backwardTask[F]) Work(w, n int) {
 	}
 }
 
+// all is all of time as one chunk.
+func (r *Run[F]) all() chunk { return chunk{t1: r.T, r1: r.N} }
+
 // takeDY gathers the caller's gradient of the output in packed order.
 func (r *Run[F]) takeDY(w, n int) {
 	k, width := &r.back, r.Stack.D*r.Stack.Out()
 	lo, hi := kernel.Share(r.N, w, n)
-	t := 0
-	for row := lo; row < hi; row++ {
-		for row >= r.Off[t+1] {
-			t++
-		}
-		dst := k.dy[row*width : (row+1)*width]
-		if k.DY.Data == nil {
-			clear(dst)
-			continue
-		}
-		at := t*k.DY.Step + r.place(row-r.Off[t])*k.DY.Seq
-		copy(dst, k.DY.Data[at:at+width])
+	if k.DY.Data == nil {
+		clear(k.dy[lo*width : hi*width])
+		return
+	}
+	for row, t := range r.rows(lo, hi) {
+		copy(k.dy[row*width:(row+1)*width], k.DY.vector(&r.Batch, row, t, width))
 	}
 }
 
@@ -131,13 +130,8 @@ func (r *Run[F]) giveDX(w, n int) {
 		return
 	}
 	lo, hi := kernel.Share(r.N, w, n)
-	t := 0
-	for row := lo; row < hi; row++ {
-		for row >= r.Off[t+1] {
-			t++
-		}
-		at := t*k.DX.Step + r.place(row-r.Off[t])*k.DX.Seq
-		copy(k.DX.Data[at:at+in], k.below[row*in:(row+1)*in])
+	for row, t := range r.rows(lo, hi) {
+		copy(k.DX.vector(&r.Batch, row, t, in), k.below[row*in:(row+1)*in])
 	}
 }
 
@@ -160,20 +154,21 @@ func (r *Run[F]) passDown(l, w, n int) {
 
 // startBack sets the gradients of the final states, and lists the state before
 // each step for the gradient of the recurrent weights.
-func (r *Run[F]) startBack(l, d, w, n int) {
-	s, k, dir := r.Stack, &r.back, &r.dirs[l*r.Stack.D+d]
+func (ln *lane[F]) startBack(w, n int) {
+	r, s, k := ln.run, ln.run.Stack, &ln.run.back
 	size := s.Out()
 	lo, hi := kernel.Share(r.B, w, n)
-	r.takeState(k.carry, k.DHN, l*s.D+d, size, lo, hi)
+	r.takeState(k.carry, k.DHN, ln.index(), size, lo, hi)
 	clear(k.dh0[lo*size : hi*size])
-	if dir.c != nil {
-		r.takeState(k.dc, k.DCN, l*s.D+d, s.H, lo, hi)
+	if ln.c != nil {
+		r.takeState(k.dc, k.DCN, ln.index(), s.H, lo, hi)
 		clear(k.dc0[lo*s.H : hi*s.H])
 	}
-	all, c := r.layer[l].y[d*size:], chunk{t1: r.T, r1: r.N}
+	st := ln.hidden(0)
+	st.carried = ln.h0
 	t0, t1 := kernel.Share(r.T, w, n)
 	for t := t0; t < t1; t++ {
-		prev, ld := r.before(d, t, c, r.hands[w].prev, all, s.D*size, 0, dir.h0, dir.h0, size)
+		prev, ld := ln.before(t, r.all(), r.hands[w].prev, st)
 		for i := range r.Sizes[t] {
 			copy(k.prev[(r.Off[t]+i)*size:(r.Off[t]+i+1)*size], prev[i*ld:i*ld+size])
 		}
@@ -193,139 +188,16 @@ func (r *Run[F]) takeState(dst, src []F, i, size, lo, hi int) {
 }
 
 // giveInitial hands out the gradients of the initial states.
-func (r *Run[F]) giveInitial(l, d, w, n int) {
-	s, k := r.Stack, &r.back
+func (ln *lane[F]) giveInitial(w, n int) {
+	r, s, k := ln.run, ln.run.Stack, &ln.run.back
 	lo, hi := kernel.Share(r.B, w, n)
 	for b := lo; b < hi; b++ {
-		at := (l*s.D+d)*r.B + r.place(b)
+		at := ln.index()*r.B + r.place(b)
 		if k.DH0 != nil {
 			copy(k.DH0[at*s.Out():(at+1)*s.Out()], k.dh0[b*s.Out():])
 		}
-		if k.DC0 != nil && s.Cell.HasCell() {
+		if k.DC0 != nil && s.Traits.CellState {
 			copy(k.DC0[at*s.H:(at+1)*s.H], k.dc0[b*s.H:])
-		}
-	}
-}
-
-// stepBack runs step t of layer l, direction d backwards.
-func (r *Run[F]) stepBack(l, d, t, w, n int) {
-	s, k, hand := r.Stack, &r.back, &r.hands[w]
-	dir, wt := &r.dirs[l*s.D+d], &k.w[l*s.D+d]
-	fw := &r.w[l*s.D+d].hh
-	m, size, gh := r.Sizes[t], s.Out(), len(s.Cell.Gates())*s.H
-	row, width := r.Off[t], s.D*size
-
-	// The gradient of the new state: what the output got, and what came back.
-	dh := k.carry
-	if s.P > 0 {
-		dh = k.dfull
-		lo, hi := kernel.Share(s.P, w, n)
-		for i := range m {
-			for u := lo; u < hi; u++ {
-				v := k.carry[i*s.P+u] + k.dy[(row+i)*width+d*s.P+u]
-				k.carry[i*s.P+u], k.dr[(row+i)*s.P+u] = v, v
-			}
-		}
-		r.team.Barrier()
-	}
-	plo, phi := kernel.Share(fw.Len(), w, n)
-	u0, u1 := plo*fw.UnitsPer(), min(phi*fw.UnitsPer(), s.H)
-	switch {
-	case u0 >= u1:
-	case s.P > 0:
-		r.mulRows(dh, s.H, u0, u1, &wt.hr, k.dr[row*s.P:], s.P, m, hand, false)
-	default:
-		for i := range m {
-			dst, src := dh[i*s.H+u0:i*s.H+u1], k.dy[(row+i)*width+d*s.H+u0:]
-			for j := range dst {
-				dst[j] += src[j]
-			}
-		}
-	}
-	var cp []F
-	ldc := s.H
-	if dir.c != nil {
-		cp, ldc = r.before(d, t, chunk{t1: r.T, r1: r.N}, hand.prev, dir.cells, s.H, 0, dir.c0, dir.c0, s.H)
-	}
-	st, cols := &hand.step, fw.MaxCols()
-	for p := plo; p < phi; p++ {
-		u := p * fw.UnitsPer()
-		st.M, st.N, st.Gate = m, min(fw.UnitsPer(), s.H-u), s.H
-		st.X.Data, st.X.Row = dir.sums[(p*r.N+row)*cols:], cols
-		st.DH.Data, st.DH.Row = dh[u:], s.H
-		st.DX.Data, st.DX.Row = k.dx[row*gh+u:], gh
-		st.DZ.Data, st.DZ.Row = k.dz[row*gh+u:], gh
-		if s.P == 0 {
-			st.H.Data, st.H.Row = r.layer[l].y[row*width+d*size+u:], width
-			st.HPrev.Data, st.HPrev.Row = k.prev[row*size+u:], size
-		}
-		if dir.apart != nil {
-			st.Apart.Data, st.Apart.Row = dir.apart[(p*r.N+row)*fw.UnitsPer():], fw.UnitsPer()
-		}
-		if dir.c != nil {
-			st.C.Data, st.C.Row = dir.cells[row*s.H+u:], s.H
-			st.CPrev.Data, st.CPrev.Row = cp[u:], ldc
-			st.DC.Data, st.DC.Row = k.dc[u:], s.H
-		}
-		s.Cell.Backward(st)
-	}
-	if dir.c != nil {
-		r.toInitial(k.dc, k.dc0, d, t, s.H, u0, u1)
-	}
-	r.team.Barrier()
-
-	// The gradient of the state before the step.
-	lo, hi := kernel.Share(wt.hh.Len(), w, n)
-	u0, u1 = lo*wt.hh.UnitsPer(), min(hi*wt.hh.UnitsPer(), size)
-	if u0 < u1 {
-		r.mulRows(k.carry, size, u0, u1, &wt.hh, k.dz[row*gh:], gh, m, hand, s.P == 0)
-		r.toInitial(k.carry, k.dh0, d, t, size, u0, u1)
-	}
-	r.team.Barrier()
-}
-
-// mulRows writes the product of m rows with the units [u0,u1) of panels to
-// dst, ld wide, flushed; with add it adds what stands there before flushing.
-func (r *Run[F]) mulRows(dst []F, ld, u0, u1 int, p *kernel.Panels[F], a []F, lda, m int, hand *hand[F], add bool) {
-	for i := u0 / p.UnitsPer(); i*p.UnitsPer() < u1; i++ {
-		cols, from := p.Cols(i), i*p.UnitsPer()
-		lo, hi := max(u0, from), min(u1, from+cols)
-		for m0 := 0; m0 < m; m0 += limits.RowTile {
-			mt := min(limits.RowTile, m-m0)
-			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{}, nil,
-				kernel.Mat[F]{Data: a[m0*lda:], Row: lda, Col: 1}, mt)
-			for j := range mt {
-				z, out := hand.z[j*cols+lo-from:j*cols+hi-from], dst[(m0+j)*ld+lo:(m0+j)*ld+hi]
-				if add {
-					for c := range out {
-						z[c] += out[c]
-					}
-				}
-				kernel.FlushTo(out, z)
-			}
-		}
-	}
-}
-
-// toInitial moves the gradient of the units [u0,u1) of the state before step t
-// to that of the initial state, for the sequences that started from it there.
-func (r *Run[F]) toInitial(carry, initial []F, d, t, size, u0, u1 int) {
-	bound := t + d // the step a reset before step t is marked at
-	for i := range r.Sizes[t] {
-		start := t == 0
-		if d == 1 {
-			start = t == r.T-1 || i >= r.Sizes[t+1]
-		}
-		if !start && !(len(r.reset) > 0 && r.reset[bound] && r.Resets[r.Off[bound]+i]) {
-			if d == 0 && len(r.reset) == 0 {
-				return // nobody starts in mid-sequence
-			}
-			continue
-		}
-		from, to := carry[i*size+u0:i*size+u1], initial[i*size+u0:i*size+u1]
-		for j, v := range from {
-			to[j] += v
-			from[j] = 0
 		}
 	}
 }

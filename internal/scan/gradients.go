@@ -2,23 +2,29 @@ package scan
 
 import "github.com/unroll-ml/unroll/internal/kernel"
 
-// weightGrads adds the gradients of the parameters of layer l, direction d:
-// products over all of time, rows in time order.
-func (r *Run[F]) weightGrads(l, d, w, n int) {
-	s, k, dir := r.Stack, &r.back, &r.dirs[l*r.Stack.D+d]
-	g, gh := &k.Grads[l*s.D+d], len(s.Cell.Gates())*s.H
+// weightGrads adds the gradients of the lane's parameters: products over all of
+// time, rows in time order.
+func (ln *lane[F]) weightGrads(w, n int) {
+	r, s, k := ln.run, ln.run.Stack, &ln.run.back
+	g, gh, now := &k.Grads[ln.index()], s.Traits.Gates*s.H, s.nowGates()*s.H
 	if g.IH == nil {
 		return
 	}
-	x, _ := r.input(l, chunk{t1: r.T, r1: r.N}, &r.hands[w])
-	r.outer(g.IH, k.dx, gh, x, s.In(l), w, n)
-	r.outer(g.HH, k.dz, gh, k.prev, s.Out(), w, n)
+	x, _ := r.input(ln.l, r.all(), &r.hands[w])
+	r.outer(g.IH, k.dx, gh, gh, x, s.In(ln.l), w, n)
+	r.outer(g.HH[:now*s.Out()], k.dz, now, gh, k.prev, s.Out(), w, n)
+	if s.Traits.Late {
+		r.outer(g.HH[now*s.Out():], k.dz[now:], s.H, gh, ln.late, s.Out(), w, n)
+	}
 	if s.P > 0 {
-		r.outer(g.HR, k.dr, s.P, dir.full, s.H, w, n)
+		r.outer(g.HR, k.dr, s.P, s.P, ln.full, s.H, w, n)
+	}
+	if s.Traits.PerUnit > 0 {
+		ln.perUnitGrads(g.PerUnit, w, n)
 	}
 	switch {
 	case g.BiasIH == nil:
-	case s.Cell.Apart():
+	case s.Traits.Apart:
 		r.columnSums(k.dx, gh, w, n, g.BiasIH)
 		r.columnSums(k.dz, gh, w, n, g.BiasHH)
 	default: // both biases stand in the same sums
@@ -26,9 +32,10 @@ func (r *Run[F]) weightGrads(l, d, w, n int) {
 	}
 }
 
-// outer adds to grad [rows,cols] the product of the transpose of left [N,rows]
-// with right [N,cols]: each sum starts from what stands there.
-func (r *Run[F]) outer(grad, left []F, rows int, right []F, cols, w, n int) {
+// outer adds to grad [rows,cols] the product of the transpose of left [N,rows],
+// whose rows are ld apart, with right [N,cols]: each sum starts from what stands
+// there.
+func (r *Run[F]) outer(grad, left []F, rows, ld int, right []F, cols, w, n int) {
 	p, hand := &r.back.right, &r.hands[w]
 	r.team.Barrier()
 	if w == 0 {
@@ -43,7 +50,7 @@ func (r *Run[F]) outer(grad, left []F, rows int, right []F, cols, w, n int) {
 	lo, hi = kernel.Share(rows, w, n)
 	if lo < hi {
 		kernel.MulRows(p, 0, p.Len(), grad[lo*cols:], cols, grad[lo*cols:], cols,
-			kernel.Mat[F]{Data: left[lo:], Row: 1, Col: rows}, hi-lo, &hand.rows)
+			kernel.Mat[F]{Data: left[lo:], Row: 1, Col: ld}, hi-lo, &hand.rows)
 	}
 }
 
@@ -68,20 +75,39 @@ func (r *Run[F]) columnSums(a []F, cols, w, n int, grads ...[]F) {
 	}
 }
 
-// inputGrads writes the gradient of the input of layer l; the sums of the second
-// direction go on from those of the first.
-func (r *Run[F]) inputGrads(l, d, w, n int) {
-	s, k, hand := r.Stack, &r.back, &r.hands[w]
-	if l == 0 && k.DX.Data == nil {
+// perUnitGrads adds the gradients of the parameters that a unit has for itself,
+// rows in the order of steps.
+func (ln *lane[F]) perUnitGrads(grad []F, w, n int) {
+	r, s := ln.run, ln.run.Stack
+	sh := share[F]{w, n, &r.hands[w]}
+	lo, hi := sh.of(ln.w.hh.Len())
+	for t := range r.T {
+		var cp []F
+		ldc := s.H
+		if ln.c != nil && lo < hi {
+			cp, ldc = ln.before(t, r.all(), sh.prev, ln.cellStates())
+		}
+		for p := lo; p < hi; p++ {
+			st := ln.operandsBack(t, p, sh.hand, nil, cp, ldc)
+			s.Cell.PerUnitGrads(st, grad[p*ln.w.hh.UnitsPer():])
+		}
+	}
+}
+
+// inputGrads writes the gradient of the input of the layer; the sums of the
+// second direction go on from those of the first.
+func (ln *lane[F]) inputGrads(w, n int) {
+	r, s, k, hand := ln.run, ln.run.Stack, &ln.run.back, &ln.run.hands[w]
+	if ln.l == 0 && k.DX.Data == nil {
 		return
 	}
-	p, gh, in := &k.w[l*s.D+d].ih, len(s.Cell.Gates())*s.H, s.In(l)
+	p, gh, in := &k.w[ln.index()].ih, s.Traits.Gates*s.H, s.In(ln.l)
 	lo, hi := kernel.Share(r.N, w, n)
 	if lo >= hi {
 		return
 	}
 	dst, init := k.below[lo*in:], []F(nil)
-	if d == 1 {
+	if ln.d == 1 {
 		init = dst
 	}
 	kernel.MulRows(p, 0, p.Len(), dst, in, init, in, kernel.Mat[F]{Data: k.dx[lo*gh:], Row: gh, Col: 1}, hi-lo, &hand.rows)

@@ -8,7 +8,8 @@ import (
 // Run is one goroutine's way of running a Stack: what to run, the memory for
 // it, and the record. The caller sets the exported fields before Forward; the
 // slices are read or written where they stand. Memory is kept between calls, so
-// that a call of the same shape allocates nothing.
+// that a call of the same shape allocates nothing. A Run must not be copied
+// after its first Forward.
 type Run[F kernel.Float] struct {
 	Stack   *Stack[F]
 	Workers int  // at least 1
@@ -17,15 +18,7 @@ type Run[F kernel.Float] struct {
 	// packed order, instead of H0 and C0; the batch must be the same.
 	Continue bool
 
-	// The batch: Sizes[t] rows in step t, not rising; B is Sizes[0] or, for an
-	// empty batch, 0. Perm[i] is the caller's place of sequence i; nil: i.
-	T, B  int
-	Sizes []int
-	Perm  []int
-	// Resets, by row of N, is true where the state starts anew: a boundary lies
-	// between that step and the one before. The forward direction starts that
-	// step, and the reverse direction the one before, from the initial state.
-	Resets []bool
+	Batch
 	// Masks[l], [N,D*H'], multiplies the output of layer l on its way to the
 	// next; nil: all ones.
 	Masks [][]F
@@ -35,50 +28,24 @@ type Run[F kernel.Float] struct {
 	H0, C0 []F        // initial states [L*D,B,H'], [L*D,B,H]; nil: zeros
 	HN, CN []F        // final states likewise; nil: not wanted
 
-	Off   []int // first row of step t, T+1 of them; Forward sets it
-	N     int
-	plan  []chunk
-	way   int    // how workers share Forward
-	reset []bool // whether a step has any reset row before it
-	w     []weights[F]
-	dirs  []direction[F] // l*D+d
-	layer []layer[F]
-	team  kernel.Team
-	hands []hand[F] // one a worker
-	back  backRun[F]
-}
-
-// Strided is a tensor of vectors by step and sequence: that of step t and the
-// caller's sequence b starts at Data[t*Step+b*Seq].
-type Strided[F kernel.Float] struct {
-	Data      []F
-	Step, Seq int
+	plan   []chunk
+	way    int // how workers share Forward
+	lanes  []lane[F]
+	layers []layer[F]
+	team   kernel.Team
+	hands  []hand[F] // one a worker
+	back   backRun[F]
 }
 
 // chunk is a run of steps [t0,t1) and its rows [r0,r1). Where only chunks are
 // kept, its rows stand slot rows from the beginning of the memory.
 type chunk struct{ t0, t1, r0, r1, slot int }
 
-// direction is the memory of one layer and direction.
-type direction[F kernel.Float] struct {
-	h0, c0 []F // initial state [B,H'], [B,H]
-	h, c   []F // state before the chunk [B,H']; current cell state [B,H]
-	next   []F // h after an open end
-	sums   []F // [panel][rows][cols]: the input's sums; with Record the activated gates
-	apart  []F // [panel][N][units]: recurrent part of the last gate, with Record
-	cells  []F // [N,H] cell states, with Record
-	full   []F // [B,H], with Record [N,H]: hidden states before the projection
-}
-
-// layer is the memory of one layer: its input where that must be gathered or
-// masked, and its output, which stands in own or, of a direct run, where the
-// caller wants it. The two must not be mixed up: own is written in packed order.
-type layer[F kernel.Float] struct{ x, y, own []F }
-
 // hand is a worker's own memory.
 type hand[F kernel.Float] struct {
 	z    []F // sums of a group of panels
 	prev []F // a gathered state
+	kept []F // what masked rows keep through a step
 	x    []F // the input of a small chunk
 	step cell.Step[F]
 	rows kernel.Scratch[F]
@@ -101,7 +68,7 @@ func (r *Run[F]) Forward() {
 	if r.way == byDirections {
 		n = 2
 	}
-	last := &r.dirs[len(r.dirs)-1]
+	last := &r.lanes[len(r.lanes)-1]
 	last.next = grow(last.next, len(last.h))
 	r.team.Run(forwardTask[F]{r}, n)
 	if r.openEnd(r.Stack.L-1, r.T-1) {
@@ -115,10 +82,10 @@ func (r *Run[F]) chooseWay() {
 	s := r.Stack
 	r.way = byUnits
 	switch {
-	case r.Workers < 2 || r.w[0].hh.Gates*s.H*s.Out() > limits.AloneWeights:
+	case r.Workers < 2 || s.Traits.Gates*s.H*s.Out() > limits.AloneWeights:
 	case s.D == 2:
 		r.way = byDirections
-	case s.L%r.Workers == 0 && !r.Record && r.N >= limits.WaveRows*limits.WaveChunks && r.B <= limits.WaveRows:
+	case s.L%r.Workers == 0 && !r.Record && !s.Reverse && r.N >= limits.WaveRows*limits.WaveChunks && r.B <= limits.WaveRows:
 		r.way = byLayers
 	}
 }
@@ -129,90 +96,99 @@ type forwardTask[F kernel.Float] struct{ *Run[F] }
 // of a layer, where a barrier ends each step; the layers, as a wavefront over
 // chunks of time; and the two directions of a layer. The bits are the same.
 func (t forwardTask[F]) Work(w, n int) {
-	r, s := t.Run, t.Stack
+	r := t.Run
 	units, alone := share[F]{w, n, &r.hands[w]}, share[F]{0, 1, &r.hands[w]}
 	switch {
 	case r.way == byLayers:
-		for k := range len(r.plan) + s.L - 1 {
-			for l := w; l < s.L; l += n {
-				if i := k - l; i >= 0 && i < len(r.plan) {
-					r.gather(l, r.plan[i], alone)
-					r.runChunk(l, 0, r.plan[i], alone)
-				}
-			}
-			r.barrier(units)
-		}
-	case s.D == 1:
-		// Chunk by chunk through all layers, so that a layer finds the output of
-		// the one below in the cache.
-		for _, c := range r.plan {
-			for l := range s.L {
-				if r.gather(l, c, units) {
-					r.barrier(units)
-				}
-				r.runChunk(l, 0, c, units)
-			}
-		}
+		r.walkWave(units, alone)
+	case r.byChunks():
+		r.walkChunks(units)
 	default:
-		all := chunk{t1: r.T, r1: r.N}
-		for l := range s.L {
-			if r.gather(l, all, units) {
-				r.barrier(units)
+		r.walkLayers(w, units, alone)
+	}
+}
+
+// byChunks reports whether each chunk of time goes through all layers before the
+// next one begins. A direction that goes back through time needs all of the
+// layer below first.
+func (r *Run[F]) byChunks() bool { return r.Stack.D == 1 && !r.Stack.Reverse }
+
+// walkWave runs chunk i of layer l beside chunk i-1 of layer l+1.
+func (r *Run[F]) walkWave(units, alone share[F]) {
+	layers := r.Stack.L
+	for k := range len(r.plan) + layers - 1 {
+		for l := units.w; l < layers; l += units.n {
+			if i := k - l; i >= 0 && i < len(r.plan) {
+				r.gather(l, r.plan[i], alone)
+				r.lane(l, 0).chunk(r.plan[i], alone)
 			}
-			if r.way == byDirections {
-				r.runDirection(l, w, alone)
-				r.barrier(units)
-				continue
-			}
-			r.runDirection(l, 0, units)
-			r.runDirection(l, 1, units)
 		}
-		if !r.direct() {
-			r.scatter(all, units)
+		r.barrier(units)
+	}
+}
+
+// walkChunks goes chunk by chunk through all layers, so that a layer finds the
+// output of the one below in the cache.
+func (r *Run[F]) walkChunks(units share[F]) {
+	for _, c := range r.plan {
+		for l := range r.Stack.L {
+			if r.gather(l, c, units) {
+				r.barrier(units)
+			}
+			r.lane(l, 0).chunk(c, units)
 		}
 	}
 }
 
-// runDirection runs all chunks of a layer in one of two directions. Workers meet
-// between chunks: the first step of a chunk reads the states of all units that
-// the one before carried, and each worker carries its own.
-func (r *Run[F]) runDirection(l, d int, sh share[F]) {
-	for i := range r.plan {
+// walkLayers runs all of time through one layer after the other.
+func (r *Run[F]) walkLayers(w int, units, alone share[F]) {
+	all := chunk{t1: r.T, r1: r.N}
+	for l := range r.Stack.L {
+		if r.gather(l, all, units) {
+			r.barrier(units)
+		}
+		if r.way == byDirections {
+			r.lane(l, w).walk(alone)
+			r.barrier(units)
+			continue
+		}
+		for d := range r.Stack.D {
+			r.lane(l, d).walk(units)
+		}
+	}
+	if !r.direct() {
+		r.scatter(all, units)
+	}
+}
+
+// walk runs all chunks of a lane. Workers meet between chunks: the first step of
+// a chunk reads the states of all units that the one before carried, and each
+// worker carries its own.
+func (ln *lane[F]) walk(sh share[F]) {
+	plan := ln.run.plan
+	for i := range plan {
 		if i > 0 {
-			r.barrier(sh)
+			ln.run.barrier(sh)
 		}
-		c := r.plan[i]
-		if d == 1 {
-			c = r.plan[len(r.plan)-1-i]
+		if ln.way == backwards {
+			i = len(plan) - 1 - i
 		}
-		r.runChunk(l, d, c, sh)
+		ln.chunk(plan[i], sh)
 	}
 }
 
 // prepare lays out memory and initial states.
 func (r *Run[F]) prepare() {
 	s := r.Stack
-	r.w = s.packed(&r.team, r.Workers)
-	r.Off = append(r.Off[:0], 0)
-	for t := range r.T {
-		r.Off = append(r.Off, r.Off[t]+r.Sizes[t])
-	}
-	r.N = r.Off[r.T]
-	r.reset = r.reset[:0]
-	for t := 0; r.Resets != nil && t < r.T; t++ {
-		any := false
-		for _, b := range r.Resets[r.Off[t]:r.Off[t+1]] {
-			any = any || b
-		}
-		r.reset = append(r.reset, any)
-	}
+	w := s.packed(&r.team, r.Workers)
+	r.Batch.prepare([2]bool{!s.Reverse, s.Reverse || s.D == 2})
 	r.chooseWay()
 	r.planChunks()
 	rows := 0
 	for _, c := range r.plan {
 		rows = max(rows, c.r1-c.r0)
 	}
-	whole, slots := r.whole(), 1
+	slots := 1
 	if r.way == byLayers {
 		// A layer writes one slot while the layer above reads the other.
 		slots = 2
@@ -220,69 +196,76 @@ func (r *Run[F]) prepare() {
 			r.plan[i].slot = i % 2 * rows
 		}
 	}
-
-	r.dirs = resize(r.dirs, s.L*s.D)
-	for i := range r.dirs {
-		d, w := &r.dirs[i], &r.w[i]
+	r.prepareLayers(slots * rows)
+	r.layLanes()
+	for i := range r.lanes {
+		ln := &r.lanes[i]
+		ln.w = &w[i]
 		if !r.Continue {
-			r.start(d, i)
+			ln.start()
 		}
-		d.sums = grow(d.sums, w.ih.Len()*rows*w.ih.MaxCols())
-		if s.Cell.HasCell() && r.Record {
-			d.cells = grow(d.cells, r.N*s.H)
-		}
-		if s.Cell.Apart() && r.Record {
-			d.apart = grow(d.apart, w.hh.Len()*r.N*w.hh.UnitsPer())
-		}
-		if s.P > 0 {
-			d.full = grow(d.full, pick(r.Record, r.N, r.B)*s.H)
-		}
+		ln.prepare(rows)
 	}
-	r.layer = resize(r.layer, s.L)
-	for l := range r.layer {
-		y := &r.layer[l]
-		switch {
-		case l == s.L-1 && r.direct():
-			y.y = r.Y.Data
-		case whole:
-			y.own = grow(y.own, r.N*s.D*s.Out())
-			y.y = y.own
-		default:
-			y.own = grow(y.own, slots*rows*s.D*s.Out())
-			y.y = y.own
+	r.prepareHands(w)
+}
+
+// layLanes tells each lane its place.
+func (r *Run[F]) layLanes() {
+	s := r.Stack
+	r.lanes, r.layers = extend(r.lanes, s.L*s.D), extend(r.layers, s.L)
+	for i := range r.lanes {
+		ln := &r.lanes[i]
+		ln.run, ln.l, ln.d, ln.way, ln.out = r, i/s.D, i%s.D, forwards, &r.layers[i/s.D]
+		if ln.d == 1 || s.Reverse {
+			ln.way = backwards
 		}
-		if l == 0 || r.mask(l-1) != nil {
-			y.x = grow(y.x, pick(whole, r.N, slots*rows)*s.In(l))
-		}
-	}
-	r.hands = resize(r.hands, r.Workers)
-	cols, group := 0, 0
-	for i := range r.w {
-		cols = max(cols, r.w[i].hh.MaxCols())
-	}
-	group = max(limits.GroupSums, min(r.B, limits.RowTile)*max(cols, 4*kernel.Lane))
-	for i := range r.hands {
-		r.hands[i].z = grow(r.hands[i].z, group)
-		r.hands[i].prev = grow(r.hands[i].prev, r.B*max(s.H, s.Out()))
 	}
 }
 
-// start sets the state of layer and direction i to the initial one.
-func (r *Run[F]) start(d *direction[F], i int) {
-	d.h0 = r.initial(d.h0, r.H0, i, r.Stack.Out())
-	d.h = append(d.h[:0], d.h0...)
-	if r.Stack.Cell.HasCell() {
-		d.c0 = r.initial(d.c0, r.C0, i, r.Stack.H)
-		d.c = append(d.c[:0], d.c0...)
+// prepareLayers lays out inputs and outputs of the layers, of rows rows where
+// only chunks are kept.
+func (r *Run[F]) prepareLayers(rows int) {
+	s := r.Stack
+	if r.whole() {
+		rows = r.N
+	}
+	r.layers = extend(r.layers, s.L)
+	for l := range r.layers {
+		y := &r.layers[l]
+		if l == s.L-1 && r.direct() {
+			y.y = r.Y.Data
+		} else {
+			y.own = grow(y.own, rows*s.D*s.Out())
+			y.y = y.own
+		}
+		if l == 0 || r.mask(l-1) != nil {
+			y.x = grow(y.x, rows*s.In(l))
+		}
+	}
+}
+
+func (r *Run[F]) prepareHands(w []weights[F]) {
+	s, cols := r.Stack, 4*kernel.Lane
+	r.hands = extend(r.hands, r.Workers)
+	for i := range w {
+		cols = max(cols, w[i].hh.MaxCols())
+	}
+	for i := range r.hands {
+		h := &r.hands[i]
+		h.z = grow(h.z, max(limits.GroupSums, min(r.B, limits.RowTile)*cols))
+		h.prev = grow(h.prev, r.B*max(s.H, s.Out()))
+		if r.Skips != nil {
+			h.kept = grow(h.kept, 2*r.B*max(s.H, s.Out()))
+		}
 	}
 }
 
 // SetState starts B sequences from H0 and C0 for the next Forward that
 // continues.
 func (r *Run[F]) SetState() {
-	r.dirs = resize(r.dirs, r.Stack.L*r.Stack.D)
-	for i := range r.dirs {
-		r.start(&r.dirs[i], i)
+	r.layLanes()
+	for i := range r.lanes {
+		r.lanes[i].start()
 	}
 }
 
@@ -299,10 +282,15 @@ func (r *Run[F]) direct() bool {
 
 // whole reports whether inputs and outputs of all steps are kept, not only
 // those of a chunk.
-func (r *Run[F]) whole() bool { return r.Record || r.Stack.D == 2 }
+func (r *Run[F]) whole() bool { return r.Record || !r.byChunks() }
 
 // base returns the row of N at which the memory of a chunk's inputs starts.
-func (r *Run[F]) base(c chunk) int { return pick(r.whole(), 0, c.r0-c.slot) }
+func (r *Run[F]) base(c chunk) int {
+	if r.whole() {
+		return 0
+	}
+	return c.r0 - c.slot
+}
 
 // outBase is base for the outputs of layer l.
 func (r *Run[F]) outBase(l int, c chunk) int {
@@ -323,7 +311,7 @@ func (r *Run[F]) mask(l int) []F {
 // keeps the memory of all steps anyway.
 func (r *Run[F]) planChunks() {
 	s, limit := r.Stack, limits.ChunkRows
-	switch weights := r.w[0].hh.Gates * s.H * (s.In(s.L-1) + s.Out()) * s.L * s.D; {
+	switch weights := s.Traits.Gates * s.H * (s.In(s.L-1) + s.Out()) * s.L * s.D; {
 	case r.Record:
 		limit = r.N
 	case r.way == byLayers:
@@ -355,35 +343,20 @@ func (r *Run[F]) initial(dst, src []F, i, size int) []F {
 	return dst
 }
 
-// place returns the caller's place of sequence i.
-func (r *Run[F]) place(i int) int {
-	if r.Perm == nil {
-		return i
-	}
-	return r.Perm[i]
-}
-
 // finish hands out the final states.
 func (r *Run[F]) finish() {
 	s := r.Stack
-	for i := range r.dirs {
-		d := &r.dirs[i]
+	for i := range r.lanes {
+		ln := &r.lanes[i]
 		for b := range r.B {
 			if r.HN != nil {
-				copy(r.HN[(i*r.B+r.place(b))*s.Out():], d.h[b*s.Out():(b+1)*s.Out()])
+				copy(r.HN[(i*r.B+r.place(b))*s.Out():], ln.h[b*s.Out():(b+1)*s.Out()])
 			}
 			if r.CN != nil {
-				copy(r.CN[(i*r.B+r.place(b))*s.H:], d.c[b*s.H:(b+1)*s.H])
+				copy(r.CN[(i*r.B+r.place(b))*s.H:], ln.c[b*s.H:(b+1)*s.H])
 			}
 		}
 	}
-}
-
-func pick(c bool, a, b int) int {
-	if c {
-		return a
-	}
-	return b
 }
 
 // grow returns a slice of length n with undefined contents, reusing s.
@@ -394,9 +367,9 @@ func grow[E any](s []E, n int) []E {
 	return s[:n]
 }
 
-// resize returns a slice of length n that keeps the elements of s and with them
+// extend returns a slice of length n that keeps the elements of s and with them
 // their memory.
-func resize[E any](s []E, n int) []E {
+func extend[E any](s []E, n int) []E {
 	if cap(s) < n {
 		s = append(s[:cap(s)], make([]E, n-cap(s))...)
 	}
@@ -406,12 +379,12 @@ func resize[E any](s []E, n int) []E {
 // Zero sets the current states of the given sequences, in packed order, to
 // zeros.
 func (r *Run[F]) Zero(sequences []int) {
-	for i := range r.dirs {
-		d := &r.dirs[i]
+	for i := range r.lanes {
+		ln := &r.lanes[i]
 		for _, b := range sequences {
-			clear(d.h[b*r.Stack.Out() : (b+1)*r.Stack.Out()])
-			if d.c != nil {
-				clear(d.c[b*r.Stack.H : (b+1)*r.Stack.H])
+			clear(ln.h[b*r.Stack.Out() : (b+1)*r.Stack.Out()])
+			if ln.c != nil {
+				clear(ln.c[b*r.Stack.H : (b+1)*r.Stack.H])
 			}
 		}
 	}

@@ -24,7 +24,9 @@ import (
 // while the parameters do not change.
 type Stack[F kernel.Float] struct {
 	Cell          cell.Cell[F]
+	Traits        cell.Traits // of Cell
 	I, H, P, L, D int
+	Reverse       bool        // the only direction goes back through time
 	Params        []Params[F] // of layer l, direction d at l*D+d
 	// Version is raised by whoever changes the parameters; stacks that share
 	// parameters share it. Packed copies of another version are made anew.
@@ -53,7 +55,7 @@ func (p *packedSet[F, W]) get(version uint64, n int, team *kernel.Team, workers 
 	p.packing.Lock()
 	defer p.packing.Unlock()
 	if p.ready.Load() != version+1 {
-		p.all, p.jobs = resize(p.all, n), p.jobs[:0]
+		p.all, p.jobs = extend(p.all, n), p.jobs[:0]
 		for i := range p.all {
 			lay(i, &p.all[i], &p.jobs)
 		}
@@ -75,6 +77,17 @@ type packJob[F kernel.Float] struct {
 // add sizes panels and puts them on the list.
 func (j *packJobs[F]) add(to *kernel.Panels[F], k, units, gates int, from []F, gate, unit, row int) {
 	to.Resize(k, units, gates)
+	j.put(to, from, gate, unit, row)
+}
+
+// addNarrow is add for panels of one block each, whatever the number of gates.
+func (j *packJobs[F]) addNarrow(to *kernel.Panels[F], k, units, gates int, from []F, gate, unit, row int) {
+	to.Resize(k, units, gates)
+	to.Blocks = 1
+	j.put(to, from, gate, unit, row)
+}
+
+func (j *packJobs[F]) put(to *kernel.Panels[F], from []F, gate, unit, row int) {
 	*j = append(*j, packJob[F]{to, from, gate, unit, row})
 }
 
@@ -94,6 +107,7 @@ type Params[F kernel.Float] struct {
 	IH, HH         []F // [G*H,I], [G*H,H']
 	BiasIH, BiasHH []F // [G*H]
 	HR             []F // [P,H]
+	PerUnit        []F // [Traits.PerUnit*H]
 }
 
 // Out returns H', the size of a hidden state.
@@ -102,6 +116,15 @@ func (s *Stack[F]) Out() int {
 		return s.P
 	}
 	return s.H
+}
+
+// nowGates returns the number of gates whose recurrent weights multiply the
+// state: all but a late one.
+func (s *Stack[F]) nowGates() int {
+	if s.Traits.Late {
+		return s.Traits.Gates - 1
+	}
+	return s.Traits.Gates
 }
 
 // In returns the number of inputs of layer l.
@@ -115,24 +138,32 @@ func (s *Stack[F]) In(l int) int {
 // weights are the packed parameters of one layer and direction.
 type weights[F kernel.Float] struct {
 	ih, hh, hr kernel.Panels[F]
-	bias       []F // where the input's sums start, a row of ih's panel memory
-	tail       []F // where the last gate's recurrent part starts, if it stays apart
-	sum        []F // scratch of packBias
+	late       kernel.Panels[F] // of the late gate, which hh then lacks
+	bias       []F              // where the input's sums start, a row of ih's panel memory
+	tail       []F              // where the last gate's recurrent part starts, if it stays apart
+	sum        []F              // scratch of packBias
 }
 
 // transposed are the packed parameters that gradients flow back through.
-type transposed[F kernel.Float] struct{ ih, hh, hr kernel.Panels[F] }
+type transposed[F kernel.Float] struct{ ih, hh, hr, late kernel.Panels[F] }
 
 // packed returns the packed parameters, packing them on the first call.
 func (s *Stack[F]) packed(team *kernel.Team, workers int) []weights[F] {
 	return s.forward.get(s.Version.Load(), s.L*s.D, team, workers, func(i int, w *weights[F], jobs *packJobs[F]) {
-		in, p, g := s.In(i/s.D), &s.Params[i], len(s.Cell.Gates())
-		jobs.add(&w.ih, in, s.H, g, p.IH, s.H*in, in, 1)
-		jobs.add(&w.hh, s.Out(), s.H, g, p.HH, s.H*s.Out(), s.Out(), 1)
+		in, p, g, out := s.In(i/s.D), &s.Params[i], s.Traits.Gates, s.Out()
+		if s.Traits.Late {
+			// All panels have the same units, so that a worker owns all of a unit.
+			jobs.addNarrow(&w.ih, in, s.H, g, p.IH, s.H*in, in, 1)
+			jobs.addNarrow(&w.hh, out, s.H, g-1, p.HH, s.H*out, out, 1)
+			jobs.addNarrow(&w.late, out, s.H, 1, p.HH[(g-1)*s.H*out:], 0, out, 1)
+		} else {
+			jobs.add(&w.ih, in, s.H, g, p.IH, s.H*in, in, 1)
+			jobs.add(&w.hh, out, s.H, g, p.HH, s.H*out, out, 1)
+		}
 		if s.P > 0 {
 			jobs.add(&w.hr, s.H, s.P, 1, p.HR, 0, s.H, 1)
 		}
-		w.packBias(p, s.H, g, s.Cell.Apart())
+		w.packBias(p, s.H, g, s.Traits.Apart)
 	})
 }
 
@@ -163,9 +194,12 @@ func (w *weights[F]) packBias(p *Params[F], h, g int, apart bool) {
 // packedBack returns the transposed parameters, packing them on the first call.
 func (s *Stack[F]) packedBack(team *kernel.Team, workers int) []transposed[F] {
 	return s.backward.get(s.Version.Load(), s.L*s.D, team, workers, func(i int, w *transposed[F], jobs *packJobs[F]) {
-		in, p, gh := s.In(i/s.D), &s.Params[i], len(s.Cell.Gates())*s.H
+		in, p, gh, now := s.In(i/s.D), &s.Params[i], s.Traits.Gates*s.H, s.nowGates()*s.H
 		jobs.add(&w.ih, gh, in, 1, p.IH, 0, 1, in)
-		jobs.add(&w.hh, gh, s.Out(), 1, p.HH, 0, 1, s.Out())
+		jobs.add(&w.hh, now, s.Out(), 1, p.HH, 0, 1, s.Out())
+		if s.Traits.Late {
+			jobs.add(&w.late, s.H, s.Out(), 1, p.HH[now*s.Out():], 0, 1, s.Out())
+		}
 		if s.P > 0 {
 			jobs.add(&w.hr, s.P, s.H, 1, p.HR, 0, 1, s.H)
 		}
