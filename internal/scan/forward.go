@@ -60,7 +60,7 @@ func (ln *lane[F]) chain(c chunk, sh share[F]) bool {
 	if lo, hi := sh.of(1); lo < hi { // who owns the only panel has its sums
 		n := c.t1 - c.t0
 		sums := kernel.Steps[F]{Data: ln.sums, By: ln.w.hh.MaxCols()}
-		y := kernel.Steps[F]{Data: ln.outputs(), First: (c.r0 - r.outBase(ln.l, c)) * ln.width(), By: ln.width()}
+		y := kernel.Steps[F]{Data: ln.y, First: (c.r0 - r.outBase(ln.l, c)) * ln.ldy, By: ln.ldy}
 		if ln.way == backwards {
 			sums.First, y.First = (n-1)*sums.By, y.First+(n-1)*y.By
 			sums.By, y.By = -sums.By, -y.By

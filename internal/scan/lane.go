@@ -8,7 +8,8 @@ type lane[F kernel.Float] struct {
 	run       *Run[F]
 	l, d, way int         // layer, direction, way through time
 	w         *weights[F] // packed
-	out       *layer[F]   // the layer's memory; the lane's part of a row starts at d*H'
+	y         []F         // the layer's output from the lane's part of row 0 on
+	ldy       int         // distance of its rows
 
 	h0, c0 []F // initial state [B,H'], [B,H]
 	h, c   []F // state before the chunk [B,H']; current cell state [B,H]
@@ -31,13 +32,6 @@ func (r *Run[F]) lane(l, d int) *lane[F] { return &r.lanes[l*r.Stack.D+d] }
 // index is the lane's place among states and parameters.
 func (ln *lane[F]) index() int { return ln.l*ln.run.Stack.D + ln.d }
 
-// width is the distance of rows of the layer's output.
-func (ln *lane[F]) width() int { return ln.run.Stack.D * ln.run.Stack.Out() }
-
-// outputs is the layer's output from the lane's part of row 0 on, its rows
-// width apart.
-func (ln *lane[F]) outputs() []F { return ln.out.y[ln.d*ln.run.Stack.Out():] }
-
 // kept returns where the rows of step t stand in memory that holds all of them
 // with Record, and otherwise those of one step.
 func (ln *lane[F]) kept(t int) int {
@@ -54,6 +48,8 @@ func (ln *lane[F]) prepare(rows int) {
 	if r.Record {
 		n = r.N
 	}
+	ln.ldy = s.D * s.Out()
+	ln.y = r.layers[ln.l].y[ln.d*s.Out():]
 	ln.sums = grow(ln.sums, ln.w.ih.Len()*rows*ln.w.ih.MaxCols())
 	if s.Traits.CellState && r.Record {
 		ln.cells = grow(ln.cells, r.N*s.H)
@@ -90,7 +86,7 @@ type states[F kernel.Float] struct {
 
 // hidden are the hidden states of the chunk whose first row in memory is base.
 func (ln *lane[F]) hidden(base int) states[F] {
-	return states[F]{ln.outputs(), ln.width(), base, ln.run.Stack.Out(), ln.h, ln.h0}
+	return states[F]{ln.y, ln.ldy, base, ln.run.Stack.Out(), ln.h, ln.h0}
 }
 
 // before returns the states before step t, Sizes[t] rows, ld apart. Where they
@@ -143,7 +139,7 @@ func (ln *lane[F]) resetCells(t, u0, u1 int) {
 // rows.
 func (ln *lane[F]) carry(c chunk, sh share[F]) {
 	r, b, s := ln.run, &ln.run.Batch, ln.run.Stack
-	size, base, y := s.Out(), r.outBase(ln.l, c), ln.outputs()
+	size, base, y := s.Out(), r.outBase(ln.l, c), ln.y
 	lo, hi, u0, u1 := 0, b.Sizes[c.t0], 0, size
 	if s.P > 0 {
 		lo, hi = sh.of(hi)
@@ -169,7 +165,7 @@ func (ln *lane[F]) carry(c chunk, sh share[F]) {
 			copy(to[i*size+u0:i*size+u1], from[i*size+u0:])
 			continue
 		}
-		at := (b.Off[t] + i - base) * ln.width()
+		at := (b.Off[t] + i - base) * ln.ldy
 		copy(to[i*size+u0:i*size+u1], y[at+u0:at+u1])
 	}
 }

@@ -212,10 +212,10 @@ func (r *Run[F]) prepare() {
 // layLanes tells each lane its place.
 func (r *Run[F]) layLanes() {
 	s := r.Stack
-	r.lanes, r.layers = extend(r.lanes, s.L*s.D), extend(r.layers, s.L)
+	r.lanes = extend(r.lanes, s.L*s.D)
 	for i := range r.lanes {
 		ln := &r.lanes[i]
-		ln.run, ln.l, ln.d, ln.way, ln.out = r, i/s.D, i%s.D, forwards, &r.layers[i/s.D]
+		ln.run, ln.l, ln.d, ln.way = r, i/s.D, i%s.D, forwards
 		if ln.d == 1 || s.Reverse {
 			ln.way = backwards
 		}

@@ -16,10 +16,10 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 	if skips {
 		ln.keepCells(t, u0, u1, sh)
 	}
-	ln.gates(t, c, sh, prev, ldp)
+	ln.gates(t, c, base, sh, prev, ldp)
 	if s.Traits.Late {
 		r.barrier(sh)
-		ln.lateGate(t, c, sh, prev, ldp)
+		ln.lateGate(t, c, base, sh, prev, ldp)
 	}
 	if skips {
 		ln.restoreCells(t, u0, u1, sh)
@@ -45,7 +45,7 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 // gates multiplies the states before step t with the recurrent weights of a
 // worker's panels and turns the sums into new states, tile by tile of rows and
 // group by group of panels.
-func (ln *lane[F]) gates(t int, c chunk, sh share[F], prev []F, ldp int) {
+func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp int) {
 	r, hh := ln.run, &ln.w.hh
 	lo, hi := sh.of(hh.Len())
 	rows, cols, inCols, m := c.r1-c.r0, hh.MaxCols(), ln.w.ih.MaxCols(), r.Sizes[t]
@@ -64,25 +64,29 @@ func (ln *lane[F]) gates(t int, c chunk, sh share[F], prev []F, ldp int) {
 				kernel.Block[F]{Data: sh.z, Panel: mt * cols, Row: cols},
 				kernel.Block[F]{Data: ln.sums[(p*rows+row0+m0)*inCols:], Panel: rows * inCols, Row: inCols}, tail,
 				kernel.Mat[F]{Data: prev[m0*ldp:], Row: ldp, Col: 1}, mt)
-			ln.newStates(block{t, p, q, m0, mt, c}, sh.hand, prev, ldp)
+			ln.newStates(ln.block(t, c, base, p, q, m0, mt), sh.hand, prev, ldp)
 		}
 	}
 }
 
-// block is a part of a step: panels [p,q) and m rows from the step's row m0 on,
-// in chunk c.
-type block struct {
-	t, p, q, m0, m int
-	c              chunk
+// block is a part of a step: panels [p,q) and m rows from the step's row m0 on.
+// Its rows stand from row of N on; sums is that in the sums of a panel, which
+// has rows of them, out that in the output, and kept that where all steps or one
+// are kept.
+type block struct{ p, q, m0, m, sums, rows, out, kept int }
+
+func (ln *lane[F]) block(t int, c chunk, base, p, q, m0, m int) block {
+	row := ln.run.Off[t] + m0
+	return block{p, q, m0, m, row - c.r0, c.r1 - c.r0, row - base, ln.kept(t) + m0}
 }
 
 // newStates runs the cell over a block whose sums stand in the hand's z.
 func (ln *lane[F]) newStates(b block, hand *hand[F], prev []F, ldp int) {
-	s, per := ln.run.Stack, ln.w.hh.UnitsPer()
-	cols, rows, st := ln.w.hh.MaxCols(), b.c.r1-b.c.r0, &hand.step
+	s, hh, st := ln.run.Stack, &ln.w.hh, &hand.step
+	per, cols := hh.UnitsPer(), hh.MaxCols()
 	for i := b.p; i < b.q; {
 		st.Z.Data, st.Z.Row = hand.z[(i-b.p)*b.m*cols:], cols
-		ln.operands(st, b, i, prev, ldp)
+		ln.operands(st, b, i, per, prev, ldp)
 		whole := min(b.q, s.H/per) - i
 		if b.m > 1 || whole < 2 || s.Traits.Late {
 			s.Cell.Forward(st)
@@ -90,34 +94,33 @@ func (ln *lane[F]) newStates(b block, hand *hand[F], prev []F, ldp int) {
 			continue
 		}
 		// One sequence: the panels stand one after another like rows.
-		st.M, st.X.Row, st.Apart.Row = whole, rows*ln.w.ih.MaxCols(), rows*per
+		st.M, st.X.Row, st.Apart.Row = whole, b.rows*ln.w.ih.MaxCols(), b.rows*per
 		st.HPrev.Row, st.H.Row, st.C.Row, st.PerUnit.Row = per, per, per, per
 		s.Cell.Forward(st)
 		i += whole
 	}
 }
 
-// operands points a step's operands at panel i of a block, all but Z.
-func (ln *lane[F]) operands(st *cell.Step[F], b block, i int, prev []F, ldp int) {
-	r, s, per := ln.run, ln.run.Stack, ln.w.hh.UnitsPer()
-	cols, rows, u := ln.w.ih.MaxCols(), b.c.r1-b.c.r0, i*per
-	row0 := r.Off[b.t] - b.c.r0 + b.m0
-	st.M, st.N, st.Units, st.Record = b.m, min(per, s.H-u), s.H, r.Record
-	st.X.Data, st.X.Row = ln.sums[(i*rows+row0)*cols:], cols
-	if ln.apart != nil && r.Record {
-		st.Apart.Data, st.Apart.Row = ln.apart[(i*rows+row0)*per:], per
+// operands points a step's operands at panel i, of per units, of a block: all
+// but Z.
+func (ln *lane[F]) operands(st *cell.Step[F], b block, i, per int, prev []F, ldp int) {
+	s, cols, u := ln.run.Stack, ln.w.ih.MaxCols(), i*per
+	st.M, st.N, st.Units, st.Record = b.m, min(per, s.H-u), s.H, ln.run.Record
+	st.X.Data, st.X.Row = ln.sums[(i*b.rows+b.sums)*cols:], cols
+	if ln.apart != nil && st.Record {
+		st.Apart.Data, st.Apart.Row = ln.apart[(i*b.rows+b.sums)*per:], per
 	}
 	if s.P == 0 {
 		st.HPrev.Data, st.HPrev.Row = prev[b.m0*ldp+u:], ldp
-		st.H.Data, st.H.Row = ln.outputs()[(r.Off[b.t]+b.m0-r.outBase(ln.l, b.c))*ln.width()+u:], ln.width()
+		st.H.Data, st.H.Row = ln.y[b.out*ln.ldy+u:], ln.ldy
 	} else {
-		st.H.Data, st.H.Row = ln.full[(ln.kept(b.t)+b.m0)*s.H+u:], s.H
+		st.H.Data, st.H.Row = ln.full[b.kept*s.H+u:], s.H
 	}
 	if ln.c != nil {
 		st.C.Data, st.C.Row = ln.c[b.m0*s.H+u:], s.H
 	}
 	if s.Traits.Late {
-		st.Late.Data, st.Late.Row = ln.late[(ln.kept(b.t)+b.m0)*s.H+u:], s.H
+		st.Late.Data, st.Late.Row = ln.late[b.kept*s.H+u:], s.H
 	}
 	if s.Traits.PerUnit > 0 {
 		st.PerUnit.Data, st.PerUnit.Row = s.Params[ln.index()].PerUnit[u:], 0
@@ -126,7 +129,7 @@ func (ln *lane[F]) operands(st *cell.Step[F], b block, i int, prev []F, ldp int)
 
 // lateGate multiplies what the late gate takes instead of the state, and ends
 // the step of the cell.
-func (ln *lane[F]) lateGate(t int, c chunk, sh share[F], prev []F, ldp int) {
+func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp int) {
 	r, s, w := ln.run, ln.run.Stack, &ln.w.late
 	lo, hi := sh.of(w.Len())
 	rows, cols, inCols := c.r1-c.r0, w.MaxCols(), ln.w.ih.MaxCols()
@@ -139,7 +142,7 @@ func (ln *lane[F]) lateGate(t int, c chunk, sh share[F], prev []F, ldp int) {
 				kernel.Mat[F]{Data: ln.late[(ln.kept(t)+m0)*s.H:], Row: s.H, Col: 1}, m)
 			st := &sh.hand.step
 			st.Z.Data, st.Z.Row = sh.z, cols
-			ln.operands(st, block{t, i, i + 1, m0, m, c}, i, prev, ldp)
+			ln.operands(st, ln.block(t, c, base, i, i+1, m0, m), i, w.UnitsPer(), prev, ldp)
 			s.Cell.ForwardLate(st)
 		}
 	}
@@ -156,8 +159,8 @@ func (ln *lane[F]) project(t, base int, sh share[F]) {
 			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: sh.z, Row: cols}, kernel.Block[F]{}, nil,
 				kernel.Mat[F]{Data: ln.full[(ln.kept(t)+m0)*s.H:], Row: s.H, Col: 1}, m)
 			for i := range m {
-				at := (r.Off[t]+m0+i-base)*ln.width() + u
-				kernel.FlushTo(ln.outputs()[at:at+min(cols, s.P-u)], sh.z[i*cols:i*cols+min(cols, s.P-u)])
+				at := (r.Off[t]+m0+i-base)*ln.ldy + u
+				kernel.FlushTo(ln.y[at:at+min(cols, s.P-u)], sh.z[i*cols:i*cols+min(cols, s.P-u)])
 			}
 		}
 	}
@@ -195,8 +198,8 @@ func (ln *lane[F]) repeat(t, base, u0, u1 int, prev []F, ldp int) {
 		if u0 >= u1 {
 			return
 		}
-		at := (ln.run.Off[t] + i - base) * ln.width()
-		if y := ln.outputs()[at+u0 : at+u1]; k.blank() {
+		at := (ln.run.Off[t] + i - base) * ln.ldy
+		if y := ln.y[at+u0 : at+u1]; k.blank() {
 			clear(y)
 		} else {
 			copy(y, prev[i*ldp+u0:])

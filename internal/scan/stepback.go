@@ -68,7 +68,7 @@ func (ln *lane[F]) addOutput(t, u0, u1 int) {
 		if r.at(ln.way, t, i).blank() {
 			continue
 		}
-		dst, src := k.carry[i*h+u0:i*h+u1], k.dy[(r.Off[t]+i)*ln.width()+ln.d*h+u0:]
+		dst, src := k.carry[i*h+u0:i*h+u1], k.dy[(r.Off[t]+i)*ln.ldy+ln.d*h+u0:]
 		for j := range dst {
 			dst[j] += src[j]
 		}
@@ -87,7 +87,7 @@ func (ln *lane[F]) takeProjected(t, w, n int) {
 		for u := lo; u < hi; u++ {
 			v := k.carry[i*p+u]
 			if !m.blank() {
-				v += k.dy[row*ln.width()+ln.d*p+u]
+				v += k.dy[row*ln.ldy+ln.d*p+u]
 			}
 			k.carry[i*p+u], k.dr[row*p+u] = v, v
 			if m&masked != 0 {
@@ -140,7 +140,7 @@ func (ln *lane[F]) operandsBack(t, p int, hand *hand[F], dh, cp []F, ldc int) *c
 	st.DX.Data, st.DX.Row = k.dx[row*gh+u:], gh
 	st.DZ.Data, st.DZ.Row = k.dz[row*gh+u:], gh
 	if s.P == 0 {
-		st.H.Data, st.H.Row = ln.outputs()[row*ln.width()+u:], ln.width()
+		st.H.Data, st.H.Row = ln.y[row*ln.ldy+u:], ln.ldy
 		st.HPrev.Data, st.HPrev.Row = k.prev[row*size+u:], size
 	}
 	if ln.apart != nil {
