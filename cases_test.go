@@ -20,6 +20,7 @@ type trial[F tensor.Float] struct {
 	batched bool
 	lengths []int
 	resets  []bool
+	masked  []bool
 	train   bool
 	seed    uint64 // of the dropout masks
 	dy      tensor.DenseOf[F]
@@ -27,7 +28,7 @@ type trial[F tensor.Float] struct {
 }
 
 // bounds are what a property leaves out because it does not hold there.
-type bounds struct{ oneWay, noLengths, noResets, noTrain, alwaysBatched bool }
+type bounds struct{ oneWay, noLengths, noResets, noMasks, noTrain, alwaysBatched bool }
 
 // The sizes lie on both sides of what kernels take at once: 16 units, panels of
 // 48 and 64 columns, 6 and 8 rows, 64 rows of a step, 128 rows of a chunk, 512
@@ -69,6 +70,9 @@ func drawTrial[F tensor.Float](t *rapid.T, not bounds) trial[F] {
 	}
 	if !not.noResets && rapid.Bool().Draw(t, "resets") {
 		k.resets = rapid.SliceOfN(rapid.Bool(), k.t*k.b, k.t*k.b).Draw(t, "each reset")
+	}
+	if !not.noMasks && rapid.IntRange(0, 3).Draw(t, "masked") == 0 {
+		k.masked = rapid.SliceOfN(rapid.Bool(), k.t*k.b, k.t*k.b).Draw(t, "each mask")
 	}
 	k.fill(rapid.Bool().Draw(t, "s0"))
 	return k
@@ -155,7 +159,7 @@ func (k *trial[F]) length(b int) int {
 
 // pass returns a pass with the trial's options.
 func (k *trial[F]) pass() *unroll.PassOf[F] {
-	return &unroll.PassOf[F]{Layer: k.layer, Train: k.train, Generator: rng.New(k.seed), Lengths: k.lengths, Resets: k.resets}
+	return &unroll.PassOf[F]{Layer: k.layer, Train: k.train, Generator: rng.New(k.seed), Lengths: k.lengths, Resets: k.resets, Masked: k.masked}
 }
 
 // numbers are results under their names.

@@ -102,7 +102,7 @@ func TestChunksGiveTheBitsOfTheWhole(t *testing.T) {
 }
 
 func chunks[F tensor.Float](t *rapid.T) {
-	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noResets: true, noTrain: true})
+	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noResets: true, noMasks: true, noTrain: true})
 	p := k.pass()
 	p.Workers = rapid.IntRange(1, 4).Draw(t, "workers")
 	want := k.forward(t, p)
@@ -143,7 +143,7 @@ func TestStreamGivesTheBitsOfAPass(t *testing.T) {
 }
 
 func stream[F tensor.Float](t *rapid.T) {
-	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noTrain: true, alwaysBatched: true})
+	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noMasks: true, noTrain: true, alwaysBatched: true})
 	if k.b == 0 {
 		return // there are no such streams
 	}
@@ -209,6 +209,12 @@ func alone[F tensor.Float](t *rapid.T) {
 			one.resets = nil
 			for i := range one.t {
 				one.resets = append(one.resets, k.resets[i*k.b+b])
+			}
+		}
+		if k.masked != nil {
+			one.masked = nil
+			for i := range one.t {
+				one.masked = append(one.masked, k.masked[i*k.b+b])
 			}
 		}
 		one.s0 = pick(&k, k.s0, []int{b})
@@ -302,6 +308,14 @@ func permuted[F tensor.Float](t *rapid.T) {
 			}
 		}
 	}
+	if k.masked != nil {
+		q.masked = nil
+		for i := range k.t {
+			for _, b := range perm {
+				q.masked = append(q.masked, k.masked[i*k.b+b])
+			}
+		}
+	}
 	r := q.pass()
 	r.Record = true
 	if err := q.forward(t, r).same(results(reorder(y, c.OutputSize(), 0), pick(&k, sn, perm))); err != nil {
@@ -379,7 +393,7 @@ func TestPackedGivesTheBitsOfLengths(t *testing.T) {
 }
 
 func packed[F tensor.Float](t *rapid.T) {
-	k := drawTrial[F](t, bounds{noTrain: true, noResets: true, alwaysBatched: true})
+	k := drawTrial[F](t, bounds{noTrain: true, noResets: true, noMasks: true, alwaysBatched: true})
 	if k.b == 0 {
 		return // PyTorch packs no empty batch, nor does PackPadded
 	}
@@ -460,7 +474,7 @@ func usedPass[F tensor.Float](t *rapid.T) {
 		before.backward(t, used)
 	}
 	fresh := k.pass()
-	used.Layer, used.Train, used.Generator, used.Lengths, used.Resets, used.Grads = fresh.Layer, fresh.Train, k.pass().Generator, fresh.Lengths, fresh.Resets, nil
+	used.Layer, used.Train, used.Generator, used.Lengths, used.Resets, used.Masked, used.Grads = fresh.Layer, fresh.Train, k.pass().Generator, fresh.Lengths, fresh.Resets, fresh.Masked, nil
 	used.Record, fresh.Record = record2, record2
 	if err := k.forward(t, used).same(k.forward(t, fresh)); err != nil {
 		t.Fatal(err)

@@ -64,6 +64,8 @@ func gradientCases(t *testing.T) map[string]trial[float64] {
 		"unbatched":          func(_ *unroll.Config, k *trial[float64]) { k.b, k.batched = 1, false },
 		"lengths":            func(_ *unroll.Config, k *trial[float64]) { k.lengths = []int{2, 4} },
 		"resets":             func(_ *unroll.Config, k *trial[float64]) { k.resets = resetsOf4x2 },
+		"masks":              func(_ *unroll.Config, k *trial[float64]) { k.masked = masksOf4x2 },
+		"masks at the ends":  func(_ *unroll.Config, k *trial[float64]) { k.masked, k.lengths = masksAtTheEnds, []int{4, 3} },
 		"dropout":            func(c *unroll.Config, k *trial[float64]) { c.NumLayers, c.Dropout, k.train = 3, 0.4, true },
 		"all":                func(c *unroll.Config, k *trial[float64]) { everything(c, k) },
 		"projection":         func(c *unroll.Config, _ *trial[float64]) { c.HiddenSize, c.ProjSize = 3, 2 },
@@ -88,11 +90,15 @@ func gradientCases(t *testing.T) map[string]trial[float64] {
 	return all
 }
 
-var resetsOf4x2 = []bool{true, false, false, true, true, false, false, true}
+var (
+	resetsOf4x2    = []bool{true, false, false, true, true, false, false, true}
+	masksOf4x2     = []bool{false, true, true, false, false, true, false, false}
+	masksAtTheEnds = []bool{true, true, false, true, false, true, true, true} // the second sequence has nothing else
+)
 
 func everything(c *unroll.Config, k *trial[float64]) {
 	c.NumLayers, c.Dropout, k.train, c.BatchFirst = 3, 0.4, true, true
-	k.lengths, k.resets = []int{3, 4}, resetsOf4x2
+	k.lengths, k.resets, k.masked = []int{3, 4}, resetsOf4x2, masksOf4x2
 }
 
 // Every gradient, of each parameter, the input and the initial state, is the

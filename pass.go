@@ -41,6 +41,13 @@ type PassOf[F tensor.Float] struct {
 	// either direction; on both sides the sequence goes on as if it had just
 	// started from s0. Nil means nowhere.
 	Resets []bool
+	// Masked [T,B], time first also with BatchFirst, is true where a step is
+	// masked: it is not computed, keeps the state and repeats the output before
+	// it in the direction's order, zeros before the first step that is not masked
+	// since the sequence, or a part of it behind a reset, began. That is Keras's
+	// mask, and with masked steps at the beginning it reads input that is padded
+	// on the left. Gates of masked steps are not defined. Nil means nowhere.
+	Masked []bool
 	// Grads is where Backward adds the gradients of the parameters. If nil,
 	// Backward makes it. Passes of one goroutine may share it.
 	Grads *GradsOf[F]
@@ -56,7 +63,7 @@ type PassOf[F tensor.Float] struct {
 	y, dx           tensor.DenseOf[F]
 	sn, ds          StateOf[F]
 	sizes, perm     []int
-	resets          []bool
+	resets, skips   []bool
 	masks           [][]F
 	keptMasks       [][]F
 	yShape, dxShape [3]int
@@ -78,7 +85,7 @@ type dims struct {
 // must not be its y. It allocates nothing if a call of the same layer and shape
 // went before.
 //
-// Errors: ErrShape for x, s0 or Resets that do not fit, ErrLengths for Lengths,
+// Errors: ErrShape for x, s0, Resets or Masked that do not fit, ErrLengths for Lengths,
 // ErrUsage for a pass without layer or without a needed generator. All
 // are *ArgError.
 func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
@@ -158,8 +165,13 @@ func (l *LayerOf[F]) checkInput(x tensor.DenseOf[F]) (dims, error) {
 
 // arrange sorts the sequences by length and brings the resets in that order.
 func (p *PassOf[F]) arrange(d dims) error {
-	if p.Resets != nil && len(p.Resets) != d.t*d.b {
-		return &ArgError{Kind: ErrShape, Arg: "Pass.Resets", Got: fmt.Sprintf("%d values", len(p.Resets)), Want: fmt.Sprintf("T*B = %d*%d, time first", d.t, d.b)}
+	for _, flags := range [...]struct {
+		name string
+		of   []bool
+	}{{"Pass.Resets", p.Resets}, {"Pass.Masked", p.Masked}} {
+		if flags.of != nil && len(flags.of) != d.t*d.b {
+			return &ArgError{Kind: ErrShape, Arg: flags.name, Got: fmt.Sprintf("%d values", len(flags.of)), Want: fmt.Sprintf("T*B = %d*%d, time first", d.t, d.b)}
+		}
 	}
 	r := &p.run
 	r.T, r.B, r.Perm = d.t, d.b, nil
@@ -196,21 +208,27 @@ func (p *PassOf[F]) arrange(d dims) error {
 			p.sizes = append(p.sizes, n)
 		}
 	}
-	r.Sizes, r.Resets = p.sizes, nil
-	if p.Resets == nil {
-		return nil
+	r.Sizes = p.sizes
+	p.resets, r.Resets = p.packed(p.resets, p.Resets)
+	p.skips, r.Skips = p.packed(p.skips, p.Masked)
+	return nil
+}
+
+// packed brings flags [T,B] in packed order, in the memory of mem; nil stays nil.
+func (p *PassOf[F]) packed(mem, flags []bool) (kept, all []bool) {
+	if flags == nil {
+		return mem, nil
 	}
-	p.resets = p.resets[:0]
+	mem = mem[:0]
 	for t, n := range p.sizes {
 		for i := range n {
-			if r.Perm != nil {
-				i = r.Perm[i]
+			if p.run.Perm != nil {
+				i = p.run.Perm[i]
 			}
-			p.resets = append(p.resets, p.Resets[t*d.b+i])
+			mem = append(mem, flags[t*p.run.B+i])
 		}
 	}
-	r.Resets = p.resets
-	return nil
+	return mem, mem
 }
 
 func checkLengths(lengths []int, d dims) error {

@@ -38,6 +38,7 @@ type Input struct {
 	C0      []float64   // [L*D,B,H]; nil means zeros; LSTM only
 	Lengths []int       // [B]; nil means T each
 	Resets  []bool      // [T,B]; nil means none
+	Skips   []bool      // [T,B]: masked steps; they keep the state and repeat the output before, zeros before the first that is not masked since the beginning or a boundary
 	Masks   [][]float64 // L-1 times [T,B,D*S]; layer l's output is multiplied by Masks[l]; nil means none
 }
 
@@ -108,7 +109,7 @@ func Run(l Layer, in Input) Result {
 				if in.C0 != nil {
 					copy(c0, in.C0[(k*B+b)*H:][:H])
 				}
-				h, cc := h0, c0
+				h, cc, out := h0, c0, make([]float64, S)
 				length := T
 				if in.Lengths != nil {
 					length = in.Lengths[b]
@@ -123,10 +124,19 @@ func Run(l Layer, in Input) Result {
 						boundary = t + 1
 					}
 					if in.Resets != nil && n > 0 && in.Resets[boundary*B+b] {
-						h, cc = h0, c0
+						h, cc, out = h0, c0, make([]float64, S)
+					}
+					if in.Skips != nil && in.Skips[t*B+b] {
+						copy(rec.Hidden[(t*B+b)*S:], out)
+						copy(y[((t*B+b)*D+d)*S:], out)
+						if rec.Cell != nil {
+							copy(rec.Cell[(t*B+b)*H:], cc)
+						}
+						continue
 					}
 					var g map[string][]float64
 					h, cc, g = c.step(x[(t*B+b)*I:][:I], h, cc)
+					out = h
 					copy(rec.Hidden[(t*B+b)*S:], h)
 					copy(y[((t*B+b)*D+d)*S:], h)
 					if rec.Cell != nil {

@@ -49,7 +49,8 @@ func (ln *lane[F]) prepare(rows int) {
 		n = r.N
 	}
 	ln.ldy = s.D * s.Out()
-	ln.y = r.layers[ln.l].y[ln.d*s.Out():]
+	y := r.layers[ln.l].y
+	ln.y = y[min(ln.d*s.Out(), len(y)):] // an empty batch has no rows
 	ln.sums = grow(ln.sums, ln.w.ih.Len()*rows*ln.w.ih.MaxCols())
 	if s.Traits.CellState && r.Record {
 		ln.cells = grow(ln.cells, r.N*s.H)
