@@ -2,6 +2,11 @@
 // its gates, their order, and what happens between the sums of a step and its
 // new state, forward and backward. It knows nothing of time.
 //
+// A cell's loops are the definition of its results: one order of operations,
+// each rounded once. Where the level in use has a fused routine (kernel.Fused),
+// that runs instead, with the same bits; a cell without one needs nothing of
+// package kernel but its activations.
+//
 // Letters: B rows, H units, G gates.
 package cell
 
@@ -60,35 +65,35 @@ func (plain[F]) ForwardLate(*Step[F])       {}
 func (plain[F]) BackwardLate(*Step[F])      {}
 func (plain[F]) PerUnitGrads(*Step[F], []F) {}
 
-// Step is the memory of one panel in one step: M rows by N units. Row r of a
-// Rows starts at Data[r*Row]. The panel's sums and gates are laid out as
-// kernel.Mul leaves them, gates kernel.Lane apart.
+// Step is the memory of one panel in one step: M rows by N units. The panel's
+// sums and gates are laid out as kernel.Mul leaves them, gates kernel.Lane apart.
+// With Record, Forward also writes what only a record needs. The gates of the
+// gradients DX and DZ stand Gate elements apart.
 type Step[F kernel.Float] struct {
-	M, N int
+	kernel.Gates
 
 	// Forward.
-	Z      Rows[F] // the sums of all gates (of the recurrent part where Apart)
-	X      Rows[F] // the input's sums, read where Apart; receives the activated gates if Record
-	Apart  Rows[F] // receives the last gate's recurrent part if Record, where Apart
-	HPrev  Rows[F] // h before the step
-	C      Rows[F] // forward: c before the step, then after it; backward: after it
-	H      Rows[F] // h after the step
-	Record bool
-	Late   Rows[F] // receives what the late gate's weights multiply; backward: its gradient
+	Z     kernel.Rows[F] // the sums of all gates (of the recurrent part where Apart)
+	X     kernel.Rows[F] // the input's sums, read where Apart; receives the activated gates if Record
+	Apart kernel.Rows[F] // receives the last gate's recurrent part if Record, where Apart
+	HPrev kernel.Rows[F] // h before the step
+	C     kernel.Rows[F] // forward: c before the step, then after it; backward: after it
+	H     kernel.Rows[F] // h after the step
+	Late  kernel.Rows[F] // receives what the late gate's weights multiply; backward: its gradient
 	// PerUnit is the parameters of single units, number g of unit j at
-	// [g*Units+j]; Row is the distance between panels where M counts them.
-	PerUnit Rows[F]
-	Units   int // H
+	// [g*Gate+j]; its Row is the distance of panels where M counts those.
+	PerUnit kernel.Rows[F]
 
 	// Backward, beside X (the activated gates), Apart, HPrev, C and H.
-	CPrev  Rows[F] // c before the step
-	DH     Rows[F] // gradient of h; becomes the direct part of that of h before the step
-	DC     Rows[F] // gradient of c after the step; becomes that of c before it
-	DX, DZ Rows[F] // receive the gradients of the input's and the recurrent sums, gate g at [g*Units]; DZ is DX unless Apart
+	CPrev  kernel.Rows[F] // c before the step
+	DH     kernel.Rows[F] // gradient of h; becomes the direct part of that of h before the step
+	DC     kernel.Rows[F] // gradient of c after the step; becomes that of c before it
+	DX, DZ kernel.Rows[F] // receive the gradients of the input's and the recurrent sums; DZ is DX unless Apart
 }
 
-// Rows is a strided run of rows.
-type Rows[F kernel.Float] struct {
-	Data []F
-	Row  int
+// noDirect says that no gradient reaches the old h past the sums.
+func (s *Step[F]) noDirect() {
+	for r := range s.M {
+		clear(s.DH.At(r, s.N))
+	}
 }

@@ -88,17 +88,19 @@ func TestStepsAreTheEquations(t *testing.T) {
 				b := newBench(3, n, len(c.gates), uint64(n))
 				copy(b.c.Data, b.cp.Data)
 				x0 := append([]float64{}, b.x.Data...) // the activated gates are written over it
-				rows := func(g *testkit.Guard[float64], row int) Rows[float64] { return Rows[float64]{Data: g.Data, Row: row} }
+				rows := func(g *testkit.Guard[float64], row int) kernel.Rows[float64] {
+					return kernel.Rows[float64]{Data: g.Data, Row: row}
+				}
 				step := &Step[float64]{
-					M: b.m, N: n, Record: true,
-					Z: rows(b.z, b.wide), X: rows(b.x, b.wide), Apart: rows(b.apart, kernel.Lane+1),
+					Gates: kernel.Gates{M: b.m, N: n, Gate: b.gate, Record: true},
+					Z:     rows(b.z, b.wide), X: rows(b.x, b.wide), Apart: rows(b.apart, kernel.Lane+1),
 					HPrev: rows(b.hp, b.row), C: rows(b.c, b.row), H: rows(b.h, b.row),
 				}
 				c.cell.Forward(step)
 				b.check(t)
 				dh0, dc0 := append([]float64{}, b.dh.Data...), append([]float64{}, b.dc.Data...)
 				step.CPrev, step.DH, step.DC = rows(b.cp, b.row), rows(b.dh, b.row), rows(b.dc, b.row)
-				step.DX, step.DZ, step.Units = rows(b.dx, b.gout), rows(b.dx, b.gout), b.gate
+				step.DX, step.DZ = rows(b.dx, b.gout), rows(b.dx, b.gout)
 				if c.cell.Traits().Apart {
 					step.DZ = rows(b.dz, b.gout)
 				}

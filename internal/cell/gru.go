@@ -22,18 +22,57 @@ func (GRU[F]) Traits() Traits {
 // Chain is kernel.GRUChain.
 func (GRU[F]) Chain() kernel.ChainOp { return kernel.GRUChain }
 
-// Forward is kernel.GRUForward.
+// Forward turns the sums Z = (r z n, where n is the recurrent part alone) and
+// the input's part of n, the third gate of X, into the new state:
+//
+//	r, z = sigmoid; n = tanh(fma(r, Z_n, X_n))
+//	h = flush(fma(z, hp-n, n))
+//
+// HPrev may be H. With Record, X receives r z n after activation and Apart the
+// recurrent part of n.
 func (GRU[F]) Forward(s *Step[F]) {
-	var rec []F
-	if s.Record {
-		rec = s.X.Data
+	if kernel.Fused(kernel.GRUForward, s.Gates, s.Z, s.X, s.HPrev, s.H, s.X, s.Apart) {
+		return
 	}
-	kernel.GRUForward(s.M, s.N, s.Z.Data, s.Z.Row, s.X.Data, s.X.Row, s.HPrev.Data, s.HPrev.Row,
-		s.H.Data, s.H.Row, rec, s.X.Row, s.Apart.Data, s.Apart.Row)
+	const lane = kernel.Lane
+	for r := range s.M {
+		z, x, hp, h := s.Z.At(r, 3*lane), s.X.At(r, 3*lane), s.HPrev.At(r, s.N), s.H.At(r, s.N)
+		for j := range h {
+			reset, update := kernel.Sigmoid(z[j]), kernel.Sigmoid(z[lane+j])
+			cand := kernel.Tanh(kernel.FMA(reset, z[2*lane+j], x[2*lane+j]))
+			if s.Record {
+				s.Apart.At(r, s.N)[j] = z[2*lane+j]
+				x[j], x[lane+j], x[2*lane+j] = reset, update, cand
+			}
+			h[j] = kernel.Flush(kernel.FMA(update, hp[j]-cand, cand))
+		}
+	}
 }
 
-// Backward is kernel.GRUBackward.
+// Backward is the derivative of Forward. It writes the gradients of the sums r, z
+// and the input's part of n to DX, those of r, z and the recurrent part of n to
+// DZ, and what of the gradient of HPrev goes past the sums in place of DH:
+//
+//	dn = (dh*(1-z))*(1-n*n);      dnh = dn*r
+//	dr = (dn*Apart)*(r*(1-r));    dz = (dh*(hp-n))*(z*(1-z));  dhp = dh*z
 func (GRU[F]) Backward(s *Step[F]) {
-	kernel.GRUBackward(s.M, s.N, s.X.Data, s.X.Row, s.Apart.Data, s.Apart.Row, s.HPrev.Data, s.HPrev.Row,
-		s.DH.Data, s.DH.Row, s.DH.Data, s.DH.Row, s.DX.Data, s.DZ.Data, s.DX.Row, s.Units)
+	if kernel.Fused(kernel.GRUBackward, s.Gates, s.X, s.Apart, s.HPrev, s.DH, s.DH, s.DX, s.DZ) {
+		return
+	}
+	const lane = kernel.Lane
+	gate := s.Gate
+	for r := range s.M {
+		rec, nh, hp, dh := s.X.At(r, 3*lane), s.Apart.At(r, s.N), s.HPrev.At(r, s.N), s.DH.At(r, s.N)
+		dx, dz := s.DX.At(r, 2*gate+s.N), s.DZ.At(r, 2*gate+s.N)
+		for j := range dh {
+			reset, u, cand := rec[j], rec[lane+j], rec[2*lane+j]
+			d := dh[j]
+			dn := F(F(d*(1-u)) * kernel.FMA(-cand, cand, 1))
+			dr := kernel.Flush(F(F(dn*nh[j]) * F(reset*(1-reset))))
+			du := kernel.Flush(F(F(d*(hp[j]-cand)) * F(u*(1-u))))
+			dx[j], dx[gate+j], dx[2*gate+j] = dr, du, kernel.Flush(dn)
+			dz[j], dz[gate+j], dz[2*gate+j] = dr, du, kernel.Flush(F(dn*reset))
+			dh[j] = kernel.Flush(F(d * u))
+		}
+	}
 }

@@ -20,15 +20,31 @@ func (Tanh[F]) Traits() Traits {
 // Chain is kernel.TanhChain.
 func (Tanh[F]) Chain() kernel.ChainOp { return kernel.TanhChain }
 
-// Forward is kernel.TanhForward.
+// Forward is h = flush(tanh(Z)).
 func (Tanh[F]) Forward(s *Step[F]) {
-	kernel.TanhForward(s.M, s.N, s.Z.Data, s.Z.Row, s.H.Data, s.H.Row)
+	if kernel.Fused(kernel.TanhForward, s.Gates, s.Z, s.H) {
+		return
+	}
+	for r := range s.M {
+		h := s.H.At(r, s.N)
+		for j, z := range s.Z.At(r, s.N) {
+			h[j] = kernel.Flush(kernel.Tanh(z))
+		}
+	}
 }
 
-// Backward is kernel.TanhBackward; nothing of h goes past the sums.
+// Backward is dz = dh*(1-h*h); nothing of h goes past the sums.
 func (Tanh[F]) Backward(s *Step[F]) {
-	kernel.TanhBackward(s.M, s.N, s.H.Data, s.H.Row, s.DH.Data, s.DH.Row, s.DX.Data, s.DX.Row)
-	zero(s)
+	defer s.noDirect()
+	if kernel.Fused(kernel.TanhBackward, s.Gates, s.H, s.DH, s.DX) {
+		return
+	}
+	for r := range s.M {
+		dh, dz := s.DH.At(r, s.N), s.DX.At(r, s.N)
+		for j, h := range s.H.At(r, s.N) {
+			dz[j] = kernel.Flush(F(dh[j] * kernel.FMA(-h, h, 1)))
+		}
+	}
 }
 
 // ReLU is the cell of torch.nn.RNN with nonlinearity "relu":
@@ -39,20 +55,33 @@ type ReLU[F kernel.Float] struct{ Tanh[F] }
 // Chain is kernel.ReLUChain.
 func (ReLU[F]) Chain() kernel.ChainOp { return kernel.ReLUChain }
 
-// Forward is kernel.ReLUForward.
+// Forward is h = flush(relu(Z)).
 func (ReLU[F]) Forward(s *Step[F]) {
-	kernel.ReLUForward(s.M, s.N, s.Z.Data, s.Z.Row, s.H.Data, s.H.Row)
-}
-
-// Backward is kernel.ReLUBackward.
-func (ReLU[F]) Backward(s *Step[F]) {
-	kernel.ReLUBackward(s.M, s.N, s.H.Data, s.H.Row, s.DH.Data, s.DH.Row, s.DX.Data, s.DX.Row)
-	zero(s)
-}
-
-// zero says that no gradient reaches the old h past the sums.
-func zero[F kernel.Float](s *Step[F]) {
+	if kernel.Fused(kernel.ReLUForward, s.Gates, s.Z, s.H) {
+		return
+	}
 	for r := range s.M {
-		clear(s.DH.Data[r*s.DH.Row : r*s.DH.Row+s.N])
+		h := s.H.At(r, s.N)
+		for j, z := range s.Z.At(r, s.N) {
+			h[j] = kernel.Flush(kernel.ReLU(z))
+		}
+	}
+}
+
+// Backward is dz = 0 where h is at most zero, else dh; for a NaN too, as PyTorch
+// does. Nothing of h goes past the sums.
+func (ReLU[F]) Backward(s *Step[F]) {
+	defer s.noDirect()
+	if kernel.Fused(kernel.ReLUBackward, s.Gates, s.H, s.DH, s.DX) {
+		return
+	}
+	for r := range s.M {
+		dh, dz := s.DH.At(r, s.N), s.DX.At(r, s.N)
+		for j, h := range s.H.At(r, s.N) {
+			dz[j] = 0
+			if !(h <= 0) {
+				dz[j] = kernel.Flush(dh[j])
+			}
+		}
 	}
 }

@@ -187,7 +187,7 @@ func Flush[F Float](x F) F {
 // FlushTo writes Flush of every element of src to dst, which may be src.
 func FlushTo[F Float](dst, src []F) {
 	dst = dst[:len(src)]
-	if isFloat32[F]() && elementwise(opFlushTo, slice32(dst), slice32(src)) {
+	if elementwise(flushOf, dst, src) {
 		return
 	}
 	for i, x := range src {
@@ -198,7 +198,7 @@ func FlushTo[F Float](dst, src []F) {
 // TanhTo writes Tanh of every element of src to dst, which may be src.
 func TanhTo[F Float](dst, src []F) {
 	dst = dst[:len(src)]
-	if isFloat32[F]() && elementwise(opTanhTo, slice32(dst), slice32(src)) {
+	if elementwise(tanhOf, dst, src) {
 		return
 	}
 	for i, x := range src {
@@ -209,7 +209,7 @@ func TanhTo[F Float](dst, src []F) {
 // SigmoidTo writes Sigmoid of every element of src to dst, which may be src.
 func SigmoidTo[F Float](dst, src []F) {
 	dst = dst[:len(src)]
-	if isFloat32[F]() && elementwise(opSigmoidTo, slice32(dst), slice32(src)) {
+	if elementwise(sigmoidOf, dst, src) {
 		return
 	}
 	for i, x := range src {

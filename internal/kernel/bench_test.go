@@ -41,18 +41,3 @@ func BenchmarkMul(b *testing.B) {
 		})
 	}
 }
-
-// BenchmarkLSTMForward is the fused gates of one panel.
-func BenchmarkLSTMForward(b *testing.B) {
-	for _, m := range []int{1, 20} {
-		b.Run(fmt.Sprint("m", m), func(b *testing.B) {
-			z, c, h := make([]float32, m*64), make([]float32, m*16), make([]float32, m*16)
-			for i := range z {
-				z[i] = float32(i%19)*0.2 - 2
-			}
-			for b.Loop() {
-				LSTMForward(m, 16, z, 64, c, 16, h, 16, nil, 0)
-			}
-		})
-	}
-}

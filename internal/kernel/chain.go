@@ -1,7 +1,5 @@
 package kernel
 
-import "fmt"
-
 // ChainOp names a cell whose steps Chain can walk.
 type ChainOp int
 
@@ -12,43 +10,51 @@ const (
 	ReLUChain
 	LSTMChain
 	GRUChain
+	numChains
 )
 
-// Steps are rows of memory by step: that of step t starts at
-// Data[First+t*By]; By may be negative.
-type Steps[F Float] struct {
-	Data      []F
-	First, By int
+// chainOps say what each cell has: gates, a cell state, a last gate that stays
+// apart.
+var chainOps = [numChains]struct {
+	name       string
+	gates      int
+	cell, tail bool
+}{
+	TanhChain: {name: "TanhChain", gates: 1},
+	ReLUChain: {name: "ReLUChain", gates: 1},
+	LSTMChain: {name: "LSTMChain", gates: 4, cell: true},
+	GRUChain:  {name: "GRUChain", gates: 3, tail: true},
 }
 
-func (s Steps[F]) check(steps, size int) {
-	last := s.First + (steps-1)*s.By
-	if s.First < 0 || last < 0 || max(s.First, last)+size > len(s.Data) {
-		panic(fmt.Sprintf("kernel: %d steps from %d by %d of %d in a slice of %d", steps, s.First, s.By, size, len(s.Data)))
-	}
+// Walk is what Chain works on: steps of one sequence through one panel.
+type Walk[F Float] struct {
+	Steps int
+	Back  bool // from the last row to the first
+	W     *Panels[F]
+	Tail  []F     // where the last gate starts; nil: from Sums, like the others
+	Sums  Rows[F] // of each step, panel memory
+	H0, C []F     // the state before; C is changed in place
+	Y     Rows[F] // receives h of each step
 }
 
 // CanChain reports whether Chain walks a cell of so many units in one go at the
 // level in use.
 func CanChain[F Float](op ChainOp, units int) bool {
-	return op != NoChain && isFloat32[F]() && canChain(units)
+	return isFloat32[F]() && canChain(op, units)
 }
 
 // Chain walks the steps of one sequence through a cell whose units fit into one
 // vector:
 //
-//	for t := range steps:
-//		z := Mul of h with w, starting from sums(t), the last gate from tail where not nil
-//		h, c = the cell's Forward of z (and sums(t), for a GRU)
-//		y(t) = h
+//	for t := range w.Steps (backwards if w.Back):
+//		z := Mul of h with w.W, starting from w.Sums(t), the last gate from w.Tail where not nil
+//		h, c = the cell's Forward of z (and w.Sums(t), for a GRU)
+//		w.Y(t) = h
 //
-// h starts from h0; c is changed in place. It is for calls that CanChain allows,
-// and exists because a step of a small layer takes less time than the calls of
-// Mul and Forward.
-func Chain[F Float](op ChainOp, steps int, w *Panels[F], tail []F, sums Steps[F], h0, c []F, y Steps[F]) {
-	if steps == 0 {
-		return
+// It is for calls that CanChain allows, and exists because a step of a small
+// layer takes less time than the calls of Mul and Fused.
+func Chain[F Float](op ChainOp, w *Walk[F]) {
+	if w.Steps > 0 {
+		chain(op, walk32(w))
 	}
-	chain(op, steps, as32(w), slice32(tail), Steps[float32]{slice32(sums.Data), sums.First, sums.By},
-		slice32(h0), slice32(c), Steps[float32]{slice32(y.Data), y.First, y.By})
 }

@@ -8,7 +8,6 @@ import (
 )
 
 // chainArgs are the arguments of a chain in assembly; distances are bytes.
-// _asm/chain.go has the offsets.
 type chainArgs struct {
 	steps, depth, lanes int
 	w                   unsafe.Pointer
@@ -25,56 +24,47 @@ type chainArgs struct {
 // takes 25 to 100 ns.
 const chainLimit = 2048
 
-// canChain reports whether the level in use has chains for so many units.
-func canChain(units int) bool {
-	switch level.Load() {
-	case levelAVX512:
-		return units <= 16
-	case levelAVX2:
-		return units <= 8
-	}
-	return false
+// The chains of each level by cell, 0 where there is none; the generated file
+// holds them.
+var chains256, chains512 [numChains]uintptr
+
+// chainLevels are the chains of each level and the units of one vector.
+var chainLevels = [...]struct {
+	routines *[numChains]uintptr
+	units    int
+}{levelGo: {&[numChains]uintptr{}, 0}, levelAVX2: {&chains256, 8}, levelAVX512: {&chains512, 16}}
+
+// canChain reports whether the level in use has the chain for so many units.
+func canChain(op ChainOp, units int) bool {
+	l := &chainLevels[level.Load()]
+	return units <= l.units && l.routines[op] != 0
 }
 
-func chain(op ChainOp, steps int, w *Panels[float32], tail []float32, sums Steps[float32], h0, c []float32, y Steps[float32]) {
-	cols := w.Cols(0)
-	sums.check(steps, cols)
-	y.check(steps, w.Units)
-	if len(h0) < w.Units || w.Len() != 1 || w.K != w.Units || op == LSTMChain && len(c) < w.Units || op == GRUChain && len(tail) < Lane {
-		panic(fmt.Sprintf("kernel: a chain of %d units with %d of h, %d of c", w.Units, len(h0), len(c)))
+func chain(op ChainOp, w *Walk[float32]) {
+	cols, n, has := w.W.Cols(0), w.W.Units, &chainOps[op]
+	if !canChain(op, n) || w.W.Len() != 1 || w.W.K != n || w.W.Gates != has.gates || len(w.H0) < n ||
+		has.cell && len(w.C) < n || has.tail && len(w.Tail) < Lane ||
+		len(w.Sums.Data) < (w.Steps-1)*w.Sums.Row+cols || len(w.Y.Data) < (w.Steps-1)*w.Y.Row+n {
+		panic(fmt.Sprintf("kernel: %s of %d steps of %d units does not have the weights, the level or the memory",
+			has.name, w.Steps, n))
 	}
 	a := chainArgs{
-		depth: w.K, lanes: w.Units, w: unsafe.Pointer(&w.Data[0]), wRow: cols * 4,
-		sumsRow: sums.By * 4, yRow: y.By * 4,
-		c: unsafe.Pointer(unsafe.SliceData(c)), tail: unsafe.Pointer(unsafe.SliceData(tail)),
+		depth: n, lanes: n, w: unsafe.Pointer(&w.W.Data[0]), wRow: cols * 4,
+		sumsRow: w.Sums.Row * 4, yRow: w.Y.Row * 4,
+		c: unsafe.Pointer(unsafe.SliceData(w.C)), tail: unsafe.Pointer(unsafe.SliceData(w.Tail)),
 	}
-	copy(a.h[:], h0[:w.Units])
-	for t := 0; t < steps; t += chainLimit {
-		a.steps = min(chainLimit, steps-t)
-		a.sums = unsafe.Pointer(&sums.Data[sums.First+t*sums.By])
-		a.y = unsafe.Pointer(&y.Data[y.First+t*y.By])
-		if level.Load() == levelAVX512 {
-			switch op {
-			case TanhChain:
-				tanhChain512(&a)
-			case ReLUChain:
-				reluChain512(&a)
-			case LSTMChain:
-				lstmChain512(&a)
-			case GRUChain:
-				gruChain512(&a)
-			}
-			continue
+	if w.Back {
+		a.sumsRow, a.yRow = -a.sumsRow, -a.yRow
+	}
+	copy(a.h[:], w.H0[:n])
+	for t := 0; t < w.Steps; t += chainLimit {
+		a.steps = min(chainLimit, w.Steps-t)
+		row := t
+		if w.Back {
+			row = w.Steps - 1 - t
 		}
-		switch op {
-		case TanhChain:
-			tanhChain256(&a)
-		case ReLUChain:
-			reluChain256(&a)
-		case LSTMChain:
-			lstmChain256(&a)
-		case GRUChain:
-			gruChain256(&a)
-		}
+		a.sums = unsafe.Pointer(&w.Sums.Data[row*w.Sums.Row])
+		a.y = unsafe.Pointer(&w.Y.Data[row*w.Y.Row])
+		call(chainLevels[level.Load()].routines[op], unsafe.Pointer(&a))
 	}
 }

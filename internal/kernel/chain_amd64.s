@@ -3,29 +3,29 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
 
-TEXT ·tanhChain512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT TanhChain512<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	MOVL $1, R14
 	SHLXQ R13, R14, R14
 	SUBQ $1, R14
 	KMOVW R14, K1
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Z0
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Z0
 	PCALIGN $32
 step:
 	VMOVUPS (SI), Z1
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Z2
 	VFMADD231PS (AX), Z2, Z1
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VORPS.BCST c80000000512<>(SB), Z1, Z2
@@ -64,37 +64,36 @@ k:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z4, K2
 	VMOVAPS.Z Z1, K2, Z1
 	VMOVAPS Z1, Z0
-	VMOVUPS Z0, 88(DI)
+	VMOVUPS Z0, chainArgs_h(DI)
 	VMOVUPS Z0, K1, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VZEROUPPER 
 	RET
 
-TEXT ·reluChain512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT ReLUChain512<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	MOVL $1, R14
 	SHLXQ R13, R14, R14
 	SUBQ $1, R14
 	KMOVW R14, K1
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Z0
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Z0
 	PCALIGN $32
 step:
 	VMOVUPS (SI), Z1
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS (AX), Z4, Z1
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VXORPS Z4, Z4, Z4
@@ -103,27 +102,26 @@ k:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z4, K2
 	VMOVAPS.Z Z1, K2, Z1
 	VMOVAPS Z1, Z0
-	VMOVUPS Z0, 88(DI)
+	VMOVUPS Z0, chainArgs_h(DI)
 	VMOVUPS Z0, K1, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VZEROUPPER 
 	RET
 
-TEXT ·lstmChain512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT LSTMChain512<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	MOVL $1, R14
 	SHLXQ R13, R14, R14
 	SUBQ $1, R14
 	KMOVW R14, K1
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Z0
-	MOVQ 72(DI), R9
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Z0
+	MOVQ chainArgs_c(DI), R9
 	VMOVUPS.Z (R9), K1, Z1
 	PCALIGN $32
 step:
@@ -131,9 +129,9 @@ step:
 	VMOVUPS 64(SI), Z3
 	VMOVUPS 128(SI), Z6
 	VMOVUPS 192(SI), Z2
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS (AX), Z7, Z4
@@ -141,7 +139,7 @@ k:
 	VFMADD231PS 128(AX), Z7, Z6
 	VFMADD231PS 192(AX), Z7, Z2
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VORPS.BCST c80000000512<>(SB), Z4, Z7
@@ -293,43 +291,42 @@ k:
 	VANDPS.BCST c7fffffff512<>(SB), Z0, Z7
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z7, K2
 	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS Z0, 88(DI)
+	VMOVUPS Z0, chainArgs_h(DI)
 	VMOVUPS Z0, K1, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VMOVUPS Z1, K1, (R9)
 	VZEROUPPER 
 	RET
 
-TEXT ·gruChain512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT GRUChain512<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	MOVL $1, R14
 	SHLXQ R13, R14, R14
 	SUBQ $1, R14
 	KMOVW R14, K1
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Z0
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Z0
 	PCALIGN $32
 step:
 	VMOVUPS (SI), Z1
 	VMOVUPS 64(SI), Z2
-	MOVQ 80(DI), AX
+	MOVQ chainArgs_tail(DI), AX
 	VMOVUPS (AX), Z6
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS (AX), Z3, Z1
 	VFMADD231PS 64(AX), Z3, Z2
 	VFMADD231PS 128(AX), Z3, Z6
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VORPS.BCST c80000000512<>(SB), Z1, Z3
@@ -421,14 +418,20 @@ k:
 	VANDPS.BCST c7fffffff512<>(SB), Z0, Z5
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z5, K2
 	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS Z0, 88(DI)
+	VMOVUPS Z0, chainArgs_h(DI)
 	VMOVUPS Z0, K1, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VZEROUPPER 
 	RET
+
+DATA ·chains512+(8*const_TanhChain)(SB)/8, $TanhChain512<>(SB)
+DATA ·chains512+(8*const_ReLUChain)(SB)/8, $ReLUChain512<>(SB)
+DATA ·chains512+(8*const_LSTMChain)(SB)/8, $LSTMChain512<>(SB)
+DATA ·chains512+(8*const_GRUChain)(SB)/8, $GRUChain512<>(SB)
+GLOBL ·chains512(SB), RODATA|NOPTR, $(8*const_numChains)
 
 DATA c0d800000512<>+0(SB)/4, $0xd800000
 GLOBL c0d800000512<>(SB), RODATA|NOPTR, $4
@@ -487,28 +490,27 @@ GLOBL cc1200000512<>(SB), RODATA|NOPTR, $4
 DATA cc2d20000512<>+0(SB)/4, $0xc2d20000
 GLOBL cc2d20000512<>(SB), RODATA|NOPTR, $4
 
-TEXT ·tanhChain256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT TanhChain256<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	LEAQ lanes256<>+32(SB), R14
 	SHLQ $2, R13
 	SUBQ R13, R14
 	VMOVUPS (R14), Y15
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Y0
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Y0
 	PCALIGN $32
 step:
 	VMOVUPS (SI), Y1
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Y2
 	VFMADD231PS (AX), Y2, Y1
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VORPS c80000000256<>(SB), Y1, Y2
@@ -549,37 +551,36 @@ k:
 	VPCMPGTD Y4, Y3, Y3
 	VANDNPS Y1, Y3, Y1
 	VMOVAPS Y1, Y0
-	VMOVUPS Y0, 88(DI)
+	VMOVUPS Y0, chainArgs_h(DI)
 	VMASKMOVPS Y0, Y15, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VZEROUPPER 
 	RET
 
-TEXT ·reluChain256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT ReLUChain256<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	LEAQ lanes256<>+32(SB), R14
 	SHLQ $2, R13
 	SUBQ R13, R14
 	VMOVUPS (R14), Y15
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Y0
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Y0
 	PCALIGN $32
 step:
 	VMOVUPS (SI), Y1
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS (AX), Y4, Y1
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VXORPS Y4, Y4, Y4
@@ -589,27 +590,26 @@ k:
 	VPCMPGTD Y4, Y3, Y3
 	VANDNPS Y1, Y3, Y1
 	VMOVAPS Y1, Y0
-	VMOVUPS Y0, 88(DI)
+	VMOVUPS Y0, chainArgs_h(DI)
 	VMASKMOVPS Y0, Y15, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VZEROUPPER 
 	RET
 
-TEXT ·lstmChain256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT LSTMChain256<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	LEAQ lanes256<>+32(SB), R14
 	SHLQ $2, R13
 	SUBQ R13, R14
 	VMOVUPS (R14), Y15
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Y0
-	MOVQ 72(DI), R9
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Y0
+	MOVQ chainArgs_c(DI), R9
 	VMASKMOVPS (R9), Y15, Y1
 	PCALIGN $32
 step:
@@ -617,9 +617,9 @@ step:
 	VMOVUPS 64(SI), Y3
 	VMOVUPS 128(SI), Y6
 	VMOVUPS 192(SI), Y2
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS (AX), Y7, Y4
@@ -627,7 +627,7 @@ k:
 	VFMADD231PS 128(AX), Y7, Y6
 	VFMADD231PS 192(AX), Y7, Y2
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VORPS c80000000256<>(SB), Y4, Y7
@@ -804,43 +804,42 @@ k:
 	VMOVUPS c0d800000256<>(SB), Y5
 	VPCMPGTD Y7, Y5, Y5
 	VANDNPS Y0, Y5, Y0
-	VMOVUPS Y0, 88(DI)
+	VMOVUPS Y0, chainArgs_h(DI)
 	VMASKMOVPS Y0, Y15, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VMASKMOVPS Y1, Y15, (R9)
 	VZEROUPPER 
 	RET
 
-TEXT ·gruChain256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R13
+TEXT GRUChain256<>(SB), NOSPLIT, $0-0
+	MOVQ chainArgs_lanes(DI), R13
 	LEAQ lanes256<>+32(SB), R14
 	SHLQ $2, R13
 	SUBQ R13, R14
 	VMOVUPS (R14), Y15
-	MOVQ 40(DI), SI
-	MOVQ 56(DI), R8
-	MOVQ (DI), DX
-	VMOVUPS 88(DI), Y0
+	MOVQ chainArgs_sums(DI), SI
+	MOVQ chainArgs_y(DI), R8
+	MOVQ chainArgs_steps(DI), DX
+	VMOVUPS chainArgs_h(DI), Y0
 	PCALIGN $32
 step:
 	VMOVUPS (SI), Y1
 	VMOVUPS 64(SI), Y2
-	MOVQ 80(DI), AX
+	MOVQ chainArgs_tail(DI), AX
 	VMOVUPS (AX), Y6
-	MOVQ 24(DI), AX
-	MOVQ 8(DI), CX
-	LEAQ 88(DI), BX
+	MOVQ chainArgs_w(DI), AX
+	MOVQ chainArgs_depth(DI), CX
+	LEAQ chainArgs_h(DI), BX
 k:
 	VBROADCASTSS (BX), Y3
 	VFMADD231PS (AX), Y3, Y1
 	VFMADD231PS 64(AX), Y3, Y2
 	VFMADD231PS 128(AX), Y3, Y6
 	ADDQ $4, BX
-	ADDQ 32(DI), AX
+	ADDQ chainArgs_wRow(DI), AX
 	SUBQ $1, CX
 	JNE k
 	VORPS c80000000256<>(SB), Y1, Y3
@@ -948,14 +947,20 @@ k:
 	VMOVUPS c0d800000256<>(SB), Y8
 	VPCMPGTD Y5, Y8, Y8
 	VANDNPS Y0, Y8, Y0
-	VMOVUPS Y0, 88(DI)
+	VMOVUPS Y0, chainArgs_h(DI)
 	VMASKMOVPS Y0, Y15, (R8)
-	ADDQ 48(DI), SI
-	ADDQ 64(DI), R8
+	ADDQ chainArgs_sumsRow(DI), SI
+	ADDQ chainArgs_yRow(DI), R8
 	SUBQ $1, DX
 	JNE step
 	VZEROUPPER 
 	RET
+
+DATA ·chains256+(8*const_TanhChain)(SB)/8, $TanhChain256<>(SB)
+DATA ·chains256+(8*const_ReLUChain)(SB)/8, $ReLUChain256<>(SB)
+DATA ·chains256+(8*const_LSTMChain)(SB)/8, $LSTMChain256<>(SB)
+DATA ·chains256+(8*const_GRUChain)(SB)/8, $GRUChain256<>(SB)
+GLOBL ·chains256(SB), RODATA|NOPTR, $(8*const_numChains)
 
 DATA c0000007f256<>+0(SB)/4, $0x7f
 DATA c0000007f256<>+4(SB)/4, $0x7f

@@ -3,6 +3,7 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
 
 TEXT ·exp512(SB), NOSPLIT, $0-24
 	MOVQ x+0(FP), SI

@@ -51,8 +51,8 @@ func fma32Odd(p, c, s float64) float32 {
 	return float32(s)
 }
 
-// fma returns a*b+c rounded once to F.
-func fma[F Float](a, b, c F) F {
+// FMA returns a*b+c rounded once to F, on every platform.
+func FMA[F Float](a, b, c F) F {
 	if isFloat32[F]() {
 		return F(FMA32(float32(a), float32(b), float32(c)))
 	}

@@ -3,18 +3,18 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
 
-TEXT ·lstmForward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT LSTMForward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $8
 	JLT part
 	PCALIGN $32
@@ -152,7 +152,7 @@ full:
 	VADDPS Y6, Y7, Y4
 	VBLENDVPS Y2, Y7, Y6, Y6
 	VDIVPS Y4, Y6, Y2
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip1
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y3, 64(CX)
@@ -207,18 +207,18 @@ skip1:
 	VANDNPS Y6, Y4, Y6
 	VMOVUPS Y5, (AX)
 	VMOVUPS Y6, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $8, 8(DI)
+	SUBQ $8, gateArgs_n(DI)
 	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
-	ADDQ $32, 64(DI)
-	ADDQ $32, 80(DI)
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -363,7 +363,7 @@ some:
 	VADDPS Y9, Y4, Y6
 	VBLENDVPS Y3, Y4, Y9, Y9
 	VDIVPS Y6, Y9, Y3
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip2
 	VMASKMOVPS Y2, Y15, (CX)
 	VMASKMOVPS Y0, Y15, 64(CX)
@@ -418,28 +418,27 @@ skip2:
 	VANDNPS Y9, Y6, Y9
 	VMASKMOVPS Y5, Y15, (AX)
 	VMASKMOVPS Y9, Y15, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·gruForward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT GRUForward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ 96(DI), R8
-	MOVQ 112(DI), R9
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+5*gateRows__size+gateRows_p)(DI), R9
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $8
 	JLT part
 	PCALIGN $32
@@ -480,7 +479,7 @@ full:
 	VMOVUPS 128(AX), Y0
 	VMOVUPS 128(SI), Y5
 	VFMADD231PS Y5, Y3, Y0
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip1
 	VMOVUPS Y5, (R9)
 skip1:
@@ -550,7 +549,7 @@ skip1:
 	VMOVUPS c39800000256<>(SB), Y11
 	VPCMPGTD Y6, Y11, Y11
 	VBLENDVPS Y11, Y0, Y9, Y0
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip2
 	VMOVUPS Y3, (R8)
 	VMOVUPS Y1, 64(R8)
@@ -564,22 +563,22 @@ skip2:
 	VPCMPGTD Y11, Y9, Y9
 	VANDNPS Y3, Y9, Y3
 	VMOVUPS Y3, (CX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
 	SUBQ $1, DX
 	JNE full
-	SUBQ $8, 8(DI)
+	SUBQ $8, gateArgs_n(DI)
 	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
-	ADDQ $32, 64(DI)
-	ADDQ $32, 80(DI)
-	ADDQ $32, 96(DI)
-	ADDQ $32, 112(DI)
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+5*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -627,7 +626,7 @@ some:
 	VMASKMOVPS 128(AX), Y15, Y3
 	VMASKMOVPS 128(SI), Y15, Y7
 	VFMADD231PS Y7, Y0, Y3
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip3
 	VMASKMOVPS Y7, Y15, (R9)
 skip3:
@@ -697,7 +696,7 @@ skip3:
 	VMOVUPS c39800000256<>(SB), Y5
 	VPCMPGTD Y2, Y5, Y5
 	VBLENDVPS Y5, Y3, Y9, Y3
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip4
 	VMASKMOVPS Y0, Y15, (R8)
 	VMASKMOVPS Y1, Y15, 64(R8)
@@ -711,26 +710,25 @@ skip4:
 	VPCMPGTD Y5, Y9, Y9
 	VANDNPS Y0, Y9, Y0
 	VMASKMOVPS Y0, Y15, (CX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·tanhForward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT TanhForward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $8
 	JLT part
 	PCALIGN $32
@@ -774,14 +772,14 @@ full:
 	VPCMPGTD Y5, Y0, Y0
 	VANDNPS Y3, Y0, Y3
 	VMOVUPS Y3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $8, 8(DI)
+	SUBQ $8, gateArgs_n(DI)
 	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -832,22 +830,21 @@ some:
 	VPCMPGTD Y6, Y0, Y0
 	VANDNPS Y3, Y0, Y3
 	VMASKMOVPS Y3, Y15, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·reluForward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT ReLUForward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $8
 	JLT part
 	PCALIGN $32
@@ -860,14 +857,14 @@ full:
 	VPCMPGTD Y6, Y0, Y0
 	VANDNPS Y3, Y0, Y3
 	VMOVUPS Y3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $8, 8(DI)
+	SUBQ $8, gateArgs_n(DI)
 	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -887,22 +884,537 @@ some:
 	VPCMPGTD Y6, Y0, Y0
 	VANDNPS Y3, Y0, Y3
 	VMASKMOVPS Y3, Y15, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·tanhTo256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT LSTMBackward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+5*gateRows__size+gateRows_p)(DI), R9
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VMOVUPS 64(SI), Y6
+	VMOVUPS 128(SI), Y0
+	VMOVUPS 192(SI), Y2
+	VMOVUPS (AX), Y5
+	VORPS c80000000256<>(SB), Y5, Y7
+	VMOVUPS cb9800000256<>(SB), Y4
+	VMINPS Y7, Y4, Y7
+	VMOVUPS cc1200000256<>(SB), Y4
+	VMAXPS Y7, Y4, Y7
+	VADDPS Y7, Y7, Y7
+	VMOVUPS c3fb8aa3b256<>(SB), Y4
+	VFMADD213PS c4b400000256<>(SB), Y7, Y4
+	VSUBPS c4b400000256<>(SB), Y4, Y8
+	VMOVUPS cbf317218256<>(SB), Y10
+	VFMADD213PS Y7, Y8, Y10
+	VFMADD231PS c3102e308256<>(SB), Y8, Y10
+	VMOVUPS c3ab6cb27256<>(SB), Y12
+	VFMADD213PS c3c09131e256<>(SB), Y10, Y12
+	VFMADD213PS c3d2aaa46256<>(SB), Y10, Y12
+	VFMADD213PS c3e2aaa59256<>(SB), Y10, Y12
+	VFMADD213PS c3f000000256<>(SB), Y10, Y12
+	VMULPS Y10, Y10, Y13
+	VFMADD213PS Y10, Y13, Y12
+	VPADDD cb4c0007f256<>(SB), Y4, Y8
+	VPSLLD $23, Y8, Y8
+	VSUBPS c3f800000256<>(SB), Y8, Y4
+	VADDPS c3f800000256<>(SB), Y8, Y7
+	VFMADD231PS Y12, Y8, Y4
+	VFMADD231PS Y12, Y8, Y7
+	VDIVPS Y7, Y4, Y4
+	VANDPS c7fffffff256<>(SB), Y4, Y4
+	VANDPS c80000000256<>(SB), Y5, Y7
+	VORPS Y7, Y4, Y4
+	VXORPS Y5, Y7, Y7
+	VMOVUPS c39800000256<>(SB), Y8
+	VPCMPGTD Y7, Y8, Y8
+	VBLENDVPS Y8, Y5, Y4, Y5
+	VMOVUPS (CX), Y1
+	VMULPS Y5, Y1, Y9
+	VMOVUPS c3f800000256<>(SB), Y11
+	VSUBPS Y2, Y11, Y11
+	VMULPS Y11, Y2, Y11
+	VMULPS Y11, Y9, Y9
+	VANDPS c7fffffff256<>(SB), Y9, Y8
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y8, Y4, Y4
+	VANDNPS Y9, Y4, Y9
+	VMOVUPS Y9, (R9)(R12*1)
+	VMULPS Y2, Y1, Y1
+	VMOVUPS c3f800000256<>(SB), Y11
+	VFNMADD231PS Y5, Y5, Y11
+	VMOVUPS (R8), Y9
+	VFMADD231PS Y11, Y1, Y9
+	VMOVUPS (BX), Y5
+	VMULPS Y0, Y9, Y1
+	VMOVUPS c3f800000256<>(SB), Y11
+	VSUBPS Y3, Y11, Y11
+	VMULPS Y11, Y3, Y11
+	VMULPS Y11, Y1, Y1
+	VANDPS c7fffffff256<>(SB), Y1, Y8
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y8, Y4, Y4
+	VANDNPS Y1, Y4, Y1
+	VMOVUPS Y1, (R9)
+	VMULPS Y5, Y9, Y1
+	VMOVUPS c3f800000256<>(SB), Y11
+	VSUBPS Y6, Y11, Y11
+	VMULPS Y11, Y6, Y11
+	VMULPS Y11, Y1, Y1
+	VANDPS c7fffffff256<>(SB), Y1, Y8
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y8, Y4, Y4
+	VANDNPS Y1, Y4, Y1
+	VMOVUPS Y1, (R9)(R11*1)
+	VMULPS Y3, Y9, Y1
+	VMOVUPS c3f800000256<>(SB), Y11
+	VFNMADD231PS Y0, Y0, Y11
+	VMULPS Y11, Y1, Y1
+	VANDPS c7fffffff256<>(SB), Y1, Y8
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y8, Y4, Y4
+	VANDNPS Y1, Y4, Y1
+	VMOVUPS Y1, (R9)(R11*2)
+	VMULPS Y6, Y9, Y9
+	VANDPS c7fffffff256<>(SB), Y9, Y8
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y8, Y4, Y4
+	VANDNPS Y9, Y4, Y9
+	VMOVUPS Y9, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+5*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y2
+	VMASKMOVPS 64(SI), Y15, Y0
+	VMASKMOVPS 128(SI), Y15, Y6
+	VMASKMOVPS 192(SI), Y15, Y3
+	VMASKMOVPS (AX), Y15, Y11
+	VORPS c80000000256<>(SB), Y11, Y8
+	VMOVUPS cb9800000256<>(SB), Y4
+	VMINPS Y8, Y4, Y8
+	VMOVUPS cc1200000256<>(SB), Y4
+	VMAXPS Y8, Y4, Y8
+	VADDPS Y8, Y8, Y8
+	VMOVUPS c3fb8aa3b256<>(SB), Y4
+	VFMADD213PS c4b400000256<>(SB), Y8, Y4
+	VSUBPS c4b400000256<>(SB), Y4, Y12
+	VMOVUPS cbf317218256<>(SB), Y7
+	VFMADD213PS Y8, Y12, Y7
+	VFMADD231PS c3102e308256<>(SB), Y12, Y7
+	VMOVUPS c3ab6cb27256<>(SB), Y13
+	VFMADD213PS c3c09131e256<>(SB), Y7, Y13
+	VFMADD213PS c3d2aaa46256<>(SB), Y7, Y13
+	VFMADD213PS c3e2aaa59256<>(SB), Y7, Y13
+	VFMADD213PS c3f000000256<>(SB), Y7, Y13
+	VMULPS Y7, Y7, Y10
+	VFMADD213PS Y7, Y10, Y13
+	VPADDD cb4c0007f256<>(SB), Y4, Y12
+	VPSLLD $23, Y12, Y12
+	VSUBPS c3f800000256<>(SB), Y12, Y4
+	VADDPS c3f800000256<>(SB), Y12, Y8
+	VFMADD231PS Y13, Y12, Y4
+	VFMADD231PS Y13, Y12, Y8
+	VDIVPS Y8, Y4, Y4
+	VANDPS c7fffffff256<>(SB), Y4, Y4
+	VANDPS c80000000256<>(SB), Y11, Y8
+	VORPS Y8, Y4, Y4
+	VXORPS Y11, Y8, Y8
+	VMOVUPS c39800000256<>(SB), Y12
+	VPCMPGTD Y8, Y12, Y12
+	VBLENDVPS Y12, Y11, Y4, Y11
+	VMASKMOVPS (CX), Y15, Y9
+	VMULPS Y11, Y9, Y1
+	VMOVUPS c3f800000256<>(SB), Y5
+	VSUBPS Y3, Y5, Y5
+	VMULPS Y5, Y3, Y5
+	VMULPS Y5, Y1, Y1
+	VANDPS c7fffffff256<>(SB), Y1, Y12
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y12, Y4, Y4
+	VANDNPS Y1, Y4, Y1
+	VMASKMOVPS Y1, Y15, (R9)(R12*1)
+	VMULPS Y3, Y9, Y9
+	VMOVUPS c3f800000256<>(SB), Y5
+	VFNMADD231PS Y11, Y11, Y5
+	VMASKMOVPS (R8), Y15, Y1
+	VFMADD231PS Y5, Y9, Y1
+	VMASKMOVPS (BX), Y15, Y11
+	VMULPS Y6, Y1, Y9
+	VMOVUPS c3f800000256<>(SB), Y5
+	VSUBPS Y2, Y5, Y5
+	VMULPS Y5, Y2, Y5
+	VMULPS Y5, Y9, Y9
+	VANDPS c7fffffff256<>(SB), Y9, Y12
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y12, Y4, Y4
+	VANDNPS Y9, Y4, Y9
+	VMASKMOVPS Y9, Y15, (R9)
+	VMULPS Y11, Y1, Y9
+	VMOVUPS c3f800000256<>(SB), Y5
+	VSUBPS Y0, Y5, Y5
+	VMULPS Y5, Y0, Y5
+	VMULPS Y5, Y9, Y9
+	VANDPS c7fffffff256<>(SB), Y9, Y12
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y12, Y4, Y4
+	VANDNPS Y9, Y4, Y9
+	VMASKMOVPS Y9, Y15, (R9)(R11*1)
+	VMULPS Y2, Y1, Y9
+	VMOVUPS c3f800000256<>(SB), Y5
+	VFNMADD231PS Y6, Y6, Y5
+	VMULPS Y5, Y9, Y9
+	VANDPS c7fffffff256<>(SB), Y9, Y12
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y12, Y4, Y4
+	VANDNPS Y9, Y4, Y9
+	VMASKMOVPS Y9, Y15, (R9)(R11*2)
+	VMULPS Y0, Y1, Y1
+	VANDPS c7fffffff256<>(SB), Y1, Y12
+	VMOVUPS c0d800000256<>(SB), Y4
+	VPCMPGTD Y12, Y4, Y4
+	VANDNPS Y1, Y4, Y1
+	VMASKMOVPS Y1, Y15, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT GRUBackward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+5*gateRows__size+gateRows_p)(DI), R9
+	MOVQ (gateArgs_p+6*gateRows__size+gateRows_p)(DI), R10
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VMOVUPS 64(SI), Y6
+	VMOVUPS 128(SI), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (BX), Y5
+	VSUBPS Y0, Y5, Y5
+	VMULPS Y5, Y2, Y5
+	VMOVUPS c3f800000256<>(SB), Y1
+	VSUBPS Y6, Y1, Y1
+	VMULPS Y1, Y6, Y9
+	VMULPS Y9, Y5, Y5
+	VANDPS c7fffffff256<>(SB), Y5, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y5, Y12, Y5
+	VMOVUPS Y5, (R9)(R11*1)
+	VMOVUPS Y5, (R10)(R11*1)
+	VMULPS Y6, Y2, Y5
+	VANDPS c7fffffff256<>(SB), Y5, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y5, Y12, Y5
+	VMOVUPS Y5, (R8)
+	VMULPS Y1, Y2, Y2
+	VMOVUPS c3f800000256<>(SB), Y5
+	VFNMADD231PS Y0, Y0, Y5
+	VMULPS Y5, Y2, Y2
+	VMULPS Y3, Y2, Y5
+	VANDPS c7fffffff256<>(SB), Y5, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y5, Y12, Y5
+	VMOVUPS Y5, (R10)(R11*2)
+	VMOVUPS (AX), Y5
+	VMULPS Y5, Y2, Y5
+	VMOVUPS c3f800000256<>(SB), Y9
+	VSUBPS Y3, Y9, Y9
+	VMULPS Y9, Y3, Y9
+	VMULPS Y9, Y5, Y5
+	VANDPS c7fffffff256<>(SB), Y5, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y5, Y12, Y5
+	VMOVUPS Y5, (R9)
+	VMOVUPS Y5, (R10)
+	VANDPS c7fffffff256<>(SB), Y2, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y2, Y12, Y2
+	VMOVUPS Y2, (R9)(R11*2)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	ADDQ (gateArgs_p+6*gateRows__size+gateRows_ld)(DI), R10
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+5*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+6*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y1
+	VMASKMOVPS 64(SI), Y15, Y9
+	VMASKMOVPS 128(SI), Y15, Y5
+	VMASKMOVPS (CX), Y15, Y2
+	VMASKMOVPS (BX), Y15, Y0
+	VSUBPS Y5, Y0, Y0
+	VMULPS Y0, Y2, Y0
+	VMOVUPS c3f800000256<>(SB), Y3
+	VSUBPS Y9, Y3, Y3
+	VMULPS Y3, Y9, Y6
+	VMULPS Y6, Y0, Y0
+	VANDPS c7fffffff256<>(SB), Y0, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y0, Y12, Y0
+	VMASKMOVPS Y0, Y15, (R9)(R11*1)
+	VMASKMOVPS Y0, Y15, (R10)(R11*1)
+	VMULPS Y9, Y2, Y0
+	VANDPS c7fffffff256<>(SB), Y0, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y0, Y12, Y0
+	VMASKMOVPS Y0, Y15, (R8)
+	VMULPS Y3, Y2, Y2
+	VMOVUPS c3f800000256<>(SB), Y0
+	VFNMADD231PS Y5, Y5, Y0
+	VMULPS Y0, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VANDPS c7fffffff256<>(SB), Y0, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y0, Y12, Y0
+	VMASKMOVPS Y0, Y15, (R10)(R11*2)
+	VMASKMOVPS (AX), Y15, Y0
+	VMULPS Y0, Y2, Y0
+	VMOVUPS c3f800000256<>(SB), Y6
+	VSUBPS Y1, Y6, Y6
+	VMULPS Y6, Y1, Y6
+	VMULPS Y6, Y0, Y0
+	VANDPS c7fffffff256<>(SB), Y0, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y0, Y12, Y0
+	VMASKMOVPS Y0, Y15, (R9)
+	VMASKMOVPS Y0, Y15, (R10)
+	VANDPS c7fffffff256<>(SB), Y2, Y11
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y11, Y12, Y12
+	VANDNPS Y2, Y12, Y2
+	VMASKMOVPS Y2, Y15, (R9)(R11*2)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	ADDQ (gateArgs_p+6*gateRows__size+gateRows_ld)(DI), R10
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT TanhBackward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VMOVUPS (AX), Y6
+	VMOVUPS c3f800000256<>(SB), Y0
+	VFNMADD231PS Y3, Y3, Y0
+	VMULPS Y0, Y6, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y2
+	VMOVUPS c0d800000256<>(SB), Y5
+	VPCMPGTD Y2, Y5, Y5
+	VANDNPS Y6, Y5, Y6
+	VMOVUPS Y6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VMOVUPS c3f800000256<>(SB), Y3
+	VFNMADD231PS Y0, Y0, Y3
+	VMULPS Y3, Y6, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y2
+	VMOVUPS c0d800000256<>(SB), Y5
+	VPCMPGTD Y2, Y5, Y5
+	VANDNPS Y6, Y5, Y6
+	VMASKMOVPS Y6, Y15, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT ReLUBackward256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VMOVUPS (AX), Y6
+	VXORPS Y0, Y0, Y0
+	VCMPPS $22, Y0, Y3, Y3
+	VANDPS Y3, Y6, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y2
+	VMOVUPS c0d800000256<>(SB), Y5
+	VPCMPGTD Y2, Y5, Y5
+	VANDNPS Y6, Y5, Y6
+	VMOVUPS Y6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VXORPS Y3, Y3, Y3
+	VCMPPS $22, Y3, Y0, Y0
+	VANDPS Y0, Y6, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y2
+	VMOVUPS c0d800000256<>(SB), Y5
+	VPCMPGTD Y2, Y5, Y5
+	VANDNPS Y6, Y5, Y6
+	VMASKMOVPS Y6, Y15, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT tanhOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $8
 	JLT part
 	PCALIGN $32
@@ -942,14 +1454,14 @@ full:
 	VPCMPGTD Y6, Y2, Y2
 	VBLENDVPS Y2, Y3, Y0, Y3
 	VMOVUPS Y3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $8, 8(DI)
+	SUBQ $8, gateArgs_n(DI)
 	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -996,22 +1508,21 @@ some:
 	VPCMPGTD Y2, Y9, Y9
 	VBLENDVPS Y9, Y3, Y0, Y3
 	VMASKMOVPS Y3, Y15, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·sigmoidTo256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT sigmoidOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $8
 	JLT part
 	PCALIGN $32
@@ -1050,14 +1561,14 @@ full:
 	VBLENDVPS Y3, Y5, Y0, Y0
 	VDIVPS Y9, Y0, Y3
 	VMOVUPS Y3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $8, 8(DI)
+	SUBQ $8, gateArgs_n(DI)
 	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -1103,22 +1614,21 @@ some:
 	VBLENDVPS Y3, Y6, Y0, Y0
 	VDIVPS Y1, Y0, Y3
 	VMASKMOVPS Y3, Y15, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·flushTo256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT flushOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $8
 	JLT part
 	PCALIGN $32
@@ -1129,14 +1639,14 @@ full:
 	VPCMPGTD Y5, Y0, Y0
 	VANDNPS Y3, Y0, Y3
 	VMOVUPS Y3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $8, 8(DI)
+	SUBQ $8, gateArgs_n(DI)
 	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -1154,532 +1664,25 @@ some:
 	VPCMPGTD Y5, Y0, Y0
 	VANDNPS Y3, Y0, Y3
 	VMASKMOVPS Y3, Y15, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·lstmBackward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ 96(DI), R8
-	MOVQ 112(DI), R9
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $8
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Y3
-	VMOVUPS 64(SI), Y5
-	VMOVUPS 128(SI), Y0
-	VMOVUPS 192(SI), Y6
-	VMOVUPS (AX), Y1
-	VORPS c80000000256<>(SB), Y1, Y7
-	VMOVUPS cb9800000256<>(SB), Y4
-	VMINPS Y7, Y4, Y7
-	VMOVUPS cc1200000256<>(SB), Y4
-	VMAXPS Y7, Y4, Y7
-	VADDPS Y7, Y7, Y7
-	VMOVUPS c3fb8aa3b256<>(SB), Y4
-	VFMADD213PS c4b400000256<>(SB), Y7, Y4
-	VSUBPS c4b400000256<>(SB), Y4, Y8
-	VMOVUPS cbf317218256<>(SB), Y10
-	VFMADD213PS Y7, Y8, Y10
-	VFMADD231PS c3102e308256<>(SB), Y8, Y10
-	VMOVUPS c3ab6cb27256<>(SB), Y12
-	VFMADD213PS c3c09131e256<>(SB), Y10, Y12
-	VFMADD213PS c3d2aaa46256<>(SB), Y10, Y12
-	VFMADD213PS c3e2aaa59256<>(SB), Y10, Y12
-	VFMADD213PS c3f000000256<>(SB), Y10, Y12
-	VMULPS Y10, Y10, Y13
-	VFMADD213PS Y10, Y13, Y12
-	VPADDD cb4c0007f256<>(SB), Y4, Y8
-	VPSLLD $23, Y8, Y8
-	VSUBPS c3f800000256<>(SB), Y8, Y4
-	VADDPS c3f800000256<>(SB), Y8, Y7
-	VFMADD231PS Y12, Y8, Y4
-	VFMADD231PS Y12, Y8, Y7
-	VDIVPS Y7, Y4, Y4
-	VANDPS c7fffffff256<>(SB), Y4, Y4
-	VANDPS c80000000256<>(SB), Y1, Y7
-	VORPS Y7, Y4, Y4
-	VXORPS Y1, Y7, Y7
-	VMOVUPS c39800000256<>(SB), Y8
-	VPCMPGTD Y7, Y8, Y8
-	VBLENDVPS Y8, Y1, Y4, Y1
-	VMOVUPS (CX), Y9
-	VMULPS Y1, Y9, Y2
-	VMOVUPS c3f800000256<>(SB), Y11
-	VSUBPS Y6, Y11, Y11
-	VMULPS Y11, Y6, Y11
-	VMULPS Y11, Y2, Y2
-	VANDPS c7fffffff256<>(SB), Y2, Y8
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y8, Y4, Y4
-	VANDNPS Y2, Y4, Y2
-	VMOVUPS Y2, (R9)(R12*1)
-	VMULPS Y6, Y9, Y9
-	VMOVUPS c3f800000256<>(SB), Y11
-	VFNMADD231PS Y1, Y1, Y11
-	VMOVUPS (R8), Y2
-	VFMADD231PS Y11, Y9, Y2
-	VMOVUPS (BX), Y1
-	VMULPS Y0, Y2, Y9
-	VMOVUPS c3f800000256<>(SB), Y11
-	VSUBPS Y3, Y11, Y11
-	VMULPS Y11, Y3, Y11
-	VMULPS Y11, Y9, Y9
-	VANDPS c7fffffff256<>(SB), Y9, Y8
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y8, Y4, Y4
-	VANDNPS Y9, Y4, Y9
-	VMOVUPS Y9, (R9)
-	VMULPS Y1, Y2, Y9
-	VMOVUPS c3f800000256<>(SB), Y11
-	VSUBPS Y5, Y11, Y11
-	VMULPS Y11, Y5, Y11
-	VMULPS Y11, Y9, Y9
-	VANDPS c7fffffff256<>(SB), Y9, Y8
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y8, Y4, Y4
-	VANDNPS Y9, Y4, Y9
-	VMOVUPS Y9, (R9)(R11*1)
-	VMULPS Y3, Y2, Y9
-	VMOVUPS c3f800000256<>(SB), Y11
-	VFNMADD231PS Y0, Y0, Y11
-	VMULPS Y11, Y9, Y9
-	VANDPS c7fffffff256<>(SB), Y9, Y8
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y8, Y4, Y4
-	VANDNPS Y9, Y4, Y9
-	VMOVUPS Y9, (R9)(R11*2)
-	VMULPS Y5, Y2, Y2
-	VANDPS c7fffffff256<>(SB), Y2, Y8
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y8, Y4, Y4
-	VANDNPS Y2, Y4, Y2
-	VMOVUPS Y2, (R8)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	SUBQ $1, DX
-	JNE full
-	SUBQ $8, 8(DI)
-	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
-	ADDQ $32, 64(DI)
-	ADDQ $32, 80(DI)
-	ADDQ $32, 96(DI)
-	ADDQ $32, 112(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	LEAQ lanes256<>+32(SB), R14
-	SHLQ $2, R13
-	SUBQ R13, R14
-	VMOVUPS (R14), Y15
-	PCALIGN $32
-some:
-	VMASKMOVPS (SI), Y15, Y6
-	VMASKMOVPS 64(SI), Y15, Y0
-	VMASKMOVPS 128(SI), Y15, Y5
-	VMASKMOVPS 192(SI), Y15, Y3
-	VMASKMOVPS (AX), Y15, Y11
-	VORPS c80000000256<>(SB), Y11, Y8
-	VMOVUPS cb9800000256<>(SB), Y4
-	VMINPS Y8, Y4, Y8
-	VMOVUPS cc1200000256<>(SB), Y4
-	VMAXPS Y8, Y4, Y8
-	VADDPS Y8, Y8, Y8
-	VMOVUPS c3fb8aa3b256<>(SB), Y4
-	VFMADD213PS c4b400000256<>(SB), Y8, Y4
-	VSUBPS c4b400000256<>(SB), Y4, Y12
-	VMOVUPS cbf317218256<>(SB), Y7
-	VFMADD213PS Y8, Y12, Y7
-	VFMADD231PS c3102e308256<>(SB), Y12, Y7
-	VMOVUPS c3ab6cb27256<>(SB), Y13
-	VFMADD213PS c3c09131e256<>(SB), Y7, Y13
-	VFMADD213PS c3d2aaa46256<>(SB), Y7, Y13
-	VFMADD213PS c3e2aaa59256<>(SB), Y7, Y13
-	VFMADD213PS c3f000000256<>(SB), Y7, Y13
-	VMULPS Y7, Y7, Y10
-	VFMADD213PS Y7, Y10, Y13
-	VPADDD cb4c0007f256<>(SB), Y4, Y12
-	VPSLLD $23, Y12, Y12
-	VSUBPS c3f800000256<>(SB), Y12, Y4
-	VADDPS c3f800000256<>(SB), Y12, Y8
-	VFMADD231PS Y13, Y12, Y4
-	VFMADD231PS Y13, Y12, Y8
-	VDIVPS Y8, Y4, Y4
-	VANDPS c7fffffff256<>(SB), Y4, Y4
-	VANDPS c80000000256<>(SB), Y11, Y8
-	VORPS Y8, Y4, Y4
-	VXORPS Y11, Y8, Y8
-	VMOVUPS c39800000256<>(SB), Y12
-	VPCMPGTD Y8, Y12, Y12
-	VBLENDVPS Y12, Y11, Y4, Y11
-	VMASKMOVPS (CX), Y15, Y2
-	VMULPS Y11, Y2, Y9
-	VMOVUPS c3f800000256<>(SB), Y1
-	VSUBPS Y3, Y1, Y1
-	VMULPS Y1, Y3, Y1
-	VMULPS Y1, Y9, Y9
-	VANDPS c7fffffff256<>(SB), Y9, Y12
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y12, Y4, Y4
-	VANDNPS Y9, Y4, Y9
-	VMASKMOVPS Y9, Y15, (R9)(R12*1)
-	VMULPS Y3, Y2, Y2
-	VMOVUPS c3f800000256<>(SB), Y1
-	VFNMADD231PS Y11, Y11, Y1
-	VMASKMOVPS (R8), Y15, Y9
-	VFMADD231PS Y1, Y2, Y9
-	VMASKMOVPS (BX), Y15, Y11
-	VMULPS Y5, Y9, Y2
-	VMOVUPS c3f800000256<>(SB), Y1
-	VSUBPS Y6, Y1, Y1
-	VMULPS Y1, Y6, Y1
-	VMULPS Y1, Y2, Y2
-	VANDPS c7fffffff256<>(SB), Y2, Y12
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y12, Y4, Y4
-	VANDNPS Y2, Y4, Y2
-	VMASKMOVPS Y2, Y15, (R9)
-	VMULPS Y11, Y9, Y2
-	VMOVUPS c3f800000256<>(SB), Y1
-	VSUBPS Y0, Y1, Y1
-	VMULPS Y1, Y0, Y1
-	VMULPS Y1, Y2, Y2
-	VANDPS c7fffffff256<>(SB), Y2, Y12
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y12, Y4, Y4
-	VANDNPS Y2, Y4, Y2
-	VMASKMOVPS Y2, Y15, (R9)(R11*1)
-	VMULPS Y6, Y9, Y2
-	VMOVUPS c3f800000256<>(SB), Y1
-	VFNMADD231PS Y5, Y5, Y1
-	VMULPS Y1, Y2, Y2
-	VANDPS c7fffffff256<>(SB), Y2, Y12
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y12, Y4, Y4
-	VANDNPS Y2, Y4, Y2
-	VMASKMOVPS Y2, Y15, (R9)(R11*2)
-	VMULPS Y0, Y9, Y9
-	VANDPS c7fffffff256<>(SB), Y9, Y12
-	VMOVUPS c0d800000256<>(SB), Y4
-	VPCMPGTD Y12, Y4, Y4
-	VANDNPS Y9, Y4, Y9
-	VMASKMOVPS Y9, Y15, (R8)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
-
-TEXT ·gruBackward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ 96(DI), R8
-	MOVQ 112(DI), R9
-	MOVQ 128(DI), R10
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $8
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Y3
-	VMOVUPS 64(SI), Y5
-	VMOVUPS 128(SI), Y0
-	VMOVUPS (CX), Y6
-	VMOVUPS (BX), Y1
-	VSUBPS Y0, Y1, Y1
-	VMULPS Y1, Y6, Y1
-	VMOVUPS c3f800000256<>(SB), Y9
-	VSUBPS Y5, Y9, Y9
-	VMULPS Y9, Y5, Y2
-	VMULPS Y2, Y1, Y1
-	VANDPS c7fffffff256<>(SB), Y1, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y1, Y12, Y1
-	VMOVUPS Y1, (R9)(R11*1)
-	VMOVUPS Y1, (R10)(R11*1)
-	VMULPS Y5, Y6, Y1
-	VANDPS c7fffffff256<>(SB), Y1, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y1, Y12, Y1
-	VMOVUPS Y1, (R8)
-	VMULPS Y9, Y6, Y6
-	VMOVUPS c3f800000256<>(SB), Y1
-	VFNMADD231PS Y0, Y0, Y1
-	VMULPS Y1, Y6, Y6
-	VMULPS Y3, Y6, Y1
-	VANDPS c7fffffff256<>(SB), Y1, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y1, Y12, Y1
-	VMOVUPS Y1, (R10)(R11*2)
-	VMOVUPS (AX), Y1
-	VMULPS Y1, Y6, Y1
-	VMOVUPS c3f800000256<>(SB), Y2
-	VSUBPS Y3, Y2, Y2
-	VMULPS Y2, Y3, Y2
-	VMULPS Y2, Y1, Y1
-	VANDPS c7fffffff256<>(SB), Y1, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y1, Y12, Y1
-	VMOVUPS Y1, (R9)
-	VMOVUPS Y1, (R10)
-	VANDPS c7fffffff256<>(SB), Y6, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y6, Y12, Y6
-	VMOVUPS Y6, (R9)(R11*2)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	ADDQ 136(DI), R10
-	SUBQ $1, DX
-	JNE full
-	SUBQ $8, 8(DI)
-	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
-	ADDQ $32, 64(DI)
-	ADDQ $32, 80(DI)
-	ADDQ $32, 96(DI)
-	ADDQ $32, 112(DI)
-	ADDQ $32, 128(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	LEAQ lanes256<>+32(SB), R14
-	SHLQ $2, R13
-	SUBQ R13, R14
-	VMOVUPS (R14), Y15
-	PCALIGN $32
-some:
-	VMASKMOVPS (SI), Y15, Y9
-	VMASKMOVPS 64(SI), Y15, Y2
-	VMASKMOVPS 128(SI), Y15, Y1
-	VMASKMOVPS (CX), Y15, Y6
-	VMASKMOVPS (BX), Y15, Y0
-	VSUBPS Y1, Y0, Y0
-	VMULPS Y0, Y6, Y0
-	VMOVUPS c3f800000256<>(SB), Y3
-	VSUBPS Y2, Y3, Y3
-	VMULPS Y3, Y2, Y5
-	VMULPS Y5, Y0, Y0
-	VANDPS c7fffffff256<>(SB), Y0, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y0, Y12, Y0
-	VMASKMOVPS Y0, Y15, (R9)(R11*1)
-	VMASKMOVPS Y0, Y15, (R10)(R11*1)
-	VMULPS Y2, Y6, Y0
-	VANDPS c7fffffff256<>(SB), Y0, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y0, Y12, Y0
-	VMASKMOVPS Y0, Y15, (R8)
-	VMULPS Y3, Y6, Y6
-	VMOVUPS c3f800000256<>(SB), Y0
-	VFNMADD231PS Y1, Y1, Y0
-	VMULPS Y0, Y6, Y6
-	VMULPS Y9, Y6, Y0
-	VANDPS c7fffffff256<>(SB), Y0, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y0, Y12, Y0
-	VMASKMOVPS Y0, Y15, (R10)(R11*2)
-	VMASKMOVPS (AX), Y15, Y0
-	VMULPS Y0, Y6, Y0
-	VMOVUPS c3f800000256<>(SB), Y5
-	VSUBPS Y9, Y5, Y5
-	VMULPS Y5, Y9, Y5
-	VMULPS Y5, Y0, Y0
-	VANDPS c7fffffff256<>(SB), Y0, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y0, Y12, Y0
-	VMASKMOVPS Y0, Y15, (R9)
-	VMASKMOVPS Y0, Y15, (R10)
-	VANDPS c7fffffff256<>(SB), Y6, Y11
-	VMOVUPS c0d800000256<>(SB), Y12
-	VPCMPGTD Y11, Y12, Y12
-	VANDNPS Y6, Y12, Y6
-	VMASKMOVPS Y6, Y15, (R9)(R11*2)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	ADDQ 136(DI), R10
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
-
-TEXT ·tanhBackward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $8
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Y3
-	VMOVUPS (AX), Y5
-	VMOVUPS c3f800000256<>(SB), Y0
-	VFNMADD231PS Y3, Y3, Y0
-	VMULPS Y0, Y5, Y5
-	VANDPS c7fffffff256<>(SB), Y5, Y6
-	VMOVUPS c0d800000256<>(SB), Y1
-	VPCMPGTD Y6, Y1, Y1
-	VANDNPS Y5, Y1, Y5
-	VMOVUPS Y5, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE full
-	SUBQ $8, 8(DI)
-	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
-	ADDQ $32, 64(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	LEAQ lanes256<>+32(SB), R14
-	SHLQ $2, R13
-	SUBQ R13, R14
-	VMOVUPS (R14), Y15
-	PCALIGN $32
-some:
-	VMASKMOVPS (SI), Y15, Y0
-	VMASKMOVPS (AX), Y15, Y5
-	VMOVUPS c3f800000256<>(SB), Y3
-	VFNMADD231PS Y0, Y0, Y3
-	VMULPS Y3, Y5, Y5
-	VANDPS c7fffffff256<>(SB), Y5, Y6
-	VMOVUPS c0d800000256<>(SB), Y1
-	VPCMPGTD Y6, Y1, Y1
-	VANDNPS Y5, Y1, Y5
-	VMASKMOVPS Y5, Y15, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
-
-TEXT ·reluBackward256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $8
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Y3
-	VMOVUPS (AX), Y5
-	VXORPS Y0, Y0, Y0
-	VCMPPS $22, Y0, Y3, Y3
-	VANDPS Y3, Y5, Y5
-	VANDPS c7fffffff256<>(SB), Y5, Y6
-	VMOVUPS c0d800000256<>(SB), Y1
-	VPCMPGTD Y6, Y1, Y1
-	VANDNPS Y5, Y1, Y5
-	VMOVUPS Y5, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE full
-	SUBQ $8, 8(DI)
-	JEQ done
-	ADDQ $32, 32(DI)
-	ADDQ $32, 48(DI)
-	ADDQ $32, 64(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	LEAQ lanes256<>+32(SB), R14
-	SHLQ $2, R13
-	SUBQ R13, R14
-	VMOVUPS (R14), Y15
-	PCALIGN $32
-some:
-	VMASKMOVPS (SI), Y15, Y0
-	VMASKMOVPS (AX), Y15, Y5
-	VXORPS Y3, Y3, Y3
-	VCMPPS $22, Y3, Y0, Y0
-	VANDPS Y0, Y5, Y5
-	VANDPS c7fffffff256<>(SB), Y5, Y6
-	VMOVUPS c0d800000256<>(SB), Y1
-	VPCMPGTD Y6, Y1, Y1
-	VANDNPS Y5, Y1, Y5
-	VMASKMOVPS Y5, Y15, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
+DATA ·fused256+(8*const_LSTMForward)(SB)/8, $LSTMForward256<>(SB)
+DATA ·fused256+(8*const_GRUForward)(SB)/8, $GRUForward256<>(SB)
+DATA ·fused256+(8*const_TanhForward)(SB)/8, $TanhForward256<>(SB)
+DATA ·fused256+(8*const_ReLUForward)(SB)/8, $ReLUForward256<>(SB)
+DATA ·fused256+(8*const_LSTMBackward)(SB)/8, $LSTMBackward256<>(SB)
+DATA ·fused256+(8*const_GRUBackward)(SB)/8, $GRUBackward256<>(SB)
+DATA ·fused256+(8*const_TanhBackward)(SB)/8, $TanhBackward256<>(SB)
+DATA ·fused256+(8*const_ReLUBackward)(SB)/8, $ReLUBackward256<>(SB)
+DATA ·fused256+(8*const_tanhOf)(SB)/8, $tanhOf256<>(SB)
+DATA ·fused256+(8*const_sigmoidOf)(SB)/8, $sigmoidOf256<>(SB)
+DATA ·fused256+(8*const_flushOf)(SB)/8, $flushOf256<>(SB)
+GLOBL ·fused256(SB), RODATA|NOPTR, $(8*const_numOps)
 
 DATA c0000007f256<>+0(SB)/4, $0x7f
 DATA c0000007f256<>+4(SB)/4, $0x7f

@@ -3,18 +3,18 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
 
-TEXT ·lstmForward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT LSTMForward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $16
 	JLT part
 	PCALIGN $32
@@ -130,7 +130,7 @@ full:
 	VADDPS Z6, Z7, Z4
 	VMOVAPS Z7, K2, Z6
 	VDIVPS Z4, Z6, Z2
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z3, 64(CX)
@@ -182,18 +182,18 @@ skip1:
 	VMOVAPS.Z Z6, K2, Z6
 	VMOVUPS Z5, (AX)
 	VMOVUPS Z6, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $16, 8(DI)
+	SUBQ $16, gateArgs_n(DI)
 	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
-	ADDQ $64, 64(DI)
-	ADDQ $64, 80(DI)
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -316,7 +316,7 @@ some:
 	VADDPS Z9, Z4, Z6
 	VMOVAPS Z4, K2, Z9
 	VDIVPS Z6, Z9, Z3
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip2
 	VMOVUPS Z2, K1, (CX)
 	VMOVUPS Z0, K1, 64(CX)
@@ -368,28 +368,27 @@ skip2:
 	VMOVAPS.Z Z9, K2, Z9
 	VMOVUPS Z5, K1, (AX)
 	VMOVUPS Z9, K1, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·gruForward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT GRUForward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ 96(DI), R8
-	MOVQ 112(DI), R9
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+5*gateRows__size+gateRows_p)(DI), R9
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $16
 	JLT part
 	PCALIGN $32
@@ -423,7 +422,7 @@ full:
 	VMOVUPS 128(AX), Z0
 	VMOVUPS 128(SI), Z5
 	VFMADD231PS Z5, Z3, Z0
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip1
 	VMOVUPS Z5, (R9)
 skip1:
@@ -485,7 +484,7 @@ skip1:
 	VPTERNLOGD $228, Z11, Z0, Z9
 	VMOVAPS Z0, K2, Z9
 	VMOVAPS Z9, Z0
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip2
 	VMOVUPS Z3, (R8)
 	VMOVUPS Z1, 64(R8)
@@ -498,22 +497,22 @@ skip2:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
 	VMOVAPS.Z Z3, K2, Z3
 	VMOVUPS Z3, (CX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
 	SUBQ $1, DX
 	JNE full
-	SUBQ $16, 8(DI)
+	SUBQ $16, gateArgs_n(DI)
 	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
-	ADDQ $64, 64(DI)
-	ADDQ $64, 80(DI)
-	ADDQ $64, 96(DI)
-	ADDQ $64, 112(DI)
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+5*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -554,7 +553,7 @@ some:
 	VMOVUPS.Z 128(AX), K1, Z3
 	VMOVUPS.Z 128(SI), K1, Z7
 	VFMADD231PS Z7, Z0, Z3
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip3
 	VMOVUPS Z7, K1, (R9)
 skip3:
@@ -616,7 +615,7 @@ skip3:
 	VPTERNLOGD $228, Z5, Z3, Z9
 	VMOVAPS Z3, K2, Z9
 	VMOVAPS Z9, Z3
-	CMPQ 24(DI), $0
+	CMPQ gateArgs_record(DI), $0
 	JEQ skip4
 	VMOVUPS Z0, K1, (R8)
 	VMOVUPS Z1, K1, 64(R8)
@@ -629,26 +628,25 @@ skip4:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z5, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS Z0, K1, (CX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·tanhForward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT TanhForward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $16
 	JLT part
 	PCALIGN $32
@@ -690,14 +688,14 @@ full:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z5, K2
 	VMOVAPS.Z Z3, K2, Z3
 	VMOVUPS Z3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $16, 8(DI)
+	SUBQ $16, gateArgs_n(DI)
 	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -746,22 +744,21 @@ some:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z6, K2
 	VMOVAPS.Z Z3, K2, Z3
 	VMOVUPS Z3, K1, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·reluForward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT ReLUForward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $16
 	JLT part
 	PCALIGN $32
@@ -773,14 +770,14 @@ full:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z6, K2
 	VMOVAPS.Z Z3, K2, Z3
 	VMOVUPS Z3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $16, 8(DI)
+	SUBQ $16, gateArgs_n(DI)
 	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -799,22 +796,511 @@ some:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z6, K2
 	VMOVAPS.Z Z3, K2, Z3
 	VMOVUPS Z3, K1, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·tanhTo512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT LSTMBackward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+5*gateRows__size+gateRows_p)(DI), R9
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z3
+	VMOVUPS 64(SI), Z6
+	VMOVUPS 128(SI), Z0
+	VMOVUPS 192(SI), Z2
+	VMOVUPS (AX), Z5
+	VORPS.BCST c80000000512<>(SB), Z5, Z7
+	VBROADCASTSS cb9800000512<>(SB), Z4
+	VMINPS Z7, Z4, Z7
+	VBROADCASTSS cc1200000512<>(SB), Z4
+	VMAXPS Z7, Z4, Z7
+	VADDPS Z7, Z7, Z7
+	VBROADCASTSS c3fb8aa3b512<>(SB), Z4
+	VFMADD213PS.BCST c4b400000512<>(SB), Z7, Z4
+	VSUBPS.BCST c4b400000512<>(SB), Z4, Z8
+	VBROADCASTSS cbf317218512<>(SB), Z10
+	VFMADD213PS Z7, Z8, Z10
+	VFMADD231PS.BCST c3102e308512<>(SB), Z8, Z10
+	VBROADCASTSS c3ab6cb27512<>(SB), Z12
+	VFMADD213PS.BCST c3c09131e512<>(SB), Z10, Z12
+	VFMADD213PS.BCST c3d2aaa46512<>(SB), Z10, Z12
+	VFMADD213PS.BCST c3e2aaa59512<>(SB), Z10, Z12
+	VFMADD213PS.BCST c3f000000512<>(SB), Z10, Z12
+	VMULPS Z10, Z10, Z13
+	VFMADD213PS Z10, Z13, Z12
+	VPADDD.BCST cb4c0007f512<>(SB), Z4, Z8
+	VPSLLD $23, Z8, Z8
+	VSUBPS.BCST c3f800000512<>(SB), Z8, Z4
+	VADDPS.BCST c3f800000512<>(SB), Z8, Z7
+	VFMADD231PS Z12, Z8, Z4
+	VFMADD231PS Z12, Z8, Z7
+	VDIVPS Z7, Z4, Z4
+	VBROADCASTSS c7fffffff512<>(SB), Z8
+	VPANDD Z8, Z5, Z7
+	VPCMPUD.BCST $1, c39800000512<>(SB), Z7, K2
+	VPTERNLOGD $228, Z8, Z5, Z4
+	VMOVAPS Z5, K2, Z4
+	VMOVAPS Z4, Z5
+	VMOVUPS (CX), Z1
+	VMULPS Z5, Z1, Z9
+	VBROADCASTSS c3f800000512<>(SB), Z11
+	VSUBPS Z2, Z11, Z11
+	VMULPS Z11, Z2, Z11
+	VMULPS Z11, Z9, Z9
+	VANDPS.BCST c7fffffff512<>(SB), Z9, Z8
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VMOVUPS Z9, (R9)(R12*1)
+	VMULPS Z2, Z1, Z1
+	VBROADCASTSS c3f800000512<>(SB), Z11
+	VFNMADD231PS Z5, Z5, Z11
+	VMOVUPS (R8), Z9
+	VFMADD231PS Z11, Z1, Z9
+	VMOVUPS (BX), Z5
+	VMULPS Z0, Z9, Z1
+	VBROADCASTSS c3f800000512<>(SB), Z11
+	VSUBPS Z3, Z11, Z11
+	VMULPS Z11, Z3, Z11
+	VMULPS Z11, Z1, Z1
+	VANDPS.BCST c7fffffff512<>(SB), Z1, Z8
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS Z1, (R9)
+	VMULPS Z5, Z9, Z1
+	VBROADCASTSS c3f800000512<>(SB), Z11
+	VSUBPS Z6, Z11, Z11
+	VMULPS Z11, Z6, Z11
+	VMULPS Z11, Z1, Z1
+	VANDPS.BCST c7fffffff512<>(SB), Z1, Z8
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS Z1, (R9)(R11*1)
+	VMULPS Z3, Z9, Z1
+	VBROADCASTSS c3f800000512<>(SB), Z11
+	VFNMADD231PS Z0, Z0, Z11
+	VMULPS Z11, Z1, Z1
+	VANDPS.BCST c7fffffff512<>(SB), Z1, Z8
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS Z1, (R9)(R11*2)
+	VMULPS Z6, Z9, Z9
+	VANDPS.BCST c7fffffff512<>(SB), Z9, Z8
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VMOVUPS Z9, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+5*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VMOVUPS.Z 128(SI), K1, Z6
+	VMOVUPS.Z 192(SI), K1, Z3
+	VMOVUPS.Z (AX), K1, Z11
+	VORPS.BCST c80000000512<>(SB), Z11, Z8
+	VBROADCASTSS cb9800000512<>(SB), Z4
+	VMINPS Z8, Z4, Z8
+	VBROADCASTSS cc1200000512<>(SB), Z4
+	VMAXPS Z8, Z4, Z8
+	VADDPS Z8, Z8, Z8
+	VBROADCASTSS c3fb8aa3b512<>(SB), Z4
+	VFMADD213PS.BCST c4b400000512<>(SB), Z8, Z4
+	VSUBPS.BCST c4b400000512<>(SB), Z4, Z12
+	VBROADCASTSS cbf317218512<>(SB), Z7
+	VFMADD213PS Z8, Z12, Z7
+	VFMADD231PS.BCST c3102e308512<>(SB), Z12, Z7
+	VBROADCASTSS c3ab6cb27512<>(SB), Z13
+	VFMADD213PS.BCST c3c09131e512<>(SB), Z7, Z13
+	VFMADD213PS.BCST c3d2aaa46512<>(SB), Z7, Z13
+	VFMADD213PS.BCST c3e2aaa59512<>(SB), Z7, Z13
+	VFMADD213PS.BCST c3f000000512<>(SB), Z7, Z13
+	VMULPS Z7, Z7, Z10
+	VFMADD213PS Z7, Z10, Z13
+	VPADDD.BCST cb4c0007f512<>(SB), Z4, Z12
+	VPSLLD $23, Z12, Z12
+	VSUBPS.BCST c3f800000512<>(SB), Z12, Z4
+	VADDPS.BCST c3f800000512<>(SB), Z12, Z8
+	VFMADD231PS Z13, Z12, Z4
+	VFMADD231PS Z13, Z12, Z8
+	VDIVPS Z8, Z4, Z4
+	VBROADCASTSS c7fffffff512<>(SB), Z12
+	VPANDD Z12, Z11, Z8
+	VPCMPUD.BCST $1, c39800000512<>(SB), Z8, K2
+	VPTERNLOGD $228, Z12, Z11, Z4
+	VMOVAPS Z11, K2, Z4
+	VMOVAPS Z4, Z11
+	VMOVUPS.Z (CX), K1, Z9
+	VMULPS Z11, Z9, Z1
+	VBROADCASTSS c3f800000512<>(SB), Z5
+	VSUBPS Z3, Z5, Z5
+	VMULPS Z5, Z3, Z5
+	VMULPS Z5, Z1, Z1
+	VANDPS.BCST c7fffffff512<>(SB), Z1, Z12
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS Z1, K1, (R9)(R12*1)
+	VMULPS Z3, Z9, Z9
+	VBROADCASTSS c3f800000512<>(SB), Z5
+	VFNMADD231PS Z11, Z11, Z5
+	VMOVUPS.Z (R8), K1, Z1
+	VFMADD231PS Z5, Z9, Z1
+	VMOVUPS.Z (BX), K1, Z11
+	VMULPS Z6, Z1, Z9
+	VBROADCASTSS c3f800000512<>(SB), Z5
+	VSUBPS Z2, Z5, Z5
+	VMULPS Z5, Z2, Z5
+	VMULPS Z5, Z9, Z9
+	VANDPS.BCST c7fffffff512<>(SB), Z9, Z12
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VMOVUPS Z9, K1, (R9)
+	VMULPS Z11, Z1, Z9
+	VBROADCASTSS c3f800000512<>(SB), Z5
+	VSUBPS Z0, Z5, Z5
+	VMULPS Z5, Z0, Z5
+	VMULPS Z5, Z9, Z9
+	VANDPS.BCST c7fffffff512<>(SB), Z9, Z12
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VMOVUPS Z9, K1, (R9)(R11*1)
+	VMULPS Z2, Z1, Z9
+	VBROADCASTSS c3f800000512<>(SB), Z5
+	VFNMADD231PS Z6, Z6, Z5
+	VMULPS Z5, Z9, Z9
+	VANDPS.BCST c7fffffff512<>(SB), Z9, Z12
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
+	VMOVAPS.Z Z9, K2, Z9
+	VMOVUPS Z9, K1, (R9)(R11*2)
+	VMULPS Z0, Z1, Z1
+	VANDPS.BCST c7fffffff512<>(SB), Z1, Z12
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS Z1, K1, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT GRUBackward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+5*gateRows__size+gateRows_p)(DI), R9
+	MOVQ (gateArgs_p+6*gateRows__size+gateRows_p)(DI), R10
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z3
+	VMOVUPS 64(SI), Z6
+	VMOVUPS 128(SI), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (BX), Z5
+	VSUBPS Z0, Z5, Z5
+	VMULPS Z5, Z2, Z5
+	VBROADCASTSS c3f800000512<>(SB), Z1
+	VSUBPS Z6, Z1, Z1
+	VMULPS Z1, Z6, Z9
+	VMULPS Z9, Z5, Z5
+	VANDPS.BCST c7fffffff512<>(SB), Z5, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS Z5, (R9)(R11*1)
+	VMOVUPS Z5, (R10)(R11*1)
+	VMULPS Z6, Z2, Z5
+	VANDPS.BCST c7fffffff512<>(SB), Z5, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS Z5, (R8)
+	VMULPS Z1, Z2, Z2
+	VBROADCASTSS c3f800000512<>(SB), Z5
+	VFNMADD231PS Z0, Z0, Z5
+	VMULPS Z5, Z2, Z2
+	VMULPS Z3, Z2, Z5
+	VANDPS.BCST c7fffffff512<>(SB), Z5, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS Z5, (R10)(R11*2)
+	VMOVUPS (AX), Z5
+	VMULPS Z5, Z2, Z5
+	VBROADCASTSS c3f800000512<>(SB), Z9
+	VSUBPS Z3, Z9, Z9
+	VMULPS Z9, Z3, Z9
+	VMULPS Z9, Z5, Z5
+	VANDPS.BCST c7fffffff512<>(SB), Z5, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z5, (R10)
+	VANDPS.BCST c7fffffff512<>(SB), Z2, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS Z2, (R9)(R11*2)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	ADDQ (gateArgs_p+6*gateRows__size+gateRows_ld)(DI), R10
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+5*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+6*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z 64(SI), K1, Z9
+	VMOVUPS.Z 128(SI), K1, Z5
+	VMOVUPS.Z (CX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z0
+	VSUBPS Z5, Z0, Z0
+	VMULPS Z0, Z2, Z0
+	VBROADCASTSS c3f800000512<>(SB), Z3
+	VSUBPS Z9, Z3, Z3
+	VMULPS Z3, Z9, Z6
+	VMULPS Z6, Z0, Z0
+	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS Z0, K1, (R9)(R11*1)
+	VMOVUPS Z0, K1, (R10)(R11*1)
+	VMULPS Z9, Z2, Z0
+	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS Z0, K1, (R8)
+	VMULPS Z3, Z2, Z2
+	VBROADCASTSS c3f800000512<>(SB), Z0
+	VFNMADD231PS Z5, Z5, Z0
+	VMULPS Z0, Z2, Z2
+	VMULPS Z1, Z2, Z0
+	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS Z0, K1, (R10)(R11*2)
+	VMOVUPS.Z (AX), K1, Z0
+	VMULPS Z0, Z2, Z0
+	VBROADCASTSS c3f800000512<>(SB), Z6
+	VSUBPS Z1, Z6, Z6
+	VMULPS Z6, Z1, Z6
+	VMULPS Z6, Z0, Z0
+	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS Z0, K1, (R9)
+	VMOVUPS Z0, K1, (R10)
+	VANDPS.BCST c7fffffff512<>(SB), Z2, Z11
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS Z2, K1, (R9)(R11*2)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	ADDQ (gateArgs_p+5*gateRows__size+gateRows_ld)(DI), R9
+	ADDQ (gateArgs_p+6*gateRows__size+gateRows_ld)(DI), R10
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT TanhBackward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z3
+	VMOVUPS (AX), Z6
+	VBROADCASTSS c3f800000512<>(SB), Z0
+	VFNMADD231PS Z3, Z3, Z0
+	VMULPS Z0, Z6, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z2
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z2, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS Z6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (AX), K1, Z6
+	VBROADCASTSS c3f800000512<>(SB), Z3
+	VFNMADD231PS Z0, Z0, Z3
+	VMULPS Z3, Z6, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z2
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z2, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS Z6, K1, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT ReLUBackward512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z3
+	VMOVUPS (AX), Z6
+	VXORPS Z0, Z0, Z0
+	VCMPPS $22, Z0, Z3, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z2
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z2, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS Z6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (AX), K1, Z6
+	VXORPS Z3, Z3, Z3
+	VCMPPS $22, Z3, Z0, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z2
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z2, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS Z6, K1, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT tanhOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $16
 	JLT part
 	PCALIGN $32
@@ -853,14 +1339,14 @@ full:
 	VMOVAPS Z3, K2, Z0
 	VMOVAPS Z0, Z3
 	VMOVUPS Z3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $16, 8(DI)
+	SUBQ $16, gateArgs_n(DI)
 	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -906,22 +1392,21 @@ some:
 	VMOVAPS Z3, K2, Z0
 	VMOVAPS Z0, Z3
 	VMOVUPS Z3, K1, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·sigmoidTo512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT sigmoidOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $16
 	JLT part
 	PCALIGN $32
@@ -953,14 +1438,14 @@ full:
 	VMOVAPS Z5, K2, Z0
 	VDIVPS Z9, Z0, Z3
 	VMOVUPS Z3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $16, 8(DI)
+	SUBQ $16, gateArgs_n(DI)
 	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -999,22 +1484,21 @@ some:
 	VMOVAPS Z6, K2, Z0
 	VDIVPS Z1, Z0, Z3
 	VMOVUPS Z3, K1, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·flushTo512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
+TEXT flushOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
 vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
 	CMPQ R13, $16
 	JLT part
 	PCALIGN $32
@@ -1024,14 +1508,14 @@ full:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z5, K2
 	VMOVAPS.Z Z3, K2, Z3
 	VMOVUPS Z3, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE full
-	SUBQ $16, 8(DI)
+	SUBQ $16, gateArgs_n(DI)
 	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
 	JMP vector
 done:
 	VZEROUPPER 
@@ -1048,506 +1532,25 @@ some:
 	VPCMPUD.BCST $5, c0d800000512<>(SB), Z5, K2
 	VMOVAPS.Z Z3, K2, Z3
 	VMOVUPS Z3, K1, (AX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	SUBQ $1, DX
 	JNE some
 	VZEROUPPER 
 	RET
 
-TEXT ·lstmBackward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ 96(DI), R8
-	MOVQ 112(DI), R9
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $16
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Z3
-	VMOVUPS 64(SI), Z5
-	VMOVUPS 128(SI), Z0
-	VMOVUPS 192(SI), Z6
-	VMOVUPS (AX), Z1
-	VORPS.BCST c80000000512<>(SB), Z1, Z7
-	VBROADCASTSS cb9800000512<>(SB), Z4
-	VMINPS Z7, Z4, Z7
-	VBROADCASTSS cc1200000512<>(SB), Z4
-	VMAXPS Z7, Z4, Z7
-	VADDPS Z7, Z7, Z7
-	VBROADCASTSS c3fb8aa3b512<>(SB), Z4
-	VFMADD213PS.BCST c4b400000512<>(SB), Z7, Z4
-	VSUBPS.BCST c4b400000512<>(SB), Z4, Z8
-	VBROADCASTSS cbf317218512<>(SB), Z10
-	VFMADD213PS Z7, Z8, Z10
-	VFMADD231PS.BCST c3102e308512<>(SB), Z8, Z10
-	VBROADCASTSS c3ab6cb27512<>(SB), Z12
-	VFMADD213PS.BCST c3c09131e512<>(SB), Z10, Z12
-	VFMADD213PS.BCST c3d2aaa46512<>(SB), Z10, Z12
-	VFMADD213PS.BCST c3e2aaa59512<>(SB), Z10, Z12
-	VFMADD213PS.BCST c3f000000512<>(SB), Z10, Z12
-	VMULPS Z10, Z10, Z13
-	VFMADD213PS Z10, Z13, Z12
-	VPADDD.BCST cb4c0007f512<>(SB), Z4, Z8
-	VPSLLD $23, Z8, Z8
-	VSUBPS.BCST c3f800000512<>(SB), Z8, Z4
-	VADDPS.BCST c3f800000512<>(SB), Z8, Z7
-	VFMADD231PS Z12, Z8, Z4
-	VFMADD231PS Z12, Z8, Z7
-	VDIVPS Z7, Z4, Z4
-	VBROADCASTSS c7fffffff512<>(SB), Z8
-	VPANDD Z8, Z1, Z7
-	VPCMPUD.BCST $1, c39800000512<>(SB), Z7, K2
-	VPTERNLOGD $228, Z8, Z1, Z4
-	VMOVAPS Z1, K2, Z4
-	VMOVAPS Z4, Z1
-	VMOVUPS (CX), Z9
-	VMULPS Z1, Z9, Z2
-	VBROADCASTSS c3f800000512<>(SB), Z11
-	VSUBPS Z6, Z11, Z11
-	VMULPS Z11, Z6, Z11
-	VMULPS Z11, Z2, Z2
-	VANDPS.BCST c7fffffff512<>(SB), Z2, Z8
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
-	VMOVAPS.Z Z2, K2, Z2
-	VMOVUPS Z2, (R9)(R12*1)
-	VMULPS Z6, Z9, Z9
-	VBROADCASTSS c3f800000512<>(SB), Z11
-	VFNMADD231PS Z1, Z1, Z11
-	VMOVUPS (R8), Z2
-	VFMADD231PS Z11, Z9, Z2
-	VMOVUPS (BX), Z1
-	VMULPS Z0, Z2, Z9
-	VBROADCASTSS c3f800000512<>(SB), Z11
-	VSUBPS Z3, Z11, Z11
-	VMULPS Z11, Z3, Z11
-	VMULPS Z11, Z9, Z9
-	VANDPS.BCST c7fffffff512<>(SB), Z9, Z8
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
-	VMOVAPS.Z Z9, K2, Z9
-	VMOVUPS Z9, (R9)
-	VMULPS Z1, Z2, Z9
-	VBROADCASTSS c3f800000512<>(SB), Z11
-	VSUBPS Z5, Z11, Z11
-	VMULPS Z11, Z5, Z11
-	VMULPS Z11, Z9, Z9
-	VANDPS.BCST c7fffffff512<>(SB), Z9, Z8
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
-	VMOVAPS.Z Z9, K2, Z9
-	VMOVUPS Z9, (R9)(R11*1)
-	VMULPS Z3, Z2, Z9
-	VBROADCASTSS c3f800000512<>(SB), Z11
-	VFNMADD231PS Z0, Z0, Z11
-	VMULPS Z11, Z9, Z9
-	VANDPS.BCST c7fffffff512<>(SB), Z9, Z8
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
-	VMOVAPS.Z Z9, K2, Z9
-	VMOVUPS Z9, (R9)(R11*2)
-	VMULPS Z5, Z2, Z2
-	VANDPS.BCST c7fffffff512<>(SB), Z2, Z8
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z8, K2
-	VMOVAPS.Z Z2, K2, Z2
-	VMOVUPS Z2, (R8)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	SUBQ $1, DX
-	JNE full
-	SUBQ $16, 8(DI)
-	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
-	ADDQ $64, 64(DI)
-	ADDQ $64, 80(DI)
-	ADDQ $64, 96(DI)
-	ADDQ $64, 112(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	MOVL $1, R14
-	SHLXQ R13, R14, R14
-	SUBQ $1, R14
-	KMOVW R14, K1
-	PCALIGN $32
-some:
-	VMOVUPS.Z (SI), K1, Z6
-	VMOVUPS.Z 64(SI), K1, Z0
-	VMOVUPS.Z 128(SI), K1, Z5
-	VMOVUPS.Z 192(SI), K1, Z3
-	VMOVUPS.Z (AX), K1, Z11
-	VORPS.BCST c80000000512<>(SB), Z11, Z8
-	VBROADCASTSS cb9800000512<>(SB), Z4
-	VMINPS Z8, Z4, Z8
-	VBROADCASTSS cc1200000512<>(SB), Z4
-	VMAXPS Z8, Z4, Z8
-	VADDPS Z8, Z8, Z8
-	VBROADCASTSS c3fb8aa3b512<>(SB), Z4
-	VFMADD213PS.BCST c4b400000512<>(SB), Z8, Z4
-	VSUBPS.BCST c4b400000512<>(SB), Z4, Z12
-	VBROADCASTSS cbf317218512<>(SB), Z7
-	VFMADD213PS Z8, Z12, Z7
-	VFMADD231PS.BCST c3102e308512<>(SB), Z12, Z7
-	VBROADCASTSS c3ab6cb27512<>(SB), Z13
-	VFMADD213PS.BCST c3c09131e512<>(SB), Z7, Z13
-	VFMADD213PS.BCST c3d2aaa46512<>(SB), Z7, Z13
-	VFMADD213PS.BCST c3e2aaa59512<>(SB), Z7, Z13
-	VFMADD213PS.BCST c3f000000512<>(SB), Z7, Z13
-	VMULPS Z7, Z7, Z10
-	VFMADD213PS Z7, Z10, Z13
-	VPADDD.BCST cb4c0007f512<>(SB), Z4, Z12
-	VPSLLD $23, Z12, Z12
-	VSUBPS.BCST c3f800000512<>(SB), Z12, Z4
-	VADDPS.BCST c3f800000512<>(SB), Z12, Z8
-	VFMADD231PS Z13, Z12, Z4
-	VFMADD231PS Z13, Z12, Z8
-	VDIVPS Z8, Z4, Z4
-	VBROADCASTSS c7fffffff512<>(SB), Z12
-	VPANDD Z12, Z11, Z8
-	VPCMPUD.BCST $1, c39800000512<>(SB), Z8, K2
-	VPTERNLOGD $228, Z12, Z11, Z4
-	VMOVAPS Z11, K2, Z4
-	VMOVAPS Z4, Z11
-	VMOVUPS.Z (CX), K1, Z2
-	VMULPS Z11, Z2, Z9
-	VBROADCASTSS c3f800000512<>(SB), Z1
-	VSUBPS Z3, Z1, Z1
-	VMULPS Z1, Z3, Z1
-	VMULPS Z1, Z9, Z9
-	VANDPS.BCST c7fffffff512<>(SB), Z9, Z12
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
-	VMOVAPS.Z Z9, K2, Z9
-	VMOVUPS Z9, K1, (R9)(R12*1)
-	VMULPS Z3, Z2, Z2
-	VBROADCASTSS c3f800000512<>(SB), Z1
-	VFNMADD231PS Z11, Z11, Z1
-	VMOVUPS.Z (R8), K1, Z9
-	VFMADD231PS Z1, Z2, Z9
-	VMOVUPS.Z (BX), K1, Z11
-	VMULPS Z5, Z9, Z2
-	VBROADCASTSS c3f800000512<>(SB), Z1
-	VSUBPS Z6, Z1, Z1
-	VMULPS Z1, Z6, Z1
-	VMULPS Z1, Z2, Z2
-	VANDPS.BCST c7fffffff512<>(SB), Z2, Z12
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
-	VMOVAPS.Z Z2, K2, Z2
-	VMOVUPS Z2, K1, (R9)
-	VMULPS Z11, Z9, Z2
-	VBROADCASTSS c3f800000512<>(SB), Z1
-	VSUBPS Z0, Z1, Z1
-	VMULPS Z1, Z0, Z1
-	VMULPS Z1, Z2, Z2
-	VANDPS.BCST c7fffffff512<>(SB), Z2, Z12
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
-	VMOVAPS.Z Z2, K2, Z2
-	VMOVUPS Z2, K1, (R9)(R11*1)
-	VMULPS Z6, Z9, Z2
-	VBROADCASTSS c3f800000512<>(SB), Z1
-	VFNMADD231PS Z5, Z5, Z1
-	VMULPS Z1, Z2, Z2
-	VANDPS.BCST c7fffffff512<>(SB), Z2, Z12
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
-	VMOVAPS.Z Z2, K2, Z2
-	VMOVUPS Z2, K1, (R9)(R11*2)
-	VMULPS Z0, Z9, Z9
-	VANDPS.BCST c7fffffff512<>(SB), Z9, Z12
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
-	VMOVAPS.Z Z9, K2, Z9
-	VMOVUPS Z9, K1, (R8)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
-
-TEXT ·gruBackward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ 80(DI), CX
-	MOVQ 96(DI), R8
-	MOVQ 112(DI), R9
-	MOVQ 128(DI), R10
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $16
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Z3
-	VMOVUPS 64(SI), Z5
-	VMOVUPS 128(SI), Z0
-	VMOVUPS (CX), Z6
-	VMOVUPS (BX), Z1
-	VSUBPS Z0, Z1, Z1
-	VMULPS Z1, Z6, Z1
-	VBROADCASTSS c3f800000512<>(SB), Z9
-	VSUBPS Z5, Z9, Z9
-	VMULPS Z9, Z5, Z2
-	VMULPS Z2, Z1, Z1
-	VANDPS.BCST c7fffffff512<>(SB), Z1, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z1, K2, Z1
-	VMOVUPS Z1, (R9)(R11*1)
-	VMOVUPS Z1, (R10)(R11*1)
-	VMULPS Z5, Z6, Z1
-	VANDPS.BCST c7fffffff512<>(SB), Z1, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z1, K2, Z1
-	VMOVUPS Z1, (R8)
-	VMULPS Z9, Z6, Z6
-	VBROADCASTSS c3f800000512<>(SB), Z1
-	VFNMADD231PS Z0, Z0, Z1
-	VMULPS Z1, Z6, Z6
-	VMULPS Z3, Z6, Z1
-	VANDPS.BCST c7fffffff512<>(SB), Z1, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z1, K2, Z1
-	VMOVUPS Z1, (R10)(R11*2)
-	VMOVUPS (AX), Z1
-	VMULPS Z1, Z6, Z1
-	VBROADCASTSS c3f800000512<>(SB), Z2
-	VSUBPS Z3, Z2, Z2
-	VMULPS Z2, Z3, Z2
-	VMULPS Z2, Z1, Z1
-	VANDPS.BCST c7fffffff512<>(SB), Z1, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z1, K2, Z1
-	VMOVUPS Z1, (R9)
-	VMOVUPS Z1, (R10)
-	VANDPS.BCST c7fffffff512<>(SB), Z6, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z6, K2, Z6
-	VMOVUPS Z6, (R9)(R11*2)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	ADDQ 136(DI), R10
-	SUBQ $1, DX
-	JNE full
-	SUBQ $16, 8(DI)
-	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
-	ADDQ $64, 64(DI)
-	ADDQ $64, 80(DI)
-	ADDQ $64, 96(DI)
-	ADDQ $64, 112(DI)
-	ADDQ $64, 128(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	MOVL $1, R14
-	SHLXQ R13, R14, R14
-	SUBQ $1, R14
-	KMOVW R14, K1
-	PCALIGN $32
-some:
-	VMOVUPS.Z (SI), K1, Z9
-	VMOVUPS.Z 64(SI), K1, Z2
-	VMOVUPS.Z 128(SI), K1, Z1
-	VMOVUPS.Z (CX), K1, Z6
-	VMOVUPS.Z (BX), K1, Z0
-	VSUBPS Z1, Z0, Z0
-	VMULPS Z0, Z6, Z0
-	VBROADCASTSS c3f800000512<>(SB), Z3
-	VSUBPS Z2, Z3, Z3
-	VMULPS Z3, Z2, Z5
-	VMULPS Z5, Z0, Z0
-	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS Z0, K1, (R9)(R11*1)
-	VMOVUPS Z0, K1, (R10)(R11*1)
-	VMULPS Z2, Z6, Z0
-	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS Z0, K1, (R8)
-	VMULPS Z3, Z6, Z6
-	VBROADCASTSS c3f800000512<>(SB), Z0
-	VFNMADD231PS Z1, Z1, Z0
-	VMULPS Z0, Z6, Z6
-	VMULPS Z9, Z6, Z0
-	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS Z0, K1, (R10)(R11*2)
-	VMOVUPS.Z (AX), K1, Z0
-	VMULPS Z0, Z6, Z0
-	VBROADCASTSS c3f800000512<>(SB), Z5
-	VSUBPS Z9, Z5, Z5
-	VMULPS Z5, Z9, Z5
-	VMULPS Z5, Z0, Z0
-	VANDPS.BCST c7fffffff512<>(SB), Z0, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS Z0, K1, (R9)
-	VMOVUPS Z0, K1, (R10)
-	VANDPS.BCST c7fffffff512<>(SB), Z6, Z11
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z11, K2
-	VMOVAPS.Z Z6, K2, Z6
-	VMOVUPS Z6, K1, (R9)(R11*2)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	ADDQ 88(DI), CX
-	ADDQ 104(DI), R8
-	ADDQ 120(DI), R9
-	ADDQ 136(DI), R10
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
-
-TEXT ·tanhBackward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $16
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Z3
-	VMOVUPS (AX), Z5
-	VBROADCASTSS c3f800000512<>(SB), Z0
-	VFNMADD231PS Z3, Z3, Z0
-	VMULPS Z0, Z5, Z5
-	VANDPS.BCST c7fffffff512<>(SB), Z5, Z6
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z6, K2
-	VMOVAPS.Z Z5, K2, Z5
-	VMOVUPS Z5, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE full
-	SUBQ $16, 8(DI)
-	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
-	ADDQ $64, 64(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	MOVL $1, R14
-	SHLXQ R13, R14, R14
-	SUBQ $1, R14
-	KMOVW R14, K1
-	PCALIGN $32
-some:
-	VMOVUPS.Z (SI), K1, Z0
-	VMOVUPS.Z (AX), K1, Z5
-	VBROADCASTSS c3f800000512<>(SB), Z3
-	VFNMADD231PS Z0, Z0, Z3
-	VMULPS Z3, Z5, Z5
-	VANDPS.BCST c7fffffff512<>(SB), Z5, Z6
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z6, K2
-	VMOVAPS.Z Z5, K2, Z5
-	VMOVUPS Z5, K1, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
-
-TEXT ·reluBackward512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DI
-	MOVQ 16(DI), R11
-	LEAQ (R11)(R11*2), R12
-vector:
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), AX
-	MOVQ 64(DI), BX
-	MOVQ (DI), DX
-	MOVQ 8(DI), R13
-	CMPQ R13, $16
-	JLT part
-	PCALIGN $32
-full:
-	VMOVUPS (SI), Z3
-	VMOVUPS (AX), Z5
-	VXORPS Z0, Z0, Z0
-	VCMPPS $22, Z0, Z3, K2
-	VMOVAPS.Z Z5, K2, Z5
-	VANDPS.BCST c7fffffff512<>(SB), Z5, Z6
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z6, K2
-	VMOVAPS.Z Z5, K2, Z5
-	VMOVUPS Z5, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE full
-	SUBQ $16, 8(DI)
-	JEQ done
-	ADDQ $64, 32(DI)
-	ADDQ $64, 48(DI)
-	ADDQ $64, 64(DI)
-	JMP vector
-done:
-	VZEROUPPER 
-	RET
-part:
-	MOVL $1, R14
-	SHLXQ R13, R14, R14
-	SUBQ $1, R14
-	KMOVW R14, K1
-	PCALIGN $32
-some:
-	VMOVUPS.Z (SI), K1, Z0
-	VMOVUPS.Z (AX), K1, Z5
-	VXORPS Z3, Z3, Z3
-	VCMPPS $22, Z3, Z0, K2
-	VMOVAPS.Z Z5, K2, Z5
-	VANDPS.BCST c7fffffff512<>(SB), Z5, Z6
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z6, K2
-	VMOVAPS.Z Z5, K2, Z5
-	VMOVUPS Z5, K1, (BX)
-	ADDQ 40(DI), SI
-	ADDQ 56(DI), AX
-	ADDQ 72(DI), BX
-	SUBQ $1, DX
-	JNE some
-	VZEROUPPER 
-	RET
+DATA ·fused512+(8*const_LSTMForward)(SB)/8, $LSTMForward512<>(SB)
+DATA ·fused512+(8*const_GRUForward)(SB)/8, $GRUForward512<>(SB)
+DATA ·fused512+(8*const_TanhForward)(SB)/8, $TanhForward512<>(SB)
+DATA ·fused512+(8*const_ReLUForward)(SB)/8, $ReLUForward512<>(SB)
+DATA ·fused512+(8*const_LSTMBackward)(SB)/8, $LSTMBackward512<>(SB)
+DATA ·fused512+(8*const_GRUBackward)(SB)/8, $GRUBackward512<>(SB)
+DATA ·fused512+(8*const_TanhBackward)(SB)/8, $TanhBackward512<>(SB)
+DATA ·fused512+(8*const_ReLUBackward)(SB)/8, $ReLUBackward512<>(SB)
+DATA ·fused512+(8*const_tanhOf)(SB)/8, $tanhOf512<>(SB)
+DATA ·fused512+(8*const_sigmoidOf)(SB)/8, $sigmoidOf512<>(SB)
+DATA ·fused512+(8*const_flushOf)(SB)/8, $flushOf512<>(SB)
+GLOBL ·fused512(SB), RODATA|NOPTR, $(8*const_numOps)
 
 DATA c0d800000512<>+0(SB)/4, $0xd800000
 GLOBL c0d800000512<>(SB), RODATA|NOPTR, $4

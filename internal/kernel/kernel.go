@@ -22,6 +22,15 @@ type Float interface{ float32 | float64 }
 // float32. Within a panel, Lane columns of one gate stand beside each other.
 const Lane = 16
 
+// Rows is a strided run of rows: row r starts at Data[r*Row].
+type Rows[F Float] struct {
+	Data []F
+	Row  int
+}
+
+// At returns the first n elements of row r.
+func (x Rows[F]) At(r, n int) []F { return x.Data[r*x.Row : r*x.Row+n] }
+
 // Mat is a strided read-only view of a matrix: element (r, k) stands at
 // Data[r*Row+k*Col].
 type Mat[F Float] struct {

@@ -184,7 +184,7 @@ func testMul[F Float](t *testing.T) {
 						acc = tail[u]
 					}
 					for kk := range k {
-						acc = fma(a[rr*lda+kk], w[g*units*k+u*k+kk], acc)
+						acc = FMA(a[rr*lda+kk], w[g*units*k+u*k+kk], acc)
 					}
 					if got := dst[(i-p0)*m*row+rr*row+c]; got != acc {
 						t.Fatalf("trial %d: panel %d row %d column %d: %g, want %g", trial, i, rr, c, got, acc)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/unroll-ml/unroll/internal/testkit"
 )
 
 // eachLevel runs f at every level of this machine but "go", which f compares
@@ -96,10 +98,10 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 	w := make([]float32, c.gates*c.units*c.k)
 	s.fill(w)
 	p := NewPanels[float32](c.k, c.units, c.gates)
-	p.Data = guarded(t, len(p.Data), seed%2 == 0)
+	p.Data = testkit.AtBorder[float32](t, len(p.Data), seed%2 == 0)
 	p.Pack(w, c.units*c.k, c.k, 1)
 	n, cols := c.p1-c.p0, p.Cols(c.p1-1)
-	dst := guarded(t, (n-1)*c.m*c.row+(c.m-1)*c.row+cols, seed%3 == 0)
+	dst := testkit.AtBorder[float32](t, (n-1)*c.m*c.row+(c.m-1)*c.row+cols, seed%3 == 0)
 	s.fill(dst)
 	init := Block[float32]{dst, c.m * c.row, c.row}
 	if !c.inPlace {
@@ -107,12 +109,12 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 		if c.initRow == 0 {
 			panel = p.MaxCols()
 		}
-		init = Block[float32]{guarded(t, (n-1)*panel+(c.m-1)*c.initRow+cols, seed%3 == 1), panel, c.initRow}
+		init = Block[float32]{testkit.AtBorder[float32](t, (n-1)*panel+(c.m-1)*c.initRow+cols, seed%3 == 1), panel, c.initRow}
 		s.fill(init.Data)
 	}
 	var tail []float32
 	if c.tail {
-		tail = guarded(t, ((n-1)*p.Blocks+p.blocks(c.p1-1))*Lane, seed%5 == 0)
+		tail = testkit.AtBorder[float32](t, ((n-1)*p.Blocks+p.blocks(c.p1-1))*Lane, seed%5 == 0)
 		s.fill(tail)
 	}
 	a := Mat[float32]{Row: c.k + c.extra, Col: 1}
@@ -123,7 +125,7 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 	if c.k > 0 {
 		length = (c.m-1)*a.Row + (c.k-1)*a.Col + 1
 	}
-	a.Data = guarded(t, length, seed%5 == 1)
+	a.Data = testkit.AtBorder[float32](t, length, seed%5 == 1)
 	s.fill(a.Data)
 	atLevel(t, level, func() {
 		Mul(p, c.p0, c.p1, Block[float32]{dst, c.m * c.row, c.row}, init, tail, a, c.m)

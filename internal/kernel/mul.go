@@ -9,7 +9,7 @@ import (
 // every column c of the panel
 //
 //	acc := init(i, r, c)
-//	for k := range w.K { acc = fma(a(r, k), weight(i, k, c), acc) }
+//	for k := range w.K { acc = FMA(a(r, k), weight(i, k, c), acc) }
 //	dst(i, r, c) = acc
 //
 // init may be dst itself (accumulate) and may have Row 0 (one row for all, a

@@ -3,6 +3,7 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
 
 TEXT micro256_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVQ (DI), SI

@@ -124,7 +124,7 @@ func (p *Panels[F]) packUnits(i int, w []F, gate, row int) {
 
 // flushRows is FlushTo for m rows of n elements.
 func flushRows[F Float](m, n int, dst []F, ldd int, src []F, lds int) {
-	if isFloat32[F]() && unary(opFlushTo, m, n, slice32(src), lds, slice32(dst), ldd) {
+	if Fused(flushOf, Gates{M: m, N: n}, Rows[F]{src, lds}, Rows[F]{dst, ldd}) {
 		return
 	}
 	for r := range m {

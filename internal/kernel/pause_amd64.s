@@ -3,6 +3,7 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
 
 TEXT ·pause(SB), NOSPLIT, $0-8
 	MOVQ n+0(FP), AX

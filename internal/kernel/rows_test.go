@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/unroll-ml/unroll/internal/testkit"
 )
 
 // TestMulRowsLevelsAgree: MulRows is the defining loop in row-major memory at
@@ -34,7 +36,7 @@ func TestMulRowsLevelsAgree(t *testing.T) {
 			atLevel(t, level, func() {
 				p := NewPanels[float32](k, units, 1)
 				p.Pack(w, 0, max(k, 1), 1)
-				dst := guarded(t, (m-1)*ldd+units, trial%2 == 0)
+				dst := testkit.AtBorder[float32](t, (m-1)*ldd+units, trial%2 == 0)
 				copy(dst, start)
 				var scratch Scratch[float32]
 				init, ldi := dst, ldd

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 //go:generate go run -C _asm . -out ..
 
 // mul512 and mul256, on 16 and 8 lanes: for every panel, block of rows, row of
@@ -19,81 +21,12 @@ func mul512(p *mulArgs)
 //go:noescape
 func mul256(p *mulArgs)
 
-// The fused gates: for every row and lane what the loop body of the function
-// named with a capital in gates.go does; p[0], p[1], ... are its slices in the
-// order of its parameters.
-
-//go:noescape
-func lstmForward512(a *gateArgs)
-
-//go:noescape
-func lstmForward256(a *gateArgs)
-
-//go:noescape
-func gruForward512(a *gateArgs)
-
-//go:noescape
-func gruForward256(a *gateArgs)
-
-//go:noescape
-func tanhForward512(a *gateArgs)
-
-//go:noescape
-func tanhForward256(a *gateArgs)
-
-//go:noescape
-func reluForward512(a *gateArgs)
-
-//go:noescape
-func reluForward256(a *gateArgs)
-
-//go:noescape
-func lstmBackward512(a *gateArgs)
-
-//go:noescape
-func lstmBackward256(a *gateArgs)
-
-//go:noescape
-func gruBackward512(a *gateArgs)
-
-//go:noescape
-func gruBackward256(a *gateArgs)
-
-//go:noescape
-func tanhBackward512(a *gateArgs)
-
-//go:noescape
-func tanhBackward256(a *gateArgs)
-
-//go:noescape
-func reluBackward512(a *gateArgs)
-
-//go:noescape
-func reluBackward256(a *gateArgs)
-
-// for i := range n { p[1][i] = Tanh32(p[0][i]) }
+// call runs a routine of fused256, fused512, chains256 or chains512 with its
+// arguments. A routine takes DI as their address and follows no calling
+// convention of Go. What each computes is said where its operation is named.
 //
 //go:noescape
-func tanhTo512(a *gateArgs)
-
-//go:noescape
-func tanhTo256(a *gateArgs)
-
-// for i := range n { p[1][i] = Sigmoid32(p[0][i]) }
-//
-//go:noescape
-func sigmoidTo512(a *gateArgs)
-
-//go:noescape
-func sigmoidTo256(a *gateArgs)
-
-// for i := range n { p[1][i] = Flush(p[0][i]) }
-//
-//go:noescape
-func flushTo512(a *gateArgs)
-
-//go:noescape
-func flushTo256(a *gateArgs)
+func call(routine uintptr, args unsafe.Pointer)
 
 // for b := range m: for i, j in lanes x lanes
 //
@@ -117,32 +50,6 @@ func peak256(n int)
 //
 //go:noescape
 func pause(n int)
-
-// The chains: what Chain's comment says.
-
-//go:noescape
-func tanhChain512(a *chainArgs)
-
-//go:noescape
-func tanhChain256(a *chainArgs)
-
-//go:noescape
-func reluChain512(a *chainArgs)
-
-//go:noescape
-func reluChain256(a *chainArgs)
-
-//go:noescape
-func lstmChain512(a *chainArgs)
-
-//go:noescape
-func lstmChain256(a *chainArgs)
-
-//go:noescape
-func gruChain512(a *chainArgs)
-
-//go:noescape
-func gruChain256(a *chainArgs)
 
 // for i := range 8*n (4*n with 256): x[i] = fmath.Exp(x[i]), up to the first
 // block with a number outside [-708, 709]; returns the blocks done.

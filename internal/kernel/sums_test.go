@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/unroll-ml/unroll/internal/testkit"
 )
 
 // TestSumsLevelsAgree: sums of squares and scaled differences have the bits of
@@ -18,7 +20,7 @@ func TestSumsLevelsAgree(t *testing.T) {
 	}
 	for i, n := range lengths {
 		s := source{r, []int{0, 15}[i%2]}
-		x := guarded(t, n, i%3 == 0)
+		x := testkit.AtBorder[float32](t, n, i%3 == 0)
 		s.fill(x)
 		start := make([]float32, n)
 		s.fill(start)
@@ -35,7 +37,7 @@ func TestSumsLevelsAgree(t *testing.T) {
 				if got := SumSquares(x); math.Float64bits(got) != math.Float64bits(sum) && (got == got || sum == sum) {
 					t.Errorf("%s, %d elements: sum %v, want %v", level, n, got, sum)
 				}
-				dst := guarded(t, n, i%3 == 1)
+				dst := testkit.AtBorder[float32](t, n, i%3 == 1)
 				copy(dst, start)
 				SubScaled(dst, x, a)
 				sameBits(t, fmt.Sprint(level, " ", n), dst, want)

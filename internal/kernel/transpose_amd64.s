@@ -3,14 +3,15 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
 
 TEXT ·transpose512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ (DI), DX
-	MOVQ 16(DI), BX
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), R8
-	MOVQ 56(DI), R9
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_gate(DI), BX
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), R9
 	PCALIGN $32
 block:
 	MOVQ SI, AX
@@ -203,11 +204,11 @@ GLOBL c7fffffff512<>(SB), RODATA|NOPTR, $4
 
 TEXT ·transpose256(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
-	MOVQ (DI), DX
-	MOVQ 16(DI), BX
-	MOVQ 32(DI), SI
-	MOVQ 48(DI), R8
-	MOVQ 56(DI), R9
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_gate(DI), BX
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), R9
 	PCALIGN $32
 block:
 	MOVQ SI, AX

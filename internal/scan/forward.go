@@ -58,14 +58,11 @@ func (ln *lane[F]) chain(c chunk, sh share[F]) bool {
 		return false
 	}
 	if lo, hi := sh.of(1); lo < hi { // who owns the only panel has its sums
-		n := c.t1 - c.t0
-		sums := kernel.Steps[F]{Data: ln.sums, By: ln.w.hh.MaxCols()}
-		y := kernel.Steps[F]{Data: ln.y, First: (c.r0 - r.outBase(ln.l, c)) * ln.ldy, By: ln.ldy}
-		if ln.way == backwards {
-			sums.First, y.First = (n-1)*sums.By, y.First+(n-1)*y.By
-			sums.By, y.By = -sums.By, -y.By
-		}
-		kernel.Chain(op, n, &ln.w.hh, ln.w.tail, sums, ln.h, ln.c, y)
+		kernel.Chain(op, &kernel.Walk[F]{
+			Steps: c.t1 - c.t0, Back: ln.way == backwards, W: &ln.w.hh, Tail: ln.w.tail,
+			Sums: kernel.Rows[F]{Data: ln.sums, Row: ln.w.hh.MaxCols()}, H0: ln.h, C: ln.c,
+			Y: kernel.Rows[F]{Data: ln.y[(c.r0-r.outBase(ln.l, c))*ln.ldy:], Row: ln.ldy},
+		})
 	}
 	r.barrier(sh)
 	return true

@@ -105,7 +105,7 @@ func (ln *lane[F]) newStates(b block, hand *hand[F], prev []F, ldp int) {
 // but Z.
 func (ln *lane[F]) operands(st *cell.Step[F], b block, i, per int, prev []F, ldp int) {
 	s, cols, u := ln.run.Stack, ln.w.ih.MaxCols(), i*per
-	st.M, st.N, st.Units, st.Record = b.m, min(per, s.H-u), s.H, ln.run.Record
+	st.M, st.N, st.Gate, st.Record = b.m, min(per, s.H-u), s.H, ln.run.Record
 	st.X.Data, st.X.Row = ln.sums[(i*b.rows+b.sums)*cols:], cols
 	if ln.apart != nil && st.Record {
 		st.Apart.Data, st.Apart.Row = ln.apart[(i*b.rows+b.sums)*per:], per

@@ -132,7 +132,7 @@ func (ln *lane[F]) operandsBack(t, p int, hand *hand[F], dh, cp []F, ldc int) *c
 	r, s, k, hh := ln.run, ln.run.Stack, &ln.run.back, &ln.w.hh
 	row, gh, size, u := r.Off[t], s.Traits.Gates*s.H, s.Out(), p*hh.UnitsPer()
 	st := &hand.step
-	st.M, st.N, st.Units = r.Sizes[t], min(hh.UnitsPer(), s.H-u), s.H
+	st.M, st.N, st.Gate = r.Sizes[t], min(hh.UnitsPer(), s.H-u), s.H
 	st.X.Data, st.X.Row = ln.sums[(p*r.N+row)*ln.w.ih.MaxCols():], ln.w.ih.MaxCols()
 	if dh != nil {
 		st.DH.Data, st.DH.Row = dh[u:], s.H

@@ -10,7 +10,7 @@ func backward(v *vec) {
 		v.set(v.float(1), to)
 		v.op("VFNMADD231PS", x, x, to)
 	}
-	v.rowwise("lstmBackward", 6, func(p []string) {
+	v.rowwise("LSTMBackward", 6, func(p []string) {
 		rec, c, cp, dh, dc, dz := p[0], p[1], p[2], p[3], p[4], p[5]
 		var g [4]string
 		for i := range g {
@@ -57,7 +57,7 @@ func backward(v *vec) {
 		v.put(t, d, x, y)
 		v.put(g[:]...)
 	})
-	v.rowwise("gruBackward", 7, func(p []string) {
+	v.rowwise("GRUBackward", 7, func(p []string) {
 		rec, nh, hp, dh, dp, dx, dz := p[0], p[1], p[2], p[3], p[4], p[5], p[6]
 		r, u, n, d, x, y := v.get(), v.get(), v.get(), v.get(), v.get(), v.get()
 		v.load(mem(rec, 0), r)
@@ -99,7 +99,7 @@ func backward(v *vec) {
 		v.store(d, memIndex(dx, "R11", 2, 0))
 		v.put(r, u, n, d, x, y, w)
 	})
-	v.rowwise("tanhBackward", 3, func(p []string) {
+	v.rowwise("TanhBackward", 3, func(p []string) {
 		h, d, y := v.get(), v.get(), v.get()
 		v.load(mem(p[0], 0), h)
 		v.load(mem(p[1], 0), d)
@@ -109,7 +109,7 @@ func backward(v *vec) {
 		v.store(d, mem(p[2], 0))
 		v.put(h, d, y)
 	})
-	v.rowwise("reluBackward", 3, func(p []string) {
+	v.rowwise("ReLUBackward", 3, func(p []string) {
 		h, d, zero := v.get(), v.get(), v.get()
 		v.load(mem(p[0], 0), h)
 		v.load(mem(p[1], 0), d)

@@ -1,21 +1,5 @@
 package main
 
-// Offsets of chainArgs in chain_amd64.go.
-const (
-	chainSteps   = 0
-	chainDepth   = 8
-	chainLanes   = 16
-	chainW       = 24
-	chainWRow    = 32
-	chainSums    = 40
-	chainSumsRow = 48
-	chainY       = 56
-	chainYRow    = 64
-	chainC       = 72
-	chainTail    = 80
-	chainH       = 88
-)
-
 // chain writes a routine that walks steps of one row of at most a vector of
 // units: sums of the input, plus h times w, then the cell's gates, whose result
 // is h of the next step. h stands in the arguments, whole, so that the next
@@ -23,20 +7,18 @@ const (
 //
 // body gets the sums of the gates, h (and c) in registers, and leaves the new h
 // in the register of h. SI is the step's sums.
-func (v *vec) chain(name string, gates int, hasCell, tail bool, body func(g []string, h, c string)) {
-	v.labels = 0
-	v.text("·"+name+v.s.name, "NOSPLIT", 0, 8)
-	v.op("MOVQ", "a+0(FP)", "DI")
-	v.op("MOVQ", mem("DI", chainLanes), "R13")
+func (v *vec) chain(op string, gates int, hasCell, tail bool, body func(g []string, h, c string)) {
+	v.routine(op)
+	v.op("MOVQ", field("chainArgs_lanes"), "R13")
 	v.mask("R13")
-	v.op("MOVQ", mem("DI", chainSums), "SI")
-	v.op("MOVQ", mem("DI", chainY), "R8")
-	v.op("MOVQ", mem("DI", chainSteps), "DX")
+	v.op("MOVQ", field("chainArgs_sums"), "SI")
+	v.op("MOVQ", field("chainArgs_y"), "R8")
+	v.op("MOVQ", field("chainArgs_steps"), "DX")
 	h, c := v.get(), ""
-	v.op("VMOVUPS", mem("DI", chainH), h)
+	v.op("VMOVUPS", field("chainArgs_h"), h)
 	if hasCell {
 		c = v.get()
-		v.op("MOVQ", mem("DI", chainC), "R9")
+		v.op("MOVQ", field("chainArgs_c"), "R9")
 		v.masked = true
 		v.load("(R9)", c)
 		v.masked = false
@@ -47,15 +29,15 @@ func (v *vec) chain(name string, gates int, hasCell, tail bool, body func(g []st
 	for i := range gates {
 		g = append(g, v.get())
 		if tail && i == gates-1 {
-			v.op("MOVQ", mem("DI", chainTail), "AX")
+			v.op("MOVQ", field("chainArgs_tail"), "AX")
 			v.op("VMOVUPS", "(AX)", g[i])
 			continue
 		}
 		v.op("VMOVUPS", mem("SI", 64*i), g[i])
 	}
-	v.op("MOVQ", mem("DI", chainW), "AX")
-	v.op("MOVQ", mem("DI", chainDepth), "CX")
-	v.op("LEAQ", mem("DI", chainH), "BX")
+	v.op("MOVQ", field("chainArgs_w"), "AX")
+	v.op("MOVQ", field("chainArgs_depth"), "CX")
+	v.op("LEAQ", field("chainArgs_h"), "BX")
 	b := v.get()
 	v.label("k")
 	v.op("VBROADCASTSS", "(BX)", b)
@@ -63,18 +45,18 @@ func (v *vec) chain(name string, gates int, hasCell, tail bool, body func(g []st
 		v.op("VFMADD231PS", mem("AX", 64*i), b, g[i])
 	}
 	v.op("ADDQ", 4, "BX")
-	v.op("ADDQ", mem("DI", chainWRow), "AX")
+	v.op("ADDQ", field("chainArgs_wRow"), "AX")
 	v.op("SUBQ", 1, "CX")
 	v.jump("JNE", "k")
 	v.put(b)
 	body(g, h, c)
 	v.put(g...)
-	v.op("VMOVUPS", h, mem("DI", chainH))
+	v.op("VMOVUPS", h, field("chainArgs_h"))
 	v.masked = true
 	v.store(h, "(R8)")
 	v.masked = false
-	v.op("ADDQ", mem("DI", chainSumsRow), "SI")
-	v.op("ADDQ", mem("DI", chainYRow), "R8")
+	v.op("ADDQ", field("chainArgs_sumsRow"), "SI")
+	v.op("ADDQ", field("chainArgs_yRow"), "R8")
 	v.op("SUBQ", 1, "DX")
 	v.jump("JNE", "step")
 	if hasCell {
@@ -90,24 +72,24 @@ func (v *vec) chain(name string, gates int, hasCell, tail bool, body func(g []st
 
 func chainFile(w *writer, s isa) {
 	v := newVec(w, s)
-	v.chain("tanhChain", 1, false, false, func(g []string, h, _ string) {
+	v.chain("TanhChain", 1, false, false, func(g []string, h, _ string) {
 		v.tanh(g[0])
 		v.flush(g[0])
 		v.op("VMOVAPS", g[0], h)
 	})
-	v.chain("reluChain", 1, false, false, func(g []string, h, _ string) {
+	v.chain("ReLUChain", 1, false, false, func(g []string, h, _ string) {
 		v.relu(g[0])
 		v.flush(g[0])
 		v.op("VMOVAPS", g[0], h)
 	})
-	v.chain("lstmChain", 4, true, false, func(g []string, h, c string) {
+	v.chain("LSTMChain", 4, true, false, func(g []string, h, c string) {
 		v.sigmoid(g[0])
 		v.sigmoid(g[1])
 		v.tanh(g[2])
 		v.sigmoid(g[3])
 		v.lstm(g, c, h)
 	})
-	v.chain("gruChain", 3, false, true, func(g []string, h, _ string) {
+	v.chain("GRUChain", 3, false, true, func(g []string, h, _ string) {
 		v.sigmoid(g[0])
 		n := v.get()
 		v.op("VMOVUPS", mem("SI", 128), n)
@@ -117,6 +99,7 @@ func chainFile(w *writer, s isa) {
 		v.gru(g[1], n, h)
 		v.put(n)
 	})
+	v.table("chains", "numChains", s.name, v.ops)
 	v.tables()
 }
 

@@ -1,35 +1,27 @@
 package main
 
-// Offsets of gateArgs in gates_amd64.go: rows, lanes, bytes between the gates
-// of a gradient, whether there is a record, and then pointers, each followed by
-// the bytes between rows.
-const (
-	gateM      = 0
-	gateN      = 8
-	gateGate   = 16
-	gateRecord = 24
-)
+// The arguments are gateArgs: rows, lanes, bytes between the gates of a gradient,
+// whether there is a record, and then pointers, each with the bytes between rows.
+var gateM, gateN, gateGate, gateRecord = field("gateArgs_m"), field("gateArgs_n"), field("gateArgs_gate"), field("gateArgs_record")
 
-func gatePtr(i int) int    { return 32 + 16*i }
-func gateStride(i int) int { return 40 + 16*i }
+func gatePtr(i int) string    { return at("gateArgs_p", i, "gateRows", "p") }
+func gateStride(i int) string { return at("gateArgs_p", i, "gateRows", "ld") }
 
 // pointers are the registers that hold the row pointers of a routine.
 var pointers = []string{"SI", "AX", "BX", "CX", "R8", "R9", "R10"}
 
-// rowwise writes a routine over m rows and n lanes with ptrs pointers: body is
-// one row of one vector. Vectors of lanes are the outer loop.
-func (v *vec) rowwise(name string, ptrs int, body func(p []string)) {
-	v.labels = 0
-	v.text("·"+name+v.s.name, "NOSPLIT", 0, 8)
-	v.op("MOVQ", "a+0(FP)", "DI")
-	v.op("MOVQ", mem("DI", gateGate), "R11")
+// rowwise writes the routine of an operation over m rows and n lanes with ptrs
+// pointers: body is one row of one vector. Vectors of lanes are the outer loop.
+func (v *vec) rowwise(op string, ptrs int, body func(p []string)) {
+	v.routine(op)
+	v.op("MOVQ", gateGate, "R11")
 	v.op("LEAQ", "(R11)(R11*2)", "R12") // gates 1, 2 and 3 stand at R11, R11*2 and R12
 	v.label("vector")
 	for i, p := range pointers[:ptrs] {
-		v.op("MOVQ", mem("DI", gatePtr(i)), p)
+		v.op("MOVQ", gatePtr(i), p)
 	}
-	v.op("MOVQ", mem("DI", gateM), "DX")
-	v.op("MOVQ", mem("DI", gateN), "R13")
+	v.op("MOVQ", gateM, "DX")
+	v.op("MOVQ", gateN, "R13")
 	v.op("CMPQ", "R13", v.s.lanes)
 	v.jump("JLT", "part")
 	loop := func(label string) {
@@ -37,7 +29,7 @@ func (v *vec) rowwise(name string, ptrs int, body func(p []string)) {
 		v.label(label)
 		body(pointers[:ptrs])
 		for i, p := range pointers[:ptrs] {
-			v.op("ADDQ", mem("DI", gateStride(i)), p)
+			v.op("ADDQ", gateStride(i), p)
 		}
 		v.op("SUBQ", 1, "DX")
 		v.jump("JNE", label)
@@ -45,10 +37,10 @@ func (v *vec) rowwise(name string, ptrs int, body func(p []string)) {
 	loop("full")
 	// The pointers do not move beyond the last vector: the garbage collector may
 	// see them after the call.
-	v.op("SUBQ", v.s.lanes, mem("DI", gateN))
+	v.op("SUBQ", v.s.lanes, gateN)
 	v.jump("JEQ", "done")
 	for i := range ptrs {
-		v.op("ADDQ", v.s.bytes(), mem("DI", gatePtr(i)))
+		v.op("ADDQ", v.s.bytes(), gatePtr(i))
 	}
 	v.jump("JMP", "vector")
 	v.label("done")
@@ -78,9 +70,25 @@ func (v *vec) mask(n string) {
 	v.op("VMOVUPS", "(R14)", v.maskReg())
 }
 
+// routine begins the routine of an operation of the package, which finds its
+// arguments at DI.
+func (v *vec) routine(op string) {
+	v.labels = 0
+	v.ops = append(v.ops, op)
+	v.text(routine(op, v.s.name), "NOSPLIT", 0, 0)
+}
+
+// callFile writes the way from Go to a routine.
+func callFile(w *writer) {
+	w.text("·call", "NOSPLIT", 0, 16)
+	w.op("MOVQ", "args+8(FP)", "DI")
+	w.op("MOVQ", "routine+0(FP)", "AX")
+	w.op("JMP", "AX")
+}
+
 func gatesFile(w *writer, s isa) {
 	v := newVec(w, s)
-	v.rowwise("lstmForward", 4, func(p []string) {
+	v.rowwise("LSTMForward", 4, func(p []string) {
 		z, c, h, rec := p[0], p[1], p[2], p[3]
 		var g [4]string
 		for i, q := range []int{0, 1, 2, 3} {
@@ -105,7 +113,7 @@ func gatesFile(w *writer, s isa) {
 		v.put(x, y)
 		v.put(g[:]...)
 	})
-	v.rowwise("gruForward", 6, func(p []string) {
+	v.rowwise("GRUForward", 6, func(p []string) {
 		z, x, hp, h, rec, nh := p[0], p[1], p[2], p[3], p[4], p[5]
 		r, u, n := v.get(), v.get(), v.get()
 		v.load(mem(z, 0), r)
@@ -129,32 +137,31 @@ func gatesFile(w *writer, s isa) {
 		v.store(r, mem(h, 0))
 		v.put(r, u, n)
 	})
-	for _, f := range []struct {
-		name string
-		f    func(x string)
-	}{
-		{"tanhForward", func(x string) { v.tanh(x); v.flush(x) }},
-		{"reluForward", func(x string) { v.relu(x); v.flush(x) }},
-		{"tanhTo", v.tanh},
-		{"sigmoidTo", v.sigmoid},
-		{"flushTo", v.flush},
-	} {
-		v.rowwise(f.name, 2, func(p []string) {
-			x := v.get()
-			v.load(mem(p[0], 0), x)
-			f.f(x)
-			v.store(x, mem(p[1], 0))
-			v.put(x)
-		})
-	}
+	v.elementwise("TanhForward", func(x string) { v.tanh(x); v.flush(x) })
+	v.elementwise("ReLUForward", func(x string) { v.relu(x); v.flush(x) })
 	backward(v)
+	v.elementwise("tanhOf", v.tanh)
+	v.elementwise("sigmoidOf", v.sigmoid)
+	v.elementwise("flushOf", v.flush)
+	v.table("fused", "numOps", s.name, v.ops)
 	v.tables()
+}
+
+// elementwise writes an operation of one source.
+func (v *vec) elementwise(op string, f func(x string)) {
+	v.rowwise(op, 2, func(p []string) {
+		x := v.get()
+		v.load(mem(p[0], 0), x)
+		f(x)
+		v.store(x, mem(p[1], 0))
+		v.put(x)
+	})
 }
 
 // recorded runs then only if there is a record to write.
 func (v *vec) recorded(then func()) {
 	skip := v.newLabel("skip")
-	v.op("CMPQ", mem("DI", gateRecord), 0)
+	v.op("CMPQ", gateRecord, 0)
 	v.jump("JEQ", skip)
 	then()
 	v.label(skip)

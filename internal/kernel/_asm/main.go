@@ -23,6 +23,7 @@ var files = []struct {
 }{
 	{"peak_amd64.s", func(w *writer) { peakFile(w, avx512); peakFile(w, avx2) }},
 	{"pause_amd64.s", pauseFile},
+	{"call_amd64.s", callFile},
 	{"sums_amd64.s", sumsFile},
 	{"exp_amd64.s", func(w *writer) { expFile(w, avx512); expFile(w, avx2) }},
 	{"transpose_amd64.s", func(w *writer) { transposeFile(w, avx512); transposeFile(w, avx2) }},

@@ -15,6 +15,7 @@ type vec struct {
 	consts map[string]uint32 // name of a constant and its bits
 	masked bool              // the routine works on the first lanes only
 	labels int
+	ops    []string // the operations whose routines are written
 }
 
 func newVec(w *writer, s isa) *vec {

@@ -1,0 +1,66 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/unroll-ml/unroll/internal/testkit"
+)
+
+// elementwiseOps are the functions over slices that have routines.
+var elementwiseOps = []struct {
+	name string
+	run  func(dst, src []float32)
+	one  func(x float32) float32
+}{
+	{"FlushTo", FlushTo[float32], Flush[float32]},
+	{"TanhTo", TanhTo[float32], Tanh32},
+	{"SigmoidTo", SigmoidTo[float32], Sigmoid32},
+}
+
+// TestElementwiseLevelsAgree: every level gives the bits of the function of one
+// number, for all lengths past some vectors and one past a call's limit, also in
+// place, and touches nothing else.
+func TestElementwiseLevelsAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(23, 24))
+	lengths := []int{200_001}
+	for n := range 150 {
+		lengths = append(lengths, n)
+	}
+	for _, op := range elementwiseOps {
+		for _, n := range lengths {
+			src := testkit.AtBorder[float32](t, n, n%2 == 0)
+			source{r, []int{0, 3, 30}[n%3]}.fill(src)
+			want := make([]float32, n)
+			for i, x := range src {
+				want[i] = op.one(x)
+			}
+			for _, level := range Levels() {
+				atLevel(t, level, func() {
+					dst := testkit.AtBorder[float32](t, n, n%4 > 1)
+					op.run(dst, src)
+					sameBits(t, fmt.Sprint(op.name, " ", level, " ", n), dst, want)
+					again := slices.Clone(src)
+					op.run(again, again)
+					sameBits(t, fmt.Sprint(op.name, " in place ", level, " ", n), again, want)
+				})
+			}
+		}
+	}
+}
+
+// TestElementwiseAllocatesNothing: steps call them for every row.
+func TestElementwiseAllocatesNothing(t *testing.T) {
+	x := make([]float32, 256)
+	for _, level := range Levels() {
+		atLevel(t, level, func() {
+			for _, op := range elementwiseOps {
+				if n := testing.AllocsPerRun(10, func() { op.run(x, x) }); n != 0 {
+					t.Errorf("%s, %s: %v allocations", op.name, level, n)
+				}
+			}
+		})
+	}
+}
