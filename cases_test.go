@@ -54,6 +54,9 @@ func drawTrial[F tensor.Float](t *rapid.T, not bounds) trial[F] {
 	if c.Mode == unroll.LSTM && c.HiddenSize > 1 && rapid.Bool().Draw(t, "projected") {
 		c.ProjSize = rapid.IntRange(1, c.HiddenSize-1).Draw(t, "proj_size")
 	}
+	if rapid.IntRange(0, 2).Draw(t, "a variant") == 0 {
+		c.Variant = drawVariant(t, c, not)
+	}
 	if !not.noTrain {
 		c.Dropout = rapid.SampledFrom([]float64{0, 0.3, 0.5, 1}).Draw(t, "dropout")
 	}
@@ -76,6 +79,44 @@ func drawTrial[F tensor.Float](t *rapid.T, not bounds) trial[F] {
 	}
 	k.fill(rapid.Bool().Draw(t, "s0"))
 	return k
+}
+
+// drawVariant draws what ONNX and Keras allow of a cell. Functions of gates that
+// multiply a state are bounded, and none jumps, so that float32 stays close to
+// the textbook.
+func drawVariant(t *rapid.T, c unroll.Config, not bounds) (v unroll.Variant) {
+	v.Reverse = !not.oneWay && !c.Bidirectional && rapid.Bool().Draw(t, "reverse")
+	bounded := []unroll.Activation{{}, {Name: "Sigmoid"}, {Name: "HardSigmoid", Alpha: 0.2, Beta: 0.5}, {Name: "Softsign"}, {Name: "ScaledTanh", Alpha: 0.8, Beta: 1.2}, {Name: "Tanh"}}
+	any := append(bounded, unroll.Activation{Name: "Relu"}, unroll.Activation{Name: "Affine", Alpha: 0.7, Beta: 0.1},
+		unroll.Activation{Name: "LeakyRelu", Alpha: 0.1}, unroll.Activation{Name: "Elu", Alpha: 0.9}, unroll.Activation{Name: "Softplus"})
+	list := func(name string) (all [3]unroll.Activation) {
+		all[0] = rapid.SampledFrom(bounded).Draw(t, name+" f")
+		switch c.Mode {
+		case unroll.LSTM:
+			all[1], all[2] = rapid.SampledFrom(any).Draw(t, name+" g"), rapid.SampledFrom(any).Draw(t, name+" h")
+		case unroll.GRU:
+			all[1] = rapid.SampledFrom(any).Draw(t, name+" g")
+		default:
+			all[0] = rapid.SampledFrom(any).Draw(t, name+" f")
+		}
+		return all
+	}
+	if rapid.Bool().Draw(t, "functions") {
+		v.Activations = list("activation")
+		if c.Bidirectional && rapid.Bool().Draw(t, "others in reverse") {
+			v.ReverseActivations = list("reverse activation")
+		}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "clip") == 0 {
+		v.Clip = 0.5
+	}
+	switch c.Mode {
+	case unroll.LSTM:
+		v.InputForget, v.Peepholes = rapid.IntRange(0, 3).Draw(t, "input_forget") == 0, rapid.Bool().Draw(t, "peepholes")
+	case unroll.GRU:
+		v.ResetBefore = rapid.Bool().Draw(t, "reset before")
+	}
+	return v
 }
 
 // fataler is what a *testing.T and a *rapid.T have in common here.
@@ -246,7 +287,7 @@ func record[F tensor.Float](t fataler, p *unroll.PassOf[F]) numbers[F] {
 func gateNames[F tensor.Float](l *unroll.LayerOf[F]) []string {
 	names := append([]string{}, l.Gates()...)
 	switch c := l.Config(); {
-	case c.Mode == unroll.GRU:
+	case c.Mode == unroll.GRU && !c.Variant.ResetBefore:
 		names = append(names, "nh")
 	case c.ProjSize > 0:
 		names = append(names, "h")

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
+
+	"github.com/unroll-ml/unroll/internal/cell"
 )
 
 // Mode says which recurrent layer a Config describes.
@@ -20,34 +21,37 @@ const (
 	GRU
 )
 
-var modeNames = [...]string{"RNN_TANH", "RNN_RELU", "LSTM", "GRU"}
+// kind returns the cell of a mode, nil for a number that is none.
+func (m Mode) kind() *cell.Kind {
+	if all := cell.Kinds(); m >= 0 && int(m) < len(all) {
+		return all[m]
+	}
+	return nil
+}
 
 // String returns PyTorch's name of the mode: RNN_TANH, RNN_RELU, LSTM or GRU.
 func (m Mode) String() string {
-	if m < 0 || int(m) >= len(modeNames) {
-		return fmt.Sprintf("Mode(%d)", int(m))
+	if k := m.kind(); k != nil {
+		return k.Name
 	}
-	return modeNames[m]
+	return fmt.Sprintf("Mode(%d)", int(m))
 }
 
 // ParseMode returns the mode of a name as String writes it; "RNN" is RNN_TANH.
 // Anything else is an ErrConfig.
 func ParseMode(name string) (Mode, error) {
-	for i, n := range modeNames {
-		if n == name {
+	for i, k := range cell.Kinds() {
+		if k.Name == name || k.Class == name && k.Functions[0] == "Tanh" {
 			return Mode(i), nil
 		}
 	}
-	if name == "RNN" {
-		return RNNTanh, nil
-	}
-	return 0, &ArgError{Kind: ErrConfig, Arg: "mode", Got: fmt.Sprintf("%q", name), Want: "RNN_TANH, RNN_RELU, LSTM or GRU"}
+	return 0, &ArgError{Kind: ErrConfig, Arg: "mode", Got: fmt.Sprintf("%q", name), Want: cell.Names()}
 }
 
 // MarshalText writes the name of the mode. It is an ErrConfig for a number
 // that is none of the modes.
 func (m Mode) MarshalText() ([]byte, error) {
-	if m < RNNTanh || m > GRU {
+	if m.kind() == nil {
 		return nil, Config{Mode: m, HiddenSize: 1}.Validate()
 	}
 	return []byte(m.String()), nil
@@ -84,6 +88,9 @@ type Config struct {
 	// ProjSize is P, the size that an LSTM's hidden state is projected to; 0 for
 	// no projection, otherwise below HiddenSize.
 	ProjSize int
+	// Variant is how the cell differs from torch.nn's; the zero value: not at
+	// all.
+	Variant Variant
 }
 
 // Layers returns L, the number of layers: NumLayers, or 1 where that is 0.
@@ -110,7 +117,10 @@ func (c Config) StateSize() int {
 func (c Config) OutputSize() int { return c.Directions() * c.StateSize() }
 
 // HasCell reports whether states have a cell state c, as those of an LSTM do.
-func (c Config) HasCell() bool { return c.Mode == LSTM }
+func (c Config) HasCell() bool {
+	k := c.Mode.kind()
+	return k != nil && k.Traits.CellState
+}
 
 // The bounds keep products of sizes within an int and within what make can be
 // asked for without a panic; real layers are far below them.
@@ -127,9 +137,10 @@ func (c Config) Validate() error {
 	bad := func(arg string, got any, want string) error {
 		return &ArgError{Kind: ErrConfig, Arg: arg, Got: fmt.Sprint(got), Want: want}
 	}
+	k := c.Mode.kind()
 	switch {
-	case c.Mode < RNNTanh || c.Mode > GRU:
-		return bad("mode", int(c.Mode), "RNN_TANH, RNN_RELU, LSTM or GRU")
+	case k == nil:
+		return bad("mode", int(c.Mode), cell.Names())
 	case c.InputSize < 0 || c.InputSize > maxSize:
 		return bad("input_size", c.InputSize, fmt.Sprintf("0 to %d", maxSize))
 	case c.HiddenSize < 1 || c.HiddenSize > maxSize:
@@ -140,28 +151,36 @@ func (c Config) Validate() error {
 		return bad("dropout", c.Dropout, "a probability from 0 to 1")
 	case c.ProjSize < 0:
 		return bad("proj_size", c.ProjSize, "a positive size, or 0 for no projection")
-	case c.ProjSize > 0 && c.Mode != LSTM:
+	case c.ProjSize > 0 && !k.Projects:
 		return bad("proj_size", c.ProjSize, fmt.Sprintf("0: only an LSTM has a projection, not %s", c.Mode))
 	case c.ProjSize >= c.HiddenSize && c.ProjSize > 0:
 		return bad("proj_size", c.ProjSize, fmt.Sprintf("less than hidden_size %d", c.HiddenSize))
-	case c.parameters() > maxParameters:
-		return bad(c.String(), fmt.Sprintf("%.3g parameters", c.parameters()), fmt.Sprintf("at most %d", maxParameters))
+	}
+	if err := c.Variant.validate(c); err != nil {
+		return err
+	}
+	if n := c.NumParameters(); n > maxParameters {
+		return bad(c.String(), fmt.Sprintf("%.3g parameters", n), fmt.Sprintf("at most %d", maxParameters))
 	}
 	return nil
 }
 
 // gates returns G, the number of gates.
-func (c Config) gates() int { return len(newCell[float32](c.Mode).Gates()) }
+func (c Config) gates() int { return c.Mode.kind().Traits.Gates }
 
-// parameters returns how many numbers the parameters are, as a float64, which
-// no product overflows.
-func (c Config) parameters() float64 {
+// NumParameters returns how many numbers the parameters are, as a float64, which
+// no product overflows; 0 for a mode that is none.
+func (c Config) NumParameters() float64 {
+	if c.Mode.kind() == nil {
+		return 0
+	}
 	h, s, d := float64(c.HiddenSize), float64(c.StateSize()), float64(c.Directions())
 	gh, rest := float64(c.gates())*h, s
 	if !c.NoBias {
 		rest += 2
 	}
-	one := func(in float64) float64 { return d * (gh*(in+rest) + float64(c.ProjSize)*h) }
+	own := float64(c.ProjSize+c.perUnit()) * h
+	one := func(in float64) float64 { return d * (gh*(in+rest) + own) }
 	return one(float64(c.InputSize)) + float64(c.Layers()-1)*one(d*s)
 }
 
@@ -177,7 +196,10 @@ func (c Config) fits(t, b int) error {
 // String writes the config as PyTorch prints a layer, such as LSTM(10, 20,
 // num_layers=2), and with it the nonlinearity relu, which PyTorch leaves out.
 func (c Config) String() string {
-	name := strings.TrimSuffix(strings.TrimSuffix(c.Mode.String(), "_TANH"), "_RELU")
+	name, options := c.Mode.String(), ""
+	if k := c.Mode.kind(); k != nil {
+		name, options = k.Class, k.Options
+	}
 	s := fmt.Sprintf("%s(%d, %d", name, c.InputSize, c.HiddenSize)
 	if c.ProjSize > 0 {
 		s += fmt.Sprintf(", proj_size=%d", c.ProjSize)
@@ -185,8 +207,8 @@ func (c Config) String() string {
 	if c.Layers() > 1 {
 		s += fmt.Sprintf(", num_layers=%d", c.Layers())
 	}
-	if c.Mode == RNNReLU {
-		s += ", nonlinearity=relu"
+	if options != "" {
+		s += ", " + options
 	}
 	if c.NoBias {
 		s += ", bias=False"
@@ -200,7 +222,7 @@ func (c Config) String() string {
 	if c.Bidirectional {
 		s += ", bidirectional=True"
 	}
-	return s + ")"
+	return s + c.Variant.text() + ")"
 }
 
 // configJSON is the form of Config in a config.json: PyTorch's arguments.
@@ -214,14 +236,15 @@ type configJSON struct {
 	Dropout       float64 `json:"dropout,omitempty"`
 	Bidirectional bool    `json:"bidirectional,omitempty"`
 	ProjSize      int     `json:"proj_size,omitempty"`
+	Variant       Variant `json:"variant,omitzero"`
 }
 
 // MarshalJSON writes the config under PyTorch's argument names: mode,
 // input_size, hidden_size, num_layers, bias, batch_first, dropout,
-// bidirectional, proj_size.
+// bidirectional, proj_size, and variant where there is one.
 func (c Config) MarshalJSON() ([]byte, error) {
 	bias, layers := !c.NoBias, c.Layers()
-	return json.Marshal(configJSON{c.Mode, c.InputSize, c.HiddenSize, &layers, &bias, c.BatchFirst, c.Dropout, c.Bidirectional, c.ProjSize})
+	return json.Marshal(configJSON{c.Mode, c.InputSize, c.HiddenSize, &layers, &bias, c.BatchFirst, c.Dropout, c.Bidirectional, c.ProjSize, c.Variant})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes; what is absent gets PyTorch's
@@ -243,6 +266,6 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 			return &ArgError{Kind: ErrConfig, Arg: "num_layers", Got: "0", Want: "at least 1"}
 		}
 	}
-	*c = Config{j.Mode, j.InputSize, j.HiddenSize, layers, j.Bias != nil && !*j.Bias, j.BatchFirst, j.Dropout, j.Bidirectional, j.ProjSize}
+	*c = Config{j.Mode, j.InputSize, j.HiddenSize, layers, j.Bias != nil && !*j.Bias, j.BatchFirst, j.Dropout, j.Bidirectional, j.ProjSize, j.Variant}
 	return nil
 }

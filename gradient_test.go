@@ -58,16 +58,39 @@ func dot(a, b []float64) float64 {
 func gradientCases(t *testing.T) map[string]trial[float64] {
 	all := map[string]trial[float64]{}
 	options := map[string]func(c *unroll.Config, k *trial[float64]){
-		"plain":              func(*unroll.Config, *trial[float64]) {},
-		"no bias":            func(c *unroll.Config, _ *trial[float64]) { c.NoBias = true },
-		"batch_first":        func(c *unroll.Config, _ *trial[float64]) { c.BatchFirst = true },
-		"unbatched":          func(_ *unroll.Config, k *trial[float64]) { k.b, k.batched = 1, false },
-		"lengths":            func(_ *unroll.Config, k *trial[float64]) { k.lengths = []int{2, 4} },
-		"resets":             func(_ *unroll.Config, k *trial[float64]) { k.resets = resetsOf4x2 },
-		"masks":              func(_ *unroll.Config, k *trial[float64]) { k.masked = masksOf4x2 },
-		"masks at the ends":  func(_ *unroll.Config, k *trial[float64]) { k.masked, k.lengths = masksAtTheEnds, []int{4, 3} },
-		"dropout":            func(c *unroll.Config, k *trial[float64]) { c.NumLayers, c.Dropout, k.train = 3, 0.4, true },
-		"all":                func(c *unroll.Config, k *trial[float64]) { everything(c, k) },
+		"plain":             func(*unroll.Config, *trial[float64]) {},
+		"no bias":           func(c *unroll.Config, _ *trial[float64]) { c.NoBias = true },
+		"batch_first":       func(c *unroll.Config, _ *trial[float64]) { c.BatchFirst = true },
+		"unbatched":         func(_ *unroll.Config, k *trial[float64]) { k.b, k.batched = 1, false },
+		"lengths":           func(_ *unroll.Config, k *trial[float64]) { k.lengths = []int{2, 4} },
+		"resets":            func(_ *unroll.Config, k *trial[float64]) { k.resets = resetsOf4x2 },
+		"masks":             func(_ *unroll.Config, k *trial[float64]) { k.masked = masksOf4x2 },
+		"masks at the ends": func(_ *unroll.Config, k *trial[float64]) { k.masked, k.lengths = masksAtTheEnds, []int{4, 3} },
+		"dropout":           func(c *unroll.Config, k *trial[float64]) { c.NumLayers, c.Dropout, k.train = 3, 0.4, true },
+		"all":               func(c *unroll.Config, k *trial[float64]) { everything(c, k) },
+		"reverse":           func(c *unroll.Config, _ *trial[float64]) { c.Variant.Reverse = !c.Bidirectional },
+		"functions": func(c *unroll.Config, _ *trial[float64]) {
+			c.Variant.Activations = [3]unroll.Activation{{Name: "HardSigmoid", Alpha: 0.3, Beta: 0.5}, {Name: "Softsign"}, {Name: "ScaledTanh", Alpha: 1.1, Beta: 0.8}}
+			if c.Bidirectional {
+				c.Variant.ReverseActivations = [3]unroll.Activation{{Name: "Softplus"}, {Name: "Elu", Alpha: 0.7}, {Name: "LeakyRelu", Alpha: 0.3}}
+			}
+			keep(c)
+		},
+		"clip": func(c *unroll.Config, _ *trial[float64]) { c.Variant.Clip = 0.6 },
+		"of its own": func(c *unroll.Config, _ *trial[float64]) {
+			c.Variant.Peepholes, c.Variant.ResetBefore = c.Mode == unroll.LSTM, c.Mode == unroll.GRU
+		},
+		"of its own and all": func(c *unroll.Config, k *trial[float64]) {
+			c.Variant.Peepholes, c.Variant.ResetBefore = c.Mode == unroll.LSTM, c.Mode == unroll.GRU
+			everything(c, k)
+		},
+		"input_forget": func(c *unroll.Config, _ *trial[float64]) {
+			c.Variant.Peepholes, c.Variant.InputForget = c.Mode == unroll.LSTM, c.Mode == unroll.LSTM
+		},
+		"peepholes and projection": func(c *unroll.Config, k *trial[float64]) {
+			c.HiddenSize, c.ProjSize, c.Variant.Peepholes = 3, 2, c.Mode == unroll.LSTM
+			everything(c, k)
+		},
 		"projection":         func(c *unroll.Config, _ *trial[float64]) { c.HiddenSize, c.ProjSize = 3, 2 },
 		"projection and all": func(c *unroll.Config, k *trial[float64]) { c.HiddenSize, c.ProjSize = 3, 2; everything(c, k) },
 	}
@@ -88,6 +111,14 @@ func gradientCases(t *testing.T) map[string]trial[float64] {
 		}
 	}
 	return all
+}
+
+// keep clears the functions that the mode does not have.
+func keep(c *unroll.Config) {
+	n := map[unroll.Mode]int{unroll.LSTM: 3, unroll.GRU: 2}[c.Mode]
+	for i := max(n, 1); i < 3; i++ {
+		c.Variant.Activations[i], c.Variant.ReverseActivations[i] = unroll.Activation{}, unroll.Activation{}
+	}
 }
 
 var (

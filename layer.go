@@ -70,7 +70,7 @@ type named struct {
 
 // layout lists the parameters of a layer in the order of PyTorch's state_dict:
 // for each layer and direction weight_ih, weight_hh, bias_ih, bias_hh,
-// weight_hr.
+// weight_hr, weight_peephole.
 func layout(cfg Config) []named {
 	var all []named
 	rows := cfg.gates() * cfg.HiddenSize
@@ -90,6 +90,9 @@ func layout(cfg Config) []named {
 			if cfg.ProjSize > 0 {
 				all = append(all, named{"weight_hr" + suffix, []int{cfg.ProjSize, cfg.HiddenSize}})
 			}
+			if n := cfg.perUnit(); n > 0 {
+				all = append(all, named{"weight_peephole" + suffix, []int{n * cfg.HiddenSize}})
+			}
 		}
 	}
 	return all
@@ -98,8 +101,11 @@ func layout(cfg Config) []named {
 // build makes the engine's view of the parameters.
 func (l *LayerOf[F]) build(version *atomic.Uint64) {
 	c := l.cfg
-	l.stack.Cell = newCell[F](c.Mode)
-	l.stack.Traits = l.stack.Cell.Traits()
+	l.stack.Cells = nil
+	for d := range c.Directions() {
+		l.stack.Cells = append(l.stack.Cells, cell.Of[F](c.Mode.kind(), c.Variant.settings(c.Mode, d)))
+	}
+	l.stack.Traits, l.stack.Reverse = l.stack.Cells[0].Traits(), c.Variant.Reverse
 	l.stack.I, l.stack.H, l.stack.P, l.stack.L, l.stack.D = c.InputSize, c.HiddenSize, c.ProjSize, c.Layers(), c.Directions()
 	l.stack.Version = version
 	l.stack.Params = view(nil, c, l.params)
@@ -126,21 +132,11 @@ func view[F tensor.Float](all []scan.Params[F], c Config, params []ParamOf[F]) [
 		if c.ProjSize > 0 {
 			all[i].HR = next()
 		}
+		if c.perUnit() > 0 {
+			all[i].PerUnit = next()
+		}
 	}
 	return all
-}
-
-func newCell[F tensor.Float](m Mode) cell.Cell[F] {
-	switch m {
-	case RNNReLU:
-		return cell.ReLU[F]{}
-	case LSTM:
-		return cell.LSTM[F]{}
-	case GRU:
-		return cell.GRU[F]{}
-	default:
-		return cell.Tanh[F]{}
-	}
 }
 
 // made returns an ErrUsage if the layer is none that New or Split made.
@@ -148,7 +144,7 @@ func (l *LayerOf[F]) made(arg string) error {
 	switch {
 	case l == nil:
 		return &ArgError{Kind: ErrUsage, Arg: arg, Got: "nil", Want: "a layer made by New"}
-	case l.stack.Cell == nil:
+	case l.stack.Cells == nil:
 		return &ArgError{Kind: ErrUsage, Arg: arg, Got: "the zero value", Want: "a layer made by New"}
 	}
 	return nil
@@ -168,7 +164,7 @@ func (l *LayerOf[F]) Gates() []string {
 	if l.made("") != nil {
 		return nil
 	}
-	return slices.Clone(l.stack.Cell.Gates())
+	return l.cfg.Mode.kind().GateNames()
 }
 
 // Params returns the parameters in the order of PyTorch's state_dict. The
@@ -345,6 +341,7 @@ func (l *LayerOf[F]) Split() [][]*LayerOf[F] {
 		}
 		names := layout(one)
 		for d := range l.cfg.Directions() {
+			one.Variant = l.cfg.Variant.of(d)
 			s := &LayerOf[F]{cfg: one, upper: n > 0}
 			s.part = fmt.Sprintf(", layer %d of the stack %s", n, l.cfg)
 			if d == 1 {

@@ -34,6 +34,9 @@ func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
 	if l.cfg.Bidirectional {
 		return nil, &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer of one direction", Hint: "the reverse direction reads a sequence from its end, which a stream does not have: use a Pass"}
 	}
+	if l.cfg.Variant.Reverse {
+		return nil, &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer that goes forward in time", Hint: "this one reads a sequence from its end, which a stream does not have: use a Pass"}
+	}
 	if batch < 1 {
 		return nil, &ArgError{Kind: ErrUsage, Arg: "batch", Got: fmt.Sprint(batch), Want: "at least 1"}
 	}

@@ -22,6 +22,16 @@ func (k *trial[F]) textbook(t fataler, p *unroll.PassOf[F]) (ref.Layer, ref.Inpu
 		Mode: c.Mode.String(), InputSize: c.InputSize, HiddenSize: c.HiddenSize, NumLayers: c.Layers(),
 		ProjSize: c.ProjSize, Bidirectional: c.Bidirectional, Params: map[string][]float64{},
 	}
+	v := c.Variant
+	l.Variant = ref.Variant{Reverse: v.Reverse, Clip: v.Clip, InputForget: v.InputForget, ResetBefore: v.ResetBefore, Peepholes: v.Peepholes}
+	for d, list := range [][3]unroll.Activation{v.Activations, v.ReverseActivations} {
+		if d == 1 && list == [3]unroll.Activation{} {
+			list = v.Activations
+		}
+		for _, a := range list {
+			l.Variant.Functions[d] = append(l.Variant.Functions[d], ref.Function(a))
+		}
+	}
 	for _, q := range k.layer.Params() {
 		l.Params[q.Name] = tensor.Convert[float64](q.Value).Data
 	}

@@ -1,6 +1,6 @@
-// Package cell holds the arithmetic of one step, one file a cell: the names of
-// its gates, their order, and what happens between the sums of a step and its
-// new state, forward and backward. It knows nothing of time.
+// Package cell holds the cells, one file each: a Kind, which says all there is
+// to know of it, and the arithmetic of one step, what happens between the sums
+// of a step and its new state, forward and backward. It knows nothing of time.
 //
 // A cell's loops are the definition of its results: one order of operations,
 // each rounded once. Where the level in use has a fused routine (kernel.Fused),
@@ -14,10 +14,6 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 
 // Cell is the arithmetic of one kind of cell.
 type Cell[F kernel.Float] interface {
-	// Gates returns the names of the gates in the order in which the rows of
-	// weight_ih and weight_hh hold them. The slice is shared and not to be
-	// changed.
-	Gates() []string
 	// Traits says what a walk over time must know of the cell.
 	Traits() Traits
 	// Chain names the kernel that walks several steps of this cell by itself,
@@ -57,13 +53,21 @@ type Traits struct {
 	PerUnit int
 }
 
-// plain are the methods of a cell without a late gate and without parameters of
-// single units.
-type plain[F kernel.Float] struct{}
+// noLate are the methods of a cell without a late gate.
+type noLate[F kernel.Float] struct{}
 
-func (plain[F]) ForwardLate(*Step[F])       {}
-func (plain[F]) BackwardLate(*Step[F])      {}
+func (noLate[F]) ForwardLate(*Step[F])  {}
+func (noLate[F]) BackwardLate(*Step[F]) {}
+
+// plain are those of a cell that has no parameters of single units either.
+type plain[F kernel.Float] struct{ noLate[F] }
+
 func (plain[F]) PerUnitGrads(*Step[F], []F) {}
+
+// noChain is the method of a cell that no kernel walks by itself.
+type noChain struct{}
+
+func (noChain) Chain() kernel.ChainOp { return kernel.NoChain }
 
 // Step is the memory of one panel in one step: M rows by N units. The panel's
 // sums and gates are laid out as kernel.Mul leaves them, gates kernel.Lane apart.

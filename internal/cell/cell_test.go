@@ -3,6 +3,7 @@ package cell
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll/internal/kernel"
@@ -140,21 +141,38 @@ func TestStepsAreTheEquations(t *testing.T) {
 	}
 }
 
-// What the scan asks a cell: gates in PyTorch's order, and which memory it
-// needs.
-func TestCellsTellWhatTheyAre(t *testing.T) {
-	for _, c := range cells {
-		if got := c.cell.Gates(); fmt.Sprint(got) != fmt.Sprint(c.gates) {
-			t.Errorf("%s has gates %v, want %v", c.name, got, c.gates)
+// The table says of each cell what torch.nn, ONNX and Keras do.
+func TestKindsTellWhatTheyAre(t *testing.T) {
+	want := map[string]string{
+		"RNN_TANH": "[h] RNN {1 false false false false 0} RNN [h] SimpleRNN [h]",
+		"RNN_RELU": "[h] RNN {1 false false false false 0} RNN [h] SimpleRNN [h]",
+		"LSTM":     "[i f g o] LSTM {4 true false true false 0} LSTM [i o f g] LSTM [i f g o]",
+		"GRU":      "[r z n] GRU {3 false true true false 0} GRU [z r n] GRU [z r n]",
+	}
+	if len(Kinds()) != len(want) {
+		t.Errorf("%d cells, want %d", len(Kinds()), len(want))
+	}
+	for _, k := range Kinds() {
+		order := func(o Outside) (names []string) {
+			for _, g := range o.Order {
+				names = append(names, k.Gates[g].Name)
+			}
+			return names
 		}
-		if got, want := c.cell.Traits().CellState, c.name == "lstm"; got != want {
-			t.Errorf("%s: a cell state: %v", c.name, got)
+		got := fmt.Sprint(k.GateNames(), k.Class, k.Traits, k.ONNX.Name, order(k.ONNX), k.Keras.Name, order(k.Keras))
+		if strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want[k.Name], " ", "") {
+			t.Errorf("%s is %s, want %s", k.Name, got, want[k.Name])
 		}
-		if got, want := c.cell.Traits().Apart, c.name == "gru"; got != want {
-			t.Errorf("%s: the last gate apart: %v", c.name, got)
+		if k.Traits.Gates != len(k.Gates) || Of[float32](k, Settings{}).Traits() != k.Traits || Of[float64](k, Settings{}).Traits() != k.Traits {
+			t.Errorf("%s: traits of table and arithmetic differ", k.Name)
 		}
-		if got, want := c.cell.Traits().Activations, len(c.gates) > 1; got != want {
-			t.Errorf("%s: backward reads the gates: %v", c.name, got)
+		for _, f := range k.Functions {
+			if _, ok := functions[f]; !ok {
+				t.Errorf("%s: no function %s", k.Name, f)
+			}
 		}
+	}
+	if got := Names(); got != "RNN_TANH, RNN_RELU, LSTM or GRU" {
+		t.Errorf("names: %s", got)
 	}
 }

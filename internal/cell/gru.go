@@ -2,6 +2,25 @@ package cell
 
 import "github.com/unroll-ml/unroll/internal/kernel"
 
+var gruKind = Kind{
+	Name: "GRU", Class: "GRU",
+	Gates:     []Gate{{"r", 0}, {"z", 0}, {"n", 1}},
+	Traits:    Traits{Gates: 3, Apart: true, Activations: true},
+	Functions: []string{"Sigmoid", "Tanh"},
+	Takes:     Takes{ResetBefore: true},
+	States:    []Formula{{"h", "(1 - {z}) * {n} + {z} * {h-}"}},
+	ONNX:      Outside{"GRU", []int{1, 0, 2}},
+	Keras:     Outside{"GRU", []int{1, 0, 2}},
+	Single:    makeGRU[float32], Double: makeGRU[float64],
+}
+
+func makeGRU[F kernel.Float](k *Kind, s Settings) Cell[F] {
+	if s == (Settings{}) {
+		return GRU[F]{}
+	}
+	return newGRUSet[F](k, s)
+}
+
 // GRU is the cell of torch.nn.GRU:
 //
 //	r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)    z likewise
@@ -9,15 +28,8 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 //	h' = (1-z)*n + z*h, computed as n + z*(h-n)
 type GRU[F kernel.Float] struct{ plain[F] }
 
-var gatesGRU = []string{"r", "z", "n"}
-
-// Gates returns r z n.
-func (GRU[F]) Gates() []string { return gatesGRU }
-
 // Traits returns what a walk over time must know.
-func (GRU[F]) Traits() Traits {
-	return Traits{Gates: 3, Apart: true, Activations: true}
-}
+func (GRU[F]) Traits() Traits { return gruKind.Traits }
 
 // Chain is kernel.GRUChain.
 func (GRU[F]) Chain() kernel.ChainOp { return kernel.GRUChain }

@@ -44,7 +44,7 @@ func (d *drawn) rows(m, need int) kernel.Rows[float32] {
 func drawStep(t *testing.T, c Cell[float32], m, n int, seed uint64) *drawn {
 	d := &drawn{Rand: rand.New(rand.NewPCG(seed, 1)), t: t}
 	d.odd = []int{0, 3, 30}[d.IntN(3)]
-	g := len(c.Gates())
+	g := c.Traits().Gates
 	s := &d.step
 	s.Gates = kernel.Gates{M: m, N: n, Gate: n + d.IntN(20), Record: d.IntN(2) == 0}
 	panel := g * kernel.Lane
@@ -93,7 +93,7 @@ func oneNaN(x []float32) []float32 {
 func TestStepsOfAllLevelsAgree(t *testing.T) {
 	for _, c := range cells32 {
 		units := kernel.Lane
-		if len(c.Gates()) == 1 {
+		if c.Traits().Gates == 1 {
 			units *= 4
 		}
 		t.Run(fmt.Sprintf("%T", c), func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestChainsAreTheirSteps(t *testing.T) {
 
 func chainIsSteps(t *testing.T, c Cell[float32], n, steps int, back bool, seed uint64) {
 	d := &drawn{Rand: rand.New(rand.NewPCG(seed, 2)), t: t}
-	g := len(c.Gates())
+	g := c.Traits().Gates
 	w := kernel.NewPanels[float32](n, n, g)
 	w.Pack(d.rows(1, g*n*n).Data, n*n, n, 1)
 	cols := w.MaxCols()

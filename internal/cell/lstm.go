@@ -2,6 +2,26 @@ package cell
 
 import "github.com/unroll-ml/unroll/internal/kernel"
 
+var lstmKind = Kind{
+	Name: "LSTM", Class: "LSTM",
+	Gates:     []Gate{{"i", 0}, {"f", 0}, {"g", 1}, {"o", 0}},
+	Traits:    Traits{Gates: 4, CellState: true, Activations: true},
+	Projects:  true,
+	Functions: []string{"Sigmoid", "Tanh", "Tanh"},
+	Takes:     Takes{InputForget: true, Peepholes: true},
+	States:    []Formula{{"c", "{f} * {c-} + {i} * {g}"}, {"h", "{o} * [2]({c})"}},
+	ONNX:      Outside{"LSTM", []int{0, 3, 1, 2}},
+	Keras:     Outside{"LSTM", []int{0, 1, 2, 3}},
+	Single:    makeLSTM[float32], Double: makeLSTM[float64],
+}
+
+func makeLSTM[F kernel.Float](k *Kind, s Settings) Cell[F] {
+	if s == (Settings{}) {
+		return LSTM[F]{}
+	}
+	return newLSTMSet[F](k, s)
+}
+
 // LSTM is the cell of torch.nn.LSTM:
 //
 //	i = sigmoid(W_ii x + b_ii + W_hi h + b_hi)    f, o likewise
@@ -10,15 +30,8 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 //	h' = o*tanh(c')
 type LSTM[F kernel.Float] struct{ plain[F] }
 
-var gatesLSTM = []string{"i", "f", "g", "o"}
-
-// Gates returns i f g o.
-func (LSTM[F]) Gates() []string { return gatesLSTM }
-
 // Traits returns what a walk over time must know.
-func (LSTM[F]) Traits() Traits {
-	return Traits{Gates: 4, CellState: true, Activations: true}
-}
+func (LSTM[F]) Traits() Traits { return lstmKind.Traits }
 
 // Chain is kernel.LSTMChain.
 func (LSTM[F]) Chain() kernel.ChainOp { return kernel.LSTMChain }

@@ -2,20 +2,30 @@ package cell
 
 import "github.com/unroll-ml/unroll/internal/kernel"
 
+var tanhKind = Kind{
+	Name: "RNN_TANH", Class: "RNN",
+	Gates:     []Gate{{"h", 0}},
+	Traits:    Traits{Gates: 1},
+	Functions: []string{"Tanh"},
+	ONNX:      Outside{"RNN", []int{0}},
+	Keras:     Outside{"SimpleRNN", []int{0}},
+	Single:    makeTanh[float32], Double: makeTanh[float64],
+}
+
+func makeTanh[F kernel.Float](k *Kind, s Settings) Cell[F] {
+	if s == (Settings{}) {
+		return Tanh[F]{}
+	}
+	return newRNNSet[F](k, s)
+}
+
 // Tanh is the cell of torch.nn.RNN with nonlinearity "tanh":
 //
 //	h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
 type Tanh[F kernel.Float] struct{ plain[F] }
 
-var gatesTanh = []string{"h"}
-
-// Gates returns the single gate, which is the hidden state itself.
-func (Tanh[F]) Gates() []string { return gatesTanh }
-
 // Traits returns what a walk over time must know.
-func (Tanh[F]) Traits() Traits {
-	return Traits{Gates: 1}
-}
+func (Tanh[F]) Traits() Traits { return tanhKind.Traits }
 
 // Chain is kernel.TanhChain.
 func (Tanh[F]) Chain() kernel.ChainOp { return kernel.TanhChain }
@@ -45,6 +55,23 @@ func (Tanh[F]) Backward(s *Step[F]) {
 			dz[j] = kernel.Flush(F(dh[j] * kernel.FMA(-h, h, 1)))
 		}
 	}
+}
+
+var reluKind = Kind{
+	Name: "RNN_RELU", Class: "RNN", Options: "nonlinearity=relu",
+	Gates:     []Gate{{"h", 0}},
+	Traits:    Traits{Gates: 1},
+	Functions: []string{"Relu"},
+	ONNX:      Outside{"RNN", []int{0}},
+	Keras:     Outside{"SimpleRNN", []int{0}},
+	Single:    makeReLU[float32], Double: makeReLU[float64],
+}
+
+func makeReLU[F kernel.Float](k *Kind, s Settings) Cell[F] {
+	if s == (Settings{}) {
+		return ReLU[F]{}
+	}
+	return newRNNSet[F](k, s)
 }
 
 // ReLU is the cell of torch.nn.RNN with nonlinearity "relu":

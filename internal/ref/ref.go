@@ -27,6 +27,24 @@ type Layer struct {
 	ProjSize      int    // P, 0 for none; LSTM only
 	Bidirectional bool
 	Params        map[string][]float64
+	Variant       Variant
+}
+
+// Variant is what ONNX's operators allow beyond torch.nn, with their names and
+// definitions (see ONNXOp). The peepholes are weight_peephole_l0 [3*H], of i f o.
+type Variant struct {
+	Reverse     bool
+	Functions   [2][]Function // of each direction, f g h; nil: the cell's own
+	Clip        float64
+	InputForget bool
+	ResetBefore bool // linear_before_reset 0
+	Peepholes   bool
+}
+
+// Function is an activation by its name.
+type Function struct {
+	Name        string
+	Alpha, Beta float64
 }
 
 // Input is what a layer is run on. Resets[t,b] draws a boundary before step t:
@@ -116,11 +134,11 @@ func Run(l Layer, in Input) Result {
 				}
 				for n := range length {
 					t := n
-					if d == 1 {
+					if d == 1 || l.Variant.Reverse {
 						t = length - 1 - n
 					}
 					boundary := t // the boundary crossed on the way to step t
-					if d == 1 {
+					if d == 1 || l.Variant.Reverse {
 						boundary = t + 1
 					}
 					if in.Resets != nil && n > 0 && in.Resets[boundary*B+b] {
@@ -167,6 +185,9 @@ type cell struct {
 	mode                   string
 	I, H, S                int
 	wih, whh, bih, bhh, wr []float64
+	peep                   []float64
+	v                      Variant
+	f                      []func(float64) float64
 }
 
 func newCell(l Layer, layer, direction, I int) cell {
@@ -197,6 +218,17 @@ func newCell(l Layer, layer, direction, I int) cell {
 	c.whh = get("weight_hh", rows*c.S, true)
 	c.bih = get("bias_ih", rows, false)
 	c.bhh = get("bias_hh", rows, false)
+	c.v = l.Variant
+	if c.v.Peepholes {
+		c.peep = get("weight_peephole", 3*H, true)
+	}
+	c.f = own[l.Mode]
+	for i, f := range c.v.Functions[direction] {
+		if f.Name != "" {
+			c.f = append([]func(float64) float64{}, c.f...)
+			c.f[i] = onnxFunction(f.Name, f.Alpha, f.Beta)
+		}
+	}
 	return c
 }
 
@@ -208,12 +240,7 @@ func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64
 	case "RNN_TANH", "RNN_RELU": // h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
 		for j := range H {
 			a := dot(c.wih, j, x) + c.bih[j] + dot(c.whh, j, h) + c.bhh[j]
-			switch {
-			case c.mode == "RNN_TANH":
-				hn[j] = math.Tanh(a)
-			case a > 0 || a != a: // PyTorch's relu passes a NaN on
-				hn[j] = a
-			}
+			hn[j] = c.f[0](c.clip(a))
 		}
 	case "LSTM":
 		g = map[string][]float64{}
@@ -222,17 +249,23 @@ func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64
 			for j := range H {
 				row := n*H + j
 				a := dot(c.wih, row, x) + c.bih[row] + dot(c.whh, row, h) + c.bhh[row]
-				if name == "g" {
-					g[name][j] = math.Tanh(a)
-				} else {
-					g[name][j] = sigmoid(a)
+				switch {
+				case name == "g":
+					g[name][j] = c.f[1](c.clip(a))
+				case name == "o":
+					g[name][j] = a // its peephole sees the new state
+				case name == "f" && c.v.InputForget:
+					g[name][j] = 1 - g["i"][j]
+				default:
+					g[name][j] = c.f[0](c.clip(a + c.peephole(n, j)*cc[j]))
 				}
 			}
 		}
 		cn = make([]float64, H)
 		for j := range H { // c' = f c + i g, h' = o tanh(c')
 			cn[j] = g["f"][j]*cc[j] + g["i"][j]*g["g"][j]
-			hn[j] = g["o"][j] * math.Tanh(cn[j])
+			g["o"][j] = c.f[0](c.clip(g["o"][j] + c.peephole(2, j)*cn[j]))
+			hn[j] = g["o"][j] * c.f[2](cn[j])
 		}
 		if c.wr != nil { // h' = W_hr (o tanh(c'))
 			full := hn
@@ -245,17 +278,53 @@ func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64
 	case "GRU":
 		r, z, n, nh := make([]float64, H), make([]float64, H), make([]float64, H), make([]float64, H)
 		g = map[string][]float64{"r": r, "z": z, "n": n, "nh": nh}
+		in := func(k, j int) float64 { return dot(c.wih, k*H+j, x) + c.bih[k*H+j] }
+		hid := func(k, j int, h []float64) float64 { return dot(c.whh, k*H+j, h) + c.bhh[k*H+j] }
+		late := make([]float64, H)
 		for j := range H {
-			in := func(k int) float64 { return dot(c.wih, k*H+j, x) + c.bih[k*H+j] }
-			hid := func(k int) float64 { return dot(c.whh, k*H+j, h) + c.bhh[k*H+j] }
-			r[j] = sigmoid(in(0) + hid(0))
-			z[j] = sigmoid(in(1) + hid(1))
-			nh[j] = hid(2)
-			n[j] = math.Tanh(in(2) + r[j]*nh[j]) // b_hn inside the product with r
+			r[j] = c.f[0](c.clip(in(0, j) + hid(0, j, h)))
+			z[j] = c.f[0](c.clip(in(1, j) + hid(1, j, h)))
+			late[j] = r[j] * h[j]
+		}
+		for j := range H {
+			nh[j] = hid(2, j, h)
+			a := in(2, j) + r[j]*nh[j] // b_hn inside the product with r
+			if c.v.ResetBefore {
+				a = in(2, j) + hid(2, j, late)
+			}
+			n[j] = c.f[1](c.clip(a))
 			hn[j] = (1-z[j])*n[j] + z[j]*h[j]
 		}
 	}
 	return hn, cn, g
+}
+
+// own are the functions f, g and h of each mode; PyTorch's relu passes a NaN on.
+var own = map[string][]func(float64) float64{
+	"RNN_TANH": {math.Tanh},
+	"RNN_RELU": {func(x float64) float64 {
+		if x < 0 {
+			return 0
+		}
+		return x
+	}},
+	"LSTM": {sigmoid, math.Tanh, math.Tanh},
+	"GRU":  {sigmoid, math.Tanh},
+}
+
+func (c cell) clip(a float64) float64 {
+	if c.v.Clip > 0 {
+		return math.Max(-c.v.Clip, math.Min(c.v.Clip, a))
+	}
+	return a
+}
+
+// peephole returns that of place k (i f o), 0 without.
+func (c cell) peephole(k, j int) float64 {
+	if c.peep == nil {
+		return 0
+	}
+	return c.peep[k*c.H+j]
 }
 
 // dot is the product of a matrix's row with x.

@@ -53,7 +53,7 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 // chain walks all steps of a chunk in one call, where a kernel can: one sequence
 // through a small layer.
 func (ln *lane[F]) chain(c chunk, sh share[F]) bool {
-	r, s, op := ln.run, ln.run.Stack, ln.run.Stack.Cell.Chain()
+	r, s, op := ln.run, ln.run.Stack, ln.cell.Chain()
 	if r.B > 1 || r.Record || s.P > 0 || r.anywhere() || !kernel.CanChain[F](op, s.H) {
 		return false
 	}

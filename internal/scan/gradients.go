@@ -89,7 +89,7 @@ func (ln *lane[F]) perUnitGrads(grad []F, w, n int) {
 		}
 		for p := lo; p < hi; p++ {
 			st := ln.operandsBack(t, p, sh.hand, nil, cp, ldc)
-			s.Cell.PerUnitGrads(st, grad[p*ln.w.hh.UnitsPer():])
+			ln.cell.PerUnitGrads(st, grad[p*ln.w.hh.UnitsPer():])
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package scan
 
-import "github.com/unroll-ml/unroll/internal/kernel"
+import (
+	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/kernel"
+)
 
 // lane is one layer and direction of a run: its place, its weights, its memory
 // and where its output goes.
@@ -8,8 +11,9 @@ type lane[F kernel.Float] struct {
 	run       *Run[F]
 	l, d, way int         // layer, direction, way through time
 	w         *weights[F] // packed
-	y         []F         // the layer's output from the lane's part of row 0 on
-	ldy       int         // distance of its rows
+	cell      cell.Cell[F]
+	y         []F // the layer's output from the lane's part of row 0 on
+	ldy       int // distance of its rows
 
 	h0, c0 []F // initial state [B,H'], [B,H]
 	h, c   []F // state before the chunk [B,H']; current cell state [B,H]

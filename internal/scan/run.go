@@ -215,7 +215,7 @@ func (r *Run[F]) layLanes() {
 	r.lanes = extend(r.lanes, s.L*s.D)
 	for i := range r.lanes {
 		ln := &r.lanes[i]
-		ln.run, ln.l, ln.d, ln.way = r, i/s.D, i%s.D, forwards
+		ln.run, ln.l, ln.d, ln.way, ln.cell = r, i/s.D, i%s.D, forwards, s.Cells[i%s.D]
 		if ln.d == 1 || s.Reverse {
 			ln.way = backwards
 		}

@@ -23,8 +23,8 @@ import (
 // shares with the caller and never writes. It may be used by many goroutines
 // while the parameters do not change.
 type Stack[F kernel.Float] struct {
-	Cell          cell.Cell[F]
-	Traits        cell.Traits // of Cell
+	Cells         []cell.Cell[F] // of each direction
+	Traits        cell.Traits    // of all of them
 	I, H, P, L, D int
 	Reverse       bool        // the only direction goes back through time
 	Params        []Params[F] // of layer l, direction d at l*D+d

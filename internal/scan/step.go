@@ -89,14 +89,14 @@ func (ln *lane[F]) newStates(b block, hand *hand[F], prev []F, ldp int) {
 		ln.operands(st, b, i, per, prev, ldp)
 		whole := min(b.q, s.H/per) - i
 		if b.m > 1 || whole < 2 || s.Traits.Late {
-			s.Cell.Forward(st)
+			ln.cell.Forward(st)
 			i++
 			continue
 		}
 		// One sequence: the panels stand one after another like rows.
 		st.M, st.X.Row, st.Apart.Row = whole, b.rows*ln.w.ih.MaxCols(), b.rows*per
 		st.HPrev.Row, st.H.Row, st.C.Row, st.PerUnit.Row = per, per, per, per
-		s.Cell.Forward(st)
+		ln.cell.Forward(st)
 		i += whole
 	}
 }
@@ -143,7 +143,7 @@ func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp
 			st := &sh.hand.step
 			st.Z.Data, st.Z.Row = sh.z, cols
 			ln.operands(st, ln.block(t, c, base, i, i+1, m0, m), i, w.UnitsPer(), prev, ldp)
-			s.Cell.ForwardLate(st)
+			ln.cell.ForwardLate(st)
 		}
 	}
 }

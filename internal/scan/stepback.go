@@ -110,7 +110,7 @@ func (ln *lane[F]) cellBack(t int, sh share[F], dh []F) {
 		cp, ldc = ln.before(t, ln.run.all(), sh.prev, ln.cellStates())
 	}
 	for p := lo; p < hi; p++ {
-		s.Cell.Backward(ln.operandsBack(t, p, sh.hand, dh, cp, ldc))
+		ln.cell.Backward(ln.operandsBack(t, p, sh.hand, dh, cp, ldc))
 	}
 }
 
@@ -123,7 +123,7 @@ func (ln *lane[F]) cellStates() states[F] {
 func (ln *lane[F]) lateBack(t int, sh share[F], dh []F) {
 	lo, hi := sh.of(ln.w.hh.Len())
 	for p := lo; p < hi; p++ {
-		ln.run.Stack.Cell.BackwardLate(ln.operandsBack(t, p, sh.hand, dh, nil, 0))
+		ln.cell.BackwardLate(ln.operandsBack(t, p, sh.hand, dh, nil, 0))
 	}
 }
 

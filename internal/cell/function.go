@@ -1,0 +1,223 @@
+package cell
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/unroll-ml/unroll/internal/fmath"
+	"github.com/unroll-ml/unroll/internal/kernel"
+)
+
+// Function is an activation by its name in ONNX, with what it is set to. The
+// definitions are those of the operators of the same names; of those that take
+// no Alpha or Beta these are left alone.
+type Function struct {
+	Name        string
+	Alpha, Beta float64
+}
+
+// activation is a function as a cell applies it, to sums bounded by a clip.
+type activation[F kernel.Float] struct {
+	clip F // 0: none
+	// to applies the function to a slice in place.
+	to func(x []F)
+	// slope is its derivative, by its value.
+	slope  func(y F) F
+	lo, hi F // its values at both ends of the clip, beyond which nothing moves it
+}
+
+// definition is one row of the table of functions.
+type definition struct {
+	constants int // how many of Alpha and Beta it takes
+	// make and make64 return the function and its slope by its value.
+	make   func(Function) (func([]float32), func(float32) float32)
+	make64 func(Function) (func([]float64), func(float64) float64)
+}
+
+// functions are the activations that ONNX's recurrent operators have
+// (https://onnx.ai/onnx/operators/onnx__LSTM.html).
+var functions = map[string]definition{
+	"Tanh":            {0, tanhOf[float32], tanhOf[float64]},
+	"Sigmoid":         {0, sigmoidOf[float32], sigmoidOf[float64]},
+	"Relu":            {0, reluOf[float32], reluOf[float64]},
+	"Affine":          {2, affineOf[float32], affineOf[float64]},
+	"LeakyRelu":       {1, leakyOf[float32], leakyOf[float64]},
+	"ThresholdedRelu": {1, thresholdOf[float32], thresholdOf[float64]},
+	"ScaledTanh":      {2, scaledTanhOf[float32], scaledTanhOf[float64]},
+	"HardSigmoid":     {2, hardSigmoidOf[float32], hardSigmoidOf[float64]},
+	"Elu":             {1, eluOf[float32], eluOf[float64]},
+	"Softsign":        {0, softsignOf[float32], softsignOf[float64]},
+	"Softplus":        {0, softplusOf[float32], softplusOf[float64]},
+}
+
+// FunctionNames lists the activations.
+func FunctionNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
+}
+
+// Backwards reports whether the derivative of f follows from its value: not
+// where a negative Alpha gives one value to two arguments.
+func (f Function) Backwards() bool {
+	return f.Alpha > 0 || f.Name != "LeakyRelu" && f.Name != "Elu"
+}
+
+// normal clears what the function does not take.
+func (f Function) normal() Function {
+	if n := functions[f.Name].constants; n < 2 {
+		f.Beta = 0
+		if n < 1 {
+			f.Alpha = 0
+		}
+	}
+	return f
+}
+
+// activate returns a function of the table.
+func activate[F kernel.Float](f Function, clip float64) activation[F] {
+	var a activation[F]
+	switch a := any(&a).(type) {
+	case *activation[float32]:
+		a.to, a.slope = functions[f.Name].make(f)
+	case *activation[float64]:
+		a.to, a.slope = functions[f.Name].make64(f)
+	}
+	if a.clip = F(clip); clip > 0 {
+		ends := []F{-a.clip, a.clip}
+		a.to(ends)
+		a.lo, a.hi = ends[0], ends[1]
+	}
+	return a
+}
+
+// apply replaces sums by the function of them.
+func (a *activation[F]) apply(x []F) {
+	if a.clip > 0 {
+		for i, v := range x {
+			x[i] = max(-a.clip, min(a.clip, v))
+		}
+	}
+	a.to(x)
+}
+
+// back is the derivative by the sum, given the value.
+func (a *activation[F]) back(y F) F {
+	if a.clip > 0 && (y == a.lo || y == a.hi) {
+		return 0
+	}
+	return a.slope(y)
+}
+
+// each makes a function of slices of one of numbers.
+func each[F kernel.Float](f func(F) F) func([]F) {
+	return func(x []F) {
+		for i, v := range x {
+			x[i] = f(v)
+		}
+	}
+}
+
+func tanhOf[F kernel.Float](Function) (func([]F), func(F) F) {
+	return func(x []F) { kernel.TanhTo(x, x) }, func(y F) F { return kernel.FMA(-y, y, 1) }
+}
+
+func sigmoidOf[F kernel.Float](Function) (func([]F), func(F) F) {
+	return func(x []F) { kernel.SigmoidTo(x, x) }, func(y F) F { return F(y * (1 - y)) }
+}
+
+func reluOf[F kernel.Float](Function) (func([]F), func(F) F) {
+	return each(kernel.ReLU[F]), func(y F) F {
+		if y <= 0 {
+			return 0
+		}
+		return 1
+	}
+}
+
+func affineOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+	alpha, beta := F(f.Alpha), F(f.Beta)
+	return each(func(x F) F { return kernel.FMA(alpha, x, beta) }), func(F) F { return alpha }
+}
+
+func leakyOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+	alpha := F(f.Alpha)
+	return each(func(x F) F {
+			if x < 0 {
+				return alpha * x
+			}
+			return x
+		}), func(y F) F {
+			if y < 0 {
+				return alpha
+			}
+			return 1
+		}
+}
+
+func thresholdOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+	alpha := F(f.Alpha)
+	return each(func(x F) F {
+			if x <= alpha {
+				return 0
+			}
+			return x
+		}), func(y F) F {
+			if y <= alpha || y == 0 {
+				return 0
+			}
+			return 1
+		}
+}
+
+func scaledTanhOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+	alpha, beta := F(f.Alpha), F(f.Beta)
+	return func(x []F) {
+			for i, v := range x {
+				x[i] = beta * v
+			}
+			kernel.TanhTo(x, x)
+			for i, v := range x {
+				x[i] = alpha * v
+			}
+		}, func(y F) F {
+			t := y / alpha
+			return F(F(alpha*beta) * kernel.FMA(-t, t, 1))
+		}
+}
+
+func hardSigmoidOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+	alpha, beta := F(f.Alpha), F(f.Beta)
+	return each(func(x F) F { return min(max(kernel.FMA(alpha, x, beta), 0), 1) }), func(y F) F {
+		if y <= 0 || y >= 1 {
+			return 0
+		}
+		return alpha
+	}
+}
+
+func eluOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+	return each(func(x F) F {
+			if x < 0 {
+				return F(f.Alpha * (fmath.Exp(float64(x)) - 1))
+			}
+			return x
+		}), func(y F) F {
+			if y < 0 {
+				return y + F(f.Alpha)
+			}
+			return 1
+		}
+}
+
+func softsignOf[F kernel.Float](Function) (func([]F), func(F) F) {
+	return each(func(x F) F { return x / (1 + max(x, -x)) }), func(y F) F {
+		d := 1 - max(y, -y)
+		return F(d * d)
+	}
+}
+
+func softplusOf[F kernel.Float](Function) (func([]F), func(F) F) {
+	return each(func(x F) F { return F(fmath.Softplus(float64(x))) }),
+		func(y F) F { return F(1 - fmath.Exp(-math.Abs(float64(y)))) }
+}
