@@ -56,6 +56,15 @@ func chain(op ChainOp, w *Walk[float32]) {
 	if w.Back {
 		a.sumsRow, a.yRow = -a.sumsRow, -a.yRow
 	}
+	raceRange(w.W.Panel(0), reads)
+	raceRows(w.Sums, w.Steps, cols, reads)
+	raceRows(w.Y, w.Steps, n, writes)
+	if has.cell {
+		raceRange(w.C[:n], reads|writes)
+	}
+	if has.tail {
+		raceRange(w.Tail[:Lane], reads)
+	}
 	copy(a.h[:], w.H0[:n])
 	for t := 0; t < w.Steps; t += chainLimit {
 		a.steps = min(chainLimit, w.Steps-t)

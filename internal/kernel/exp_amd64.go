@@ -20,6 +20,7 @@ func expBlocks(x []float64) int {
 	if n == 0 {
 		return 0
 	}
+	raceRange(x[:n*lanes], reads|writes)
 	if lv == levelAVX512 {
 		return lanes * exp512(&x[0], n)
 	}

@@ -57,6 +57,7 @@ func fused(op Op, g Gates, rows []Rows[float32]) bool {
 				fusedOps[op].name, o.name, len(x.Data), g.M, last, x.Row))
 		}
 		a.p[i] = gateRows{unsafe.Pointer(unsafe.SliceData(x.Data)), x.Row * 4}
+		raceFused(o, &g, x)
 	}
 	if g.M <= rowLimit && g.N <= lanesLimit {
 		call(routine, unsafe.Pointer(&a))
@@ -101,6 +102,8 @@ func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
 	if len(src) < (Lane-1)*lds+k || len(dst) < (k-1)*ldd+Lane {
 		panic(fmt.Sprintf("kernel: %d rows of %d, %d and %d apart, of slices of %d and %d", k, Lane, ldd, lds, len(dst), len(src)))
 	}
+	raceRows(Rows[float32]{src, lds}, Lane, k, reads)
+	raceRows(Rows[float32]{dst, ldd}, k, Lane, writes)
 	for u := 0; u < Lane; u += lanes {
 		g := gateArgs{m: k / lanes, gate: lds * 4}
 		g.p[0].p = unsafe.Pointer(&src[u*lds])

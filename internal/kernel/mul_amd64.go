@@ -89,6 +89,7 @@ func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []
 		mulVector(w, p1-1, p1, dst, init, tail, a, m)
 		return true
 	}
+	raceMul(w, p0, p1, dst, init, tail, a, m)
 	nv := cols / Lane
 	g := mulArgs{
 		w:         unsafe.Pointer(unsafe.SliceData(w.Data[w.K*p0*w.Blocks*w.Gates*Lane:])),

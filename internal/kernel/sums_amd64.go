@@ -12,6 +12,7 @@ func squareBlocks(x []float32, sums *[4]float64) int {
 	if level.Load() == levelGo {
 		return 0
 	}
+	raceRange(x[:len(x)/4*4], reads)
 	done := 0
 	for n := len(x) / 4; n > 0; n -= sumsLimit {
 		squares256(&x[done], min(n, sumsLimit), sums)
@@ -26,6 +27,8 @@ func subScaledBlocks(dst, src []float32, a float32) int {
 	if level.Load() == levelGo {
 		return 0
 	}
+	raceRange(src[:len(dst)/8*8], reads)
+	raceRange(dst[:len(dst)/8*8], reads|writes)
 	done := 0
 	for n := len(dst) / 8; n > 0; n -= sumsLimit {
 		subScaled256(&dst[done], &src[done], min(n, sumsLimit), a)

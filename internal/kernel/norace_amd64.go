@@ -1,0 +1,12 @@
+//go:build !race && amd64 && !purego
+
+package kernel
+
+// Without the race detector nobody is told what assembly reads and writes;
+// race_amd64.go says what these do.
+
+func raceRange[E any]([]E, access)              {}
+func raceRows(Rows[float32], int, int, access)  {}
+func raceFused(*operand, *Gates, Rows[float32]) {}
+func raceMul(*Panels[float32], int, int, Block[float32], Block[float32], []float32, Mat[float32], int) {
+}
