@@ -26,8 +26,10 @@ type LoopOf[F tensor.Float] struct {
 	PerStep   bool
 	// Generator shuffles and draws dropout masks, in PyTorch's order.
 	Generator *rng.Generator
-	ClipNorm  float64 // 0: no clipping
-	ClipValue float64 // 0: no clipping
+	// ClipNorm and ClipValue bound the gradients, see ClipGradNorm and
+	// ClipGradValue. Both are off at 0: a bound of 0 would take all gradients away.
+	ClipNorm  float64
+	ClipValue float64
 	Epochs    int
 	Workers   int
 	// Validate, if not nil, is called after every epoch and gives the loss the
@@ -104,15 +106,21 @@ func (l *LoopOf[F]) begin() error {
 		return badArg("loop", "incomplete", "Model, Data, Objective and Optimizer")
 	case l.Data.Len() == 0:
 		return badArg("data", "empty", "at least one batch")
+	case !(l.ClipNorm >= 0):
+		return badArg("clip_norm", l.ClipNorm, "0, for no clipping, or above")
+	case !(l.ClipValue >= 0):
+		return badArg("clip_value", l.ClipValue, "0, for no clipping, or above")
+	}
+	if l.Scheduler != nil {
+		if err := l.Scheduler.Validate(); err != nil {
+			return err
+		}
 	}
 	l.pass.Model, l.pass.Train, l.pass.Workers, l.pass.Generator = l.Model, true, l.Workers, l.Generator
 	if !l.started {
 		l.started = true
 		l.at.Best, l.at.BestEpoch = math.Inf(1), -1
 		if l.Scheduler != nil {
-			if err := l.Scheduler.Validate(); err != nil {
-				return err
-			}
 			l.Optimizer.Hyper = l.Scheduler.Start(l.Optimizer.Hyper)
 		}
 	}

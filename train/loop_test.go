@@ -47,11 +47,11 @@ func newLoop(t testing.TB, task string, epochs int) *train.Loop {
 	must(t, err)
 	g := rng.New(7)
 	m.ResetParameters(g)
-	o, err := train.NewOptimizer[float32](train.Adam{LR: .01})
+	o, err := train.NewOptimizer[float32](train.NewAdam(.01))
 	must(t, err)
 	return &train.Loop{
 		Model: m, Data: d.Train, Objective: d.Objective, Optimizer: o, Generator: g, ClipNorm: 1, Epochs: epochs, PerStep: true,
-		Scheduler: &train.SequentialLR{First: &train.LinearLR{}, Next: &train.CosineAnnealingLR{TMax: 30}, Milestone: 5},
+		Scheduler: train.NewSequentialLR(train.NewLinearLR(), train.NewCosineAnnealingLR(30), 5),
 		Validate:  func() (float64, error) { return train.Evaluate(m, d.Valid, d.Objective, 1, nil) },
 	}
 }
@@ -129,7 +129,7 @@ func TestRestoreRefuses(t *testing.T) {
 	runAll(t, l, 2)
 	must(t, l.Save(path, ""))
 	other := newLoop(t, "text", 1)
-	other.Optimizer, _ = train.NewOptimizer[float32](train.SGD{})
+	other.Optimizer, _ = train.NewOptimizer[float32](train.NewSGD(1e-3))
 	if err := other.Restore(path); !errors.Is(err, train.ErrState) {
 		t.Errorf("another optimiser: %v", err)
 	}
@@ -144,6 +144,31 @@ func TestRestoreRefuses(t *testing.T) {
 	must(t, os.WriteFile(path, []byte("nonsense"), 0o666))
 	if err := newLoop(t, "text", 1).Restore(path); err == nil {
 		t.Error("nonsense was restored")
+	}
+}
+
+func TestLoopRefuses(t *testing.T) {
+	for name, change := range map[string]func(l *train.Loop){
+		"no model":           func(l *train.Loop) { l.Model = nil },
+		"no data":            func(l *train.Loop) { l.Data = nil },
+		"no objective":       func(l *train.Loop) { l.Objective = nil },
+		"no optimiser":       func(l *train.Loop) { l.Optimizer = nil },
+		"clip norm -1":       func(l *train.Loop) { l.ClipNorm = -1 },
+		"clip norm NaN":      func(l *train.Loop) { l.ClipNorm = math.NaN() },
+		"clip value -1":      func(l *train.Loop) { l.ClipValue = -1 },
+		"a literal schedule": func(l *train.Loop) { l.Scheduler = &train.LinearLR{StartFactor: .5, EndFactor: 1, TotalIters: 5} },
+	} {
+		l := newLoop(t, "text", 1)
+		change(l)
+		n := 0
+		for _, err := range train.Run(context.Background(), l) {
+			if n++; !errors.Is(err, train.ErrArgument) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d steps yielded, want one with the error", name, n)
+		}
 	}
 }
 

@@ -8,20 +8,6 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// Algorithm describes an optimiser: SGD, Adam, AdamW, RMSprop or Adagrad, plain
-// data whose zero fields are PyTorch's defaults.
-type Algorithm interface {
-	// Name is the name of the class in torch.optim.
-	Name() string
-	// Validate reports the first setting torch.optim refuses: an ErrArgument.
-	Validate() error
-	start() Hyper
-	// slots names the numbers kept for each element of a parameter.
-	slots() []string
-	// sparse reports whether rows without gradient may be left alone.
-	sparse() bool
-}
-
 // Hyper are the settings that schedules change while training runs.
 type Hyper struct {
 	LR       float64
@@ -32,6 +18,7 @@ type Hyper struct {
 type OptimizerOf[F tensor.Float] struct {
 	Hyper
 	alg   Algorithm
+	rule  rule[F]
 	steps int
 	names []string
 	state [][][]F // [parameter][slot][element]
@@ -49,7 +36,7 @@ func NewOptimizer[F tensor.Float](alg Algorithm) (*OptimizerOf[F], error) {
 	if err := alg.Validate(); err != nil {
 		return nil, err
 	}
-	return &OptimizerOf[F]{alg: alg, Hyper: alg.start()}, nil
+	return &OptimizerOf[F]{alg: alg, rule: ruleOf[F](alg), Hyper: alg.start()}, nil
 }
 
 // Algorithm returns what NewOptimizer was given.
@@ -68,16 +55,16 @@ func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 		return err
 	}
 	o.steps++
-	up := newUpdate[F](o.alg, o.Hyper, o.steps)
+	o.rule.begin(o.Hyper, o.steps)
 	sparse := o.alg.sparse()
 	for i, p := range params {
 		if !p.Sparse || !sparse {
-			up.apply(p.Value.Data, p.Grad.Data, o.state[i], 0)
+			o.rule.apply(p.Value.Data, p.Grad.Data, o.state[i], 0)
 			continue
 		}
 		w := len(p.Value.Data) / max(p.Value.Shape[0], 1)
 		for _, r := range p.Rows {
-			up.apply(p.Value.Data[r*w:(r+1)*w], p.Grad.Data[r*w:(r+1)*w], o.state[i], r*w)
+			o.rule.apply(p.Value.Data[r*w:(r+1)*w], p.Grad.Data[r*w:(r+1)*w], o.state[i], r*w)
 		}
 	}
 	return nil
@@ -94,15 +81,8 @@ func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
 		for i, p := range params {
 			o.names[i] = p.Name
 			o.state[i] = make([][]F, len(slots))
-			for s := range slots {
-				o.state[i][s] = make([]F, len(p.Value.Data))
-			}
-		}
-		if a, ok := o.alg.(Adagrad); ok && a.InitialAccumulator != 0 {
-			for _, s := range o.state {
-				for i := range s[0] {
-					s[0][i] = F(a.InitialAccumulator)
-				}
+			for s, slot := range slots {
+				o.state[i][s] = slices.Repeat([]F{F(slot.begin)}, len(p.Value.Data))
 			}
 		}
 	}
@@ -132,7 +112,7 @@ func (o *OptimizerOf[F]) State() map[string]tensor.DenseOf[F] {
 	m := map[string]tensor.DenseOf[F]{}
 	for i, n := range o.names {
 		for s, slot := range o.alg.slots() {
-			m[slot+"."+n] = tensor.DenseOf[F]{Shape: []int{len(o.state[i][s])}, Data: o.state[i][s]}
+			m[slot.name+"."+n] = tensor.DenseOf[F]{Shape: []int{len(o.state[i][s])}, Data: o.state[i][s]}
 		}
 	}
 	return m
@@ -156,9 +136,9 @@ func (o *OptimizerOf[F]) SetState(steps int, names []string, m map[string]tensor
 	state := make([][][]F, len(names))
 	for i, n := range names {
 		for _, slot := range slots {
-			d, ok := m[slot+"."+n]
+			d, ok := m[slot.name+"."+n]
 			if !ok {
-				return fmt.Errorf("%w: %s.%s is missing", ErrState, slot, n)
+				return fmt.Errorf("%w: %s.%s is missing", ErrState, slot.name, n)
 			}
 			state[i] = append(state[i], slices.Clone(d.Data))
 		}
