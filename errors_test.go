@@ -136,7 +136,7 @@ func parseMode(name string) func() (string, error) {
 
 func optimizer(a train.Algorithm) func() (string, error) {
 	return func() (string, error) {
-		_, err := train.NewOptimizer[float32](a)
+		_, err := train.NewOptimizer(a)
 		return "", err
 	}
 }
@@ -282,7 +282,7 @@ func misuses() map[string]misuse {
 		"nesterov_without_momentum": {optimizer(nesterov), train.ErrArgument, []string{"nesterov", "momentum"}},
 		"adam_bad_beta":             {optimizer(beta), train.ErrArgument, []string{"beta", "1"}},
 		"embedding_index_out_of_range": {func() (string, error) {
-			e, err := nn.NewEmbedding[float32](5, 3, nil)
+			e, err := nn.NewEmbedding(5, 3, nil)
 			if err != nil {
 				return "", err
 			}

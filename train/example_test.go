@@ -16,7 +16,7 @@ import (
 
 // Run is an iterator over steps: the loop body sees every loss, may save, and
 // may stop.
-func ExampleRun() {
+func ExampleLoop() {
 	dir, err := os.MkdirTemp("", "train")
 	if err != nil {
 		fmt.Println(err)
@@ -42,7 +42,7 @@ func ExampleRun() {
 	}
 	g := rng.New(1)
 	m.ResetParameters(g)
-	opt, err := train.NewOptimizer[float32](train.NewAdam(1e-2))
+	opt, err := train.NewOptimizer(train.NewAdam(1e-2))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -52,7 +52,7 @@ func ExampleRun() {
 		Scheduler: train.NewReduceLROnPlateau(),
 		Validate:  func() (float64, error) { return train.Evaluate(m, task.Valid, task.Objective, 1, nil) },
 	}
-	for s, err := range train.Run(context.Background(), l) {
+	for s, err := range l.Run(context.Background()) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -75,7 +75,7 @@ func ExampleRun() {
 func ExampleOneCycleLR() {
 	sgd := train.NewSGD(.1)
 	sgd.Momentum, sgd.Nesterov = .9, true
-	opt, err := train.NewOptimizer[float32](sgd)
+	opt, err := train.NewOptimizer(sgd)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -56,7 +56,7 @@ func formatLoop(t *testing.T, name string) *train.Loop {
 	g := rng.New(11)
 	m.ResetParameters(g)
 	alg, s, perStep := formatRuns()[name]()
-	o, err := train.NewOptimizer[float32](alg)
+	o, err := train.NewOptimizer(alg)
 	must(t, err)
 	return &train.Loop{
 		Model: m, Data: d.Train, Objective: d.Objective, Optimizer: o, Generator: g, ClipNorm: 1, Epochs: 3,
@@ -98,7 +98,7 @@ func TestTrainingKeepsItsBits(t *testing.T) {
 	for _, name := range []string{"sgd", "adam", "adamw", "rmsprop", "adagrad"} {
 		sum := sha256.New()
 		l := formatLoop(t, name)
-		for s, err := range train.Run(context.Background(), l) {
+		for s, err := range l.Run(context.Background()) {
 			must(t, err)
 			write(sum, []float64{s.Loss, s.Norm, s.LR, s.Valid})
 		}

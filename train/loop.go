@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
 
@@ -84,8 +83,11 @@ func (l *LoopOf[F]) Progress() Progress { return l.at }
 // context that ends is no error: the step under way is finished and the run
 // can go on from there. A training loss that is NaN or infinite is an
 // ErrDiverged, and that step has not changed the parameters; so is a validation
-// loss, after which the parameters are spoilt and the loop is not to be saved.
-func Run[F tensor.Float](ctx context.Context, l *LoopOf[F]) iter.Seq2[Step, error] {
+// loss, after which the parameters are spoilt and the loop is not to be saved. A
+// loop that lacks something, or whose schedule or bounds cannot be, is an
+// ErrArgument; other errors are those of nn.Pass, of the objective, of Validate
+// and of the optimiser.
+func (l *LoopOf[F]) Run(ctx context.Context) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		if err := l.begin(); err != nil {
 			yield(Step{}, err)
@@ -146,7 +148,7 @@ func (l *LoopOf[F]) step() (s Step, err error) {
 	}
 	s.Loss, s.Count = sum/count, count
 	if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {
-		return s, fmt.Errorf("%w: it is %v in step %d (epoch %d); a lower learning rate or clipping may help", ErrDiverged, s.Loss, s.Number, s.Epoch+1)
+		return s, &DivergedError{"training loss", s.Loss, s.Number, s.Epoch + 1}
 	}
 	if err := l.pass.Backward(logits); err != nil {
 		return s, err
@@ -157,7 +159,7 @@ func (l *LoopOf[F]) step() (s Step, err error) {
 			return s, err
 		}
 		if math.IsNaN(s.Norm) || math.IsInf(s.Norm, 0) {
-			return s, fmt.Errorf("%w: the norm of the gradients is %v in step %d", ErrDiverged, s.Norm, s.Number)
+			return s, &DivergedError{"norm of the gradients", s.Norm, s.Number, s.Epoch + 1}
 		}
 	}
 	if l.ClipValue > 0 {
@@ -193,7 +195,7 @@ func (l *LoopOf[F]) endEpoch(s *Step) (err error) {
 			return err
 		}
 		if math.IsNaN(s.Valid) || math.IsInf(s.Valid, 0) {
-			return fmt.Errorf("%w: the validation loss is %v after step %d (epoch %d); a lower learning rate or clipping may help", ErrDiverged, s.Valid, s.Number, s.Epoch+1)
+			return &DivergedError{"validation loss", s.Valid, s.Number, s.Epoch + 1}
 		}
 	}
 	if s.Valid < l.at.Best {

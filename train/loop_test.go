@@ -47,7 +47,7 @@ func newLoop(t testing.TB, task string, epochs int) *train.Loop {
 	must(t, err)
 	g := rng.New(7)
 	m.ResetParameters(g)
-	o, err := train.NewOptimizer[float32](train.NewAdam(.01))
+	o, err := train.NewOptimizer(train.NewAdam(.01))
 	must(t, err)
 	return &train.Loop{
 		Model: m, Data: d.Train, Objective: d.Objective, Optimizer: o, Generator: g, ClipNorm: 1, Epochs: epochs, PerStep: true,
@@ -72,7 +72,7 @@ func repeat(s string, n int) (out string) {
 
 func runAll(t testing.TB, l *train.Loop, stopAfter int) (losses []float64) {
 	t.Helper()
-	for s, err := range train.Run(context.Background(), l) {
+	for s, err := range l.Run(context.Background()) {
 		must(t, err)
 		losses = append(losses, s.Loss)
 		if s.EpochDone {
@@ -129,7 +129,7 @@ func TestRestoreRefuses(t *testing.T) {
 	runAll(t, l, 2)
 	must(t, l.Save(path, ""))
 	other := newLoop(t, "text", 1)
-	other.Optimizer, _ = train.NewOptimizer[float32](train.NewSGD(1e-3))
+	other.Optimizer, _ = train.NewOptimizer(train.NewSGD(1e-3))
 	if err := other.Restore(path); !errors.Is(err, train.ErrState) {
 		t.Errorf("another optimiser: %v", err)
 	}
@@ -161,7 +161,7 @@ func TestLoopRefuses(t *testing.T) {
 		l := newLoop(t, "text", 1)
 		change(l)
 		n := 0
-		for _, err := range train.Run(context.Background(), l) {
+		for _, err := range l.Run(context.Background()) {
 			if n++; !errors.Is(err, train.ErrArgument) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -177,7 +177,7 @@ func TestCancelledRunStopsBetweenSteps(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	n := 0
-	for _, err := range train.Run(ctx, l) {
+	for _, err := range l.Run(ctx) {
 		must(t, err)
 		if n++; n == 5 {
 			cancel()
@@ -194,7 +194,7 @@ func TestDivergedLossStopsBeforeTheUpdate(t *testing.T) {
 	l.Model.Update(func() { l.Model.StateDict()["fc.bias"].Data[0] = float32(math.NaN()) })
 	before := l.Model.StateDict()["fc.weight"].Clone()
 	var got error
-	for _, err := range train.Run(context.Background(), l) {
+	for _, err := range l.Run(context.Background()) {
 		got = err
 	}
 	if !errors.Is(got, train.ErrDiverged) || l.Progress().Step != 3 {
@@ -207,7 +207,7 @@ func TestDivergedLossStopsBeforeTheUpdate(t *testing.T) {
 // validation loss, before anything can be saved.
 func TestDivergedValidationIsAnError(t *testing.T) {
 	l := newLoop(t, "text", 3)
-	for s, err := range train.Run(context.Background(), l) {
+	for s, err := range l.Run(context.Background()) {
 		last := s.Number == l.Data.Len()
 		if last != (err != nil) || last && !errors.Is(err, train.ErrDiverged) {
 			t.Fatalf("step %d of %d: %v", s.Number, l.Data.Len(), err)
@@ -223,7 +223,7 @@ func TestDivergedValidationIsAnError(t *testing.T) {
 func TestKillDuringSave(t *testing.T) {
 	if path := os.Getenv("UNROLL_TEST_SAVE"); path != "" {
 		l := newLoop(t, "classify", 1<<30)
-		for _, err := range train.Run(context.Background(), l) {
+		for _, err := range l.Run(context.Background()) {
 			must(t, err)
 			must(t, l.Save(path, ""))
 		}

@@ -189,14 +189,14 @@ func checkOptimizers(t *testing.T, data []byte) {
 			if string(c.Args) == `{"lr": 0.1}` && alg.Name() != c.Name {
 				t.Errorf("Name() = %s", alg.Name())
 			}
-			o, err := train.NewOptimizer[float64](alg)
+			o, err := train.NewOptimizerOf[float64](alg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			p := slices.Clone(f.Start)
 			for k, g := range f.Grads {
 				if k == 5 { // a restored optimiser goes on as the old one would have
-					n, err := train.NewOptimizer[float64](alg)
+					n, err := train.NewOptimizerOf[float64](alg)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -297,7 +297,7 @@ func TestOptimizersRefuse(t *testing.T) {
 		"an RMSprop literal":        train.RMSprop{LR: .1},
 		"an Adagrad literal":        train.Adagrad{LR: .1},
 	} {
-		if _, err := train.NewOptimizer[float32](a); !errors.Is(err, train.ErrArgument) {
+		if _, err := train.NewOptimizer(a); !errors.Is(err, train.ErrArgument) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -421,13 +421,13 @@ func TestSavedSettings(t *testing.T) {
 }
 
 func TestStepRefusesOtherParameters(t *testing.T) {
-	if _, err := train.NewOptimizer[float64](nil); !errors.Is(err, train.ErrArgument) {
+	if _, err := train.NewOptimizerOf[float64](nil); !errors.Is(err, train.ErrArgument) {
 		t.Errorf("no algorithm: %v", err)
 	}
 	if err := new(train.OptimizerOf[float64]).Step(param([]float64{1}, []float64{1})); !errors.Is(err, train.ErrState) {
 		t.Errorf("an optimiser that NewOptimizer did not make: %v", err)
 	}
-	o, _ := train.NewOptimizer[float64](train.NewAdam(1e-3))
+	o, _ := train.NewOptimizerOf[float64](train.NewAdam(1e-3))
 	p := param([]float64{1, 2}, []float64{3, 4})
 	if err := o.Step(p); err != nil {
 		t.Fatal(err)
@@ -449,7 +449,7 @@ func TestSparseRowsAreTheDenseStep(t *testing.T) {
 		train.NewSGD(.1), with(train.NewSGD(.1), func(a *train.SGD) { a.Momentum = .9 }), train.NewAdam(1e-3), train.NewAdagrad(1e-2), train.NewRMSprop(1e-2),
 	} {
 		run := func(sparse bool) []float64 {
-			o, _ := train.NewOptimizer[float64](alg)
+			o, _ := train.NewOptimizerOf[float64](alg)
 			v := []float64{1, 2, 3, 4, 5, 6, 7, 8}
 			for k := range 5 {
 				g := make([]float64, 8)
@@ -473,7 +473,7 @@ func TestSparseRowsAreTheDenseStep(t *testing.T) {
 			t.Errorf("%s: dense %v, sparse %v", alg.Name(), a, b)
 		}
 	}
-	o, _ := train.NewOptimizer[float64](with(train.NewAdam(1e-3), func(a *train.Adam) { a.Sparse = true }))
+	o, _ := train.NewOptimizerOf[float64](with(train.NewAdam(1e-3), func(a *train.Adam) { a.Sparse = true }))
 	v := []float64{1, 2}
 	for range 3 {
 		p := param(v, []float64{1, 0})

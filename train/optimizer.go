@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
@@ -27,9 +28,12 @@ type OptimizerOf[F tensor.Float] struct {
 // Optimizer is an OptimizerOf of float32.
 type Optimizer = OptimizerOf[float32]
 
-// NewOptimizer returns an optimiser; its memory is made by the first Step. It
+// NewOptimizer returns a float32 optimiser; its memory is made by the first Step. It
 // is an ErrArgument if torch.optim refuses the settings.
-func NewOptimizer[F tensor.Float](alg Algorithm) (*OptimizerOf[F], error) {
+func NewOptimizer(alg Algorithm) (*Optimizer, error) { return NewOptimizerOf[float32](alg) }
+
+// NewOptimizerOf is NewOptimizer for the element type F.
+func NewOptimizerOf[F tensor.Float](alg Algorithm) (*OptimizerOf[F], error) {
 	if alg == nil {
 		return nil, badArg("algorithm", nil, "SGD, Adam, AdamW, RMSprop or Adagrad")
 	}
@@ -49,7 +53,10 @@ func (o *OptimizerOf[F]) Steps() int { return o.steps }
 // same in every call. Of a sparse gradient only the touched rows are looked at
 // where that gives the bits of the dense step (SGD without momentum and weight
 // decay, Adagrad without weight decay) or where the algorithm asks for it
-// (Sparse). It allocates nothing after the first call.
+// (Sparse). It allocates nothing after the first call. It is an ErrState if the
+// parameters are not those of the first call or NewOptimizer did not make o, and
+// an ErrShape if a gradient has not its parameter's length; nothing is changed
+// then.
 func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 	if err := o.prepare(params); err != nil {
 		return err
@@ -72,7 +79,7 @@ func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 
 func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
 	if o.alg == nil {
-		return fmt.Errorf("%w: the optimiser was not made by NewOptimizer", ErrState)
+		return badState("optimiser", "one without algorithm", "the result of NewOptimizer")
 	}
 	if o.names == nil {
 		slots := o.alg.slots()
@@ -87,18 +94,18 @@ func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
 		}
 	}
 	if len(params) != len(o.names) {
-		return fmt.Errorf("%w: %d parameters, the optimiser has %d", ErrState, len(params), len(o.names))
+		return badState("parameters", strconv.Itoa(len(params)), fmt.Sprintf("the %d of the first step", len(o.names)))
 	}
 	for i, p := range params {
 		if p.Name != o.names[i] {
-			return fmt.Errorf("%w: parameter %d is %s, the optimiser has %s", ErrState, i, p.Name, o.names[i])
+			return badState(fmt.Sprintf("parameter %d", i), p.Name, o.names[i]+", as in the first step")
 		}
 		if len(p.Grad.Data) != len(p.Value.Data) {
 			return &tensor.ShapeError{Arg: "gradient of " + p.Name, Got: p.Grad.Shape, Want: fmt.Sprint(p.Value.Shape)}
 		}
 		for _, s := range o.state[i] {
 			if len(s) != len(p.Value.Data) {
-				return fmt.Errorf("%w: %s has %d elements, its state %d", ErrState, p.Name, len(p.Value.Data), len(s))
+				return badState("state of "+p.Name, fmt.Sprintf("%d elements", len(s)), fmt.Sprintf("%d, as the parameter", len(p.Value.Data)))
 			}
 		}
 	}
@@ -124,21 +131,21 @@ func (o *OptimizerOf[F]) State() map[string]tensor.DenseOf[F] {
 func (o *OptimizerOf[F]) SetState(steps int, names []string, m map[string]tensor.DenseOf[F]) error {
 	slots := o.alg.slots()
 	if steps < 0 || steps == 0 && len(m) > 0 {
-		return fmt.Errorf("%w: %d tensors after %d steps", ErrState, len(m), steps)
+		return badState("steps", strconv.Itoa(steps), fmt.Sprintf("0 or above, and more than 0 for %d tensors", len(m)))
 	}
 	if steps == 0 {
 		o.steps, o.names, o.state = 0, nil, nil
 		return nil
 	}
 	if len(m) != len(names)*len(slots) {
-		return fmt.Errorf("%w: %d tensors for %d parameters with %d each", ErrState, len(m), len(names), len(slots))
+		return badState("tensors", strconv.Itoa(len(m)), fmt.Sprintf("%d for each of %d parameters", len(slots), len(names)))
 	}
 	state := make([][][]F, len(names))
 	for i, n := range names {
 		for _, slot := range slots {
 			d, ok := m[slot.name+"."+n]
 			if !ok {
-				return fmt.Errorf("%w: %s.%s is missing", ErrState, slot.name, n)
+				return badState(slot.name+"."+n, "nothing", "a tensor")
 			}
 			state[i] = append(state[i], slices.Clone(d.Data))
 		}

@@ -2,6 +2,7 @@ package train
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 )
 
@@ -92,7 +93,7 @@ func (s *ReduceLROnPlateau) State() []float64 {
 // SetState takes what State gave.
 func (s *ReduceLROnPlateau) SetState(v []float64) error {
 	if len(v) != 3 || !(v[1] >= 0 && v[1] < 1<<53 && v[2] >= 0 && v[2] < 1<<53) {
-		return ErrState
+		return badState("state of the schedule", fmt.Sprint(v), "a best metric and two counts")
 	}
 	s.best, s.bad, s.off = v[0], int(v[1]), int(v[2])
 	return nil

@@ -92,11 +92,11 @@ func digest[F tensor.Float](t *testing.T, mode unroll.Mode, alg train.Algorithm)
 	if alg.Name() == "adagrad" || alg.Name() == "Adagrad" {
 		cfg.ProjSize = 7
 	}
-	m, err := nn.NewModel[F](nn.Config{NumEmbeddings: vocab, RNN: cfg, OutFeatures: vocab, HeadDropout: 0.1})
+	m, err := nn.NewOf[F](nn.Config{NumEmbeddings: vocab, RNN: cfg, OutFeatures: vocab, HeadDropout: 0.1})
 	check(err)
 	g := rng.New(5)
 	m.ResetParameters(g)
-	opt, err := train.NewOptimizer[F](alg)
+	opt, err := train.NewOptimizerOf[F](alg)
 	check(err)
 	p := &nn.PassOf[F]{Model: m, Train: true, Generator: g, Workers: 2}
 	loss := nn.CrossEntropyOf[F]{LabelSmoothing: 0.1}

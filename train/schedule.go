@@ -1,6 +1,9 @@
 package train
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Scheduler changes the learning rate while training runs. The schedulers of
 // torch.optim.lr_scheduler are here under their names, a file each. Their
@@ -22,6 +25,8 @@ type Scheduler interface {
 	Step(now Hyper, metric float64) Hyper
 	// State returns what SetState needs to go on from here.
 	State() []float64
+	// SetState goes on where the schedule that gave s stood. It is an ErrState
+	// if s is not of such a schedule.
 	SetState(s []float64) error
 }
 
@@ -35,7 +40,7 @@ func (c *counter) State() []float64 { return []float64{c.base.LR, c.base.Momentu
 
 func (c *counter) SetState(s []float64) error {
 	if len(s) != 3 || s[2] != math.Trunc(s[2]) || !(s[2] >= 0 && s[2] < 1<<53) {
-		return ErrState
+		return badState("state of the schedule", fmt.Sprint(s), "a rate, a momentum and a count of steps")
 	}
 	c.base, c.t = Hyper{s[0], s[1]}, int(s[2])
 	return nil

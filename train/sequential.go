@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 )
 
@@ -65,7 +66,7 @@ func (s *SequentialLR) State() []float64 {
 // SetState takes what State gave.
 func (s *SequentialLR) SetState(v []float64) error {
 	if len(v) < 4 || !(v[3] >= 0) || v[3] != math.Trunc(v[3]) || 4+v[3] > float64(len(v)) {
-		return ErrState
+		return badState("state of the schedule", fmt.Sprint(v), "the states of two schedules")
 	}
 	if err := s.counter.SetState(v[:3]); err != nil {
 		return err

@@ -221,7 +221,7 @@ func (u *training) prepare() (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	opt, err := train.NewOptimizer[float32](alg)
+	opt, err := train.NewOptimizer(alg)
 	if err != nil {
 		return usageError{err}
 	}
@@ -252,7 +252,7 @@ func (u *training) run(cmd *cobra.Command) error {
 	u.begin = time.Now()
 	u.report.begin(l, u.task)
 	stopped := false
-	for s, err := range train.Run(cmd.Context(), l) {
+	for s, err := range l.Run(cmd.Context()) {
 		if err != nil {
 			return u.failed(err)
 		}
