@@ -3,13 +3,13 @@ package train_test
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/testkit"
@@ -218,28 +218,27 @@ func TestDivergedValidationIsAnError(t *testing.T) {
 	}
 }
 
-// A process that saves over and over is killed at random moments; what it
-// leaves is always a whole checkpoint, and runs on to the same bits.
+// A process that saves over and over is killed in the middle of that; what it
+// leaves is always a whole checkpoint, and runs on to the same bits. It says when
+// a save is done, and is killed after one more each time.
 func TestKillDuringSave(t *testing.T) {
 	if path := os.Getenv("UNROLL_TEST_SAVE"); path != "" {
 		l := newLoop(t, "classify", 1<<30)
 		for _, err := range l.Run(context.Background()) {
 			must(t, err)
 			must(t, l.Save(path, ""))
+			os.Stdout.Write([]byte{'.'})
 		}
 	}
 	path := filepath.Join(t.TempDir(), "c.safetensors")
 	for k := range 6 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKillDuringSave$")
 		cmd.Env = append(os.Environ(), "UNROLL_TEST_SAVE="+path)
+		out, err := cmd.StdoutPipe()
+		must(t, err)
 		must(t, cmd.Start())
-		for wait := 0; wait < 1000; wait++ { // until there is one
-			if _, err := os.Stat(path); err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(time.Duration(13+k*7) * time.Millisecond)
+		_, err = io.ReadFull(out, make([]byte, 1+k))
+		must(t, err)
 		must(t, cmd.Process.Kill())
 		_ = cmd.Wait()
 		l := newLoop(t, "classify", 1<<30)
