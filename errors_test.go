@@ -136,7 +136,7 @@ func parseMode(name string) func() (string, error) {
 
 func optimizer(a train.Algorithm) func() (string, error) {
 	return func() (string, error) {
-		_, err := train.NewOptimizer[float32](a)
+		_, err := train.NewOptimizer(a)
 		return "", err
 	}
 }
@@ -196,6 +196,8 @@ func misuses() map[string]misuse {
 	}
 	proj := func(c unroll.Config, p int) unroll.Config { c.ProjSize = p; return c }
 	x := tensor.New(5, 2, 3)
+	nesterov, beta := train.NewSGD(.1), train.NewAdam(1e-3)
+	nesterov.Nesterov, beta.Betas[0] = true, 1
 	five := with(rnn, func(c *unroll.Config) { c.HiddenSize = 5 })
 	two := layers(rnn, 2)
 
@@ -276,11 +278,11 @@ func misuses() map[string]misuse {
 		"state_dict_wrong_shape": {load(rnn, &five), unroll.ErrParams, []string{"weight_ih_l0 has shape [5 3], expected [4 3]", "bias_hh_l0 has shape [5], expected [4]"}},
 		"state_dict_unexpected":  {load(rnn, &two), unroll.ErrParams, []string{"unexpected bias_hh_l1, bias_ih_l1, weight_hh_l1, weight_ih_l1"}},
 
-		"sgd_negative_lr":           {optimizer(train.SGD{LR: -1}), train.ErrArgument, []string{"lr", "-1"}},
-		"nesterov_without_momentum": {optimizer(train.SGD{LR: .1, Nesterov: true}), train.ErrArgument, []string{"nesterov", "momentum"}},
-		"adam_bad_beta":             {optimizer(train.Adam{Betas: &[2]float64{1, .9}}), train.ErrArgument, []string{"beta", "1"}},
+		"sgd_negative_lr":           {optimizer(train.NewSGD(-1)), train.ErrArgument, []string{"lr", "-1"}},
+		"nesterov_without_momentum": {optimizer(nesterov), train.ErrArgument, []string{"nesterov", "momentum"}},
+		"adam_bad_beta":             {optimizer(beta), train.ErrArgument, []string{"beta", "1"}},
 		"embedding_index_out_of_range": {func() (string, error) {
-			e, err := nn.NewEmbedding[float32](5, 3, nil)
+			e, err := nn.NewEmbedding(5, 3, nil)
 			if err != nil {
 				return "", err
 			}

@@ -83,7 +83,7 @@ func cellParams(m unroll.Mode) func(*testing.T, *rng.Generator) []numbered {
 
 func linearParams(in, out int) func(*testing.T, *rng.Generator) []numbered {
 	return func(t *testing.T, g *rng.Generator) []numbered {
-		l, err := nn.NewLinear[float32](in, out, true)
+		l, err := nn.NewLinear(in, out, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func linearParams(in, out int) func(*testing.T, *rng.Generator) []numbered {
 
 func embeddingParams(num, dim int) func(*testing.T, *rng.Generator) []numbered {
 	return func(t *testing.T, g *rng.Generator) []numbered {
-		e, err := nn.NewEmbedding[float32](num, dim, nil)
+		e, err := nn.NewEmbedding(num, dim, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

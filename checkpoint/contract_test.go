@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array"
@@ -25,11 +24,12 @@ import (
 
 // reader is a format under the contract that all of them keep: whatever the
 // bytes, no panic; an error of a kind, with the file's name; what is allocated
-// stays below fixed + factor times the bytes; and it takes no longer than a
-// second a megabyte.
+// stays below fixed + factor times the bytes; and the work is bounded too: no
+// more than 64 KB and passes times the file's bytes are read, in no more than
+// 1,000 allocations and objects for each of its bytes.
 type reader struct {
 	seeds string // files to begin with
-	read  func(b []byte) error
+	read  func(in *counted) error
 	// fixed and factor bound what opening and reading everything once allocates
 	// in all, garbage included; docs/formats says the same.
 	fixed, factor uint64
@@ -37,6 +37,37 @@ type reader struct {
 	// that could be missing.
 	whole bool
 }
+
+// What every reader keeps, whatever it reads. The worst of the tests' files is
+// read twice.
+const (
+	passes  = 2
+	objects = 4
+)
+
+// counted is a file in memory that counts the bytes that are read of it.
+type counted struct {
+	b    []byte
+	at   int // of Read
+	read uint64
+}
+
+func (c *counted) ReadAt(p []byte, at int64) (int, error) {
+	n, err := bytes.NewReader(c.b).ReadAt(p, at)
+	c.read += uint64(n)
+	return n, err
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadAt(p, int64(c.at))
+	c.at += n
+	if n > 0 {
+		return n, nil
+	}
+	return n, err
+}
+
+func (c *counted) size() int64 { return int64(len(c.b)) }
 
 // drain reads every tensor of a source once.
 func drain(src checkpoint.Source, err error) error {
@@ -60,9 +91,9 @@ func drain(src checkpoint.Source, err error) error {
 
 const file = "x.file" // what readers are told the bytes are called
 
-func text(f array.Format) func(b []byte) error {
-	return func(b []byte) error {
-		s, err := array.Read(bytes.NewReader(b), file, array.Options{Format: f})
+func text(f array.Format) func(in *counted) error {
+	return func(in *counted) error {
+		s, err := array.Read(in, file, array.Options{Format: f})
 		if err != nil {
 			return err
 		}
@@ -72,15 +103,15 @@ func text(f array.Format) func(b []byte) error {
 
 func readers() map[string]reader {
 	return map[string]reader{
-		"safetensors": {"../examples/bach/model.safetensors ../testdata/golden/layers/gru*.safetensors", func(b []byte) error {
-			f, err := safetensors.NewReader(bytes.NewReader(b), int64(len(b)))
+		"safetensors": {"../examples/bach/model.safetensors ../testdata/golden/layers/gru*.safetensors", func(in *counted) error {
+			f, err := safetensors.NewReader(in, in.size())
 			if err != nil {
 				return err
 			}
 			return drain(f, nil)
 		}, 64 << 10, 72, true},
-		"keras": {"keras/testdata/*.npz", func(b []byte) error {
-			f, err := npy.NewArchive(bytes.NewReader(b), int64(len(b)))
+		"keras": {"keras/testdata/*.npz", func(in *counted) error {
+			f, err := npy.NewArchive(in, in.size())
 			if err != nil {
 				return err
 			}
@@ -90,15 +121,15 @@ func readers() map[string]reader {
 			}
 			return drain(k, nil)
 		}, 1 << 20, 3200, true},
-		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth", func(b []byte) error {
-			f, err := torchfile.New(bytes.NewReader(b), int64(len(b)), file)
+		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth", func(in *counted) error {
+			f, err := torchfile.New(in, in.size(), file)
 			if err != nil {
 				return err
 			}
 			return drain(f, nil)
 		}, 8 << 20, 512, false},
-		"onnx": {"onnx/testdata/golden/*.onnx onnx/testdata/exporters/*.onnx onnx/testdata/operators/*bi*.onnx", func(b []byte) error {
-			f, err := onnx.Parse(b, file)
+		"onnx": {"onnx/testdata/golden/*.onnx onnx/testdata/exporters/*.onnx onnx/testdata/operators/*bi*.onnx", func(in *counted) error {
+			f, err := onnx.Parse(in.b, file)
 			if err != nil {
 				return err
 			}
@@ -112,8 +143,8 @@ func readers() map[string]reader {
 		"npz":   {"array/npy/testdata/*.npz keras/testdata/*.npz", text(array.NPZ), 1 << 20, 3200, true},
 		"csv":   {"array/text/testdata/*.csv", text(array.CSV), 1 << 20, 192, false},
 		"jsonl": {"array/text/testdata/*.jsonl", text(array.JSONLines), 1 << 20, 256, false},
-		"parquet": {"array/parquet/testdata/*.parquet", func(b []byte) error {
-			_, _, err := parquet.Read[float64](bytes.NewReader(b), int64(len(b)), file, nil)
+		"parquet": {"array/parquet/testdata/*.parquet", func(in *counted) error {
+			_, _, err := parquet.Read[float64](in, in.size(), file, nil)
 			return err
 		}, 48 << 20, 16 * 1040, true},
 	}
@@ -148,24 +179,20 @@ func (r reader) keeps(t testing.TB, what string, b []byte) (err error) {
 		}
 	}()
 	allowed := r.fixed + r.factor*uint64(len(b))
-	limit := 20*time.Millisecond + time.Duration(len(b))*time.Second/(1<<20)
-	for try := 0; ; try++ {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := time.Now()
-		err = r.read(b)
-		took := time.Since(start)
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > allowed {
-			t.Errorf("%s: %d bytes allocated for %d, allowed %d", what, n, len(b), allowed)
-		}
-		if took <= limit {
-			break
-		}
-		if try == 5 { // a neighbour on the machine slows down one try, not six
-			t.Errorf("%s: %v for %d bytes", what, took, len(b))
-			break
-		}
+	in := &counted{b: b}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err = r.read(in)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > allowed {
+		t.Errorf("%s: %d bytes allocated for %d, allowed %d", what, n, len(b), allowed)
+	}
+	size := uint64(len(b))
+	if n := after.Mallocs - before.Mallocs; n > 1000+objects*size {
+		t.Errorf("%s: %d allocations for %d bytes, allowed %d", what, n, len(b), 1000+objects*size)
+	}
+	if n := in.read; n > 1<<16+passes*size {
+		t.Errorf("%s: %d bytes read of %d, allowed %d", what, n, len(b), 1<<16+passes*size)
 	}
 	if err == nil {
 		return nil

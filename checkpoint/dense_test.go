@@ -174,7 +174,7 @@ func TestDenseFilesAreRead(t *testing.T) {
 	read := 0
 	for name, b := range denseFiles(t) {
 		format, _, _ := strings.Cut(name, ":")
-		if readers()[format].read(b) == nil {
+		if readers()[format].read(&counted{b: b}) == nil {
 			read++
 		}
 	}

@@ -67,7 +67,8 @@ type CrossEntropy = CrossEntropyOf[float32]
 // Loss returns the reduced loss of logits [...,C] for the targets, one for
 // each row, and writes the gradient by the logits to grad, which is nil or as
 // long as logits and may be logits.Data itself. A target beyond the classes is
-// an ErrIndex. It allocates nothing after the first call.
+// an ErrIndex, a LabelSmoothing outside 0 to 1 an ErrConfig, and slices that do
+// not fit the logits are an ErrShape. It allocates nothing after the first call.
 func (l *CrossEntropyOf[F]) Loss(logits tensor.DenseOf[F], targets []int, grad []F) (float64, error) {
 	c, err := l.check(logits, targets, nil, nil, grad)
 	if err != nil {
@@ -95,7 +96,7 @@ const rowsWork = 1 << 14
 
 // Each is the loss without reduction: it writes the loss of each row to each,
 // 0 for ignored ones, and the gradient of sum(up*each) by the logits to grad.
-// each and grad may be nil; a nil up is all ones.
+// each and grad may be nil; a nil up is all ones. Errors are those of Loss.
 func (l *CrossEntropyOf[F]) Each(each []F, logits tensor.DenseOf[F], targets []int, up, grad []F) error {
 	c, err := l.check(logits, targets, each, up, grad)
 	if err != nil {

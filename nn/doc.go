@@ -13,10 +13,13 @@ import (
 	"errors"
 	"fmt"
 
+	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// The kinds of errors; errors.Is finds them.
+// The kinds of errors; errors.Is finds them, and errors.As finds an
+// *unroll.ArgError, a *tensor.ShapeError, an *IndexError, a *FolderError or an
+// *unroll.LoadError with the facts.
 var (
 	// ErrConfig: a setting no model or loss can have.
 	ErrConfig = errors.New("nn: invalid config")
@@ -26,7 +29,8 @@ var (
 	ErrShape = tensor.ErrShape
 	// ErrFolder: a model folder that is damaged or incomplete.
 	ErrFolder = errors.New("nn: invalid model folder")
-	// ErrUsage: calls in an order that makes no sense.
+	// ErrUsage: a call that cannot be answered as things stand: values that no
+	// constructor made, or calls in an order that makes no sense.
 	ErrUsage = errors.New("nn: invalid use")
 )
 
@@ -46,8 +50,31 @@ func (e *IndexError) Error() string {
 // Unwrap returns ErrIndex.
 func (e *IndexError) Unwrap() error { return ErrIndex }
 
+// FolderError says what is wrong with a model folder. It is an ErrFolder.
+type FolderError struct {
+	Path   string // of the file
+	Reason string
+	Hint   string // what to do, where that does not follow from Reason
+}
+
+// Error returns one line.
+func (e *FolderError) Error() string {
+	s := e.Path + ": " + e.Reason
+	if e.Hint != "" {
+		s += "; " + e.Hint
+	}
+	return s
+}
+
+// Unwrap returns ErrFolder.
+func (e *FolderError) Unwrap() error { return ErrFolder }
+
 func badConfig(arg string, got any, want string) error {
-	return fmt.Errorf("%w: %s is %v, expected %s", ErrConfig, arg, got, want)
+	return &unroll.ArgError{Kind: ErrConfig, Arg: arg, Got: fmt.Sprint(got), Want: want}
+}
+
+func badUse(arg, got, want string) error {
+	return &unroll.ArgError{Kind: ErrUsage, Arg: arg, Got: got, Want: want}
 }
 
 func badShape(arg string, got []int, want string) error {

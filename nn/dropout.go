@@ -22,7 +22,8 @@ type Dropout = DropoutOf[float32]
 
 // Forward draws noise in PyTorch's order and writes x times the noise to dst,
 // which is as long as x and may be x. With P 0 or 1 nothing is drawn and g may
-// be nil. It is an ErrConfig if P is no probability. It allocates nothing after
+// be nil. It is an ErrConfig if P is no probability, an ErrShape if dst and x
+// differ in length, an ErrUsage if a g is needed and missing. It allocates nothing after
 // the first call of a size.
 func (d *DropoutOf[F]) Forward(g *rng.Generator, dst, x []F) error {
 	d.drawn = false
@@ -32,7 +33,7 @@ func (d *DropoutOf[F]) Forward(g *rng.Generator, dst, x []F) error {
 	case len(dst) != len(x):
 		return badShape("dst", []int{len(dst)}, fmt.Sprintf("%d elements, as x", len(x)))
 	case g == nil && d.P > 0 && d.P < 1:
-		return fmt.Errorf("%w: dropout %v needs a Generator", ErrUsage, d.P)
+		return badUse("generator", "none", fmt.Sprintf("one, for dropout %v", d.P))
 	}
 	d.noise = grow(d.noise, len(x))
 	if err := rng.Dropout(g, d.noise, d.P); err != nil {
@@ -46,10 +47,11 @@ func (d *DropoutOf[F]) Forward(g *rng.Generator, dst, x []F) error {
 }
 
 // Backward turns the gradient of what the last Forward wrote into that of its
-// x, in place.
+// x, in place. It is an ErrUsage without a Forward before it, and an ErrShape if
+// grad is not as long as its x.
 func (d *DropoutOf[F]) Backward(grad []F) error {
 	if !d.drawn {
-		return fmt.Errorf("%w: Dropout.Backward wants a Forward before it", ErrUsage)
+		return badUse("Dropout.Backward", "no Forward before it", "one")
 	}
 	if len(grad) != len(d.noise) {
 		return badShape("gradient", []int{len(grad)}, fmt.Sprintf("%d elements, as x", len(d.noise)))

@@ -123,7 +123,7 @@ func TestZeroValuesAreRefused(t *testing.T) {
 	_, loss := new(nn.Pointwise).Loss(x, x, nil)
 	_, linear := new(nn.Linear).Forward(tensor.New(2, 0))
 	_, back := new(nn.Linear).Backward(tensor.New(2, 0), tensor.New(2, 0), tensor.Dense{}, tensor.Dense{})
-	e, _ := nn.NewEmbedding[float32](3, 1, nil)
+	e, _ := nn.NewEmbedding(3, 1, nil)
 	_, _, pass := (&nn.Pass{Model: new(nn.Model)}).Forward(nn.Input{Features: tensor.New(1, 1, 1)}, unroll.State{})
 	for name, err := range map[string]error{
 		"loss": loss, "linear": linear, "linear backward": back, "pass": pass,

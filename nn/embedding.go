@@ -21,10 +21,15 @@ type EmbeddingOf[F tensor.Float] struct {
 // Embedding is an EmbeddingOf of float32.
 type Embedding = EmbeddingOf[float32]
 
-// NewEmbedding returns a table of zeros. padding is PyTorch's padding_idx, nil
+// NewEmbedding returns a float32 table of zeros. padding is PyTorch's padding_idx, nil
 // for none; a negative one counts from the end. It is an ErrConfig if a size
 // is below 1 or padding lies outside the table.
-func NewEmbedding[F tensor.Float](num, dim int, padding *int) (*EmbeddingOf[F], error) {
+func NewEmbedding(num, dim int, padding *int) (*Embedding, error) {
+	return NewEmbeddingOf[float32](num, dim, padding)
+}
+
+// NewEmbeddingOf is NewEmbedding for the element type F.
+func NewEmbeddingOf[F tensor.Float](num, dim int, padding *int) (*EmbeddingOf[F], error) {
 	if num < 1 || num > maxSize {
 		return nil, badConfig("num_embeddings", num, fmt.Sprintf("1 to %d", maxSize))
 	}
@@ -62,13 +67,14 @@ func (e *EmbeddingOf[F]) row(w tensor.DenseOf[F], i int) []F {
 // made refuses a table that NewEmbedding did not make.
 func (e *EmbeddingOf[F]) made() error {
 	if e.Weight.Rank() != 2 || e.Weight.Check("weight") != nil {
-		return fmt.Errorf("%w: an Embedding is made by NewEmbedding", ErrUsage)
+		return badUse("embedding", "one without a table", "the result of NewEmbedding")
 	}
 	return nil
 }
 
 // Forward writes the rows of the tokens to dst, which has len(tokens) rows of
-// embedding_dim. A token outside the table is an ErrIndex.
+// embedding_dim. A token outside the table is an ErrIndex, a dst of another
+// length an ErrShape, a table that NewEmbedding did not make an ErrUsage.
 func (e *EmbeddingOf[F]) Forward(dst []F, tokens []int) error {
 	if err := e.made(); err != nil {
 		return err
@@ -88,7 +94,9 @@ func (e *EmbeddingOf[F]) Forward(dst []F, tokens []int) error {
 
 // Backward adds d, the gradient of what Forward wrote, to the rows of g that
 // the tokens name, and marks them. Nothing else of g is touched, so the cost
-// is the batch's and not the table's.
+// is the batch's and not the table's. Errors are those of Forward; a g for
+// another table is an ErrUsage. After an ErrIndex g has the gradients of the
+// tokens before it.
 func (e *EmbeddingOf[F]) Backward(d []F, tokens []int, g *RowGradOf[F]) error {
 	if err := e.made(); err != nil {
 		return err
@@ -96,7 +104,7 @@ func (e *EmbeddingOf[F]) Backward(d []F, tokens []int, g *RowGradOf[F]) error {
 	num, dim := e.Weight.Shape[0], e.Weight.Shape[1]
 	switch {
 	case g == nil || len(g.touched) != num || !sameShape(g.Value.Shape, e.Weight.Shape):
-		return fmt.Errorf("%w: the RowGrad is to be made by NewRowGrad(%d, %d)", ErrUsage, num, dim)
+		return badUse("RowGrad", "another", fmt.Sprintf("the result of NewRowGrad(%d, %d)", num, dim))
 	case len(d) != len(tokens)*dim:
 		return badShape("gradient", []int{len(d)}, fmt.Sprintf("%d tokens of %d", len(tokens), dim))
 	}
@@ -124,8 +132,14 @@ type RowGradOf[F tensor.Float] struct {
 	touched []bool
 }
 
-// NewRowGrad returns zeros for a table of num rows of dim.
-func NewRowGrad[F tensor.Float](num, dim int) *RowGradOf[F] {
+// RowGrad is a RowGradOf of float32.
+type RowGrad = RowGradOf[float32]
+
+// NewRowGrad returns float32 zeros for a table of num rows of dim.
+func NewRowGrad(num, dim int) *RowGrad { return NewRowGradOf[float32](num, dim) }
+
+// NewRowGradOf is NewRowGrad for the element type F.
+func NewRowGradOf[F tensor.Float](num, dim int) *RowGradOf[F] {
 	return &RowGradOf[F]{Value: tensor.NewOf[F](num, dim), touched: make([]bool, num)}
 }
 

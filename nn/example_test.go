@@ -102,7 +102,7 @@ func ExampleHuber() {
 	x, _ := tensor.Of([]float32{0, 1, 4}, 3)
 	y, _ := tensor.Of([]float32{0, .5, 1}, 3)
 	grad := make([]float32, 3)
-	loss, err := nn.Huber[float32](1, nn.Sum).Loss(x, y, grad)
+	loss, err := nn.Huber(1, nn.Sum).Loss(x, y, grad)
 	fmt.Println(loss, grad, err)
 	// Output:
 	// 2.625 [0 0.5 1] <nil>

@@ -29,7 +29,8 @@ const maxConfig = 64 << 20
 // Save writes the model as a folder: config.json, model.safetensors with the
 // names of PyTorch's state_dict, and README.md with the given text (none if it
 // is empty). Each file is replaced as a whole or not at all. A file of the
-// folder that is a symbolic link to outside is refused: an ErrFolder.
+// folder that is a symbolic link to outside is refused: an ErrFolder. Other errors
+// are those of the file system.
 func (m *ModelOf[F]) Save(dir, readme string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -65,13 +66,15 @@ func inside(dir string, names ...string) error {
 	defer root.Close()
 	for _, n := range names {
 		if _, err := root.Stat(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %s: %v; replace it by a regular file", ErrFolder, filepath.Join(dir, n), err)
+			return &FolderError{Path: filepath.Join(dir, n), Reason: err.Error(), Hint: "replace it by a regular file"}
 		}
 	}
 	return nil
 }
 
-// ReadConfig reads the config.json of a model folder.
+// ReadConfig reads the config.json of a model folder. It is an ErrFolder if the
+// file is missing, damaged or more than 64 MB, and an ErrConfig, of this package
+// or of unroll, if no model can have the config.
 func ReadConfig(dir string) (Config, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -83,7 +86,7 @@ func ReadConfig(dir string) (Config, error) {
 
 func readConfig(root *os.Root, dir string) (cfg Config, err error) {
 	bad := func(err error) (Config, error) {
-		return Config{}, fmt.Errorf("%w: %s: %v", ErrFolder, filepath.Join(dir, ConfigFile), err)
+		return Config{}, &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: err.Error()}
 	}
 	f, err := root.Open(ConfigFile)
 	if err != nil {
@@ -115,13 +118,16 @@ func opened(err error) error {
 	return err
 }
 
-// Open loads a float32 model folder. See OpenModel.
-func Open(dir string) (*Model, error) { return OpenModel[float32](dir) }
+// Open loads a float32 model folder that Save wrote. A file that is missing or
+// damaged, or a link out of the folder, is an ErrFolder; so is a weights file
+// that does not hold the very number of elements config.json asks for, which is
+// seen before memory is taken for them. A config no model can have is an
+// ErrConfig, of this package or of unroll, and parameters of other names or
+// shapes are an unroll.ErrParams.
+func Open(dir string) (*Model, error) { return OpenOf[float32](dir) }
 
-// OpenModel loads a folder that Save wrote. Files that are links out of the
-// folder are refused, and the weights file must hold the very number of
-// elements config.json asks for before memory is taken for them.
-func OpenModel[F tensor.Float](dir string) (*ModelOf[F], error) {
+// OpenOf is Open for the element type F; numbers of the file are converted.
+func OpenOf[F tensor.Float](dir string) (*ModelOf[F], error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -134,7 +140,7 @@ func OpenModel[F tensor.Float](dir string) (*ModelOf[F], error) {
 	path := filepath.Join(dir, WeightsFile)
 	f, err := root.Open(WeightsFile)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %v", ErrFolder, path, opened(err))
+		return nil, &FolderError{Path: path, Reason: opened(err).Error()}
 	}
 	defer f.Close()
 	st, err := f.Stat()
@@ -157,9 +163,9 @@ func OpenModel[F tensor.Float](dir string) (*ModelOf[F], error) {
 		}
 	}
 	if have != want {
-		return nil, fmt.Errorf("%w: %s holds %.0f numbers, %s asks for %.0f", ErrFolder, path, have, ConfigFile, want)
+		return nil, &FolderError{Path: path, Reason: fmt.Sprintf("it holds %.0f numbers, %s asks for %.0f", have, ConfigFile, want)}
 	}
-	m, err := NewModel[F](cfg)
+	m, err := NewOf[F](cfg)
 	if err != nil {
 		return nil, err
 	}

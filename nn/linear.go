@@ -30,9 +30,13 @@ type LinearOf[F tensor.Float] struct {
 // Linear is a LinearOf of float32.
 type Linear = LinearOf[float32]
 
-// NewLinear returns a layer of zeros from in to out features, with a bias if
-// asked for. It is an ErrConfig if a size is below 1.
-func NewLinear[F tensor.Float](in, out int, bias bool) (*LinearOf[F], error) {
+// NewLinear returns a float32 layer of zeros from in to out features, with a bias
+// if asked for. It is an ErrConfig if a size is below 1 or the weights would be
+// more than can be counted.
+func NewLinear(in, out int, bias bool) (*Linear, error) { return NewLinearOf[float32](in, out, bias) }
+
+// NewLinearOf is NewLinear for the element type F.
+func NewLinearOf[F tensor.Float](in, out int, bias bool) (*LinearOf[F], error) {
 	if in < 1 || in > maxSize {
 		return nil, badConfig("in_features", in, fmt.Sprintf("1 to %d", maxSize))
 	}
@@ -83,7 +87,8 @@ func (l *LinearOf[F]) Update(f func(weight, bias tensor.DenseOf[F])) {
 	l.fresh, l.back = false, false
 }
 
-// Forward returns y [...,out] for x [...,in] in fresh memory.
+// Forward returns y [...,out] for x [...,in] in fresh memory. It is an ErrShape if
+// x has another last dimension, and an ErrUsage if NewLinear did not make l.
 func (l *LinearOf[F]) Forward(x tensor.DenseOf[F]) (tensor.DenseOf[F], error) {
 	if err := checkLast("x", x, l.in); err != nil {
 		return tensor.DenseOf[F]{}, err
@@ -98,7 +103,8 @@ func (l *LinearOf[F]) Forward(x tensor.DenseOf[F]) (tensor.DenseOf[F], error) {
 
 // Backward adds the gradients of weight [out,in] and bias [out] to gw and gb
 // and returns dx [...,in], given x as Forward had it and dy [...,out]. gb is
-// absent for a layer without bias.
+// absent for a layer without bias. It is an ErrShape if one of them does not fit,
+// and an ErrUsage if NewLinear did not make l.
 func (l *LinearOf[F]) Backward(x, dy, gw, gb tensor.DenseOf[F]) (dx tensor.DenseOf[F], err error) {
 	if err := checkLast("x", x, l.in); err != nil {
 		return dx, err
@@ -124,7 +130,7 @@ func (l *LinearOf[F]) Backward(x, dy, gw, gb tensor.DenseOf[F]) (dx tensor.Dense
 
 func checkLast[F tensor.Float](arg string, x tensor.DenseOf[F], size int) error {
 	if size < 1 {
-		return fmt.Errorf("%w: a Linear is made by NewLinear", ErrUsage)
+		return badUse("linear", "one without weights", "the result of NewLinear")
 	}
 	if err := x.Check(arg); err != nil {
 		return err

@@ -24,7 +24,7 @@ func TestLinearIsAChainFromTheBias(t *testing.T) {
 		n, in, out := rapid.IntRange(0, 9).Draw(rt, "n"), rapid.IntRange(1, 40).Draw(rt, "in"), rapid.IntRange(1, 150).Draw(rt, "out")
 		bias := rapid.Bool().Draw(rt, "bias")
 		g := rng.New(uint64(n*in + out))
-		l, err := nn.NewLinear[float64](in, out, bias)
+		l, err := nn.NewLinearOf[float64](in, out, bias)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestLinearIsAChainFromTheBias(t *testing.T) {
 func TestLinearGradients(t *testing.T) {
 	for _, c := range []struct{ n, in, out int }{{1, 1, 1}, {3, 5, 7}, {4, 70, 65}, {2, 16, 130}, {9, 33, 64}} {
 		g := rng.New(3)
-		l, _ := nn.NewLinear[float64](c.in, c.out, true)
+		l, _ := nn.NewLinearOf[float64](c.in, c.out, true)
 		l.ResetParameters(g)
 		x, up := random(g, c.n, c.in), random(g, c.n, c.out)
 		loss := func() float64 {
@@ -85,7 +85,7 @@ func TestLinearGradients(t *testing.T) {
 
 func TestEmbedding(t *testing.T) {
 	pad := -4
-	e, err := nn.NewEmbedding[float64](5, 3, &pad)
+	e, err := nn.NewEmbeddingOf[float64](5, 3, &pad)
 	if err != nil || e.PaddingIdx != 1 {
 		t.Fatal(err, e.PaddingIdx)
 	}
@@ -97,7 +97,7 @@ func TestEmbedding(t *testing.T) {
 	}
 	testkit.Bits(t, "embedded", x[:3], e.Weight.Data[12:])
 	testkit.Bits(t, "padding", x[3:6], []float64{0, 0, 0})
-	g := nn.NewRowGrad[float64](5, 3)
+	g := nn.NewRowGradOf[float64](5, 3)
 	d := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
 	if err := e.Backward(d, tokens, g); err != nil {
 		t.Fatal(err)
@@ -121,15 +121,15 @@ func TestEmbedding(t *testing.T) {
 
 func TestSizesAreBounded(t *testing.T) {
 	for _, c := range []struct{ a, b int }{{0, 1}, {1, 0}, {-1, 2}, {1 << 20, 1 << 20}} {
-		if _, err := nn.NewLinear[float32](c.a, c.b, true); !errors.Is(err, nn.ErrConfig) {
+		if _, err := nn.NewLinear(c.a, c.b, true); !errors.Is(err, nn.ErrConfig) {
 			t.Errorf("Linear(%d, %d): %v", c.a, c.b, err)
 		}
-		if _, err := nn.NewEmbedding[float32](c.a, c.b, nil); !errors.Is(err, nn.ErrConfig) {
+		if _, err := nn.NewEmbedding(c.a, c.b, nil); !errors.Is(err, nn.ErrConfig) {
 			t.Errorf("Embedding(%d, %d): %v", c.a, c.b, err)
 		}
 	}
 	if pad := 7; true {
-		if _, err := nn.NewEmbedding[float32](7, 1, &pad); !errors.Is(err, nn.ErrConfig) {
+		if _, err := nn.NewEmbedding(7, 1, &pad); !errors.Is(err, nn.ErrConfig) {
 			t.Errorf("padding_idx 7 of 7: %v", err)
 		}
 	}
@@ -140,8 +140,8 @@ func TestSizesAreBounded(t *testing.T) {
 func BenchmarkEmbeddingBackward(b *testing.B) {
 	for _, v := range []int{1000, 1000000} {
 		b.Run(map[int]string{1000: "V=1000", 1000000: "V=1000000"}[v], func(b *testing.B) {
-			e, _ := nn.NewEmbedding[float32](v, 64, nil)
-			g := nn.NewRowGrad[float32](v, 64)
+			e, _ := nn.NewEmbedding(v, 64, nil)
+			g := nn.NewRowGrad(v, 64)
 			d, tokens := make([]float32, 20*64), make([]int, 20)
 			for i := range tokens {
 				tokens[i] = i * (v / 20)

@@ -46,7 +46,10 @@ type PointwiseOf[F tensor.Float] struct {
 type Pointwise = PointwiseOf[float32]
 
 // MSE is torch.nn.MSELoss: (x-y)^2.
-func MSE[F tensor.Float](r Reduction) *PointwiseOf[F] {
+func MSE(r Reduction) *Pointwise { return MSEOf[float32](r) }
+
+// MSEOf is MSE for the element type F.
+func MSEOf[F tensor.Float](r Reduction) *PointwiseOf[F] {
 	return &PointwiseOf[F]{Reduction: r, name: "MSE", at: func(x, y float64, _ int) (float64, float64) {
 		d := x - y
 		return d * d, 2 * d
@@ -54,7 +57,10 @@ func MSE[F tensor.Float](r Reduction) *PointwiseOf[F] {
 }
 
 // L1 is torch.nn.L1Loss: |x-y|, with slope 0 where they are equal.
-func L1[F tensor.Float](r Reduction) *PointwiseOf[F] {
+func L1(r Reduction) *Pointwise { return L1Of[float32](r) }
+
+// L1Of is L1 for the element type F.
+func L1Of[F tensor.Float](r Reduction) *PointwiseOf[F] {
 	return &PointwiseOf[F]{Reduction: r, name: "L1", at: func(x, y float64, _ int) (float64, float64) {
 		return math.Abs(x - y), sign(x - y)
 	}}
@@ -62,7 +68,10 @@ func L1[F tensor.Float](r Reduction) *PointwiseOf[F] {
 
 // Huber is torch.nn.HuberLoss: (x-y)^2/2 up to |x-y| = delta, then
 // delta*(|x-y|-delta/2). delta is above 0 (PyTorch's default: 1).
-func Huber[F tensor.Float](delta float64, r Reduction) *PointwiseOf[F] {
+func Huber(delta float64, r Reduction) *Pointwise { return HuberOf[float32](delta, r) }
+
+// HuberOf is Huber for the element type F.
+func HuberOf[F tensor.Float](delta float64, r Reduction) *PointwiseOf[F] {
 	p := &PointwiseOf[F]{Reduction: r, name: "Huber", at: func(x, y float64, _ int) (float64, float64) {
 		d := x - y
 		if a := math.Abs(d); a > delta {
@@ -78,7 +87,10 @@ func Huber[F tensor.Float](delta float64, r Reduction) *PointwiseOf[F] {
 
 // SmoothL1 is torch.nn.SmoothL1Loss: (x-y)^2/(2 beta) below |x-y| = beta, then
 // |x-y|-beta/2. With beta 0 it is L1 (PyTorch's default: 1).
-func SmoothL1[F tensor.Float](beta float64, r Reduction) *PointwiseOf[F] {
+func SmoothL1(beta float64, r Reduction) *Pointwise { return SmoothL1Of[float32](beta, r) }
+
+// SmoothL1Of is SmoothL1 for the element type F.
+func SmoothL1Of[F tensor.Float](beta float64, r Reduction) *PointwiseOf[F] {
 	p := &PointwiseOf[F]{Reduction: r, name: "SmoothL1", at: func(x, y float64, _ int) (float64, float64) {
 		d := x - y
 		if a := math.Abs(d); a >= beta {
@@ -98,7 +110,12 @@ func SmoothL1[F tensor.Float](beta float64, r Reduction) *PointwiseOf[F] {
 //	(1-y)*x + (1+(w-1)*y)*log(1+exp(-x))
 //
 // where w is posWeight of the element's column, 1 if posWeight is nil.
-func BCEWithLogits[F tensor.Float](posWeight []F, r Reduction) *PointwiseOf[F] {
+func BCEWithLogits(posWeight []float32, r Reduction) *Pointwise {
+	return BCEWithLogitsOf(posWeight, r)
+}
+
+// BCEWithLogitsOf is BCEWithLogits for the element type F.
+func BCEWithLogitsOf[F tensor.Float](posWeight []F, r Reduction) *PointwiseOf[F] {
 	p := &PointwiseOf[F]{Reduction: r, name: "BCEWithLogits", last: len(posWeight)}
 	p.at = func(x, y float64, c int) (float64, float64) {
 		w := 1.0
@@ -128,7 +145,9 @@ func sign(d float64) float64 {
 
 // Loss returns the reduced loss of input x and target y, tensors of one shape,
 // and writes its gradient by x to grad, which is nil or has as many elements as
-// x. It allocates nothing.
+// x. It allocates nothing. It is an ErrConfig if the loss's own argument or the
+// Reduction is none it can have, an ErrShape if x, y or grad do not fit, an
+// ErrUsage if no constructor made p.
 func (p *PointwiseOf[F]) Loss(x, y tensor.DenseOf[F], grad []F) (float64, error) {
 	if err := p.check(x, y, nil, nil, grad); err != nil {
 		return 0, err
@@ -151,6 +170,7 @@ func (p *PointwiseOf[F]) Loss(x, y tensor.DenseOf[F], grad []F) (float64, error)
 // Each is the loss without reduction: it writes the loss of every element to
 // each, and the gradient of sum(up*each) by x to grad. each and grad may be
 // nil; a nil up is all ones. Where up is 0 the gradient is 0, whatever x is.
+// Errors are those of Loss.
 func (p *PointwiseOf[F]) Each(each []F, x, y tensor.DenseOf[F], up, grad []F) error {
 	if err := p.check(x, y, each, up, grad); err != nil {
 		return err
@@ -181,7 +201,7 @@ func (p *PointwiseOf[F]) check(x, y tensor.DenseOf[F], slices ...[]F) error {
 	case p.err != nil:
 		return p.err
 	case p.at == nil:
-		return fmt.Errorf("%w: a loss is made by MSE, L1, Huber, SmoothL1 or BCEWithLogits", ErrUsage)
+		return badUse("loss", "a literal", "the result of MSE, L1, Huber, SmoothL1 or BCEWithLogits")
 	case p.Reduction != Mean && p.Reduction != Sum:
 		return badConfig("reduction", p.Reduction, "Mean or Sum")
 	}

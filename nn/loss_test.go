@@ -130,15 +130,15 @@ func checkPointwise(t *testing.T, c lossCase) {
 	of := func(r nn.Reduction) *nn.PointwiseOf[float64] {
 		switch c.Name {
 		case "MSE":
-			return nn.MSE[float64](r)
+			return nn.MSEOf[float64](r)
 		case "L1":
-			return nn.L1[float64](r)
+			return nn.L1Of[float64](r)
 		case "Huber":
-			return nn.Huber[float64](c.Arg, r)
+			return nn.HuberOf[float64](c.Arg, r)
 		case "SmoothL1":
-			return nn.SmoothL1[float64](c.Arg, r)
+			return nn.SmoothL1Of[float64](c.Arg, r)
 		case "BCEWithLogits":
-			return nn.BCEWithLogits(c.Weight, r)
+			return nn.BCEWithLogitsOf(c.Weight, r)
 		}
 		t.Fatal("unknown loss")
 		return nil
@@ -171,9 +171,9 @@ func TestLossesRefuseWrongUse(t *testing.T) {
 	_, weights := (&nn.CrossEntropy{Weight: []float32{1}}).Loss(x, []int{0, 1}, nil)
 	_, smooth := (&nn.CrossEntropy{LabelSmoothing: 1.5}).Loss(x, []int{0, 1}, nil)
 	_, short := (&nn.CrossEntropy{}).Loss(x, []int{0, 1}, make([]float32, 5))
-	_, shape := nn.MSE[float32](nn.Mean).Loss(x, tensor.New(3, 2), nil)
-	_, delta := nn.Huber[float32](0, nn.Mean).Loss(x, x, nil)
-	_, beta := nn.SmoothL1[float32](-1, nn.Mean).Loss(x, x, nil)
+	_, shape := nn.MSE(nn.Mean).Loss(x, tensor.New(3, 2), nil)
+	_, delta := nn.Huber(0, nn.Mean).Loss(x, x, nil)
+	_, beta := nn.SmoothL1(-1, nn.Mean).Loss(x, x, nil)
 	_, pos := nn.BCEWithLogits([]float32{1, 2}, nn.Mean).Loss(x, x, nil)
 	for name, c := range map[string]struct{ err, kind error }{
 		"target beyond the classes": {beyond, nn.ErrIndex},

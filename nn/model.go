@@ -28,26 +28,26 @@ type ModelOf[F tensor.Float] struct {
 // Model is a ModelOf of float32.
 type Model = ModelOf[float32]
 
-// New returns a float32 model of zeros. See NewModel.
-func New(cfg Config) (*Model, error) { return NewModel[float32](cfg) }
+// New returns a float32 model of zeros. It is an ErrConfig, of this package or
+// of unroll, if no model can have the config.
+func New(cfg Config) (*Model, error) { return NewOf[float32](cfg) }
 
-// NewModel returns a model of zeros. It is an ErrConfig, of this package or of
-// unroll, if no model can have the config.
-func NewModel[F tensor.Float](cfg Config) (*ModelOf[F], error) {
+// NewOf is New for the element type F.
+func NewOf[F tensor.Float](cfg Config) (*ModelOf[F], error) {
 	cfg, err := cfg.normal()
 	if err != nil {
 		return nil, err
 	}
 	m := &ModelOf[F]{cfg: cfg}
 	if cfg.NumEmbeddings > 0 {
-		if m.embedding, err = NewEmbedding[F](cfg.NumEmbeddings, cfg.EmbeddingDim, cfg.PaddingIdx); err != nil {
+		if m.embedding, err = NewEmbeddingOf[F](cfg.NumEmbeddings, cfg.EmbeddingDim, cfg.PaddingIdx); err != nil {
 			return nil, err
 		}
 	}
 	if m.rnn, err = unroll.NewOf[F](cfg.RNN); err != nil {
 		return nil, err
 	}
-	if m.fc, err = NewLinear[F](cfg.RNN.OutputSize(), cfg.OutFeatures, !cfg.NoHeadBias); err != nil {
+	if m.fc, err = NewLinearOf[F](cfg.RNN.OutputSize(), cfg.OutFeatures, !cfg.NoHeadBias); err != nil {
 		return nil, err
 	}
 	if cfg.TieWeights {
@@ -81,7 +81,7 @@ func (m *ModelOf[F]) ResetParameters(g *rng.Generator) {
 		m.fc.ResetParameters(g)
 		return
 	}
-	drawn, _ := NewLinear[F](m.fc.in, m.fc.out, !m.cfg.NoHeadBias)
+	drawn, _ := NewLinearOf[F](m.fc.in, m.fc.out, !m.cfg.NoHeadBias)
 	drawn.ResetParameters(g)
 	m.fc.Update(func(_, b tensor.DenseOf[F]) { copy(b.Data, drawn.bias.Data) })
 }
@@ -139,7 +139,10 @@ func (m *ModelOf[F]) Load(tensors map[string]tensor.DenseOf[F]) error {
 	if w, ok := tensors["fc.weight"]; ok && m.cfg.TieWeights {
 		for i, v := range tensors["embedding.weight"].Data {
 			if w.Data[i] != v {
-				return fmt.Errorf("%w: tie_weights, but fc.weight and embedding.weight differ at element %d", unroll.ErrParams, i)
+				return &unroll.ArgError{
+					Kind: unroll.ErrParams, Arg: "fc.weight", Got: fmt.Sprintf("%v at element %d", w.Data[i], i),
+					Want: fmt.Sprintf("embedding.weight's %v, for tie_weights", v),
+				}
 			}
 		}
 	}

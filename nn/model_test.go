@@ -25,7 +25,7 @@ func TestModelGradients(t *testing.T) {
 		"batch first":   {NumEmbeddings: 5, EmbeddingDim: 3, OutFeatures: 4, RNN: unroll.Config{Mode: unroll.LSTM, HiddenSize: 4, BatchFirst: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := nn.NewModel[float64](cfg)
+			m, err := nn.NewOf[float64](cfg)
 			if err != nil {
 				t.Fatal(err)
 			}

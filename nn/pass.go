@@ -23,7 +23,7 @@ type Input = InputOf[float32]
 
 // PassOf is how one goroutine runs a model: the options, the memory and, in
 // training, the gradients. With its Model set it is ready. A pass must not be
-// copied after its first use. What it returns belongs to it and holds until
+// copied after its first use, nor used by two goroutines at once. What it returns belongs to it and holds until
 // its next call. After the first call of a shape nothing is allocated.
 type PassOf[F tensor.Float] struct {
 	Model *ModelOf[F]
@@ -60,11 +60,17 @@ type Pass = PassOf[float32]
 // Forward returns the head's output, logits [T,B,C] ([B,T,C] with BatchFirst)
 // or, with Output "last", [B,C], and the layer's final state. Where a sequence
 // has ended (Lengths) the logits are those of a zero output: the head's bias.
+//
+// It is an ErrUsage without a Model, with features for a model that reads tokens
+// or the other way round, and with dropout but no Generator; an ErrIndex for a
+// token outside the embedding; an ErrShape for an input or a state that does not
+// fit; and what unroll.Pass.Forward says of Lengths and Resets. After an error
+// there is nothing to go Backward from.
 func (p *PassOf[F]) Forward(in InputOf[F], s0 unroll.StateOf[F]) (logits tensor.DenseOf[F], sn unroll.StateOf[F], err error) {
 	p.ran = nil
 	m := p.Model
 	if m == nil || m.fc == nil {
-		return logits, sn, fmt.Errorf("%w: the pass has no Model made by NewModel", ErrUsage)
+		return logits, sn, badUse("pass.Model", "none", "the result of New or Open")
 	}
 	if err := p.read(in); err != nil {
 		return logits, sn, err
@@ -99,7 +105,7 @@ func (p *PassOf[F]) read(in InputOf[F]) error {
 	p.in = in
 	if e == nil {
 		if in.Tokens != nil || in.Features.IsZero() {
-			return fmt.Errorf("%w: the model reads features [T,B,%d], not tokens", ErrUsage, p.Model.cfg.RNN.InputSize)
+			return badUse("input", "tokens, or nothing", fmt.Sprintf("features [T,B,%d]", p.Model.cfg.RNN.InputSize))
 		}
 		if in.Features.Rank() != 3 {
 			return badShape("features", in.Features.Shape, fmt.Sprintf("[T,B,%d]", p.Model.cfg.RNN.InputSize))
@@ -145,10 +151,13 @@ func (p *PassOf[F]) headDropout(y tensor.DenseOf[F]) (tensor.DenseOf[F], error) 
 }
 
 // Backward adds to the gradients of all parameters those of a loss whose
-// gradient by the logits of the last Forward is d. A Forward has one Backward.
+// gradient by the logits of the last Forward is d, which may be the logits'
+// own memory. A Forward has one Backward: it is an ErrUsage without a Forward of
+// the same Model with Train before it, and an ErrShape if d has not the logits'
+// shape.
 func (p *PassOf[F]) Backward(d tensor.DenseOf[F]) error {
 	if p.ran == nil || p.ran != p.Model {
-		return fmt.Errorf("%w: Backward wants a Forward of the same Model with Train before it", ErrUsage)
+		return badUse("Pass.Backward", "no Forward before it", "one of the same Model, with Train")
 	}
 	if !sameShape(d.Shape, p.logits.Shape) || len(d.Data) != len(p.logits.Data) {
 		return badShape("gradient of the logits", d.Shape, fmt.Sprint(p.logits.Shape))
@@ -212,7 +221,7 @@ func (p *PassOf[F]) makeGrads() {
 	m := p.Model
 	p.rnn.Grads = m.rnn.NewGrads()
 	if e := m.embedding; e != nil {
-		p.rows = NewRowGrad[F](e.Weight.Shape[0], e.Weight.Shape[1])
+		p.rows = NewRowGradOf[F](e.Weight.Shape[0], e.Weight.Shape[1])
 		p.params = append(p.params, ParamOf[F]{Name: "embedding.weight", Value: e.Weight, Grad: p.rows.Value, Sparse: !m.cfg.TieWeights})
 	}
 	grads := p.rnn.Grads.Params()

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"fmt"
-
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
@@ -41,7 +39,7 @@ type DataOf[F tensor.Float] interface {
 // Data is a DataOf of float32.
 type Data = DataOf[float32]
 
-// ObjectiveOf is what training makes small.
+// ObjectiveOf is the loss that training lowers.
 type ObjectiveOf[F tensor.Float] interface {
 	// Loss returns the sum of the batch's losses and what it is to be divided
 	// by, and writes the gradient of the quotient to grad, which is nil or
@@ -49,8 +47,14 @@ type ObjectiveOf[F tensor.Float] interface {
 	Loss(logits tensor.DenseOf[F], b *BatchOf[F], grad []F) (sum, count float64, err error)
 }
 
+// Objective is an ObjectiveOf of float32.
+type Objective = ObjectiveOf[float32]
+
 // ClassesOf is the mean cross entropy over all targets that count.
 type ClassesOf[F tensor.Float] struct{ nn.CrossEntropyOf[F] }
+
+// Classes is a ClassesOf of float32.
+type Classes = ClassesOf[float32]
 
 // Loss implements ObjectiveOf.
 func (c *ClassesOf[F]) Loss(logits tensor.DenseOf[F], b *BatchOf[F], grad []F) (sum, count float64, err error) {
@@ -71,10 +75,13 @@ type KeysOf[F tensor.Float] struct {
 	each []F
 }
 
+// Keys is a KeysOf of float32.
+type Keys = KeysOf[float32]
+
 // Loss implements ObjectiveOf.
 func (k *KeysOf[F]) Loss(logits tensor.DenseOf[F], b *BatchOf[F], grad []F) (sum, count float64, err error) {
 	if k.loss == nil {
-		k.loss = nn.BCEWithLogits[F](nil, nn.Sum)
+		k.loss = nn.BCEWithLogitsOf[F](nil, nn.Sum)
 	}
 	if logits.Rank() != 3 {
 		return 0, 0, &tensor.ShapeError{Arg: "logits", Got: logits.Shape, Want: "[T,B,keys]"}
@@ -111,6 +118,9 @@ func (k *KeysOf[F]) Loss(logits tensor.DenseOf[F], b *BatchOf[F], grad []F) (sum
 // ValuesOf is the mean of a pointwise loss over all elements.
 type ValuesOf[F tensor.Float] struct{ Pointwise *nn.PointwiseOf[F] }
 
+// Values is a ValuesOf of float32.
+type Values = ValuesOf[float32]
+
 // Loss implements ObjectiveOf.
 func (v *ValuesOf[F]) Loss(logits tensor.DenseOf[F], b *BatchOf[F], grad []F) (sum, count float64, err error) {
 	if v.Pointwise.Reduction != nn.Mean {
@@ -129,7 +139,9 @@ func resize[E any](s []E, n int) []E {
 }
 
 // Evaluate returns the mean loss over all batches of data, in evaluation mode.
-// see, if not nil, is called with each batch and its logits.
+// see, if not nil, is called with each batch and its logits; its error ends the
+// evaluation. Without any target that counts it is an ErrArgument; other errors
+// are those of nn.Pass.Forward and of the objective.
 func Evaluate[F tensor.Float](m *nn.ModelOf[F], data DataOf[F], objective ObjectiveOf[F], workers int, see func(b *BatchOf[F], logits tensor.DenseOf[F]) error) (float64, error) {
 	p := nn.PassOf[F]{Model: m, Workers: workers}
 	var b BatchOf[F]
@@ -157,7 +169,7 @@ func Evaluate[F tensor.Float](m *nn.ModelOf[F], data DataOf[F], objective Object
 		}
 	}
 	if count == 0 {
-		return 0, fmt.Errorf("%w: there is nothing to evaluate on", ErrArgument)
+		return 0, badArg("data", "no targets", "at least one to evaluate on")
 	}
 	return sum / count, nil
 }

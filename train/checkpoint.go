@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	unroll "github.com/unroll-ml/unroll"
@@ -31,7 +32,8 @@ type position struct {
 
 // Save writes a checkpoint: model, optimiser, schedule, generator, the state
 // carried between batches and the place in the data, one file that is replaced
-// as a whole or not at all. extra is returned by Restore.
+// as a whole or not at all. extra is returned by Extra. Errors are those of the
+// file system.
 func (l *LoopOf[F]) Save(path, extra string) error {
 	var set checkpoint.Set
 	for n, v := range sorted(l.Model.StateDict()) {
@@ -84,7 +86,8 @@ func sorted[V any](m map[string]V) func(func(string, V) bool) {
 	}
 }
 
-// Extra returns the extra text of a checkpoint without reading its tensors.
+// Extra returns the extra text of a checkpoint without reading its tensors. A
+// file that cannot be read as a safetensors file is a checkpoint.ErrFormat.
 func Extra(path string) (string, error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -104,18 +107,18 @@ func (l *LoopOf[F]) Restore(path string) error {
 		return err
 	}
 	defer f.Close()
-	bad := func(format string, a ...any) error {
-		return fmt.Errorf("%w: %s: %s", ErrState, path, fmt.Sprintf(format, a...))
+	bad := func(arg string, got, want any) error {
+		return fmt.Errorf("%s: %w", path, badState(arg, fmt.Sprint(got), fmt.Sprint(want)))
 	}
 	var p position
 	if err := json.Unmarshal([]byte(f.Metadata()["position"]), &p); err != nil {
-		return bad("it is no checkpoint: %v", err)
+		return bad("position", err, "that of a training checkpoint")
 	}
 	if got := l.Optimizer.Algorithm().Name(); got != p.Optimizer {
-		return bad("it is of optimiser %s, not %s", p.Optimizer, got)
+		return bad("optimiser", p.Optimizer, got+", as the loop has")
 	}
 	if name := scheduleName(l.Scheduler); name != p.Schedule {
-		return bad("it is of schedule %q, not %q", p.Schedule, name)
+		return bad("schedule", strconv.Quote(p.Schedule), strconv.Quote(name)+", as the loop has")
 	}
 	parts := map[string]map[string]tensor.DenseOf[F]{"model": {}, "optimizer": {}, "state": {}}
 	for _, n := range f.Names() {
@@ -128,7 +131,7 @@ func (l *LoopOf[F]) Restore(path string) error {
 		}
 	}
 	if err := l.Model.Load(parts["model"]); err != nil {
-		return bad("%v", err)
+		return fmt.Errorf("%s: %w: %w", path, ErrState, err)
 	}
 	l.pass.Model = l.Model
 	var names []string
@@ -136,7 +139,7 @@ func (l *LoopOf[F]) Restore(path string) error {
 		names = append(names, q.Name)
 	}
 	if err := l.Optimizer.SetState(p.Steps, names, parts["optimizer"]); err != nil {
-		return bad("%v", err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	l.Optimizer.Hyper = p.Hyper
 	if l.Scheduler != nil {
@@ -145,7 +148,7 @@ func (l *LoopOf[F]) Restore(path string) error {
 			v = append(v, math.Float64frombits(b))
 		}
 		if err := l.Scheduler.SetState(v); err != nil {
-			return bad("schedule: %v", err)
+			return bad("state of the schedule", v, "that of "+p.Schedule)
 		}
 	}
 	if l.Generator != nil {
@@ -154,7 +157,7 @@ func (l *LoopOf[F]) Restore(path string) error {
 			err = l.Generator.SetState(b)
 		}
 		if err != nil {
-			return bad("generator: %v", err)
+			return bad("state of the generator", err, "5,056 bytes that PyTorch could have written")
 		}
 	}
 	order, _, err := checkpoint.Ints(f, "order")
@@ -167,11 +170,11 @@ func (l *LoopOf[F]) Restore(path string) error {
 	}
 	if p.InEpoch {
 		if err := l.Data.SetOrder(o); err != nil {
-			return bad("%v", err)
+			return fmt.Errorf("%s: %w: %w", path, ErrState, err)
 		}
 	}
 	if p.Epoch < 0 || p.Batch < 0 || p.Batch >= max(l.Data.Len(), 1) {
-		return bad("epoch %d, batch %d of %d", p.Epoch, p.Batch, l.Data.Len())
+		return bad("place", fmt.Sprintf("epoch %d, batch %d", p.Epoch, p.Batch), fmt.Sprintf("one of %d batches", l.Data.Len()))
 	}
 	l.at, l.inEpoch, l.started = p.Progress, p.InEpoch, true
 	l.at.Best = math.Float64frombits(p.Best)

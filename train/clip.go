@@ -12,7 +12,8 @@ import (
 // the norm of all gradients together and, where that exceeds maxNorm, scales
 // them by maxNorm/(norm+1e-6). The sum of squares is float64, that of
 // kernel.SumSquares for each gradient, gradient after gradient; so the result
-// does not depend on the machine.
+// does not depend on the machine. It is an ErrArgument if maxNorm is below 0 or
+// NaN.
 func ClipGradNorm[F tensor.Float](params []nn.ParamOf[F], maxNorm float64) (norm float64, err error) {
 	if !(maxNorm >= 0) {
 		return 0, badArg("max_norm", maxNorm, "0 or above")
@@ -33,7 +34,8 @@ func ClipGradNorm[F tensor.Float](params []nn.ParamOf[F], maxNorm float64) (norm
 }
 
 // ClipGradValue is torch.nn.utils.clip_grad_value_: it limits every element of
-// every gradient to [-limit, limit].
+// every gradient to [-limit, limit]. It is an ErrArgument if limit is below 0 or
+// NaN.
 func ClipGradValue[F tensor.Float](params []nn.ParamOf[F], limit float64) error {
 	if !(limit >= 0) {
 		return badArg("clip_value", limit, "0 or above")

@@ -16,7 +16,7 @@ import (
 
 // Run is an iterator over steps: the loop body sees every loss, may save, and
 // may stop.
-func ExampleRun() {
+func ExampleLoop() {
 	dir, err := os.MkdirTemp("", "train")
 	if err != nil {
 		fmt.Println(err)
@@ -42,17 +42,17 @@ func ExampleRun() {
 	}
 	g := rng.New(1)
 	m.ResetParameters(g)
-	opt, err := train.NewOptimizer[float32](train.Adam{LR: 1e-2})
+	opt, err := train.NewOptimizer(train.NewAdam(1e-2))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	l := &train.Loop{
 		Model: m, Data: task.Train, Objective: task.Objective, Optimizer: opt, Generator: g, ClipNorm: 1, Epochs: 12,
-		Scheduler: &train.ReduceLROnPlateau{},
+		Scheduler: train.NewReduceLROnPlateau(),
 		Validate:  func() (float64, error) { return train.Evaluate(m, task.Valid, task.Objective, 1, nil) },
 	}
-	for s, err := range train.Run(context.Background(), l) {
+	for s, err := range l.Run(context.Background()) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -70,14 +70,17 @@ func ExampleRun() {
 	// epoch 12, step 108: training 0.07, validation 0.08
 }
 
-// Optimisers and schedules are plain data with the names of torch.optim.
+// Optimisers and schedules are plain data with the names and defaults of
+// torch.optim.
 func ExampleOneCycleLR() {
-	opt, err := train.NewOptimizer[float32](train.SGD{LR: .1, Momentum: .9, Nesterov: true})
+	sgd := train.NewSGD(.1)
+	sgd.Momentum, sgd.Nesterov = .9, true
+	opt, err := train.NewOptimizer(sgd)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	s := &train.OneCycleLR{MaxLR: .1, TotalSteps: 5}
+	s := train.NewOneCycleLR(.1, 5)
 	opt.Hyper = s.Start(opt.Hyper)
 	for range 5 {
 		fmt.Printf("%.4f ", opt.LR)

@@ -70,7 +70,7 @@ func trajectory[F tensor.Float](t *testing.T, path, twin string, rtol float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := nn.NewModel[F](nn.Config{NumEmbeddings: c.Vocab, EmbeddingDim: c.Embedding, OutFeatures: c.Vocab, RNN: unroll.Config{Mode: mode, HiddenSize: c.Hidden}})
+	m, err := nn.NewOf[F](nn.Config{NumEmbeddings: c.Vocab, EmbeddingDim: c.Embedding, OutFeatures: c.Vocab, RNN: unroll.Config{Mode: mode, HiddenSize: c.Hidden}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func trajectory[F tensor.Float](t *testing.T, path, twin string, rtol float64) {
 	if err := m.Load(init); err != nil {
 		t.Fatal(err)
 	}
-	o, err := train.NewOptimizer[F](algorithm(t, c.Optimizer, c.OptimizerArgs))
+	o, err := train.NewOptimizerOf[F](algorithm(t, c.Optimizer, c.OptimizerArgs))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
 
@@ -26,8 +25,10 @@ type LoopOf[F tensor.Float] struct {
 	PerStep   bool
 	// Generator shuffles and draws dropout masks, in PyTorch's order.
 	Generator *rng.Generator
-	ClipNorm  float64 // 0: no clipping
-	ClipValue float64 // 0: no clipping
+	// ClipNorm and ClipValue bound the gradients, see ClipGradNorm and
+	// ClipGradValue. Both are off at 0: a bound of 0 would take all gradients away.
+	ClipNorm  float64
+	ClipValue float64
 	Epochs    int
 	Workers   int
 	// Validate, if not nil, is called after every epoch and gives the loss the
@@ -82,8 +83,11 @@ func (l *LoopOf[F]) Progress() Progress { return l.at }
 // context that ends is no error: the step under way is finished and the run
 // can go on from there. A training loss that is NaN or infinite is an
 // ErrDiverged, and that step has not changed the parameters; so is a validation
-// loss, after which the parameters are spoilt and the loop is not to be saved.
-func Run[F tensor.Float](ctx context.Context, l *LoopOf[F]) iter.Seq2[Step, error] {
+// loss, after which the parameters are spoilt and the loop is not to be saved. A
+// loop that lacks something, or whose schedule or bounds cannot be, is an
+// ErrArgument; other errors are those of nn.Pass, of the objective, of Validate
+// and of the optimiser.
+func (l *LoopOf[F]) Run(ctx context.Context) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		if err := l.begin(); err != nil {
 			yield(Step{}, err)
@@ -104,15 +108,21 @@ func (l *LoopOf[F]) begin() error {
 		return badArg("loop", "incomplete", "Model, Data, Objective and Optimizer")
 	case l.Data.Len() == 0:
 		return badArg("data", "empty", "at least one batch")
+	case !(l.ClipNorm >= 0):
+		return badArg("clip_norm", l.ClipNorm, "0, for no clipping, or above")
+	case !(l.ClipValue >= 0):
+		return badArg("clip_value", l.ClipValue, "0, for no clipping, or above")
+	}
+	if l.Scheduler != nil {
+		if err := l.Scheduler.Validate(); err != nil {
+			return err
+		}
 	}
 	l.pass.Model, l.pass.Train, l.pass.Workers, l.pass.Generator = l.Model, true, l.Workers, l.Generator
 	if !l.started {
 		l.started = true
 		l.at.Best, l.at.BestEpoch = math.Inf(1), -1
 		if l.Scheduler != nil {
-			if err := l.Scheduler.Validate(); err != nil {
-				return err
-			}
 			l.Optimizer.Hyper = l.Scheduler.Start(l.Optimizer.Hyper)
 		}
 	}
@@ -138,7 +148,7 @@ func (l *LoopOf[F]) step() (s Step, err error) {
 	}
 	s.Loss, s.Count = sum/count, count
 	if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {
-		return s, fmt.Errorf("%w: it is %v in step %d (epoch %d); a lower learning rate or clipping may help", ErrDiverged, s.Loss, s.Number, s.Epoch+1)
+		return s, &DivergedError{"training loss", s.Loss, s.Number, s.Epoch + 1}
 	}
 	if err := l.pass.Backward(logits); err != nil {
 		return s, err
@@ -149,7 +159,7 @@ func (l *LoopOf[F]) step() (s Step, err error) {
 			return s, err
 		}
 		if math.IsNaN(s.Norm) || math.IsInf(s.Norm, 0) {
-			return s, fmt.Errorf("%w: the norm of the gradients is %v in step %d", ErrDiverged, s.Norm, s.Number)
+			return s, &DivergedError{"norm of the gradients", s.Norm, s.Number, s.Epoch + 1}
 		}
 	}
 	if l.ClipValue > 0 {
@@ -185,7 +195,7 @@ func (l *LoopOf[F]) endEpoch(s *Step) (err error) {
 			return err
 		}
 		if math.IsNaN(s.Valid) || math.IsInf(s.Valid, 0) {
-			return fmt.Errorf("%w: the validation loss is %v after step %d (epoch %d); a lower learning rate or clipping may help", ErrDiverged, s.Valid, s.Number, s.Epoch+1)
+			return &DivergedError{"validation loss", s.Valid, s.Number, s.Epoch + 1}
 		}
 	}
 	if s.Valid < l.at.Best {

@@ -3,13 +3,13 @@ package train_test
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/testkit"
@@ -47,11 +47,11 @@ func newLoop(t testing.TB, task string, epochs int) *train.Loop {
 	must(t, err)
 	g := rng.New(7)
 	m.ResetParameters(g)
-	o, err := train.NewOptimizer[float32](train.Adam{LR: .01})
+	o, err := train.NewOptimizer(train.NewAdam(.01))
 	must(t, err)
 	return &train.Loop{
 		Model: m, Data: d.Train, Objective: d.Objective, Optimizer: o, Generator: g, ClipNorm: 1, Epochs: epochs, PerStep: true,
-		Scheduler: &train.SequentialLR{First: &train.LinearLR{}, Next: &train.CosineAnnealingLR{TMax: 30}, Milestone: 5},
+		Scheduler: train.NewSequentialLR(train.NewLinearLR(), train.NewCosineAnnealingLR(30), 5),
 		Validate:  func() (float64, error) { return train.Evaluate(m, d.Valid, d.Objective, 1, nil) },
 	}
 }
@@ -72,7 +72,7 @@ func repeat(s string, n int) (out string) {
 
 func runAll(t testing.TB, l *train.Loop, stopAfter int) (losses []float64) {
 	t.Helper()
-	for s, err := range train.Run(context.Background(), l) {
+	for s, err := range l.Run(context.Background()) {
 		must(t, err)
 		losses = append(losses, s.Loss)
 		if s.EpochDone {
@@ -129,7 +129,7 @@ func TestRestoreRefuses(t *testing.T) {
 	runAll(t, l, 2)
 	must(t, l.Save(path, ""))
 	other := newLoop(t, "text", 1)
-	other.Optimizer, _ = train.NewOptimizer[float32](train.SGD{})
+	other.Optimizer, _ = train.NewOptimizer(train.NewSGD(1e-3))
 	if err := other.Restore(path); !errors.Is(err, train.ErrState) {
 		t.Errorf("another optimiser: %v", err)
 	}
@@ -147,12 +147,37 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
+func TestLoopRefuses(t *testing.T) {
+	for name, change := range map[string]func(l *train.Loop){
+		"no model":           func(l *train.Loop) { l.Model = nil },
+		"no data":            func(l *train.Loop) { l.Data = nil },
+		"no objective":       func(l *train.Loop) { l.Objective = nil },
+		"no optimiser":       func(l *train.Loop) { l.Optimizer = nil },
+		"clip norm -1":       func(l *train.Loop) { l.ClipNorm = -1 },
+		"clip norm NaN":      func(l *train.Loop) { l.ClipNorm = math.NaN() },
+		"clip value -1":      func(l *train.Loop) { l.ClipValue = -1 },
+		"a literal schedule": func(l *train.Loop) { l.Scheduler = &train.LinearLR{StartFactor: .5, EndFactor: 1, TotalIters: 5} },
+	} {
+		l := newLoop(t, "text", 1)
+		change(l)
+		n := 0
+		for _, err := range l.Run(context.Background()) {
+			if n++; !errors.Is(err, train.ErrArgument) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d steps yielded, want one with the error", name, n)
+		}
+	}
+}
+
 func TestCancelledRunStopsBetweenSteps(t *testing.T) {
 	l := newLoop(t, "text", 100)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	n := 0
-	for _, err := range train.Run(ctx, l) {
+	for _, err := range l.Run(ctx) {
 		must(t, err)
 		if n++; n == 5 {
 			cancel()
@@ -169,7 +194,7 @@ func TestDivergedLossStopsBeforeTheUpdate(t *testing.T) {
 	l.Model.Update(func() { l.Model.StateDict()["fc.bias"].Data[0] = float32(math.NaN()) })
 	before := l.Model.StateDict()["fc.weight"].Clone()
 	var got error
-	for _, err := range train.Run(context.Background(), l) {
+	for _, err := range l.Run(context.Background()) {
 		got = err
 	}
 	if !errors.Is(got, train.ErrDiverged) || l.Progress().Step != 3 {
@@ -182,7 +207,7 @@ func TestDivergedLossStopsBeforeTheUpdate(t *testing.T) {
 // validation loss, before anything can be saved.
 func TestDivergedValidationIsAnError(t *testing.T) {
 	l := newLoop(t, "text", 3)
-	for s, err := range train.Run(context.Background(), l) {
+	for s, err := range l.Run(context.Background()) {
 		last := s.Number == l.Data.Len()
 		if last != (err != nil) || last && !errors.Is(err, train.ErrDiverged) {
 			t.Fatalf("step %d of %d: %v", s.Number, l.Data.Len(), err)
@@ -193,28 +218,27 @@ func TestDivergedValidationIsAnError(t *testing.T) {
 	}
 }
 
-// A process that saves over and over is killed at random moments; what it
-// leaves is always a whole checkpoint, and runs on to the same bits.
+// A process that saves over and over is killed in the middle of that; what it
+// leaves is always a whole checkpoint, and runs on to the same bits. It says when
+// a save is done, and is killed after one more each time.
 func TestKillDuringSave(t *testing.T) {
 	if path := os.Getenv("UNROLL_TEST_SAVE"); path != "" {
 		l := newLoop(t, "classify", 1<<30)
-		for _, err := range train.Run(context.Background(), l) {
+		for _, err := range l.Run(context.Background()) {
 			must(t, err)
 			must(t, l.Save(path, ""))
+			os.Stdout.Write([]byte{'.'})
 		}
 	}
 	path := filepath.Join(t.TempDir(), "c.safetensors")
 	for k := range 6 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKillDuringSave$")
 		cmd.Env = append(os.Environ(), "UNROLL_TEST_SAVE="+path)
+		out, err := cmd.StdoutPipe()
+		must(t, err)
 		must(t, cmd.Start())
-		for wait := 0; wait < 1000; wait++ { // until there is one
-			if _, err := os.Stat(path); err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(time.Duration(13+k*7) * time.Millisecond)
+		_, err = io.ReadFull(out, make([]byte, 1+k))
+		must(t, err)
 		must(t, cmd.Process.Kill())
 		_ = cmd.Wait()
 		l := newLoop(t, "classify", 1<<30)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll/internal/testkit"
@@ -15,97 +17,99 @@ import (
 	"github.com/unroll-ml/unroll/train"
 )
 
-type args struct {
-	LR, Momentum, Dampening, Alpha, Eps float64
-	Nesterov, Maximize, AMSGrad         bool
-	Centered                            bool
-	Betas                               *[2]float64
-	WeightDecay                         *float64 `json:"weight_decay"`
-	LRDecay                             float64  `json:"lr_decay"`
-	Initial                             float64  `json:"initial_accumulator_value"`
-
-	StepSize     int     `json:"step_size"`
-	Gamma        float64 `json:"gamma"`
-	TMax         int     `json:"T_max"`
-	EtaMin       float64 `json:"eta_min"`
-	MaxLR        float64 `json:"max_lr"`
-	TotalSteps   int     `json:"total_steps"`
-	PctStart     float64 `json:"pct_start"`
-	Anneal       string  `json:"anneal_strategy"`
-	Div          float64 `json:"div_factor"`
-	FinalDiv     float64 `json:"final_div_factor"`
-	ThreePhase   bool    `json:"three_phase"`
-	BaseMomentum float64 `json:"base_momentum"`
-	MaxMomentum  float64 `json:"max_momentum"`
-	Cycle        *bool   `json:"cycle_momentum"`
-	Start        float64 `json:"start_factor"`
-	End          float64 `json:"end_factor"`
-	Iters        int     `json:"total_iters"`
-	Patience     *int
-	Factor       float64
-	Threshold    *float64
-	ThMode       string `json:"threshold_mode"`
-	Mode         string
-	Cooldown     int
-	MinLR        float64 `json:"min_lr"`
-}
-
+// algorithm is what torch.optim makes of keyword arguments.
 func algorithm(t *testing.T, name string, raw json.RawMessage) train.Algorithm {
 	t.Helper()
-	var a args
-	if err := json.Unmarshal(raw, &a); err != nil {
-		t.Fatal(err)
+	var kw struct{ LR *float64 }
+	must(t, json.Unmarshal(raw, &kw))
+	lr := func(of *float64) {
+		if kw.LR != nil {
+			*of = *kw.LR
+		}
 	}
-	wd := 0.0
-	if a.WeightDecay != nil {
-		wd = *a.WeightDecay
+	switch a := saved(t, name, raw).(type) {
+	case train.SGD:
+		lr(&a.LR)
+		return a
+	case train.Adam:
+		lr(&a.LR)
+		return a
+	case train.AdamW:
+		lr(&a.LR)
+		return a
+	case train.RMSprop:
+		lr(&a.LR)
+		return a
+	case train.Adagrad:
+		lr(&a.LR)
+		return a
 	}
+	return nil
+}
+
+// saved reads settings as they are saved.
+func saved(t *testing.T, name string, raw json.RawMessage) train.Algorithm {
+	t.Helper()
 	switch name {
 	case "SGD":
-		return train.SGD{LR: a.LR, Momentum: a.Momentum, Dampening: a.Dampening, WeightDecay: wd, Nesterov: a.Nesterov, Maximize: a.Maximize}
+		return decoded[train.SGD](t, raw)
 	case "Adam":
-		return train.Adam{LR: a.LR, Betas: a.Betas, Eps: a.Eps, WeightDecay: wd, AMSGrad: a.AMSGrad, Maximize: a.Maximize}
+		return decoded[train.Adam](t, raw)
 	case "AdamW":
-		return train.AdamW{LR: a.LR, Betas: a.Betas, Eps: a.Eps, WeightDecay: a.WeightDecay, AMSGrad: a.AMSGrad, Maximize: a.Maximize}
+		return decoded[train.AdamW](t, raw)
 	case "RMSprop":
-		r := train.RMSprop{LR: a.LR, Eps: a.Eps, WeightDecay: wd, Momentum: a.Momentum, Centered: a.Centered, Maximize: a.Maximize}
-		if a.Alpha != 0 {
-			r.Alpha = &a.Alpha
-		}
-		return r
+		return decoded[train.RMSprop](t, raw)
 	case "Adagrad":
-		return train.Adagrad{LR: a.LR, LRDecay: a.LRDecay, WeightDecay: wd, InitialAccumulator: a.Initial, Eps: a.Eps, Maximize: a.Maximize}
+		return decoded[train.Adagrad](t, raw)
 	}
 	t.Fatalf("optimiser %q", name)
 	return nil
 }
 
+func decoded[A any](t *testing.T, raw json.RawMessage) (a A) {
+	t.Helper()
+	must(t, json.Unmarshal(raw, &a))
+	return a
+}
+
+// scheduler is what torch.optim.lr_scheduler makes of keyword arguments.
 func scheduler(t *testing.T, name string, raw json.RawMessage) train.Scheduler {
 	t.Helper()
-	var a args
-	if err := json.Unmarshal(raw, &a); err != nil {
-		t.Fatal(err)
+	into := func(s train.Scheduler) train.Scheduler {
+		must(t, json.Unmarshal(raw, s))
+		return s
 	}
 	switch name {
 	case "StepLR":
-		return &train.StepLR{StepSize: a.StepSize, Gamma: a.Gamma}
+		return into(new(train.StepLR))
 	case "CosineAnnealingLR":
-		return &train.CosineAnnealingLR{TMax: a.TMax, EtaMin: a.EtaMin}
+		return into(new(train.CosineAnnealingLR))
 	case "OneCycleLR":
-		return &train.OneCycleLR{
-			MaxLR: a.MaxLR, TotalSteps: a.TotalSteps, PctStart: a.PctStart, Linear: a.Anneal == "linear", ThreePhase: a.ThreePhase,
-			DivFactor: a.Div, FinalDivFactor: a.FinalDiv, BaseMomentum: a.BaseMomentum, MaxMomentum: a.MaxMomentum,
-			NoCycleMomentum: a.Cycle != nil && !*a.Cycle,
-		}
+		s := new(train.OneCycleLR)
+		into(s)
+		words := struct {
+			Anneal string `json:"anneal_strategy"`
+			Cycle  *bool  `json:"cycle_momentum"`
+		}{}
+		must(t, json.Unmarshal(raw, &words))
+		s.Linear, s.NoCycleMomentum = words.Anneal == "linear", words.Cycle != nil && !*words.Cycle
+		return s
 	case "LinearLR":
-		return &train.LinearLR{StartFactor: a.Start, EndFactor: a.End, TotalIters: a.Iters}
+		return into(new(train.LinearLR))
 	case "ReduceLROnPlateau":
-		return &train.ReduceLROnPlateau{
-			Max: a.Mode == "max", Factor: a.Factor, Patience: a.Patience, Threshold: a.Threshold,
-			Absolute: a.ThMode == "abs", Cooldown: a.Cooldown, MinLR: a.MinLR,
-		}
+		s := new(train.ReduceLROnPlateau)
+		into(s)
+		words := struct {
+			Mode      string
+			Threshold string `json:"threshold_mode"`
+		}{}
+		must(t, json.Unmarshal(raw, &words))
+		s.Max, s.Absolute = words.Mode == "max", words.Threshold == "abs"
+		return s
 	case "SequentialLR":
-		return &train.SequentialLR{First: &train.LinearLR{StartFactor: .1, TotalIters: 6}, Next: &train.CosineAnnealingLR{TMax: 20}, Milestone: 6}
+		first := train.NewLinearLR()
+		first.StartFactor, first.TotalIters = .1, 6
+		return train.NewSequentialLR(first, train.NewCosineAnnealingLR(20), 6)
 	}
 	t.Fatalf("schedule %q", name)
 	return nil
@@ -176,7 +180,7 @@ func TestSchedulesAreThoseOfTheInstalledPyTorch(t *testing.T) { checkSchedules(t
 
 func checkOptimizers(t *testing.T, data []byte) {
 	f := parsed(t, data)
-	if len(f.Optimizers) != 20 {
+	if len(f.Optimizers) != 27 {
 		t.Fatalf("%d cases", len(f.Optimizers))
 	}
 	for _, c := range f.Optimizers {
@@ -185,14 +189,14 @@ func checkOptimizers(t *testing.T, data []byte) {
 			if string(c.Args) == `{"lr": 0.1}` && alg.Name() != c.Name {
 				t.Errorf("Name() = %s", alg.Name())
 			}
-			o, err := train.NewOptimizer[float64](alg)
+			o, err := train.NewOptimizerOf[float64](alg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			p := slices.Clone(f.Start)
 			for k, g := range f.Grads {
 				if k == 5 { // a restored optimiser goes on as the old one would have
-					n, err := train.NewOptimizer[float64](alg)
+					n, err := train.NewOptimizerOf[float64](alg)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -213,7 +217,7 @@ func checkOptimizers(t *testing.T, data []byte) {
 
 func checkSchedules(t *testing.T, data []byte) {
 	f := parsed(t, data)
-	if len(f.Schedules) != 16 {
+	if len(f.Schedules) != 24 {
 		t.Fatalf("%d cases", len(f.Schedules))
 	}
 	for _, c := range f.Schedules {
@@ -247,36 +251,107 @@ func checkSchedules(t *testing.T, data []byte) {
 	}
 }
 
+// with changes what a constructor returned.
+func with[A any](a A, change func(*A)) A {
+	change(&a)
+	return a
+}
+
 // What torch.optim's constructors refuse; the first three are in errors.json.
 func TestOptimizersRefuse(t *testing.T) {
-	neg := -1.0
+	type (
+		sgd     = train.SGD
+		adam    = train.Adam
+		adamw   = train.AdamW
+		rms     = train.RMSprop
+		adagrad = train.Adagrad
+	)
 	for name, a := range map[string]train.Algorithm{
-		"sgd_negative_lr":           train.SGD{LR: -1},
-		"nesterov_without_momentum": train.SGD{LR: .1, Nesterov: true},
-		"adam_bad_beta":             train.Adam{Betas: &[2]float64{1, .9}},
-		"NaN lr":                    train.SGD{LR: math.NaN()},
-		"nesterov with dampening":   train.SGD{Momentum: .9, Nesterov: true, Dampening: .1},
-		"negative momentum":         train.SGD{Momentum: -1},
-		"negative decay":            train.Adam{WeightDecay: -1},
-		"negative eps":              train.Adam{Eps: -1},
-		"adamw beta2":               train.AdamW{Betas: &[2]float64{.9, -1}},
-		"adamw decay":               train.AdamW{WeightDecay: &neg},
-		"rmsprop alpha":             train.RMSprop{Alpha: &neg},
-		"adagrad lr_decay":          train.Adagrad{LRDecay: -1},
+		"sgd_negative_lr":           train.NewSGD(-1),
+		"nesterov_without_momentum": with(train.NewSGD(.1), func(a *sgd) { a.Nesterov = true }),
+		"adam_bad_beta":             with(train.NewAdam(.1), func(a *adam) { a.Betas[0] = 1 }),
+		"NaN lr":                    train.NewSGD(math.NaN()),
+		"nesterov with dampening":   with(train.NewSGD(.1), func(a *sgd) { a.Momentum, a.Nesterov, a.Dampening = .9, true, .1 }),
+		"negative momentum":         with(train.NewSGD(.1), func(a *sgd) { a.Momentum = -1 }),
+		"negative sgd decay":        with(train.NewSGD(.1), func(a *sgd) { a.WeightDecay = -1 }),
+		"negative decay":            with(train.NewAdam(.1), func(a *adam) { a.WeightDecay = -1 }),
+		"negative eps":              with(train.NewAdam(.1), func(a *adam) { a.Eps = -1 }),
+		"adam lr":                   train.NewAdam(-1),
+		"adamw lr":                  train.NewAdamW(-1),
+		"adamw eps":                 with(train.NewAdamW(.1), func(a *adamw) { a.Eps = -1 }),
+		"adamw beta2":               with(train.NewAdamW(.1), func(a *adamw) { a.Betas[1] = -1 }),
+		"adamw decay":               with(train.NewAdamW(.1), func(a *adamw) { a.WeightDecay = -1 }),
+		"rmsprop lr":                train.NewRMSprop(-1),
+		"rmsprop alpha":             with(train.NewRMSprop(.1), func(a *rms) { a.Alpha = -1 }),
+		"rmsprop eps":               with(train.NewRMSprop(.1), func(a *rms) { a.Eps = -1 }),
+		"rmsprop momentum":          with(train.NewRMSprop(.1), func(a *rms) { a.Momentum = -1 }),
+		"rmsprop decay":             with(train.NewRMSprop(.1), func(a *rms) { a.WeightDecay = -1 }),
+		"adagrad lr":                train.NewAdagrad(-1),
+		"adagrad lr_decay":          with(train.NewAdagrad(.1), func(a *adagrad) { a.LRDecay = -1 }),
+		"adagrad decay":             with(train.NewAdagrad(.1), func(a *adagrad) { a.WeightDecay = -1 }),
+		"adagrad sum":               with(train.NewAdagrad(.1), func(a *adagrad) { a.InitialAccumulator = -1 }),
+		"adagrad eps":               with(train.NewAdagrad(.1), func(a *adagrad) { a.Eps = -1 }),
+		"an SGD literal":            train.SGD{LR: .1},
+		"an Adam literal":           train.Adam{LR: .1},
+		"an AdamW literal":          train.AdamW{LR: .1},
+		"an RMSprop literal":        train.RMSprop{LR: .1},
+		"an Adagrad literal":        train.Adagrad{LR: .1},
 	} {
-		if _, err := train.NewOptimizer[float32](a); !errors.Is(err, train.ErrArgument) {
+		if _, err := train.NewOptimizer(a); !errors.Is(err, train.ErrArgument) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func TestSchedulesRefuse(t *testing.T) {
+	cycle := func(change func(s *train.OneCycleLR)) train.Scheduler {
+		s := train.NewOneCycleLR(1, 4)
+		change(s)
+		return s
+	}
+	plateau := func(change func(s *train.ReduceLROnPlateau)) train.Scheduler {
+		s := train.NewReduceLROnPlateau()
+		change(s)
+		return s
+	}
+	linear := func(change func(s *train.LinearLR)) train.Scheduler {
+		s := train.NewLinearLR()
+		change(s)
+		return s
+	}
+	step, cosine := train.NewStepLR(1), train.NewCosineAnnealingLR(1)
+	step.Gamma, cosine.EtaMin = -1, -1
 	for name, s := range map[string]train.Scheduler{
-		"step_size 0":   &train.StepLR{},
-		"T_max 0":       &train.CosineAnnealingLR{},
-		"no steps":      &train.OneCycleLR{MaxLR: 1},
-		"pct_start 2":   &train.OneCycleLR{MaxLR: 1, TotalSteps: 4, PctStart: 2},
-		"factor 1":      &train.ReduceLROnPlateau{Factor: 1},
-		"start above 1": &train.LinearLR{StartFactor: 2},
-		"one of two":    &train.SequentialLR{First: &train.LinearLR{}, Milestone: 3},
-		"milestone 0":   &train.SequentialLR{First: &train.LinearLR{}, Next: &train.LinearLR{}},
+		"step_size 0":        train.NewStepLR(0),
+		"gamma -1":           step,
+		"T_max 0":            train.NewCosineAnnealingLR(0),
+		"eta_min -1":         cosine,
+		"no steps":           train.NewOneCycleLR(1, 0),
+		"max_lr -1":          train.NewOneCycleLR(-1, 4),
+		"pct_start 2":        cycle(func(s *train.OneCycleLR) { s.PctStart = 2 }),
+		"div_factor 0":       cycle(func(s *train.OneCycleLR) { s.DivFactor = 0 }),
+		"final_div_factor 0": cycle(func(s *train.OneCycleLR) { s.FinalDivFactor = 0 }),
+		"base_momentum -1":   cycle(func(s *train.OneCycleLR) { s.BaseMomentum = -1 }),
+		"max_momentum -1":    cycle(func(s *train.OneCycleLR) { s.MaxMomentum = -1 }),
+		"factor 1":           plateau(func(s *train.ReduceLROnPlateau) { s.Factor = 1 }),
+		"patience -1":        plateau(func(s *train.ReduceLROnPlateau) { s.Patience = -1 }),
+		"cooldown -1":        plateau(func(s *train.ReduceLROnPlateau) { s.Cooldown = -1 }),
+		"threshold -1":       plateau(func(s *train.ReduceLROnPlateau) { s.Threshold = -1 }),
+		"min_lr -1":          plateau(func(s *train.ReduceLROnPlateau) { s.MinLR = -1 }),
+		"plateau eps -1":     plateau(func(s *train.ReduceLROnPlateau) { s.Eps = -1 }),
+		"start_factor 0":     linear(func(s *train.LinearLR) { s.StartFactor = 0 }),
+		"start above 1":      linear(func(s *train.LinearLR) { s.StartFactor = 2 }),
+		"end above 1":        linear(func(s *train.LinearLR) { s.EndFactor = 2 }),
+		"total_iters -1":     linear(func(s *train.LinearLR) { s.TotalIters = -1 }),
+		"one of two":         train.NewSequentialLR(train.NewLinearLR(), nil, 3),
+		"milestone 0":        train.NewSequentialLR(train.NewLinearLR(), train.NewLinearLR(), 0),
+		"first of two":       train.NewSequentialLR(train.NewStepLR(0), train.NewLinearLR(), 3),
+		"second of two":      train.NewSequentialLR(train.NewLinearLR(), train.NewStepLR(0), 3),
+		"a StepLR literal":   &train.StepLR{StepSize: 2},
+		"a cosine literal":   &train.CosineAnnealingLR{TMax: 2},
+		"a OneCycleLR":       &train.OneCycleLR{MaxLR: 1, TotalSteps: 4},
+		"a LinearLR literal": &train.LinearLR{StartFactor: .5},
+		"a plateau literal":  &train.ReduceLROnPlateau{},
 	} {
 		if err := s.Validate(); !errors.Is(err, train.ErrArgument) {
 			t.Errorf("%s: %v", name, err)
@@ -284,14 +359,75 @@ func TestOptimizersRefuse(t *testing.T) {
 	}
 }
 
+// Settings as an earlier release wrote them, which left out zeros and wrote lr 0
+// for PyTorch's default, mean what they meant; settings of this one come back as
+// they were, zeros too.
+func TestSavedSettings(t *testing.T) {
+	for old, want := range map[string]train.Algorithm{
+		`SGD {"lr":0}`:                            train.NewSGD(1e-3),
+		`SGD {"lr":0,"momentum":0.9}`:             with(train.NewSGD(1e-3), func(a *train.SGD) { a.Momentum = .9 }),
+		`Adam {"lr":0}`:                           train.NewAdam(1e-3),
+		`Adam {"lr":0.1,"betas":[0,0.5]}`:         with(train.NewAdam(.1), func(a *train.Adam) { a.Betas = [2]float64{0, .5} }),
+		`AdamW {"lr":0,"weight_decay":0}`:         with(train.NewAdamW(1e-3), func(a *train.AdamW) { a.WeightDecay = 0 }),
+		`AdamW {"lr":0.5}`:                        train.NewAdamW(.5),
+		`RMSprop {"lr":0}`:                        train.NewRMSprop(1e-2),
+		`RMSprop {"lr":0,"alpha":0,"momentum":1}`: with(train.NewRMSprop(1e-2), func(a *train.RMSprop) { a.Alpha, a.Momentum = 0, 1 }),
+		`Adagrad {"lr":0}`:                        train.NewAdagrad(1e-2),
+	} {
+		name, raw, _ := strings.Cut(old, " ")
+		if got := saved(t, name, json.RawMessage(raw)); got != want {
+			t.Errorf("%s: %+v, want %+v", old, got, want)
+		}
+	}
+	zero := []train.Algorithm{
+		train.NewSGD(0), with(train.NewAdam(0), func(a *train.Adam) { a.Eps, a.Betas = 0, [2]float64{} }),
+		with(train.NewAdamW(0), func(a *train.AdamW) { a.Eps, a.WeightDecay = 0, 0 }),
+		with(train.NewRMSprop(0), func(a *train.RMSprop) { a.Alpha, a.Eps = 0, 0 }),
+		with(train.NewAdagrad(0), func(a *train.Adagrad) { a.Eps = 0 }),
+	}
+	for _, a := range zero {
+		raw, err := json.Marshal(a)
+		must(t, err)
+		if got := saved(t, a.Name(), raw); got != a {
+			t.Errorf("%s came back as %+v, was %+v", raw, got, a)
+		}
+	}
+	for old, want := range map[string]train.Scheduler{
+		`StepLR {"step_size":2}`:                    train.NewStepLR(2),
+		`CosineAnnealingLR {"T_max":5}`:             train.NewCosineAnnealingLR(5),
+		`OneCycleLR {"max_lr":0.1,"total_steps":9}`: train.NewOneCycleLR(.1, 9),
+		`LinearLR {}`:                               train.NewLinearLR(),
+		`ReduceLROnPlateau {}`:                      train.NewReduceLROnPlateau(),
+	} {
+		name, raw, _ := strings.Cut(old, " ")
+		got := scheduler(t, name, json.RawMessage(raw))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", old, got, want)
+		}
+		raw2, err := json.Marshal(got)
+		must(t, err)
+		again := reflect.New(reflect.TypeOf(got).Elem()).Interface()
+		must(t, json.Unmarshal(raw2, again))
+		if !reflect.DeepEqual(again, got) {
+			t.Errorf("%s came back as %+v", raw2, again)
+		}
+	}
+	for _, s := range []any{new(train.StepLR), new(train.CosineAnnealingLR), new(train.OneCycleLR)} {
+		must(t, json.Unmarshal([]byte(`{}`), s))
+		if err := s.(train.Scheduler).Validate(); !errors.Is(err, train.ErrArgument) {
+			t.Errorf("%T without what has no default: %v", s, err)
+		}
+	}
+}
+
 func TestStepRefusesOtherParameters(t *testing.T) {
-	if _, err := train.NewOptimizer[float64](nil); !errors.Is(err, train.ErrArgument) {
+	if _, err := train.NewOptimizerOf[float64](nil); !errors.Is(err, train.ErrArgument) {
 		t.Errorf("no algorithm: %v", err)
 	}
 	if err := new(train.OptimizerOf[float64]).Step(param([]float64{1}, []float64{1})); !errors.Is(err, train.ErrState) {
 		t.Errorf("an optimiser that NewOptimizer did not make: %v", err)
 	}
-	o, _ := train.NewOptimizer[float64](train.Adam{})
+	o, _ := train.NewOptimizerOf[float64](train.NewAdam(1e-3))
 	p := param([]float64{1, 2}, []float64{3, 4})
 	if err := o.Step(p); err != nil {
 		t.Fatal(err)
@@ -309,9 +445,11 @@ func TestStepRefusesOtherParameters(t *testing.T) {
 
 // A sparse gradient gives the bits of the dense one wherever rows are skipped.
 func TestSparseRowsAreTheDenseStep(t *testing.T) {
-	for _, alg := range []train.Algorithm{train.SGD{LR: .1}, train.SGD{LR: .1, Momentum: .9}, train.Adam{}, train.Adagrad{}, train.RMSprop{}} {
+	for _, alg := range []train.Algorithm{
+		train.NewSGD(.1), with(train.NewSGD(.1), func(a *train.SGD) { a.Momentum = .9 }), train.NewAdam(1e-3), train.NewAdagrad(1e-2), train.NewRMSprop(1e-2),
+	} {
 		run := func(sparse bool) []float64 {
-			o, _ := train.NewOptimizer[float64](alg)
+			o, _ := train.NewOptimizerOf[float64](alg)
 			v := []float64{1, 2, 3, 4, 5, 6, 7, 8}
 			for k := range 5 {
 				g := make([]float64, 8)
@@ -335,7 +473,7 @@ func TestSparseRowsAreTheDenseStep(t *testing.T) {
 			t.Errorf("%s: dense %v, sparse %v", alg.Name(), a, b)
 		}
 	}
-	o, _ := train.NewOptimizer[float64](train.Adam{Sparse: true})
+	o, _ := train.NewOptimizerOf[float64](with(train.NewAdam(1e-3), func(a *train.Adam) { a.Sparse = true }))
 	v := []float64{1, 2}
 	for range 3 {
 		p := param(v, []float64{1, 0})

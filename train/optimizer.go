@@ -3,24 +3,11 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
 )
-
-// Algorithm describes an optimiser: SGD, Adam, AdamW, RMSprop or Adagrad, plain
-// data whose zero fields are PyTorch's defaults.
-type Algorithm interface {
-	// Name is the name of the class in torch.optim.
-	Name() string
-	// Validate reports the first setting torch.optim refuses: an ErrArgument.
-	Validate() error
-	start() Hyper
-	// slots names the numbers kept for each element of a parameter.
-	slots() []string
-	// sparse reports whether rows without gradient may be left alone.
-	sparse() bool
-}
 
 // Hyper are the settings that schedules change while training runs.
 type Hyper struct {
@@ -32,6 +19,7 @@ type Hyper struct {
 type OptimizerOf[F tensor.Float] struct {
 	Hyper
 	alg   Algorithm
+	rule  rule[F]
 	steps int
 	names []string
 	state [][][]F // [parameter][slot][element]
@@ -40,16 +28,19 @@ type OptimizerOf[F tensor.Float] struct {
 // Optimizer is an OptimizerOf of float32.
 type Optimizer = OptimizerOf[float32]
 
-// NewOptimizer returns an optimiser; its memory is made by the first Step. It
+// NewOptimizer returns a float32 optimiser; its memory is made by the first Step. It
 // is an ErrArgument if torch.optim refuses the settings.
-func NewOptimizer[F tensor.Float](alg Algorithm) (*OptimizerOf[F], error) {
+func NewOptimizer(alg Algorithm) (*Optimizer, error) { return NewOptimizerOf[float32](alg) }
+
+// NewOptimizerOf is NewOptimizer for the element type F.
+func NewOptimizerOf[F tensor.Float](alg Algorithm) (*OptimizerOf[F], error) {
 	if alg == nil {
 		return nil, badArg("algorithm", nil, "SGD, Adam, AdamW, RMSprop or Adagrad")
 	}
 	if err := alg.Validate(); err != nil {
 		return nil, err
 	}
-	return &OptimizerOf[F]{alg: alg, Hyper: alg.start()}, nil
+	return &OptimizerOf[F]{alg: alg, rule: ruleOf[F](alg), Hyper: alg.start()}, nil
 }
 
 // Algorithm returns what NewOptimizer was given.
@@ -62,22 +53,25 @@ func (o *OptimizerOf[F]) Steps() int { return o.steps }
 // same in every call. Of a sparse gradient only the touched rows are looked at
 // where that gives the bits of the dense step (SGD without momentum and weight
 // decay, Adagrad without weight decay) or where the algorithm asks for it
-// (Sparse). It allocates nothing after the first call.
+// (Sparse). It allocates nothing after the first call. It is an ErrState if the
+// parameters are not those of the first call or NewOptimizer did not make o, and
+// an ErrShape if a gradient has not its parameter's length; nothing is changed
+// then.
 func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 	if err := o.prepare(params); err != nil {
 		return err
 	}
 	o.steps++
-	up := newUpdate[F](o.alg, o.Hyper, o.steps)
+	o.rule.begin(o.Hyper, o.steps)
 	sparse := o.alg.sparse()
 	for i, p := range params {
 		if !p.Sparse || !sparse {
-			up.apply(p.Value.Data, p.Grad.Data, o.state[i], 0)
+			o.rule.apply(p.Value.Data, p.Grad.Data, o.state[i], 0)
 			continue
 		}
 		w := len(p.Value.Data) / max(p.Value.Shape[0], 1)
 		for _, r := range p.Rows {
-			up.apply(p.Value.Data[r*w:(r+1)*w], p.Grad.Data[r*w:(r+1)*w], o.state[i], r*w)
+			o.rule.apply(p.Value.Data[r*w:(r+1)*w], p.Grad.Data[r*w:(r+1)*w], o.state[i], r*w)
 		}
 	}
 	return nil
@@ -85,7 +79,7 @@ func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 
 func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
 	if o.alg == nil {
-		return fmt.Errorf("%w: the optimiser was not made by NewOptimizer", ErrState)
+		return badState("optimiser", "one without algorithm", "the result of NewOptimizer")
 	}
 	if o.names == nil {
 		slots := o.alg.slots()
@@ -94,31 +88,24 @@ func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
 		for i, p := range params {
 			o.names[i] = p.Name
 			o.state[i] = make([][]F, len(slots))
-			for s := range slots {
-				o.state[i][s] = make([]F, len(p.Value.Data))
-			}
-		}
-		if a, ok := o.alg.(Adagrad); ok && a.InitialAccumulator != 0 {
-			for _, s := range o.state {
-				for i := range s[0] {
-					s[0][i] = F(a.InitialAccumulator)
-				}
+			for s, slot := range slots {
+				o.state[i][s] = slices.Repeat([]F{F(slot.begin)}, len(p.Value.Data))
 			}
 		}
 	}
 	if len(params) != len(o.names) {
-		return fmt.Errorf("%w: %d parameters, the optimiser has %d", ErrState, len(params), len(o.names))
+		return badState("parameters", strconv.Itoa(len(params)), fmt.Sprintf("the %d of the first step", len(o.names)))
 	}
 	for i, p := range params {
 		if p.Name != o.names[i] {
-			return fmt.Errorf("%w: parameter %d is %s, the optimiser has %s", ErrState, i, p.Name, o.names[i])
+			return badState(fmt.Sprintf("parameter %d", i), p.Name, o.names[i]+", as in the first step")
 		}
 		if len(p.Grad.Data) != len(p.Value.Data) {
 			return &tensor.ShapeError{Arg: "gradient of " + p.Name, Got: p.Grad.Shape, Want: fmt.Sprint(p.Value.Shape)}
 		}
 		for _, s := range o.state[i] {
 			if len(s) != len(p.Value.Data) {
-				return fmt.Errorf("%w: %s has %d elements, its state %d", ErrState, p.Name, len(p.Value.Data), len(s))
+				return badState("state of "+p.Name, fmt.Sprintf("%d elements", len(s)), fmt.Sprintf("%d, as the parameter", len(p.Value.Data)))
 			}
 		}
 	}
@@ -132,7 +119,7 @@ func (o *OptimizerOf[F]) State() map[string]tensor.DenseOf[F] {
 	m := map[string]tensor.DenseOf[F]{}
 	for i, n := range o.names {
 		for s, slot := range o.alg.slots() {
-			m[slot+"."+n] = tensor.DenseOf[F]{Shape: []int{len(o.state[i][s])}, Data: o.state[i][s]}
+			m[slot.name+"."+n] = tensor.DenseOf[F]{Shape: []int{len(o.state[i][s])}, Data: o.state[i][s]}
 		}
 	}
 	return m
@@ -144,21 +131,21 @@ func (o *OptimizerOf[F]) State() map[string]tensor.DenseOf[F] {
 func (o *OptimizerOf[F]) SetState(steps int, names []string, m map[string]tensor.DenseOf[F]) error {
 	slots := o.alg.slots()
 	if steps < 0 || steps == 0 && len(m) > 0 {
-		return fmt.Errorf("%w: %d tensors after %d steps", ErrState, len(m), steps)
+		return badState("steps", strconv.Itoa(steps), fmt.Sprintf("0 or above, and more than 0 for %d tensors", len(m)))
 	}
 	if steps == 0 {
 		o.steps, o.names, o.state = 0, nil, nil
 		return nil
 	}
 	if len(m) != len(names)*len(slots) {
-		return fmt.Errorf("%w: %d tensors for %d parameters with %d each", ErrState, len(m), len(names), len(slots))
+		return badState("tensors", strconv.Itoa(len(m)), fmt.Sprintf("%d for each of %d parameters", len(slots), len(names)))
 	}
 	state := make([][][]F, len(names))
 	for i, n := range names {
 		for _, slot := range slots {
-			d, ok := m[slot+"."+n]
+			d, ok := m[slot.name+"."+n]
 			if !ok {
-				return fmt.Errorf("%w: %s.%s is missing", ErrState, slot, n)
+				return badState(slot.name+"."+n, "nothing", "a tensor")
 			}
 			state[i] = append(state[i], slices.Clone(d.Data))
 		}

@@ -1,35 +1,45 @@
 package train
 
-import "math"
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+)
 
 // ReduceLROnPlateau multiplies the rate by Factor when the metric has not
-// become better for Patience steps.
+// become better for Patience steps. NewReduceLROnPlateau makes one.
 type ReduceLROnPlateau struct {
-	Max       bool     `json:"max,omitempty"`       // mode="max": a higher metric is better
-	Factor    float64  `json:"factor,omitempty"`    // 0: 0.1
-	Patience  *int     `json:"patience,omitempty"`  // nil: 10
-	Threshold *float64 `json:"threshold,omitempty"` // nil: 1e-4
-	Absolute  bool     `json:"absolute,omitempty"`  // threshold_mode="abs"
-	Cooldown  int      `json:"cooldown,omitempty"`
-	MinLR     float64  `json:"min_lr,omitempty"`
-	Eps       float64  `json:"eps,omitempty"` // 0: 1e-8; smaller changes are not made
+	Max       bool    `json:"max"` // mode="max": a higher metric is better
+	Factor    float64 `json:"factor"`
+	Patience  int     `json:"patience"`
+	Threshold float64 `json:"threshold"`
+	Absolute  bool    `json:"absolute"` // threshold_mode="abs"
+	Cooldown  int     `json:"cooldown"`
+	MinLR     float64 `json:"min_lr"`
+	Eps       float64 `json:"eps"` // smaller changes are not made
 
 	best     float64
 	bad, off int
+	made
+}
+
+// NewReduceLROnPlateau returns a schedule with PyTorch's defaults: factor 0.1,
+// patience 10, threshold 1e-4 (relative), no cooldown, min_lr 0, eps 1e-8.
+func NewReduceLROnPlateau() *ReduceLROnPlateau {
+	return &ReduceLROnPlateau{Factor: 0.1, Patience: 10, Threshold: 1e-4, Eps: 1e-8, made: true}
 }
 
 // Name returns "ReduceLROnPlateau".
 func (s *ReduceLROnPlateau) Name() string { return "ReduceLROnPlateau" }
 
-// Validate wants a Factor below 1.
+// Validate is an ErrArgument if Factor is not from 0 to below 1, or if
+// Patience, Cooldown, Threshold, MinLR or Eps is below 0.
 func (s *ReduceLROnPlateau) Validate() error {
 	if !(s.Factor >= 0 && s.Factor < 1) {
-		return badArg("factor", s.Factor, "below 1")
+		return badArg("factor", s.Factor, "0 to below 1")
 	}
-	if s.Patience != nil && *s.Patience < 0 {
-		return badArg("patience", *s.Patience, "0 or above")
-	}
-	return atLeast0("threshold", orNil(s.Threshold, 0), "min_lr", s.MinLR, "eps", s.Eps)
+	return s.check("ReduceLROnPlateau", atLeast0{"patience", float64(s.Patience)}, atLeast0{"cooldown", float64(s.Cooldown)},
+		atLeast0{"threshold", s.Threshold}, atLeast0{"min_lr", s.MinLR}, atLeast0{"eps", s.Eps})
 }
 
 // Start returns base.
@@ -52,13 +62,9 @@ func (s *ReduceLROnPlateau) Step(now Hyper, metric float64) Hyper {
 		s.off--
 		s.bad = 0
 	}
-	patience := 10
-	if s.Patience != nil {
-		patience = *s.Patience
-	}
-	if s.bad > patience {
-		lr := max(now.LR*or(s.Factor, 0.1), s.MinLR)
-		if now.LR-lr > or(s.Eps, 1e-8) {
+	if s.bad > s.Patience {
+		lr := max(now.LR*s.Factor, s.MinLR)
+		if now.LR-lr > s.Eps {
 			now.LR = lr
 		}
 		s.off, s.bad = s.Cooldown, 0
@@ -67,7 +73,7 @@ func (s *ReduceLROnPlateau) Step(now Hyper, metric float64) Hyper {
 }
 
 func (s *ReduceLROnPlateau) better(m float64) bool {
-	th := orNil(s.Threshold, 1e-4)
+	th := s.Threshold
 	switch {
 	case s.Max && s.Absolute:
 		return m > s.best+th
@@ -87,8 +93,19 @@ func (s *ReduceLROnPlateau) State() []float64 {
 // SetState takes what State gave.
 func (s *ReduceLROnPlateau) SetState(v []float64) error {
 	if len(v) != 3 || !(v[1] >= 0 && v[1] < 1<<53 && v[2] >= 0 && v[2] < 1<<53) {
-		return ErrState
+		return badState("state of the schedule", fmt.Sprint(v), "a best metric and two counts")
 	}
 	s.best, s.bad, s.off = v[0], int(v[1]), int(v[2])
+	return nil
+}
+
+// UnmarshalJSON reads settings over NewReduceLROnPlateau's defaults.
+func (s *ReduceLROnPlateau) UnmarshalJSON(b []byte) error {
+	type plain ReduceLROnPlateau
+	p := plain(*NewReduceLROnPlateau())
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	*s = ReduceLROnPlateau(p)
 	return nil
 }

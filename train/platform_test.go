@@ -64,11 +64,11 @@ func digests(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for i, alg := range []train.Algorithm{
-		train.SGD{LR: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3},
-		train.Adam{LR: 1e-2, AMSGrad: true},
-		train.AdamW{LR: 1e-2},
-		train.RMSprop{LR: 1e-3},
-		train.Adagrad{LR: 1e-2},
+		with(train.NewSGD(0.1), func(a *train.SGD) { a.Momentum, a.Nesterov, a.WeightDecay = 0.9, true, 1e-3 }),
+		with(train.NewAdam(1e-2), func(a *train.Adam) { a.AMSGrad = true }),
+		train.NewAdamW(1e-2),
+		train.NewRMSprop(1e-3),
+		train.NewAdagrad(1e-2),
 	} {
 		mode := []unroll.Mode{unroll.LSTM, unroll.GRU, unroll.RNNTanh, unroll.RNNReLU, unroll.LSTM}[i]
 		all = append(all,
@@ -92,11 +92,11 @@ func digest[F tensor.Float](t *testing.T, mode unroll.Mode, alg train.Algorithm)
 	if alg.Name() == "adagrad" || alg.Name() == "Adagrad" {
 		cfg.ProjSize = 7
 	}
-	m, err := nn.NewModel[F](nn.Config{NumEmbeddings: vocab, RNN: cfg, OutFeatures: vocab, HeadDropout: 0.1})
+	m, err := nn.NewOf[F](nn.Config{NumEmbeddings: vocab, RNN: cfg, OutFeatures: vocab, HeadDropout: 0.1})
 	check(err)
 	g := rng.New(5)
 	m.ResetParameters(g)
-	opt, err := train.NewOptimizer[F](alg)
+	opt, err := train.NewOptimizerOf[F](alg)
 	check(err)
 	p := &nn.PassOf[F]{Model: m, Train: true, Generator: g, Workers: 2}
 	loss := nn.CrossEntropyOf[F]{LabelSmoothing: 0.1}

@@ -52,15 +52,15 @@ func checkRun(t *testing.T, golden []byte) {
 	must(t, err)
 	g := rng.New(want.Seed)
 	m.ResetParameters(g)
-	o, err := train.NewOptimizer[float32](train.Adam{LR: .02})
+	o, err := train.NewOptimizer(train.NewAdam(.02))
 	must(t, err)
 	l := &train.Loop{
 		Model: m, Data: d.Train, Objective: d.Objective, Optimizer: o, Generator: g, ClipNorm: 1, Epochs: want.Epochs,
-		Scheduler: &train.OneCycleLR{MaxLR: .02, TotalSteps: len(want.Losses)}, PerStep: true,
+		Scheduler: train.NewOneCycleLR(.02, len(want.Losses)), PerStep: true,
 		Validate: func() (float64, error) { return train.Evaluate(m, d.Valid, d.Objective, 1, nil) },
 	}
 	var losses, norms, valid []float64
-	for s, err := range train.Run(context.Background(), l) {
+	for s, err := range l.Run(context.Background()) {
 		must(t, err)
 		losses, norms = append(losses, s.Loss), append(norms, s.Norm)
 		if s.EpochDone {

@@ -94,7 +94,7 @@ func (w workload) call(workers int) (func() error, error) {
 
 func trainingCall(layer *unroll.Layer, x tensor.Dense, g *rng.Generator, workers int) (func() error, error) {
 	p := &unroll.Pass{Layer: layer, Train: true, Generator: g, Workers: workers, Grads: layer.NewGrads()}
-	opt, err := train.NewOptimizer[float32](train.SGD{LR: 1e-3})
+	opt, err := train.NewOptimizer(train.NewSGD(1e-3))
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (w workload) languageModel(g *rng.Generator, workers int) (func() error, er
 	for i := range tokens {
 		tokens[i], targets[i] = int(g.Uint32())%w.vocab, int(g.Uint32())%w.vocab
 	}
-	opt, err := train.NewOptimizer[float32](train.SGD{LR: 1e-3})
+	opt, err := train.NewOptimizer(train.NewSGD(1e-3))
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ type trainFlags struct {
 	ClipValue   float64
 	Flags       []string // as given, for the model's README
 	Seconds     float64  // spent so far
+	Form        int      // of these settings, see upgrade
 }
 
 func newTrainCmd() *cobra.Command {
@@ -135,6 +136,7 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error
 	given := map[string]string{}
 	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
 	if !resume {
+		t.Form = settingsForm
 		if _, ok := given["weight-decay"]; !ok && strings.EqualFold(t.Optimizer, "AdamW") {
 			t.WeightDecay = 1e-2 // PyTorch's default
 		}
@@ -153,6 +155,7 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error
 	if err := json.Unmarshal([]byte(old), t); err != nil {
 		return fmt.Errorf("%s holds no settings of a run: %w", point, err)
 	}
+	t.upgrade()
 	t.Data, t.Workers = kept.Data, kept.Workers
 	if v, ok := given["epochs"]; ok {
 		t.Epochs = kept.Epochs
@@ -218,7 +221,7 @@ func (u *training) prepare() (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	opt, err := train.NewOptimizer[float32](alg)
+	opt, err := train.NewOptimizer(alg)
 	if err != nil {
 		return usageError{err}
 	}
@@ -249,7 +252,7 @@ func (u *training) run(cmd *cobra.Command) error {
 	u.begin = time.Now()
 	u.report.begin(l, u.task)
 	stopped := false
-	for s, err := range train.Run(cmd.Context(), l) {
+	for s, err := range l.Run(cmd.Context()) {
 		if err != nil {
 			return u.failed(err)
 		}

@@ -12,15 +12,25 @@ import (
 func (t *trainFlags) algorithm() (train.Algorithm, error) {
 	switch strings.ToLower(t.Optimizer) {
 	case "sgd":
-		return train.SGD{LR: t.LR, Momentum: t.Momentum, WeightDecay: t.WeightDecay}, nil
+		a := train.NewSGD(t.LR)
+		a.Momentum, a.WeightDecay = t.Momentum, t.WeightDecay
+		return a, nil
 	case "adam":
-		return train.Adam{LR: t.LR, WeightDecay: t.WeightDecay}, nil
+		a := train.NewAdam(t.LR)
+		a.WeightDecay = t.WeightDecay
+		return a, nil
 	case "adamw":
-		return train.AdamW{LR: t.LR, WeightDecay: &t.WeightDecay}, nil
+		a := train.NewAdamW(t.LR)
+		a.WeightDecay = t.WeightDecay
+		return a, nil
 	case "rmsprop":
-		return train.RMSprop{LR: t.LR, Momentum: t.Momentum, WeightDecay: t.WeightDecay}, nil
+		a := train.NewRMSprop(t.LR)
+		a.Momentum, a.WeightDecay = t.Momentum, t.WeightDecay
+		return a, nil
 	case "adagrad":
-		return train.Adagrad{LR: t.LR, WeightDecay: t.WeightDecay}, nil
+		a := train.NewAdagrad(t.LR)
+		a.WeightDecay = t.WeightDecay
+		return a, nil
 	}
 	return nil, usagef("--optimizer is %q, expected SGD, Adam, AdamW, RMSprop or Adagrad", t.Optimizer)
 }
@@ -32,20 +42,29 @@ func (t *trainFlags) schedule(steps int) (s train.Scheduler, perStep bool, err e
 		if t.Warmup == 0 {
 			return nil, false, nil
 		}
-		return &train.LinearLR{TotalIters: t.Warmup}, true, nil
+		return t.warmup(), true, nil
 	case "plateau":
-		s = &train.ReduceLROnPlateau{Factor: t.Factor, Patience: &t.Patience}
+		p := train.NewReduceLROnPlateau()
+		p.Factor, p.Patience = t.Factor, t.Patience
+		s = p
 	case "cosine":
-		s, perStep = &train.CosineAnnealingLR{TMax: max(steps-t.Warmup, 1)}, true
+		s, perStep = train.NewCosineAnnealingLR(max(steps-t.Warmup, 1)), true
 	case "onecycle":
-		return &train.OneCycleLR{MaxLR: t.LR, TotalSteps: steps}, true, nil
+		return train.NewOneCycleLR(t.LR, steps), true, nil
 	default:
 		return nil, false, usagef("--schedule is %q, expected none, plateau, cosine or onecycle", t.Schedule)
 	}
 	if t.Warmup > 0 {
-		s = &train.SequentialLR{First: &train.LinearLR{TotalIters: t.Warmup}, Next: s, Milestone: t.Warmup}
+		s = train.NewSequentialLR(t.warmup(), s, t.Warmup)
 	}
 	return s, perStep, nil
+}
+
+// warmup is the rise of the rate before the schedule.
+func (t *trainFlags) warmup() *train.LinearLR {
+	s := train.NewLinearLR()
+	s.TotalIters = t.Warmup
+	return s
 }
 
 // config completes what follows from the data.

@@ -38,9 +38,13 @@ func (b *browser) fault(format string, a ...any) {
 	b.faults = append(b.faults, fmt.Sprintf(format, a...))
 }
 
+// patience is how long a browser may do nothing before a test gives it up. It is
+// no bound on anything: what a page costs is counted, not timed.
+const patience = time.Minute
+
 func (b *browser) run(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		b.t.Fatal(err)
@@ -106,12 +110,12 @@ func (b *browser) holds(expr string) bool {
 // until waits until an expression is true.
 func (b *browser) until(expr string) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if b.holds(expr) {
 			return
 		}
 	}
-	b.t.Fatalf("not within 20 seconds: %s; status: %s; faults: %v", expr, eval[string](b, `document.getElementById('status').textContent+' | '+document.getElementById('cell').textContent.slice(0,200)`), b.faults)
+	b.t.Fatalf("not within %v: %s; status: %s; faults: %v", patience, expr, eval[string](b, `document.getElementById('status').textContent+' | '+document.getElementById('cell').textContent.slice(0,200)`), b.faults)
 }
 
 // browserPath finds a browser; a machine without one skips the test.
@@ -232,12 +236,12 @@ func (b *browser) shot(name string) {
 // want is until with words for what failed, and lets the test go on.
 func (b *browser) want(expr, format string, a ...any) {
 	b.t.Helper()
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if b.holds(expr) {
 			return
 		}
 	}
-	b.t.Errorf("%s: not within 4 seconds: %s; status: %s", fmt.Sprintf(format, a...), expr, eval[string](b, `document.getElementById('status').textContent`))
+	b.t.Errorf("%s: not within %v: %s; status: %s", fmt.Sprintf(format, a...), patience, expr, eval[string](b, `document.getElementById('status').textContent`))
 }
 
 // drop lets a file fall on the page.

@@ -68,17 +68,15 @@ func TestThousandTeamsShareHelpers(t *testing.T) {
 	}
 }
 
-// TestIdleHelpersPark: shortly after the last run no helper looks for work.
+// TestIdleHelpersPark: after the last run no helper looks for work for ever. How
+// long that takes is up to the machine; a helper that never parks keeps this test
+// waiting until its deadline.
 func TestIdleHelpersPark(t *testing.T) {
 	var team Team
 	team.Run(nothing{}, 4)
-	for range 100 { // a helper looks for some 10 to 40 µs when it runs at all
-		time.Sleep(5 * time.Millisecond)
-		if parked() {
-			return
-		}
+	for !parked() {
+		time.Sleep(time.Millisecond)
 	}
-	t.Error("a helper without work still looks for some after half a second")
 }
 
 func parked() bool {

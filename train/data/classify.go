@@ -291,7 +291,7 @@ func Classify(path, text, label, level string, known *nn.Config, limit, batch in
 		name = "sequence"
 	}
 	t := &Task{
-		Config: cfg, Objective: &train.ClassesOf[float32]{}, Unit: "nats a " + name, Items: name + "s",
+		Config: cfg, Objective: &train.Classes{}, Unit: "nats a " + name, Items: name + "s",
 		About: fmt.Sprintf("%d %ss of %d classes: %d for training, %d for validation, %d for test", len(all), name, len(cfg.Classes), len(a), len(v), len(e)),
 	}
 	if t.Train, err = items(a); err != nil {

@@ -49,7 +49,7 @@ func fault(file string, line int, format string, a ...any) error {
 type Task struct {
 	Config             nn.Config
 	Train, Valid, Test train.Data // Test may be nil
-	Objective          train.ObjectiveOf[float32]
+	Objective          train.Objective
 	Unit               string // what the loss is counted in: "nats a character"
 	Items              string // what it is a mean over: "characters"
 	About              string // a sentence on the data, for the model's README

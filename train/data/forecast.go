@@ -318,15 +318,15 @@ func NewForecast(path string, o ForecastOptions, known *nn.Config) (*Task, *Seri
 	of := func(first, end int) train.Data {
 		return &windows{ordered: ordered{n: end - f.Horizon + 1 - first}, s: s, first: first, batch: o.Batch}
 	}
-	loss := nn.MSE[float32](nn.Mean)
+	loss := nn.MSE(nn.Mean)
 	switch o.Loss {
 	case "l1":
-		loss = nn.L1[float32](nn.Mean)
+		loss = nn.L1(nn.Mean)
 	case "huber":
-		loss = nn.Huber[float32](1, nn.Mean)
+		loss = nn.Huber(1, nn.Mean)
 	}
 	return &Task{
-		Config: cfg, Objective: &train.ValuesOf[float32]{Pointwise: loss}, Unit: o.Loss + " of standardised values", Items: "values",
+		Config: cfg, Objective: &train.Values{Pointwise: loss}, Unit: o.Loss + " of standardised values", Items: "values",
 		Train: of(need, va), Valid: of(va, te), Test: of(te, len(t.Rows)),
 		About: fmt.Sprintf("a time series of %d rows, columns %s: %s forecast %d steps ahead from %d; rows 0 to %d for training, to %d for validation, to %d for test",
 			len(t.Rows), strings.Join(t.Columns, ", "), strings.Join(f.Targets, ", "), f.Horizon, f.Lags, va-1, te-1, len(t.Rows)-1),

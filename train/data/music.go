@@ -84,7 +84,7 @@ func Music(path string, batch int) (*Task, error) {
 		return &sequences{ordered: ordered{n: len(p)}, batch: batch, rolls: p, keys: r.Dim}
 	}
 	t := &Task{
-		Config: nn.Config{Task: "music", OutFeatures: r.Dim}, Objective: &train.KeysOf[float32]{}, Unit: "nats a step", Items: "steps",
+		Config: nn.Config{Task: "music", OutFeatures: r.Dim}, Objective: &train.Keys{}, Unit: "nats a step", Items: "steps",
 		Train: of(r.Train), Valid: of(r.Valid), Test: of(r.Test),
 		About: fmt.Sprintf("piano rolls of %d keys: %d pieces for training, %d for validation, %d for test", r.Dim, len(r.Train), len(r.Valid), len(r.Test)),
 	}

@@ -87,9 +87,9 @@ func TestNumbersAreLearnt(t *testing.T) {
 	}
 	g := rng.New(1)
 	m.ResetParameters(g)
-	o, _ := train.NewOptimizer[float32](train.Adam{LR: .02})
+	o, _ := train.NewOptimizer(train.NewAdam(.02))
 	l := &train.Loop{Model: m, Data: d.Train, Objective: d.Objective, Optimizer: o, Generator: g, Epochs: 30}
-	for _, err := range train.Run(context.Background(), l) {
+	for _, err := range l.Run(context.Background()) {
 		if err != nil {
 			t.Fatal(err)
 		}

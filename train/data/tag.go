@@ -91,7 +91,7 @@ func Tag(path string, known *nn.Config, limit, batch int, valid, test float64, s
 		Config: nn.Config{
 			Task: "tag", NumEmbeddings: len(vocab.Tokens), PaddingIdx: &vocab.Pad, OutFeatures: len(classes), Vocabulary: vocab, Classes: classes,
 		},
-		Objective: &train.ClassesOf[float32]{}, Unit: "nats a word", Items: "words",
+		Objective: &train.Classes{}, Unit: "nats a word", Items: "words",
 		About: fmt.Sprintf("%d tagged sentences with %d labels: %d for training, %d for validation, %d for test", len(all), len(classes), len(a), len(v), len(e)),
 	}
 	if t.Train, err = items(a); err != nil {

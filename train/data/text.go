@@ -145,7 +145,7 @@ func Text(path, level string, vocab *nn.Vocabulary, limit, batch, window int, va
 	}
 	t := &Task{
 		Config:    nn.Config{Task: "text", NumEmbeddings: len(vocab.Tokens), OutFeatures: len(vocab.Tokens), Vocabulary: vocab},
-		Objective: &train.ClassesOf[float32]{}, Unit: "nats a " + name, Items: name + "s",
+		Objective: &train.Classes{}, Unit: "nats a " + name, Items: name + "s",
 		Train: newStream(ids[:nTrain], batch, window), Valid: newStream(ids[nTrain:nTrain+nv], batch, window), Test: newStream(ids[nTrain+nv:], 1, window),
 		About: fmt.Sprintf("a text of %d %ss, %d different tokens: the first %d for training, the next %d for validation, the last %d for test", n, name, len(vocab.Tokens), nTrain, nv, nt),
 	}

@@ -37,6 +37,14 @@ for name, args in [
     ("Adagrad", {}),
     ("Adagrad", dict(lr=.1, lr_decay=.05, weight_decay=.01, initial_accumulator_value=.3, eps=1e-3)),
     ("Adagrad", dict(lr=.1, maximize=True)),
+    # zero is a value
+    ("SGD", dict(lr=0., momentum=.9)),
+    ("Adam", dict(lr=0.)),
+    ("Adam", dict(lr=.01, betas=(0., 0.), eps=0.)),
+    ("AdamW", dict(lr=.01, betas=(0., .9), eps=0., weight_decay=0.)),
+    ("RMSprop", dict(lr=.01, alpha=0., eps=0.)),
+    ("RMSprop", dict(lr=0.)),
+    ("Adagrad", dict(lr=.1, eps=0.)),
 ]:
     p = p0.clone().requires_grad_()
     o = getattr(optim, name)([p], **({"lr": .1} if name == "SGD" else {}) | args)
@@ -66,6 +74,15 @@ for name, args in [
     ("ReduceLROnPlateau", dict(patience=1, mode="max")),
     ("ReduceLROnPlateau", dict(patience=1, mode="max", threshold_mode="abs")),
     ("SequentialLR", {}),
+    # zero is a value
+    ("StepLR", dict(step_size=4, gamma=0.)),
+    ("CosineAnnealingLR", dict(T_max=10, eta_min=0.)),
+    ("OneCycleLR", dict(max_lr=.6, total_steps=31, base_momentum=0., max_momentum=0., pct_start=0.)),
+    ("OneCycleLR", dict(max_lr=.6, total_steps=31, base_momentum=0.)),
+    ("OneCycleLR", dict(max_lr=0., total_steps=31)),
+    ("LinearLR", dict(end_factor=0.)),
+    ("LinearLR", dict(total_iters=0)),
+    ("ReduceLROnPlateau", dict(patience=0, factor=0., threshold=0., min_lr=0., eps=0.)),
 ]:
     o = optim.SGD([torch.zeros(1, requires_grad=True)], lr=.2, momentum=.9)
     if name == "SequentialLR":

@@ -31,7 +31,7 @@ func languageModel() {
 	for i := range targets {
 		in.Tokens[i], targets[i] = int(g.Uint32()%vocab), int(g.Uint32()%vocab)
 	}
-	opt, err := train.NewOptimizer[float32](train.SGD{LR: 1e-3})
+	opt, err := train.NewOptimizer(train.NewSGD(1e-3))
 	must(err)
 	p := &nn.Pass{Model: m, Train: true, Generator: g, Workers: threads}
 	loss := nn.CrossEntropy{Workers: threads}

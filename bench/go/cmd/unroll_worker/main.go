@@ -145,7 +145,7 @@ func training(c *wl.Case, layer *unroll.Layer) (call func(), check func() float6
 		top = math.Max(top, math.Abs(float64(v)))
 	}
 	err := c.MaxErr(dx.Data, "dx") / top
-	opt, oerr := train.NewOptimizer[float32](train.SGD{LR: 1e-3})
+	opt, oerr := train.NewOptimizer(train.NewSGD(1e-3))
 	must(oerr)
 	var params []nn.Param
 	for i, q := range p.Grads.Params() {
