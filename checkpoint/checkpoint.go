@@ -176,6 +176,25 @@ type Opener interface {
 	OpenTensor(name string) (Info, io.Reader, error)
 }
 
+// Quantized is a tensor as a quantized file stores it: integers q (I8, U8 or
+// I32) that stand for the numbers (q - Zero) * Scale. With one scale the product
+// is float32's; with one a channel it is float64's, rounded to float32. So
+// PyTorch has it.
+type Quantized struct {
+	Tensor
+	Scale []float64 // one, or one for each index of Axis
+	Zero  []int64   // as many
+	Axis  int       // -1: one scale for the whole tensor
+}
+
+// Quantizer is a Source that holds quantized tensors. Tensor returns them as
+// numbers, F32; Quantized returns them as they are stored, and false for a tensor
+// that is not quantized.
+type Quantizer interface {
+	Source
+	Quantized(name string) (Quantized, bool, error)
+}
+
 // Missing is the error for a name a source does not hold.
 func Missing(file, name string) error {
 	return &Error{File: file, Tensor: name, Reason: "there is no tensor of this name", Err: ErrMissing}

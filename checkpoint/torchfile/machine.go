@@ -24,6 +24,8 @@ type machine struct {
 
 	// persistent turns a persistent id into what it stands for.
 	persistent func(id any) (any, error)
+	// inside reads a file of torch.save whose bytes are in the pickle.
+	inside func(r io.ReaderAt, size int64) (any, int64, error)
 
 	stack  []any
 	marks  []int // lengths of stack where a MARK was set
