@@ -21,6 +21,9 @@ func (m *machine) call(callee any, args []any) any {
 		return none{}
 	}
 	if f, ok := calls[g.String()]; ok {
+		if !m.hold(objectBytes) {
+			return none{}
+		}
 		v, err := f(m, args)
 		if errors.Is(err, errArgs) && !strings.HasPrefix(g.module, "torch") {
 			return &object{class: g, args: args} // some other use of it
@@ -45,6 +48,9 @@ func (m *machine) newObject(class any, args []any) any {
 		if m.err == nil {
 			m.fail("an object is made of %s, expected a class", kind(class))
 		}
+		return none{}
+	}
+	if !m.hold(objectBytes) {
 		return none{}
 	}
 	switch g.String() {
@@ -119,7 +125,7 @@ func callDict(m *machine, args []any) (any, error) {
 		return nil, errArgs
 	}
 	if from, ok := args[0].(*dict); ok {
-		if m.spend(len(from.entries)) {
+		if m.spend(len(from.entries)) && m.hold(entryBytes*len(from.entries)) {
 			for _, e := range from.entries {
 				d.add(e.key, e.value)
 			}
@@ -156,7 +162,7 @@ func (m *machine) copyOf(args []any) ([]any, error) {
 	if !m.spend(len(from)) {
 		return nil, nil
 	}
-	return append(make([]any, 0, len(from)), from...), nil
+	return m.ownCopy(from), nil
 }
 
 func callDeque(m *machine, args []any) (any, error) { return callList(m, args[:min(1, len(args))]) }

@@ -63,8 +63,10 @@ func (l *legacy) pickle(name string, persistent func(any) (any, error)) (any, er
 	if persistent == nil {
 		persistent = func(any) (any, error) { return nil, fmt.Errorf("a persistent id has no meaning here") }
 	}
-	m := &machine{c: l.c, file: l.name, place: name, persistent: persistent, inside: l.inside}
-	return m.run()
+	m := &machine{c: l.c, file: l.name, size: l.size, place: name, persistent: persistent, inside: l.inside}
+	v, err := m.run()
+	l.held += m.held
+	return v, err
 }
 
 // storage notes that the object needs a storage; where it is follows later.

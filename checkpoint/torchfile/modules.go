@@ -106,6 +106,9 @@ func (w *walk) root(o *object, base string, depth int) error {
 // followed by its plain attributes as values.
 func (w *walk) module(o *object, m *Module, prefix string, depth int) error {
 	m.Class = className(o.class)
+	if err := w.hold(2*objectBytes+len(m.Path), m.Path); err != nil {
+		return err
+	}
 	if err := w.add(Value{Path: m.Path, Class: m.Class}); err != nil {
 		return err
 	}
@@ -202,6 +205,9 @@ func (w *walk) attributes(s *dict, m *Module, prefix string, depth int) error {
 			continue // a module inside, which follows
 		}
 		if v, ok := w.plain(e.value, 2); ok && w.emit == nil {
+			if err := w.hold(entryBytes, m.Path); err != nil {
+				return err
+			}
 			m.Attrs = append(m.Attrs, Attr{name, v})
 		}
 		if w.quiet(e.value) {
@@ -235,6 +241,7 @@ func (w *walk) plain(v any, depth int) (any, bool) {
 			return nil, false
 		}
 		w.visits -= int64(len(all))
+		w.held -= int64(slotBytes * len(all))
 		out := make([]any, len(all))
 		for i, x := range all {
 			var ok bool
@@ -273,6 +280,9 @@ func (w *walk) hooks(s *dict, m *Module) error {
 				}
 			}
 		}
+		if err := w.hold(objectBytes+entryBytes*len(h.Attrs), m.Path); err != nil {
+			return err
+		}
 		m.Hooks = append(m.Hooks, h)
 	}
 	return nil
@@ -290,6 +300,9 @@ func (w *walk) names(set any) (map[any]bool, error) {
 	}
 	w.visits -= int64(len(all))
 	if err := w.count(0, ""); err != nil {
+		return nil, err
+	}
+	if err := w.hold(entryBytes*len(all), ""); err != nil {
 		return nil, err
 	}
 	known := make(map[any]bool, len(all))

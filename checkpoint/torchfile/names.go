@@ -24,7 +24,7 @@ func (m *machine) global(module, name string) {
 		m.err = firstError(m.err, err)
 		return
 	}
-	m.push(g)
+	m.made(g, 2*headBytes+len(module)+len(name))
 }
 
 func firstError(a, b error) error {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -65,15 +64,15 @@ var opStack = map[byte]func(m *machine){
 }
 
 var opNumbers = map[byte]func(m *machine){
-	'N':  func(m *machine) { m.push(none{}) },                  // NONE
-	0x88: func(m *machine) { m.push(true) },                    // NEWTRUE
-	0x89: func(m *machine) { m.push(false) },                   // NEWFALSE
-	'J':  func(m *machine) { m.push(int64(int32(m.uint(4)))) }, // BININT
-	'K':  func(m *machine) { m.push(int64(m.uint(1))) },        // BININT1
-	'M':  func(m *machine) { m.push(int64(m.uint(2))) },        // BININT2
+	'N':  func(m *machine) { m.push(none{}) },                     // NONE
+	0x88: func(m *machine) { m.push(true) },                       // NEWTRUE
+	0x89: func(m *machine) { m.push(false) },                      // NEWFALSE
+	'J':  func(m *machine) { m.made(int64(int32(m.uint(4))), 8) }, // BININT
+	'K':  func(m *machine) { m.push(int64(m.uint(1))) },           // BININT1
+	'M':  func(m *machine) { m.made(int64(m.uint(2)), 8) },        // BININT2
 	'G': func(m *machine) { // BINFLOAT
 		if b := m.next(8); m.err == nil {
-			m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
+			m.made(math.Float64frombits(binary.BigEndian.Uint64(b)), 8)
 		}
 	},
 	0x8a: func(m *machine) { m.long(m.counted(1)) }, // LONG1
@@ -92,49 +91,49 @@ var opNumbers = map[byte]func(m *machine){
 		if err != nil && !math.IsInf(f, 0) {
 			m.fail("%.40q is no number", s)
 		}
-		m.push(f)
+		m.made(f, 8)
 	},
 }
 
 var opText = map[byte]func(m *machine){
-	'X':  func(m *machine) { m.text(m.counted(4)) },          // BINUNICODE
-	0x8c: func(m *machine) { m.text(m.counted(1)) },          // SHORT_BINUNICODE
-	0x8d: func(m *machine) { m.text(m.counted(8)) },          // BINUNICODE8
-	'U':  func(m *machine) { m.string2(m.counted(1)) },       // SHORT_BINSTRING
-	'T':  func(m *machine) { m.string2(m.counted(4)) },       // BINSTRING
-	'S':  func(m *machine) { m.quoted(m.line()) },            // STRING
-	'V':  func(m *machine) { m.push(rawUnicode(m.line())) },  // UNICODE
-	'B':  func(m *machine) { m.push(pyBytes(m.counted(4))) }, // BINBYTES
-	'C':  func(m *machine) { m.push(pyBytes(m.counted(1))) }, // SHORT_BINBYTES
-	0x8e: func(m *machine) { m.push(pyBytes(m.counted(8))) }, // BINBYTES8
-	0x96: func(m *machine) { m.push(pyBytes(m.counted(8))) }, // BYTEARRAY8
+	'X':  func(m *machine) { m.text(m.counted(4)) },        // BINUNICODE
+	0x8c: func(m *machine) { m.text(m.counted(1)) },        // SHORT_BINUNICODE
+	0x8d: func(m *machine) { m.text(m.counted(8)) },        // BINUNICODE8
+	'U':  func(m *machine) { m.string2(m.counted(1)) },     // SHORT_BINSTRING
+	'T':  func(m *machine) { m.string2(m.counted(4)) },     // BINSTRING
+	'S':  func(m *machine) { m.quoted(m.line()) },          // STRING
+	'V':  func(m *machine) { m.str(rawUnicode(m.line())) }, // UNICODE
+	'B':  func(m *machine) { m.bytes(m.counted(4)) },       // BINBYTES
+	'C':  func(m *machine) { m.bytes(m.counted(1)) },       // SHORT_BINBYTES
+	0x8e: func(m *machine) { m.bytes(m.counted(8)) },       // BINBYTES8
+	0x96: func(m *machine) { m.bytes(m.counted(8)) },       // BYTEARRAY8
 }
 
 var opContainers = map[byte]func(m *machine){
-	')':  func(m *machine) { m.push(emptyTuple) },                        // EMPTY_TUPLE
-	0x85: func(m *machine) { m.tuple(1) },                                // TUPLE1
-	0x86: func(m *machine) { m.tuple(2) },                                // TUPLE2
-	0x87: func(m *machine) { m.tuple(3) },                                // TUPLE3
-	't':  func(m *machine) { m.push(&tuple{slices.Clone(m.popMark())}) }, // TUPLE
-	']':  func(m *machine) { m.push(new(list)) },                         // EMPTY_LIST
-	'l':  func(m *machine) { m.push(&list{slices.Clone(m.popMark())}) },  // LIST
-	'a':  func(m *machine) { m.append(m.pop()) },                         // APPEND
-	'e':  func(m *machine) { m.append(m.popMark()...) },                  // APPENDS
-	'}':  func(m *machine) { m.push(new(dict)) },                         // EMPTY_DICT
+	')':  func(m *machine) { m.push(emptyTuple) },                     // EMPTY_TUPLE
+	0x85: func(m *machine) { m.tuple(1) },                             // TUPLE1
+	0x86: func(m *machine) { m.tuple(2) },                             // TUPLE2
+	0x87: func(m *machine) { m.tuple(3) },                             // TUPLE3
+	't':  func(m *machine) { m.push(&tuple{m.ownCopy(m.popMark())}) }, // TUPLE
+	']':  func(m *machine) { m.made(new(list), headBytes) },           // EMPTY_LIST
+	'l':  func(m *machine) { m.push(&list{m.ownCopy(m.popMark())}) },  // LIST
+	'a':  func(m *machine) { m.append(m.pop()) },                      // APPEND
+	'e':  func(m *machine) { m.append(m.popMark()...) },               // APPENDS
+	'}':  func(m *machine) { m.made(new(dict), headBytes) },           // EMPTY_DICT
 	'd': func(m *machine) { // DICT
 		d := new(dict)
 		m.fill(d, m.popMark())
-		m.push(d)
+		m.made(d, headBytes)
 	},
 	's': func(m *machine) { // SETITEM
 		v := m.pop()
 		k := m.pop()
 		m.setItems([]any{k, v})
 	},
-	'u':  func(m *machine) { m.setItems(m.popMark()) },                       // SETITEMS
-	0x8f: func(m *machine) { m.push(new(set)) },                              // EMPTY_SET
-	0x91: func(m *machine) { m.push(&set{slices.Clone(m.popMark()), true}) }, // FROZENSET
-	0x90: func(m *machine) { m.addItems(m.popMark()) },                       // ADDITEMS
+	'u':  func(m *machine) { m.setItems(m.popMark()) },                    // SETITEMS
+	0x8f: func(m *machine) { m.made(new(set), headBytes) },                // EMPTY_SET
+	0x91: func(m *machine) { m.push(&set{m.ownCopy(m.popMark()), true}) }, // FROZENSET
+	0x90: func(m *machine) { m.addItems(m.popMark()) },                    // ADDITEMS
 }
 
 var opMemo = map[byte]func(m *machine){
@@ -174,7 +173,7 @@ var opObjects = map[byte]func(m *machine){
 		module := m.line()
 		m.global(module, m.line())
 		class := m.pop()
-		m.push(m.call(class, slices.Clone(m.popMark())))
+		m.push(m.call(class, m.ownCopy(m.popMark())))
 	},
 	'o': func(m *machine) { // OBJ
 		v := m.popMark()
@@ -182,7 +181,7 @@ var opObjects = map[byte]func(m *machine){
 			m.fail("an object without a class")
 			return
 		}
-		m.push(m.call(v[0], slices.Clone(v[1:])))
+		m.push(m.call(v[0], m.ownCopy(v[1:])))
 	},
 	'b': func(m *machine) { m.build(m.pop()) }, // BUILD
 	'Q': func(m *machine) { // BINPERSID
@@ -210,8 +209,10 @@ func (m *machine) newObjectEx() {
 func (m *machine) addItems(v []any) {
 	switch s := m.top().(type) {
 	case *set:
+		m.hold(slotBytes * len(v))
 		s.items = append(s.items, v...)
 	case *object: // a subclass of set
+		m.hold(slotBytes * len(v))
 		s.elems = append(s.elems, v...)
 	default:
 		m.fail("items are added to %s, which is no set", kind(s))
@@ -253,7 +254,7 @@ func (m *machine) long(b []byte) {
 		if n := len(b); n > 0 && n < 8 && b[n-1]&0x80 != 0 {
 			v |= ^uint64(0) << (bitsOfByte * n)
 		}
-		m.push(int64(v))
+		m.made(int64(v), 8)
 		return
 	}
 	be := make([]byte, len(b))
@@ -264,12 +265,12 @@ func (m *machine) long(b []byte) {
 	if be[0]&0x80 != 0 {
 		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(bitsOfByte*len(b))))
 	}
-	m.push(smallest(v))
+	m.made(smallest(v), 2*headBytes+maxLong/16)
 }
 
 func (m *machine) decimal(s string) {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		m.push(i)
+		m.made(i, 8)
 		return
 	}
 	v, ok := new(big.Int).SetString(s, 10)
@@ -277,7 +278,7 @@ func (m *machine) decimal(s string) {
 		m.fail("%.40q is no integer of at most %d digits", s, 2*maxLong)
 		return
 	}
-	m.push(smallest(v))
+	m.made(smallest(v), 2*headBytes+maxLong/16)
 }
 
 // smallest is v as an int64 where it fits.
@@ -291,15 +292,19 @@ func smallest(v *big.Int) any {
 // text pushes UTF-8. Python can write lone surrogates; they and any other
 // bytes that are not UTF-8 become U+FFFD.
 func (m *machine) text(b []byte) {
-	m.push(strings.ToValidUTF8(string(b), textSigns))
+	m.str(strings.ToValidUTF8(string(b), textSigns))
 }
+
+func (m *machine) str(s string) { m.made(s, headBytes+len(s)) }
+
+func (m *machine) bytes(b []byte) { m.made(pyBytes(b), headBytes+len(b)) }
 
 // string2 pushes a str of Python 2: text if it is UTF-8, bytes otherwise.
 func (m *machine) string2(b []byte) {
 	if utf8.Valid(b) {
-		m.push(string(b))
+		m.str(string(b))
 	} else {
-		m.push(pyBytes(b))
+		m.bytes(b)
 	}
 }
 

@@ -34,6 +34,7 @@ func (f *File) inside(r io.ReaderAt, size int64) (any, int64, error) {
 	if err := in.parse(); err != nil {
 		return nil, 0, fmt.Errorf("in the file of torch.save in it: %w", err)
 	}
+	f.held += in.held
 	return in.root, in.pickle, nil
 }
 

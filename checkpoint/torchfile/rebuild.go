@@ -220,6 +220,9 @@ func (m *machine) view(s *storage, d dtype, args []any) (any, error) {
 	if len(size) != len(stride) || len(size) > checkpoint.MaxRank {
 		return nil, fmt.Errorf("%d sizes and %d strides, expected as many of each, at most %d", len(size), len(stride), checkpoint.MaxRank)
 	}
+	if m.c != nil && !m.hold(tensorBytes+16*len(size)) { // m.c is nil for weights named in JSON
+		return nil, errArgs
+	}
 	t := &stored{rec: s.rec, dtype: d, stride: stride, shape: make([]int, len(size))}
 	for i, n := range size {
 		t.shape[i] = int(n)

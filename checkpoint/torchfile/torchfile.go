@@ -40,6 +40,7 @@ type File struct {
 	close   func() error
 	root    any   // what the pickle held
 	pickle  int64 // its length
+	held    int64 // bytes of memory it takes, about
 	tensors []named
 	index   map[string]int
 	modules []*Module

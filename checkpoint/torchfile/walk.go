@@ -23,6 +23,7 @@ type walk struct {
 	visits    int64                // left
 	pathBytes int64                // left
 	dataBytes int64                // left
+	held      int64                // bytes of memory left
 	noTensors int                  // above 0: inside a module's attributes
 }
 
@@ -44,6 +45,7 @@ func (f *File) newWalk(emit func(Value) bool) *walk {
 		visits:    visitsFixed + visitsFactor*f.pickle,
 		pathBytes: pathBytesFixed + pathBytesFactor*f.pickle,
 		dataBytes: dataFixed + dataFactor*f.size,
+		held:      heldFixed + heldFactor*f.size - f.held,
 	}
 }
 
@@ -83,9 +85,12 @@ func (w *walk) container(v any, path string, depth int) error {
 		}
 		return w.value(path, Same(back.path))
 	}
-	if isObject && !isModule(o) { // objects refer to each other in webs
+	if isObject && !isModule(o) && !isNumpy(o) && packed(o) == nil { // objects refer to each other in webs
 		if first, ok := w.met[o]; ok {
 			return w.value(path, Same(first))
+		}
+		if err := w.hold(entryBytes+len(path), path); err != nil {
+			return err
 		}
 		w.met[o] = path
 	}
@@ -110,6 +115,14 @@ func (w *walk) count(n int, path string) error {
 	}
 	if w.visits < 0 || w.pathBytes < 0 {
 		return w.fail(path, "shared containers expand to more places than a file of this size has")
+	}
+	return nil
+}
+
+// hold counts n bytes of memory, as the machine does.
+func (w *walk) hold(n int, path string) error {
+	if w.held -= int64(n); w.held < 0 && w.emit == nil {
+		return w.fail(path, "what the file holds takes more memory than %d times its %d bytes and %d", heldFactor, w.f.size, heldFixed)
 	}
 	return nil
 }
@@ -202,6 +215,9 @@ func (w *walk) tensor(t *stored, path string) error {
 	if w.dataBytes -= t.bytes(); w.dataBytes < 0 {
 		return &checkpoint.Error{File: w.f.name, Tensor: name, Reason: fmt.Sprintf("with it the tensors have more than %d bytes in all, more than %d times the file and %d bytes", dataFixed+dataFactor*w.f.size, dataFactor, dataFixed)}
 	}
+	if err := w.hold(2*entryBytes+len(name), name); err != nil {
+		return err
+	}
 	w.f.index[name] = len(w.f.tensors)
 	w.f.tensors = grow(w.f.tensors, named{name, t})
 	return nil
@@ -251,6 +267,9 @@ func (w *walk) object(o *object, path string, depth int) error {
 	} else if t != nil {
 		if w.noTensors > 0 {
 			return nil
+		}
+		if err := w.hold(tensorBytes, path); err != nil {
+			return err
 		}
 		return w.tensor(t, path)
 	}

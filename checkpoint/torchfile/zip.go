@@ -52,11 +52,12 @@ func (f *File) readZip() (any, int64, error) {
 		return nil, 0, err
 	}
 	m := &machine{
-		c: newCursor(r.r, r.off, r.size), file: f.name, place: a.prefix + "data.pkl", base: r.off,
+		c: newCursor(r.r, r.off, r.size), file: f.name, place: a.prefix + "data.pkl", base: r.off, size: f.size,
 		persistent: func(id any) (any, error) { return parseStorage(id, a.storage) },
 		inside:     f.inside,
 	}
 	root, err := m.run()
+	f.held += m.held
 	return root, m.read(), err
 }
 
@@ -195,6 +196,9 @@ func (a *archive) open(name string) (*record, error) {
 	}
 	if e.Method == zip.Store {
 		return &record{r: a.f.r, off: e.off, size: int64(e.UncompressedSize64), file: !a.f.inner}, nil
+	}
+	if most := uint64(inflatedFixed + inflatedFactor*e.CompressedSize64); e.UncompressedSize64 > most {
+		return nil, a.f.fail("zip entry "+short(name), "its %d bytes are compressed and become %d; PyTorch stores without compression, and at most %d are unpacked of them", e.CompressedSize64, e.UncompressedSize64, most)
 	}
 	if e.UncompressedSize64 > uint64(maxInflated-a.inflated) {
 		return nil, a.f.fail("zip entry "+short(name), "it is compressed and becomes %d bytes; PyTorch stores without compression, and at most %d bytes are unpacked", e.UncompressedSize64, maxInflated)
