@@ -26,7 +26,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 )
@@ -58,18 +57,11 @@ var _ checkpoint.Opener = (*File)(nil)
 // Open opens the file at path. Close releases it. What is wrong with the bytes
 // is a checkpoint.ErrFormat.
 func Open(path string) (*File, error) {
-	in, err := os.Open(path)
+	in, err := checkpoint.OpenInput(path)
 	if err != nil {
-		return nil, &checkpoint.Error{File: path, Reason: "it cannot be opened: " + err.Error(), Err: err}
+		return nil, err
 	}
-	info, err := in.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &checkpoint.Error{File: path, Reason: "it is not a regular file"}
-	}
-	var f *File
-	if err == nil {
-		f, err = New(in, info.Size(), path)
-	}
+	f, err := New(in, in.Size, path)
 	if err != nil {
 		_ = in.Close() // it was only read
 		return nil, err
