@@ -258,8 +258,12 @@ func (l *LayerOf[F]) Load(tensors map[string]tensor.DenseOf[F]) error {
 			fault.Shapes = append(fault.Shapes, l.shapeFault(p, t))
 		}
 	}
+	known := make(map[string]bool, len(l.params))
+	for _, p := range l.params {
+		known[p.Name] = true
+	}
 	for name := range got {
-		if !slices.ContainsFunc(l.params, func(p ParamOf[F]) bool { return p.Name == name }) {
+		if !known[name] {
 			if _, ok := tensors[name]; !ok {
 				name = strings.TrimSuffix(name, "_l0")
 			}

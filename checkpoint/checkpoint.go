@@ -38,7 +38,8 @@ type Error struct {
 	Err    error  // kind or cause; nil means ErrFormat
 }
 
-// Error returns one line: file, tensor, place, reason.
+// Error returns one line: file, tensor, place, reason, with what is not
+// printable escaped, since parts of it come from the file.
 func (e *Error) Error() string {
 	s := ""
 	if e.File != "" {
@@ -58,7 +59,7 @@ func (e *Error) Error() string {
 	if e.Reason == "" && e.Err != nil {
 		s += e.Err.Error()
 	}
-	return s
+	return Printable(s)
 }
 
 // Unwrap returns the kind or cause, ErrFormat when none was set.
@@ -88,9 +89,31 @@ type Info struct {
 	Offset   int64 // where the data begins in the file; 0 where that means nothing
 }
 
+// maxEmpty bounds the product of the dimensions that are not 0 in a tensor
+// without elements: no byte of the file stands for them, and what is computed
+// for each row of nothing is not nothing.
+const maxEmpty = 1 << 20
+
+// rowsOf is the product of the dimensions that are not 0, maxEmpty + 1 where it
+// is beyond maxEmpty.
+func rowsOf(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		if d == 0 {
+			continue
+		}
+		if d > maxEmpty/n {
+			return maxEmpty + 1
+		}
+		n *= d
+	}
+	return n
+}
+
 // NewInfo describes a tensor of a known element type. It is an ErrFormat if
 // the type is Unknown, a dimension is negative, there are more than MaxRank
-// dimensions, or the size in bytes does not fit an int64. It shares shape.
+// dimensions, the size in bytes does not fit an int64, or a tensor without
+// elements claims more than 2^20 rows. It shares shape.
 func NewInfo(name string, t DType, shape []int) (Info, error) {
 	fail := func(format string, a ...any) (Info, error) {
 		return Info{}, &Error{Tensor: name, Reason: fmt.Sprintf(format, a...)}
@@ -104,6 +127,9 @@ func NewInfo(name string, t DType, shape []int) (Info, error) {
 	n, err := tensor.Size(shape)
 	if err != nil {
 		return fail("%v", err)
+	}
+	if n == 0 && rowsOf(shape) > maxEmpty {
+		return fail("shape %v holds nothing, and its other dimensions make more than %d rows of it", shape, maxEmpty)
 	}
 	if int64(n) > math.MaxInt64/int64(t.Size()) {
 		return fail("shape %v of %s has more bytes than an int64 counts", shape, t)
@@ -174,6 +200,25 @@ type Opener interface {
 	// OpenTensor returns a reader over exactly the Info.Bytes bytes that
 	// Tensor would return as Data.
 	OpenTensor(name string) (Info, io.Reader, error)
+}
+
+// Quantized is a tensor as a quantized file stores it: integers q (I8, U8 or
+// I32) that stand for the numbers (q - Zero) * Scale. With one scale the product
+// is float32's; with one a channel it is float64's, rounded to float32. So
+// PyTorch has it.
+type Quantized struct {
+	Tensor
+	Scale []float64 // one, or one for each index of Axis
+	Zero  []int64   // as many
+	Axis  int       // -1: one scale for the whole tensor
+}
+
+// Quantizer is a Source that holds quantized tensors. Tensor returns them as
+// numbers, F32; Quantized returns them as they are stored, and false for a tensor
+// that is not quantized.
+type Quantizer interface {
+	Source
+	Quantized(name string) (Quantized, bool, error)
 }
 
 // Missing is the error for a name a source does not hold.

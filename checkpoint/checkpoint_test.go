@@ -206,3 +206,18 @@ func TestAs(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsOfNothingAreBounded: a tensor without elements costs its file nothing,
+// and what is computed of it may cost everything.
+func TestRowsOfNothingAreBounded(t *testing.T) {
+	for _, shape := range [][]int{{1 << 28, 0}, {0, 1 << 28}, {1 << 40, 0, 1 << 40}, {math.MaxInt, 0}} {
+		if _, err := NewInfo("x", F32, shape); !errors.Is(err, ErrFormat) {
+			t.Errorf("%v: %v, expected an ErrFormat", shape, err)
+		}
+	}
+	for _, shape := range [][]int{{1 << 20, 0}, {0}, {3, 0, 4}} {
+		if i, err := NewInfo("x", F32, shape); err != nil || i.Len() != 0 {
+			t.Errorf("%v: %v", shape, err)
+		}
+	}
+}

@@ -127,7 +127,7 @@ func readers() map[string]reader {
 				return err
 			}
 			return drain(f, nil)
-		}, 8 << 20, 512, false},
+		}, 16 << 20, 168, false},
 		"onnx": {"onnx/testdata/golden/*.onnx onnx/testdata/exporters/*.onnx onnx/testdata/operators/*bi*.onnx", func(in *counted) error {
 			f, err := onnx.Parse(in.b, file)
 			if err != nil {
@@ -146,7 +146,7 @@ func readers() map[string]reader {
 		"parquet": {"array/parquet/testdata/*.parquet", func(in *counted) error {
 			_, _, err := parquet.Read[float64](in, in.size(), file, nil)
 			return err
-		}, 48 << 20, 16 * 1040, true},
+		}, 192 << 20, 320, true},
 	}
 }
 

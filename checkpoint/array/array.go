@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,19 +97,15 @@ func Open(path string, o Options) (Source, error) {
 	case NPZ:
 		return opened(npy.OpenArchive(path))
 	}
-	f, err := os.Open(path)
+	in, err := checkpoint.OpenInput(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer in.Close()
 	if o.Format == Parquet {
-		st, err := f.Stat()
-		if err != nil {
-			return nil, err
-		}
-		return readParquet(f, st.Size(), path, o)
+		return readParquet(in, in.Size, path, o)
 	}
-	return readText(f, path, o)
+	return readText(io.NewSectionReader(in, 0, in.Size), path, o)
 }
 
 // opened keeps a nil *File from becoming a Source that is not nil.

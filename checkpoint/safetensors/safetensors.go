@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/tensor"
@@ -37,24 +36,16 @@ type File struct {
 
 // Open opens a file and reads its header. Errors name the path.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	in, err := checkpoint.OpenInput(path)
 	if err != nil {
 		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = &checkpoint.Error{File: path, Reason: "it is not a regular file; read it into memory and use NewReader"}
-	}
+	s, err := newFile(path, in, in.Size)
 	if err != nil {
-		f.Close()
+		_ = in.Close() // it was only read
 		return nil, err
 	}
-	s, err := newFile(path, f, st.Size())
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	s.closer = f
+	s.closer = in
 	return s, nil
 }
 

@@ -1,13 +1,16 @@
 package torchfile
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/unroll-ml/unroll/checkpoint"
 )
 
 // call stands for calling class or function with args. What is in the table is
-// interpreted; a class becomes an opaque object; any other function is refused
-// by name.
+// interpreted; of any other the name and the arguments are kept as an opaque
+// object. Nothing is called.
 func (m *machine) call(callee any, args []any) any {
 	if m.err != nil {
 		return none{}
@@ -18,15 +21,21 @@ func (m *machine) call(callee any, args []any) any {
 		return none{}
 	}
 	if f, ok := calls[g.String()]; ok {
+		if !m.hold(objectBytes) {
+			return none{}
+		}
 		v, err := f(m, args)
-		if err != nil {
+		if errors.Is(err, errArgs) && !strings.HasPrefix(g.module, "torch") {
+			return &object{class: g, args: args} // some other use of it
+		}
+		var known *checkpoint.Error
+		switch {
+		case errors.As(err, &known): // it tells its place
+			m.err = firstError(m.err, known)
+		case err != nil:
 			m.fail("%s: %w", g, err)
 		}
 		return v
-	}
-	if !g.isClass() && !isStandard(g.module) {
-		m.fail("the file calls the function %.80q, which is not one of those that only put data together; a checkpoint is read as data and nothing in it is called: save the state_dict instead", g)
-		return none{}
 	}
 	return m.newObject(g, args)
 }
@@ -39,6 +48,9 @@ func (m *machine) newObject(class any, args []any) any {
 		if m.err == nil {
 			m.fail("an object is made of %s, expected a class", kind(class))
 		}
+		return none{}
+	}
+	if !m.hold(objectBytes) {
 		return none{}
 	}
 	switch g.String() {
@@ -59,8 +71,8 @@ func init() { // the table refers to itself through rebuildFromType
 		"collections.defaultdict": func(m *machine, args []any) (any, error) { return callDict(m, args[min(1, len(args)):]) },
 		"collections.deque":       callDeque,
 		"builtins.list":           callList,
-		"builtins.set":            callSet,
-		"builtins.frozenset":      callSet,
+		"builtins.set":            func(m *machine, args []any) (any, error) { return callSet(m, args, false) },
+		"builtins.frozenset":      func(m *machine, args []any) (any, error) { return callSet(m, args, true) },
 		"builtins.tuple":          callTuple,
 		"torch.Size":              callTuple,
 		"builtins.bytes":          callBytes,
@@ -74,6 +86,8 @@ func init() { // the table refers to itself through rebuildFromType
 		"torch.serialization._get_layout":  callLayout,
 		"torch.nn.parameter.Parameter":     first,
 		"torch._utils._rebuild_parameter":  first,
+		"torch.storage._load_from_bytes":   loadFromBytes,
+		"torch._utils._rebuild_qtensor":    rebuildQuantized,
 		"torch._utils._rebuild_tensor":     rebuildTensor,
 		"torch._utils._rebuild_tensor_v2":  rebuildTensor,
 		"torch._utils._rebuild_tensor_v3":  rebuildTensor3,
@@ -81,6 +95,12 @@ func init() { // the table refers to itself through rebuildFromType
 
 		"torch._utils._rebuild_parameter_with_state": first,
 		"torch._tensor._rebuild_from_type_v2":        rebuildFromType,
+
+		"torch.jit._pickle.build_boollist":   first,
+		"torch.jit._pickle.build_doublelist": first,
+		"torch.jit._pickle.build_intlist":    first,
+		"torch.jit._pickle.build_tensorlist": first,
+		"torch.jit._pickle.restore_type_tag": first,
 
 		"numpy.core.multiarray.scalar":        opaque("numpy.scalar"),
 		"numpy._core.multiarray.scalar":       opaque("numpy.scalar"),
@@ -105,7 +125,7 @@ func callDict(m *machine, args []any) (any, error) {
 		return nil, errArgs
 	}
 	if from, ok := args[0].(*dict); ok {
-		if m.spend(len(from.entries)) {
+		if m.spend(len(from.entries)) && m.hold(entryBytes*len(from.entries)) {
 			for _, e := range from.entries {
 				d.add(e.key, e.value)
 			}
@@ -142,7 +162,7 @@ func (m *machine) copyOf(args []any) ([]any, error) {
 	if !m.spend(len(from)) {
 		return nil, nil
 	}
-	return append(make([]any, 0, len(from)), from...), nil
+	return m.ownCopy(from), nil
 }
 
 func callDeque(m *machine, args []any) (any, error) { return callList(m, args[:min(1, len(args))]) }
@@ -152,9 +172,9 @@ func callList(m *machine, args []any) (any, error) {
 	return &list{v}, err
 }
 
-func callSet(m *machine, args []any) (any, error) {
+func callSet(m *machine, args []any, frozen bool) (any, error) {
 	v, err := m.copyOf(args)
-	return &set{v}, err
+	return &set{v, frozen}, err
 }
 
 func callTuple(m *machine, args []any) (any, error) {

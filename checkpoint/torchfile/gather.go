@@ -15,7 +15,7 @@ type axis struct{ n, from, to int64 }
 // gather returns the tensor's elements in row-major order, reversing each
 // element's bytes if swap is set. Booleans come out as 0 or 1.
 func (t *stored) gather(swap bool) ([]byte, error) {
-	g := &gatherer{rec: t.rec, size: t.dtype.size, out: make([]byte, t.bytes())}
+	g := &gatherer{rec: t.rec, size: t.dtype.size, out: make([]byte, t.numel*t.dtype.size)}
 	if t.numel == 0 {
 		return g.out, nil
 	}

@@ -24,7 +24,7 @@ func (f *File) readLegacy() (any, int64, error) {
 		return nil, 0, err
 	}
 	if n, ok := first.(*big.Int); !ok || n.Cmp(magic) != 0 {
-		return nil, 0, f.fail("first pickle", "it is %s, expected PyTorch's magic number: this is not a file of torch.save", kind(first))
+		return l.plain(first)
 	}
 	version, err := l.pickle("second pickle", nil)
 	if err != nil {
@@ -63,15 +63,17 @@ func (l *legacy) pickle(name string, persistent func(any) (any, error)) (any, er
 	if persistent == nil {
 		persistent = func(any) (any, error) { return nil, fmt.Errorf("a persistent id has no meaning here") }
 	}
-	m := &machine{c: l.c, file: l.name, place: name, persistent: persistent}
-	return m.run()
+	m := &machine{c: l.c, file: l.name, size: l.size, place: name, persistent: persistent, inside: l.inside}
+	v, err := m.run()
+	l.held += m.held
+	return v, err
 }
 
 // storage notes that the object needs a storage; where it is follows later.
 func (l *legacy) storage(key string, numel int64, d dtype) (*record, error) {
 	r := l.records[key]
 	if r == nil {
-		r = &record{key: key, r: l.r, size: numel * d.size, elem: d.size, file: true}
+		r = &record{key: key, r: l.r, size: numel * d.size, elem: d.size, file: !l.inner}
 		l.records[key] = r
 	}
 	if r.size != numel*d.size || r.elem != d.size {

@@ -4,7 +4,7 @@ package torchfile
 // writes for a real model. Together they hold the promise in the package
 // comment: opening allocates at most openFixed + openFactor times the file.
 const (
-	openFixed, openFactor = 1 << 20, 384
+	openFixed, openFactor = 8 << 20, 40
 	readFixed, readFactor = gatherBytes, 128
 )
 
@@ -24,6 +24,12 @@ const (
 	// maxKeyText bounds the text of a dictionary key that is a tuple.
 	maxKeyText = 256
 
+	// heldFixed and heldFactor bound what an open file keeps in memory, by its
+	// size: values, names, modules. A None, one byte in the file, takes sixteen, so
+	// a list of nothing else is refused beyond a quarter of a million; tensors take
+	// less than their entries in the zip file.
+	heldFixed, heldFactor = 4 << 20, 12
+
 	// Shared objects are written once and may be met on many paths, 2^n of
 	// them in a file of n lines. So what the walk meets is bounded by the
 	// pickle's length: visits, and the bytes of all paths.
@@ -38,9 +44,10 @@ const (
 	// bounded by the file's size.
 	dataFixed, dataFactor = 1 << 20, 64
 
-	// maxInflated bounds what compressed zip entries may become, all together.
-	// torch.save never compresses.
-	maxInflated = 1 << 20
+	// maxInflated and inflatedFactor bound what compressed zip entries may
+	// become, all together and each by its length in the file. torch.save never
+	// compresses; a pickle that was compressed by other tools shrinks to a tenth.
+	maxInflated, inflatedFixed, inflatedFactor = 1 << 20, 1 << 16, 32
 
 	// gatherBytes is the most of a storage that is in memory at a time while
 	// a view that is not contiguous is read.

@@ -21,15 +21,37 @@ type machine struct {
 	place string // the same: the zip entry, or ""
 	base  int64  // where byte 0 of the messages' count is in the file
 	start int64  // where this pickle begins
+	size  int64  // of the file
 
 	// persistent turns a persistent id into what it stands for.
 	persistent func(id any) (any, error)
+	// inside reads a file of torch.save whose bytes are in the pickle.
+	inside func(r io.ReaderAt, size int64) (any, int64, error)
 
 	stack  []any
 	marks  []int // lengths of stack where a MARK was set
 	memo   []any
 	copied int64
+	held   int64 // bytes of what was built, about
 	err    error
+}
+
+// What values take in memory, about: an interface, a container's head, an entry
+// of a dictionary, an opaque object, a tensor with its storage.
+const (
+	slotBytes   = 16
+	headBytes   = 32
+	entryBytes  = 80
+	objectBytes = 96
+	tensorBytes = 320
+)
+
+// hold counts n bytes of memory against the file's size.
+func (m *machine) hold(n int) bool {
+	if m.held += int64(n); m.held > heldFixed+heldFactor*m.size {
+		m.fail("what it holds takes more memory than %d times the file's %d bytes and %d", heldFactor, m.size, heldFixed)
+	}
+	return m.err == nil
 }
 
 // run reads one pickle up to and with its STOP and returns its value.
@@ -135,7 +157,27 @@ func (m *machine) line() string {
 	return string(b)
 }
 
-func (m *machine) push(v any) { m.stack = grow(m.stack, v) }
+func (m *machine) push(v any) {
+	if len(m.stack) == cap(m.stack) && !m.hold(slotBytes*(len(m.stack)+8)) {
+		return
+	}
+	m.stack = grow(m.stack, v)
+}
+
+// made pushes a new value that takes n bytes besides its place.
+func (m *machine) made(v any, n int) {
+	if m.hold(n) {
+		m.push(v)
+	}
+}
+
+// ownCopy is a copy of v, counted.
+func (m *machine) ownCopy(v []any) []any {
+	if !m.hold(headBytes + slotBytes*len(v)) {
+		return nil
+	}
+	return append(make([]any, 0, len(v)), v...)
+}
 
 // grow is append that doubles: built-in append grows large slices by a quarter,
 // which allocates five times what is kept.
@@ -191,7 +233,7 @@ func (m *machine) tuple(n int) {
 		return
 	}
 	at := len(m.stack) - n
-	t := &tuple{append(make([]any, 0, n), m.stack[at:]...)}
+	t := &tuple{m.ownCopy(m.stack[at:])}
 	m.stack = append(m.stack[:at], t)
 }
 
@@ -205,6 +247,9 @@ func (m *machine) put(i uint64) {
 	}
 	if i > uint64(m.read()) {
 		m.fail("memo place %d is beyond the %d bytes read so far", i, m.read())
+		return
+	}
+	if grown := int64(i) + 1 - int64(cap(m.memo)); grown > 0 && !m.hold(slotBytes*int(max(grown, int64(cap(m.memo))))) {
 		return
 	}
 	for uint64(len(m.memo)) <= i {
@@ -223,6 +268,9 @@ func (m *machine) get(i uint64) {
 
 // append adds values to the list on top of the stack.
 func (m *machine) append(v ...any) {
+	if !m.hold(slotBytes * len(v)) {
+		return
+	}
 	switch l := m.top().(type) {
 	case *list:
 		l.items = append(l.items, v...)
@@ -264,6 +312,9 @@ func (m *machine) fill(d *dict, kv []any) {
 func (m *machine) setItem(d *dict, key, value any) {
 	if !hashable(key) {
 		m.fail("%s is no key for a dictionary", kind(key))
+		return
+	}
+	if !m.hold(entryBytes) {
 		return
 	}
 	if d.find(key) >= 0 {

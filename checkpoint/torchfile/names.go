@@ -3,19 +3,19 @@ package torchfile
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // A pickle names classes and functions, and Python would import and call them.
 // Here a name is only text. What it may be:
 //
-//   - a data type of Python's standard library (stdData): accepted;
+//   - a name of Python's standard library that stands for data or arithmetic
+//     (stdData, stdDataModules): accepted;
 //   - anything else of the standard library, whose parts can delete a disk: the
-//     file is refused, as it was not made to be read as data;
-//   - a class or function of any other package: kept as text. Making an object
-//     of a class keeps the object as data; calling a function refuses the file,
-//     except for the table in calls.go, since its result cannot be known.
+//     file is refused, as nobody saves that beside weights, and whoever opens it
+//     elsewhere should know;
+//   - a class or function of any other package: kept as text. What calls it in
+//     the pickle becomes an object that holds the name and the arguments; the
+//     calls in calls.go, which only put data together, are interpreted.
 
 // global pushes the name if it may stand in a checkpoint.
 func (m *machine) global(module, name string) {
@@ -24,7 +24,7 @@ func (m *machine) global(module, name string) {
 		m.err = firstError(m.err, err)
 		return
 	}
-	m.push(g)
+	m.made(g, 2*headBytes+len(module)+len(name))
 }
 
 func firstError(a, b error) error {
@@ -40,14 +40,17 @@ func newGlobal(module, name string) (*global, error) {
 		return nil, fmt.Errorf("%.40q and %.40q are no module and name", module, name)
 	}
 	switch module {
-	case "__builtin__":
+	case "__builtin__", "exceptions":
 		module = "builtins"
 	case "copy_reg":
 		module = "copyreg"
 	}
+	if module == "builtins" && name == "xrange" {
+		name = "range"
+	}
 	g := &global{module, name}
 	if isStandard(module) {
-		if !stdData[g.String()] && !stdDataModules[module] {
+		if !stdData[g.String()] && !stdDataModules[module] && !isException(g) {
 			return nil, fmt.Errorf("the file names %.80q, which is code of Python's standard library; a checkpoint is read as data and nothing in it is called", g)
 		}
 		return g, nil
@@ -71,12 +74,14 @@ func isStandard(module string) bool {
 	return standard[root] || strings.HasPrefix(root, "_") && root != "__main__" && root != "__torch__"
 }
 
-// isClass reports whether a name is a class's by Python's convention: its last
-// part begins with a capital letter, underscores aside.
-func (g *global) isClass() bool {
-	last := g.name[strings.LastIndexByte(g.name, '.')+1:]
-	r, _ := utf8.DecodeRuneInString(strings.TrimLeft(last, "_"))
-	return unicode.IsUpper(r)
+// isException reports whether a name is a built-in exception's.
+func isException(g *global) bool {
+	for _, end := range []string{"Error", "Exception", "Warning", "Interrupt", "Iteration"} {
+		if g.module == "builtins" && strings.HasSuffix(g.name, end) && !strings.Contains(g.name, ".") {
+			return true
+		}
+	}
+	return false
 }
 
 func words(s ...string) map[string]bool {
@@ -101,10 +106,22 @@ var stdData = words(`
 	collections.Counter collections.OrderedDict collections.defaultdict
 	collections.deque copyreg._reconstructor decimal.Decimal
 	fractions.Fraction functools.partial logging.Logger logging.getLogger
-	random.Random types.SimpleNamespace uuid.UUID _operator.getitem`)
+	random.Random re._compile re.Pattern types.SimpleNamespace uuid.UUID
+	_operator.getitem builtins.abs builtins.len builtins.max builtins.min
+	builtins.pow builtins.reversed builtins.round builtins.sorted builtins.sum
+	builtins.enumerate builtins.zip builtins.map builtins.filter builtins.iter
+	builtins.memoryview builtins.property builtins.staticmethod
+	builtins.classmethod builtins.super array._array_reconstructor
+	time.struct_time time.time time.perf_counter threading.Lock
+	_thread.lock os.PathLike posix.stat_result`)
 
-// stdDataModules hold nothing but data types.
-var stdDataModules = words("datetime pathlib typing ipaddress zoneinfo")
+// stdDataModules hold nothing but data types and functions of their arguments.
+var stdDataModules = words(`
+	_bisect _collections _collections_abc _datetime _decimal _heapq _random
+	_statistics _struct abc bisect calendar cmath collections
+	collections.abc colorsys copy dataclasses datetime decimal enum fractions
+	functools heapq ipaddress itertools math numbers pathlib pathlib._local
+	random statistics string struct types typing weakref zoneinfo`)
 
 // standard are the modules of Python's standard library, 2.7 to 3.14, and its
 // installers.

@@ -26,8 +26,11 @@ type tuple struct{ items []any }
 
 type list struct{ items []any }
 
-// set is set and frozenset.
-type set struct{ items []any }
+// set is set and frozenset; only a frozen one can be a key.
+type set struct {
+	items  []any
+	frozen bool
+}
 
 // dict is dict, OrderedDict, defaultdict and Counter: entries in the file's
 // order, keys unique.
@@ -91,9 +94,11 @@ var emptyTuple = &tuple{}
 
 // hashable reports whether Python takes v as a dictionary key.
 func hashable(v any) bool {
-	switch v.(type) {
-	case *list, *dict, *set:
+	switch v := v.(type) {
+	case *list, *dict:
 		return false
+	case *set:
+		return v.frozen
 	}
 	return true
 }
@@ -198,21 +203,31 @@ func keyText(v any, depth int) (string, bool) {
 	case *global:
 		return v.String(), true
 	case *tuple:
-		if depth == 0 || len(v.items) > maxKeyText {
-			return "", false
-		}
-		parts := make([]string, len(v.items))
-		n := 0
-		for i, x := range v.items {
-			var ok bool
-			if parts[i], ok = keyText(x, depth-1); !ok {
-				return "", false
-			}
-			if n += len(parts[i]); n > maxKeyText {
-				return "", false
-			}
-		}
-		return "(" + strings.Join(parts, ", ") + ")", true
+		s, ok := keyTexts(v.items, depth)
+		return "(" + s + ")", ok
+	case *set:
+		s, ok := keyTexts(v.items, depth)
+		return "{" + s + "}", ok
 	}
 	return "", false
+}
+
+// keyTexts joins the texts of a key's parts; false if one has none or they are
+// long together.
+func keyTexts(items []any, depth int) (string, bool) {
+	if depth == 0 || len(items) > maxKeyText {
+		return "", false
+	}
+	parts := make([]string, len(items))
+	n := 0
+	for i, x := range items {
+		var ok bool
+		if parts[i], ok = keyText(x, depth-1); !ok {
+			return "", false
+		}
+		if n += len(parts[i]); n > maxKeyText {
+			return "", false
+		}
+	}
+	return strings.Join(parts, ", "), true
 }

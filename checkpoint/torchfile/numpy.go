@@ -17,6 +17,11 @@ var numpyNames = map[string]string{
 	"u8": "uint64", "u4": "uint32", "u2": "uint16", "u1": "uint8", "b1": "bool",
 }
 
+// isNumpy reports whether an object is one of numpy's arrays or numbers.
+func isNumpy(o *object) bool {
+	return o.class.module == "numpy" && (o.class.name == "ndarray" || o.class.name == "scalar")
+}
+
 // numpyDType returns the element type and byte order of a numpy.dtype object,
 // made with its code ("f4") and given a state whose second part is the order;
 // false for types that are not plain numbers.

@@ -16,140 +16,142 @@ const (
 	bitsOfByte = 8
 )
 
+// ops says what each opcode does; a nil entry is no instruction. The groups
+// follow pickletools.
+var ops = func() (t [256]func(m *machine)) {
+	for _, group := range []map[byte]func(m *machine){opStack, opNumbers, opText, opContainers, opMemo, opObjects} {
+		for op, f := range group {
+			t[op] = f
+		}
+	}
+	for _, op := range []byte{'P', 0x82, 0x83, 0x84, 0x97, 0x98} {
+		// PERSID, EXT1, EXT2, EXT4, NEXT_BUFFER, READONLY_BUFFER
+		t[op] = func(m *machine) { m.fail("pickle instruction 0x%02x has no meaning in a checkpoint", op) }
+	}
+	return t
+}()
+
 // step carries out one opcode.
 func (m *machine) step(op byte) {
-	switch op {
-	case '(': // MARK
-		m.marks = append(m.marks, len(m.stack))
-	case '0': // POP
+	if f := ops[op]; f != nil {
+		f(m)
+		return
+	}
+	m.fail("0x%02x is no pickle instruction", op)
+}
+
+var opStack = map[byte]func(m *machine){
+	'(': func(m *machine) { m.marks = grow(m.marks, len(m.stack)) }, // MARK
+	'0': func(m *machine) { // POP
 		if n := len(m.marks); n > 0 && len(m.stack) == m.marks[n-1] {
 			m.marks = m.marks[:n-1] // as Python does: it takes the mark away
 			return
 		}
 		m.pop()
-	case '1': // POP_MARK
-		m.popMark()
-	case '2': // DUP
-		m.push(m.top())
-
-	case 'N': // NONE
-		m.push(none{})
-	case 0x88: // NEWTRUE
-		m.push(true)
-	case 0x89: // NEWFALSE
-		m.push(false)
-	case 'J': // BININT
-		m.push(int64(int32(m.uint(4))))
-	case 'K': // BININT1
-		m.push(int64(m.uint(1)))
-	case 'M': // BININT2
-		m.push(int64(m.uint(2)))
-	case 'G': // BINFLOAT
-		if b := m.next(8); m.err == nil {
-			m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
+	},
+	'1': func(m *machine) { m.popMark() },     // POP_MARK
+	'2': func(m *machine) { m.push(m.top()) }, // DUP
+	0x80: func(m *machine) { // PROTO
+		if v := m.byte(); v > maxProto {
+			m.fail("pickle protocol %d, expected at most %d", v, maxProto)
 		}
-	case 0x8a: // LONG1
-		m.long(m.counted(1))
-	case 0x8b: // LONG4
-		m.long(m.counted(4))
-	case 'I': // INT
-		switch s := m.line(); s {
-		case "00", "01":
+	},
+	0x95: func(m *machine) { // FRAME
+		if n := m.uint(8); m.err == nil && n > uint64(m.c.left()) {
+			m.fail("a frame of %d bytes is announced, %d bytes are left", n, m.c.left())
+		}
+	},
+}
+
+var opNumbers = map[byte]func(m *machine){
+	'N':  func(m *machine) { m.push(none{}) },                     // NONE
+	0x88: func(m *machine) { m.push(true) },                       // NEWTRUE
+	0x89: func(m *machine) { m.push(false) },                      // NEWFALSE
+	'J':  func(m *machine) { m.made(int64(int32(m.uint(4))), 8) }, // BININT
+	'K':  func(m *machine) { m.push(int64(m.uint(1))) },           // BININT1
+	'M':  func(m *machine) { m.made(int64(m.uint(2)), 8) },        // BININT2
+	'G': func(m *machine) { // BINFLOAT
+		if b := m.next(8); m.err == nil {
+			m.made(math.Float64frombits(binary.BigEndian.Uint64(b)), 8)
+		}
+	},
+	0x8a: func(m *machine) { m.long(m.counted(1)) }, // LONG1
+	0x8b: func(m *machine) { m.long(m.counted(4)) }, // LONG4
+	'I': func(m *machine) { // INT
+		if s := m.line(); s == "00" || s == "01" {
 			m.push(s == "01")
-		default:
+		} else {
 			m.decimal(s)
 		}
-	case 'L': // LONG
-		m.decimal(strings.TrimSuffix(m.line(), "L"))
-	case 'F': // FLOAT
+	},
+	'L': func(m *machine) { m.decimal(strings.TrimSuffix(m.line(), "L")) }, // LONG
+	'F': func(m *machine) { // FLOAT
 		s := m.line()
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil && !math.IsInf(f, 0) {
 			m.fail("%.40q is no number", s)
 		}
-		m.push(f)
+		m.made(f, 8)
+	},
+}
 
-	case 'X': // BINUNICODE
-		m.text(m.counted(4))
-	case 0x8c: // SHORT_BINUNICODE
-		m.text(m.counted(1))
-	case 0x8d: // BINUNICODE8
-		m.text(m.counted(8))
-	case 'U': // SHORT_BINSTRING
-		m.string2(m.counted(1))
-	case 'T': // BINSTRING
-		m.string2(m.counted(4))
-	case 'S': // STRING
-		m.quoted(m.line())
-	case 'V': // UNICODE
-		m.push(rawUnicode(m.line()))
-	case 'B': // BINBYTES
-		m.push(pyBytes(m.counted(4)))
-	case 'C': // SHORT_BINBYTES
-		m.push(pyBytes(m.counted(1)))
-	case 0x8e, 0x96: // BINBYTES8, BYTEARRAY8
-		m.push(pyBytes(m.counted(8)))
+var opText = map[byte]func(m *machine){
+	'X':  func(m *machine) { m.text(m.counted(4)) },        // BINUNICODE
+	0x8c: func(m *machine) { m.text(m.counted(1)) },        // SHORT_BINUNICODE
+	0x8d: func(m *machine) { m.text(m.counted(8)) },        // BINUNICODE8
+	'U':  func(m *machine) { m.string2(m.counted(1)) },     // SHORT_BINSTRING
+	'T':  func(m *machine) { m.string2(m.counted(4)) },     // BINSTRING
+	'S':  func(m *machine) { m.quoted(m.line()) },          // STRING
+	'V':  func(m *machine) { m.str(rawUnicode(m.line())) }, // UNICODE
+	'B':  func(m *machine) { m.bytes(m.counted(4)) },       // BINBYTES
+	'C':  func(m *machine) { m.bytes(m.counted(1)) },       // SHORT_BINBYTES
+	0x8e: func(m *machine) { m.bytes(m.counted(8)) },       // BINBYTES8
+	0x96: func(m *machine) { m.bytes(m.counted(8)) },       // BYTEARRAY8
+}
 
-	case ')': // EMPTY_TUPLE
-		m.push(emptyTuple)
-	case 0x85, 0x86, 0x87: // TUPLE1, TUPLE2, TUPLE3
-		m.tuple(int(op) - 0x84)
-	case 't': // TUPLE
-		v := m.popMark()
-		m.push(&tuple{append(make([]any, 0, len(v)), v...)})
-	case ']': // EMPTY_LIST
-		m.push(new(list))
-	case 'l': // LIST
-		v := m.popMark()
-		m.push(&list{append(make([]any, 0, len(v)), v...)})
-	case 'a': // APPEND
-		m.append(m.pop())
-	case 'e': // APPENDS
-		m.append(m.popMark()...)
-	case '}': // EMPTY_DICT
-		m.push(new(dict))
-	case 'd': // DICT
+var opContainers = map[byte]func(m *machine){
+	')':  func(m *machine) { m.push(emptyTuple) },                     // EMPTY_TUPLE
+	0x85: func(m *machine) { m.tuple(1) },                             // TUPLE1
+	0x86: func(m *machine) { m.tuple(2) },                             // TUPLE2
+	0x87: func(m *machine) { m.tuple(3) },                             // TUPLE3
+	't':  func(m *machine) { m.push(&tuple{m.ownCopy(m.popMark())}) }, // TUPLE
+	']':  func(m *machine) { m.made(new(list), headBytes) },           // EMPTY_LIST
+	'l':  func(m *machine) { m.push(&list{m.ownCopy(m.popMark())}) },  // LIST
+	'a':  func(m *machine) { m.append(m.pop()) },                      // APPEND
+	'e':  func(m *machine) { m.append(m.popMark()...) },               // APPENDS
+	'}':  func(m *machine) { m.made(new(dict), headBytes) },           // EMPTY_DICT
+	'd': func(m *machine) { // DICT
 		d := new(dict)
 		m.fill(d, m.popMark())
-		m.push(d)
-	case 's': // SETITEM
+		m.made(d, headBytes)
+	},
+	's': func(m *machine) { // SETITEM
 		v := m.pop()
 		k := m.pop()
 		m.setItems([]any{k, v})
-	case 'u': // SETITEMS
-		m.setItems(m.popMark())
-	case 0x8f: // EMPTY_SET
-		m.push(new(set))
-	case 0x91: // FROZENSET
-		v := m.popMark()
-		m.push(&set{append(make([]any, 0, len(v)), v...)})
-	case 0x90: // ADDITEMS
-		v := m.popMark()
-		if s, ok := m.top().(*set); ok {
-			s.items = append(s.items, v...)
-		} else {
-			m.fail("items are added to %s, which is no set", kind(m.top()))
-		}
+	},
+	'u':  func(m *machine) { m.setItems(m.popMark()) },                    // SETITEMS
+	0x8f: func(m *machine) { m.made(new(set), headBytes) },                // EMPTY_SET
+	0x91: func(m *machine) { m.push(&set{m.ownCopy(m.popMark()), true}) }, // FROZENSET
+	0x90: func(m *machine) { m.addItems(m.popMark()) },                    // ADDITEMS
+}
 
-	case 'q': // BINPUT
-		m.put(m.uint(1))
-	case 'r': // LONG_BINPUT
-		m.put(m.uint(4))
-	case 'p': // PUT
-		m.put(m.index())
-	case 0x94: // MEMOIZE
-		m.put(uint64(len(m.memo)))
-	case 'h': // BINGET
-		m.get(m.uint(1))
-	case 'j': // LONG_BINGET
-		m.get(m.uint(4))
-	case 'g': // GET
-		m.get(m.index())
+var opMemo = map[byte]func(m *machine){
+	'q':  func(m *machine) { m.put(m.uint(1)) },           // BINPUT
+	'r':  func(m *machine) { m.put(m.uint(4)) },           // LONG_BINPUT
+	'p':  func(m *machine) { m.put(m.index()) },           // PUT
+	0x94: func(m *machine) { m.put(uint64(len(m.memo))) }, // MEMOIZE
+	'h':  func(m *machine) { m.get(m.uint(1)) },           // BINGET
+	'j':  func(m *machine) { m.get(m.uint(4)) },           // LONG_BINGET
+	'g':  func(m *machine) { m.get(m.index()) },           // GET
+}
 
-	case 'c': // GLOBAL
+var opObjects = map[byte]func(m *machine){
+	'c': func(m *machine) { // GLOBAL
 		module := m.line()
 		m.global(module, m.line())
-	case 0x93: // STACK_GLOBAL
+	},
+	0x93: func(m *machine) { // STACK_GLOBAL
 		name, ok := m.pop().(string)
 		module, ok2 := m.pop().(string)
 		if !ok || !ok2 {
@@ -157,56 +159,63 @@ func (m *machine) step(op byte) {
 			return
 		}
 		m.global(module, name)
-	case 'R': // REDUCE
+	},
+	'R': func(m *machine) { // REDUCE
 		args := m.args()
 		m.push(m.call(m.pop(), args))
-	case 0x81: // NEWOBJ
+	},
+	0x81: func(m *machine) { // NEWOBJ
 		args := m.args()
 		m.push(m.newObject(m.pop(), args))
-	case 0x92: // NEWOBJ_EX
-		kw, ok := m.pop().(*dict)
-		args := m.args()
-		if ok && len(kw.entries) > 0 {
-			args = append(append(make([]any, 0, len(args)+1), args...), kw)
-			m.spend(len(args))
-		}
-		m.push(m.newObject(m.pop(), args))
-	case 'i': // INST
+	},
+	0x92: (*machine).newObjectEx, // NEWOBJ_EX
+	'i': func(m *machine) { // INST
 		module := m.line()
 		m.global(module, m.line())
 		class := m.pop()
-		v := m.popMark()
-		m.push(m.call(class, append(make([]any, 0, len(v)), v...)))
-	case 'o': // OBJ
+		m.push(m.call(class, m.ownCopy(m.popMark())))
+	},
+	'o': func(m *machine) { // OBJ
 		v := m.popMark()
 		if len(v) == 0 {
 			m.fail("an object without a class")
 			return
 		}
-		m.push(m.call(v[0], append(make([]any, 0, len(v)), v[1:]...)))
-	case 'b': // BUILD
-		m.build(m.pop())
-
-	case 'Q': // BINPERSID
+		m.push(m.call(v[0], m.ownCopy(v[1:])))
+	},
+	'b': func(m *machine) { m.build(m.pop()) }, // BUILD
+	'Q': func(m *machine) { // BINPERSID
 		id := m.pop()
 		if m.err == nil {
 			v, err := m.persistent(id)
 			m.err = err
 			m.push(v)
 		}
-	case 0x80: // PROTO
-		if v := m.byte(); v > maxProto {
-			m.fail("pickle protocol %d, expected at most %d", v, maxProto)
-		}
-	case 0x95: // FRAME
-		if n := m.uint(8); m.err == nil && n > uint64(m.c.left()) {
-			m.fail("a frame of %d bytes is announced, %d bytes are left", n, m.c.left())
-		}
-	case 'P', 0x82, 0x83, 0x84, 0x97, 0x98:
-		// PERSID, EXT1, EXT2, EXT4, NEXT_BUFFER, READONLY_BUFFER
-		m.fail("pickle instruction 0x%02x has no meaning in a checkpoint", op)
+	},
+}
+
+// newObjectEx is NEWOBJ_EX: keywords are kept as a last argument.
+func (m *machine) newObjectEx() {
+	kw, ok := m.pop().(*dict)
+	args := m.args()
+	if ok && len(kw.entries) > 0 {
+		args = append(append(make([]any, 0, len(args)+1), args...), kw)
+		m.spend(len(args))
+	}
+	m.push(m.newObject(m.pop(), args))
+}
+
+// addItems adds values to the set on top of the stack.
+func (m *machine) addItems(v []any) {
+	switch s := m.top().(type) {
+	case *set:
+		m.hold(slotBytes * len(v))
+		s.items = append(s.items, v...)
+	case *object: // a subclass of set
+		m.hold(slotBytes * len(v))
+		s.elems = append(s.elems, v...)
 	default:
-		m.fail("0x%02x is no pickle instruction", op)
+		m.fail("items are added to %s, which is no set", kind(s))
 	}
 }
 
@@ -245,7 +254,7 @@ func (m *machine) long(b []byte) {
 		if n := len(b); n > 0 && n < 8 && b[n-1]&0x80 != 0 {
 			v |= ^uint64(0) << (bitsOfByte * n)
 		}
-		m.push(int64(v))
+		m.made(int64(v), 8)
 		return
 	}
 	be := make([]byte, len(b))
@@ -256,12 +265,12 @@ func (m *machine) long(b []byte) {
 	if be[0]&0x80 != 0 {
 		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(bitsOfByte*len(b))))
 	}
-	m.push(smallest(v))
+	m.made(smallest(v), 2*headBytes+maxLong/16)
 }
 
 func (m *machine) decimal(s string) {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		m.push(i)
+		m.made(i, 8)
 		return
 	}
 	v, ok := new(big.Int).SetString(s, 10)
@@ -269,7 +278,7 @@ func (m *machine) decimal(s string) {
 		m.fail("%.40q is no integer of at most %d digits", s, 2*maxLong)
 		return
 	}
-	m.push(smallest(v))
+	m.made(smallest(v), 2*headBytes+maxLong/16)
 }
 
 // smallest is v as an int64 where it fits.
@@ -283,15 +292,19 @@ func smallest(v *big.Int) any {
 // text pushes UTF-8. Python can write lone surrogates; they and any other
 // bytes that are not UTF-8 become U+FFFD.
 func (m *machine) text(b []byte) {
-	m.push(strings.ToValidUTF8(string(b), textSigns))
+	m.str(strings.ToValidUTF8(string(b), textSigns))
 }
+
+func (m *machine) str(s string) { m.made(s, headBytes+len(s)) }
+
+func (m *machine) bytes(b []byte) { m.made(pyBytes(b), headBytes+len(b)) }
 
 // string2 pushes a str of Python 2: text if it is UTF-8, bytes otherwise.
 func (m *machine) string2(b []byte) {
 	if utf8.Valid(b) {
-		m.push(string(b))
+		m.str(string(b))
 	} else {
-		m.push(pyBytes(b))
+		m.bytes(b)
 	}
 }
 

@@ -84,10 +84,16 @@ type stored struct {
 	shape  []int   // as they will be handed out
 	stride []int64 // in elements
 	numel  int64
+	quant  *quant // nil: its elements are the numbers
 }
 
-// bytes is the size of the tensor's elements, each counted.
-func (t *stored) bytes() int64 { return t.numel * t.dtype.size }
+// bytes is the size of the tensor's elements as they are handed out.
+func (t *stored) bytes() int64 {
+	if t.quant != nil {
+		return 4 * t.numel
+	}
+	return t.numel * t.dtype.size
+}
 
 // parseStorage reads the persistent id of a storage: ("storage", class, key,
 // location, number of elements), followed in old files by a view. find gives
@@ -200,7 +206,7 @@ func rebuildFromType(m *machine, args []any) (any, error) {
 	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
 		return calls[g.String()](m, inner.items)
 	}
-	return nil, fmt.Errorf("it makes a tensor by %.80q, which is not one of those that are read", g)
+	return &object{class: g, args: inner.items}, nil
 }
 
 // view checks offset, size and stride (arguments 1 to 3) against the storage.
@@ -213,6 +219,9 @@ func (m *machine) view(s *storage, d dtype, args []any) (any, error) {
 	}
 	if len(size) != len(stride) || len(size) > checkpoint.MaxRank {
 		return nil, fmt.Errorf("%d sizes and %d strides, expected as many of each, at most %d", len(size), len(stride), checkpoint.MaxRank)
+	}
+	if m.c != nil && !m.hold(tensorBytes+16*len(size)) { // m.c is nil for weights named in JSON
+		return nil, errArgs
 	}
 	t := &stored{rec: s.rec, dtype: d, stride: stride, shape: make([]int, len(size))}
 	for i, n := range size {

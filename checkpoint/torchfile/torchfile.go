@@ -26,8 +26,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
-	"slices"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 )
@@ -39,9 +37,14 @@ type File struct {
 	r       io.ReaderAt
 	size    int64
 	close   func() error
+	root    any   // what the pickle held
+	pickle  int64 // its length
+	held    int64 // bytes of memory it takes, about
 	tensors []named
 	index   map[string]int
-	values  [][]Value // in chunks
+	modules []*Module
+	program bool
+	inner   bool // it lies in another one
 }
 
 type named struct {
@@ -54,18 +57,11 @@ var _ checkpoint.Opener = (*File)(nil)
 // Open opens the file at path. Close releases it. What is wrong with the bytes
 // is a checkpoint.ErrFormat.
 func Open(path string) (*File, error) {
-	in, err := os.Open(path)
+	in, err := checkpoint.OpenInput(path)
 	if err != nil {
-		return nil, &checkpoint.Error{File: path, Reason: "it cannot be opened: " + err.Error(), Err: err}
+		return nil, err
 	}
-	info, err := in.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &checkpoint.Error{File: path, Reason: "it is not a regular file"}
-	}
-	var f *File
-	if err == nil {
-		f, err = New(in, info.Size(), path)
-	}
+	f, err := New(in, in.Size, path)
 	if err != nil {
 		_ = in.Close() // it was only read
 		return nil, err
@@ -78,33 +74,41 @@ func Open(path string) (*File, error) {
 // unchanged as long as the File is used. name stands for the file in errors.
 func New(r io.ReaderAt, size int64, name string) (*File, error) {
 	f := &File{name: name, r: r, size: size}
-	var head [512]byte
-	n, err := r.ReadAt(head[:min(size, int64(len(head)))], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, f.fail("byte 0", "reading failed: %v", err)
-	}
-	var root any
-	var pickle int64
-	switch h := head[:n]; {
-	case bytes.HasPrefix(h, []byte("PK\x03\x04")):
-		root, pickle, err = f.readZip()
-	case len(h) > 0 && h[0] == 0x80, bytes.HasPrefix(h, []byte("L"+magic.String()+"L")): // protocols 2 and later, 0 and 1
-		root, pickle, err = f.readLegacy()
-	case n >= 262 && string(h[257:262]) == "ustar":
-		return nil, f.fail("byte 257", "this is a tar file, PyTorch's format before 0.2; load and save it again with any later PyTorch")
-	case size == 0:
-		return nil, f.fail("", "the file is empty")
-	default:
-		return nil, f.fail("byte 0", "it begins with % x, neither a zip file nor a pickle: this is not a file of torch.save", h[:min(n, 4)])
-	}
-	if err != nil {
+	if err := f.parse(); err != nil {
 		return nil, err
 	}
-	if err := f.walk(root, pickle); err != nil {
+	f.index = make(map[string]int)
+	if err := f.newWalk(nil).visit(f.root, "", 0); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
+
+// parse reads the pickle of whatever kind of file this is.
+func (f *File) parse() error {
+	var head [512]byte
+	n, err := f.r.ReadAt(head[:min(f.size, int64(len(head)))], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return f.fail("byte 0", "reading failed: %v", err)
+	}
+	switch h := head[:n]; {
+	case bytes.HasPrefix(h, []byte("PK\x03\x04")):
+		f.root, f.pickle, err = f.readZip()
+	case len(h) > 0 && h[0] == 0x80, bytes.HasPrefix(h, []byte("L"+magic.String()+"L")), textPickle.Match(h): // protocols 2 and later, 0 and 1
+		f.root, f.pickle, err = f.readLegacy()
+	case n >= 262 && string(h[257:262]) == "ustar":
+		return f.fail("byte 257", "this is a tar file, PyTorch's format before 0.2; load and save it again with any later PyTorch")
+	case f.size == 0:
+		return f.fail("", "the file is empty")
+	default:
+		return f.fail("byte 0", "it begins with % x, neither a zip file nor a pickle: this is not a file of torch.save", h[:min(n, 4)])
+	}
+	return err
+}
+
+// Program reports whether the file is a program: of torch.jit.save, or of
+// torch.export.save. Its parameters are read by name; its code is not run.
+func (f *File) Program() bool { return f.program }
 
 // Close closes the file that Open opened.
 func (f *File) Close() error {
@@ -125,27 +129,28 @@ func (f *File) Names() []string {
 	return names
 }
 
-// Values returns what the file holds besides tensors, in the file's order:
-// plain values, and objects with their class. Empty containers leave no trace.
-// The caller may keep and change the slice, not what *big.Int and []byte in it
-// point to.
-func (f *File) Values() []Value { return slices.Concat(f.values...) }
-
 // Info describes one tensor; false if there is none of that name.
 func (f *File) Info(name string) (checkpoint.Info, bool) {
 	i, ok := f.index[name]
 	if !ok {
 		return checkpoint.Info{}, false
 	}
-	t := f.tensors[i]
-	info := checkpoint.Info{Name: name, DType: t.dtype.dtype, Shape: slices.Clone(t.shape), Bytes: t.bytes()}
-	if info.DType == checkpoint.Unknown {
+	return f.tensors[i].info(name), true
+}
+
+func (t *stored) info(name string) checkpoint.Info {
+	info := checkpoint.Info{Name: name, DType: t.dtype.dtype, Shape: append([]int{}, t.shape...), Bytes: t.bytes()}
+	switch {
+	case t.quant != nil:
+		info.DType = checkpoint.F32
+		return info
+	case info.DType == checkpoint.Unknown:
 		info.TypeName = t.dtype.name
 	}
 	if t.rec.file && t.contiguous() {
 		info.Offset = t.rec.off + t.offset*t.dtype.size
 	}
-	return info, true
+	return info
 }
 
 // Tensor reads one tensor whole; Data is the caller's own.
@@ -177,10 +182,13 @@ func (f *File) OpenTensor(name string) (checkpoint.Info, io.Reader, error) {
 	}
 	t := f.tensors[f.index[name]]
 	swap := t.rec.big && t.dtype.size > 1
-	if t.contiguous() && !swap && t.dtype.dtype != checkpoint.Bool {
+	if t.contiguous() && !swap && t.dtype.dtype != checkpoint.Bool && t.quant == nil {
 		return info, io.NewSectionReader(t.rec.r, t.rec.off+t.offset*t.dtype.size, info.Bytes), nil
 	}
 	data, err := t.gather(swap)
+	if err == nil && t.quant != nil {
+		data, err = t.dequantize(data)
+	}
 	if err != nil {
 		return info, nil, f.tensorError(name, err)
 	}

@@ -1,24 +1,30 @@
 package torchfile
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"strconv"
-	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 )
 
-// walk goes through what a pickle held, names every tensor and value by its
-// path, and stops when the file expands to more than its size allows.
+// walk goes through what a pickle held and names every tensor and value by its
+// path. Opening a file walks once and keeps tensors and modules; listing its
+// values walks again and gives each to emit. It stops when the file expands to
+// more than its size allows, and passes over what has no place in a path.
 type walk struct {
 	f         *File
-	open      map[any]opened // containers the walk is inside of
-	objects   int            // of them, objects
-	visits    int64          // left
-	pathBytes int64          // left
-	dataBytes int64          // left
-	noTensors int            // above 0: inside a module's attributes
+	emit      func(Value) bool // nil: tensors and modules are kept instead
+	open      map[any]opened   // containers the walk is inside of
+	met       map[*object]string
+	buffers   map[any]map[any]bool // sets of names, as maps
+	objects   int                  // of open, objects
+	visits    int64                // left
+	pathBytes int64                // left
+	dataBytes int64                // left
+	held      int64                // bytes of memory left
+	noTensors int                  // above 0: inside a module's attributes
 }
 
 type opened struct {
@@ -29,15 +35,18 @@ type opened struct {
 // rootTensor is the name of a tensor saved by itself.
 const rootTensor = "tensor"
 
-func (f *File) walk(root any, pickleBytes int64) error {
-	f.index = make(map[string]int)
-	w := &walk{
-		f: f, open: make(map[any]opened),
-		visits:    visitsFixed + visitsFactor*pickleBytes,
-		pathBytes: pathBytesFixed + pathBytesFactor*pickleBytes,
+// errStopped is how a listing that wants no more values ends.
+var errStopped = errors.New("stopped")
+
+func (f *File) newWalk(emit func(Value) bool) *walk {
+	return &walk{
+		f: f, emit: emit,
+		open: make(map[any]opened), met: make(map[*object]string), buffers: make(map[any]map[any]bool),
+		visits:    visitsFixed + visitsFactor*f.pickle,
+		pathBytes: pathBytesFixed + pathBytesFactor*f.pickle,
 		dataBytes: dataFixed + dataFactor*f.size,
+		held:      heldFixed + heldFactor*f.size - f.held,
 	}
-	return w.visit(root, "", 0)
 }
 
 func (w *walk) fail(path, format string, args ...any) error {
@@ -49,7 +58,7 @@ func (w *walk) fail(path, format string, args ...any) error {
 
 // visit adds v under path.
 func (w *walk) visit(v any, path string, depth int) error {
-	if err := w.count(path); err != nil {
+	if err := w.count(len(path), path); err != nil {
 		return err
 	}
 	switch v := v.(type) {
@@ -59,39 +68,61 @@ func (w *walk) visit(v any, path string, depth int) error {
 		}
 		return w.tensor(v, path)
 	case *dict, *tuple, *list, *set, *object:
-		if depth >= maxDepth {
-			return w.fail(path, "containers are nested more than %d deep", maxDepth)
-		}
-		_, isObject := v.(*object)
-		if back, ok := w.open[v]; ok {
-			if !isObject && w.objects == back.objects {
-				return w.fail(path, "a container contains itself")
-			}
-			return w.value(path, Same(back.path))
-		}
-		w.open[v] = opened{path, w.objects}
-		if isObject {
-			w.objects++
-		}
-		err := w.inside(v, path, depth+1)
-		if isObject {
-			w.objects--
-		}
-		delete(w.open, v)
-		return err
+		return w.container(v, path, depth)
 	}
 	return w.leaf(v, path)
 }
 
-// count spends one visit and the path's bytes.
-func (w *walk) count(path string) error {
+// container enters v unless the walk is inside of it already.
+func (w *walk) container(v any, path string, depth int) error {
+	if depth >= maxDepth {
+		return w.fail(path, "containers are nested more than %d deep", maxDepth)
+	}
+	o, isObject := v.(*object)
+	if back, ok := w.open[v]; ok {
+		if !isObject && w.objects == back.objects {
+			return w.fail(path, "a container contains itself")
+		}
+		return w.value(path, Same(back.path))
+	}
+	if isObject && !isModule(o) && !isNumpy(o) && packed(o) == nil { // objects refer to each other in webs
+		if first, ok := w.met[o]; ok {
+			return w.value(path, Same(first))
+		}
+		if err := w.hold(entryBytes+len(path), path); err != nil {
+			return err
+		}
+		w.met[o] = path
+	}
+	w.open[v] = opened{path, w.objects}
+	if isObject {
+		w.objects++
+	}
+	err := w.inside(v, path, depth+1)
+	if isObject {
+		w.objects--
+	}
+	delete(w.open, v)
+	return err
+}
+
+// count spends one visit and n bytes of paths.
+func (w *walk) count(n int, path string) error {
 	w.visits--
-	w.pathBytes -= int64(len(path))
-	if len(path) > maxPath {
-		return w.fail(path, "the path has %d bytes, at most %d are read", len(path), maxPath)
+	w.pathBytes -= int64(n)
+	if n > maxPath {
+		return w.fail(path, "the path has %d bytes, at most %d are read", n, maxPath)
 	}
 	if w.visits < 0 || w.pathBytes < 0 {
 		return w.fail(path, "shared containers expand to more places than a file of this size has")
+	}
+	return nil
+}
+
+// hold counts n bytes of memory, as the machine does.
+func (w *walk) hold(n int, path string) error {
+	if w.held -= int64(n); w.held < 0 && w.emit == nil {
+		return w.fail(path, "what the file holds takes more memory than %d times its %d bytes and %d", heldFactor, w.f.size, heldFixed)
 	}
 	return nil
 }
@@ -107,8 +138,24 @@ func (w *walk) inside(v any, path string, depth int) error {
 	return w.items(all, path, depth)
 }
 
+// quiet reports whether v leaves no trace in this walk, so that its path need
+// not be made.
+func (w *walk) quiet(v any) bool {
+	switch v.(type) {
+	case *dict, *tuple, *list, *set, *object, *stored:
+		return false
+	}
+	return w.emit == nil
+}
+
 func (w *walk) items(all []any, path string, depth int) error {
 	for i, x := range all {
+		if w.quiet(x) {
+			if err := w.count(len(path)+2, path); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := w.visit(x, join(path, strconv.Itoa(i)), depth); err != nil {
 			return err
 		}
@@ -117,17 +164,32 @@ func (w *walk) items(all []any, path string, depth int) error {
 }
 
 func (w *walk) dict(d *dict, path string, depth int) error {
+	odd := 0
+	var example any
 	for _, e := range d.entries {
 		key, ok := keyText(e.key, 3)
 		if !ok {
-			return w.fail(path, "a key is %s, which cannot be part of a path", kind(e.key))
+			odd, example = odd+1, e.key
+			if err := w.count(len(path), path); err != nil {
+				return err
+			}
+			continue
 		}
 		if len(key) > maxPath { // before it is copied
 			return w.fail(path, "a key has %d bytes, at most %d are read", len(key), maxPath)
 		}
+		if w.quiet(e.value) {
+			if err := w.count(len(path)+1+len(key), path); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := w.visit(e.value, join(path, key), depth); err != nil {
 			return err
 		}
+	}
+	if odd > 0 {
+		return w.skip(path, "%d entries whose keys are no part of a path, such as %s", odd, kind(example))
 	}
 	return nil
 }
@@ -140,6 +202,9 @@ func join(path, key string) string {
 }
 
 func (w *walk) tensor(t *stored, path string) error {
+	if w.emit != nil {
+		return nil
+	}
 	name := path
 	if name == "" {
 		name = rootTensor
@@ -150,28 +215,28 @@ func (w *walk) tensor(t *stored, path string) error {
 	if w.dataBytes -= t.bytes(); w.dataBytes < 0 {
 		return &checkpoint.Error{File: w.f.name, Tensor: name, Reason: fmt.Sprintf("with it the tensors have more than %d bytes in all, more than %d times the file and %d bytes", dataFixed+dataFactor*w.f.size, dataFactor, dataFixed)}
 	}
+	if err := w.hold(2*entryBytes+len(name), name); err != nil {
+		return err
+	}
 	w.f.index[name] = len(w.f.tensors)
 	w.f.tensors = grow(w.f.tensors, named{name, t})
 	return nil
 }
 
-func (w *walk) value(path string, data any) error {
-	w.add(Value{Path: path, Data: data})
-	return nil
+func (w *walk) value(path string, data any) error { return w.add(Value{Path: path, Data: data}) }
+
+func (w *walk) skip(path, format string, args ...any) error {
+	if w.emit == nil {
+		return nil
+	}
+	return w.value(path, Skipped(fmt.Sprintf(format, args...)))
 }
 
-// add keeps values in chunks, as most files have few and some have millions.
-func (w *walk) add(v Value) {
-	n := len(w.f.values)
-	if n == 0 || len(w.f.values[n-1]) == cap(w.f.values[n-1]) {
-		size := 8
-		if n > 0 {
-			size = min(2*cap(w.f.values[n-1]), 4096)
-		}
-		w.f.values = append(w.f.values, make([]Value, 0, size))
-		n++
+func (w *walk) add(v Value) error {
+	if w.emit != nil && !w.emit(v) {
+		return errStopped
 	}
-	w.f.values[n-1] = append(w.f.values[n-1], v)
+	return nil
 }
 
 func (w *walk) leaf(v any, path string) error {
@@ -185,10 +250,9 @@ func (w *walk) leaf(v any, path string) error {
 	case *global:
 		return w.value(path, Name(v.String()))
 	case *storage:
-		w.add(Value{Path: path, Class: "torch.storage"})
-		return nil
+		return w.add(Value{Path: path, Class: "torch.storage"})
 	}
-	return w.fail(path, "it is %s", kind(v))
+	return w.skip(path, "it is %s", kind(v))
 }
 
 // object adds what an object of an unknown class holds: attributes and items
@@ -204,16 +268,24 @@ func (w *walk) object(o *object, path string, depth int) error {
 		if w.noTensors > 0 {
 			return nil
 		}
+		if err := w.hold(tensorBytes, path); err != nil {
+			return err
+		}
 		return w.tensor(t, path)
+	}
+	if parts := packed(o); parts != nil {
+		return w.packed(parts, path)
 	}
 	if isModule(o) {
 		base := path
 		if base != "" {
 			base += "/"
 		}
-		return w.module(o, base, "", depth)
+		return w.root(o, base, depth)
 	}
-	w.add(Value{Path: path, Class: o.class.String()})
+	if err := w.add(Value{Path: path, Class: o.class.String()}); err != nil {
+		return err
+	}
 	if len(o.args) > 0 {
 		if err := w.items(o.args, join(path, "args"), depth); err != nil {
 			return err
@@ -253,108 +325,4 @@ func (w *walk) state(state any, path string, depth int) error {
 		}
 	}
 	return w.visit(state, join(path, "state"), depth)
-}
-
-// isModule reports whether an object is a torch.nn.Module.
-func isModule(o *object) bool {
-	s, ok := o.state.(*dict)
-	if !ok {
-		return false
-	}
-	_, params := s.get("_parameters").(*dict)
-	_, modules := s.get("_modules").(*dict)
-	return params && modules
-}
-
-// module adds the tensors of a module's state_dict under base and their names
-// in it, which begin with prefix: parameters, persistent buffers, then the
-// modules inside, each followed by its plain attributes as values.
-func (w *walk) module(o *object, base, prefix string, depth int) error {
-	s := o.state.(*dict)
-	w.add(Value{Path: strings.TrimRight(base+strings.TrimSuffix(prefix, "."), "/"), Class: o.class.String()})
-	for _, e := range s.entries { // hyper-parameters
-		name, ok := e.key.(string)
-		if !ok || strings.HasPrefix(name, "_") || len(name) > maxPath {
-			continue
-		}
-		w.noTensors++
-		err := w.visit(e.value, base+prefix+name, depth)
-		w.noTensors--
-		if err != nil {
-			return err
-		}
-	}
-	skip, _ := items(s.get("_non_persistent_buffers_set"))
-	for _, group := range []string{"_parameters", "_buffers"} {
-		d, ok := s.get(group).(*dict)
-		if !ok {
-			continue
-		}
-		for _, e := range d.entries {
-			if group == "_buffers" && contains(skip, e.key) {
-				continue
-			}
-			if e.value == (none{}) { // bias=False, for instance
-				continue
-			}
-			if err := w.part(e, base, prefix, func(path string) error {
-				t, ok := e.value.(*stored)
-				if !ok {
-					return w.fail(path, "a module's parameter is %s, expected a tensor", kind(e.value))
-				}
-				return w.visit(t, path, depth)
-			}); err != nil {
-				return err
-			}
-		}
-	}
-	for _, e := range s.get("_modules").(*dict).entries {
-		if e.value == (none{}) {
-			continue
-		}
-		if err := w.part(e, base, prefix, func(path string) error { return w.submodule(e.value, base, path, depth) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// part gives f the path of a module's part.
-func (w *walk) part(e entry, base, prefix string, f func(path string) error) error {
-	name, ok := e.key.(string)
-	if !ok || len(name) > maxPath {
-		return w.fail(base+prefix, "a part of a module is called %s, expected a short str", kind(e.key))
-	}
-	return f(base + prefix + name)
-}
-
-func (w *walk) submodule(v any, base, path string, depth int) error {
-	o, ok := v.(*object)
-	if !ok || !isModule(o) {
-		return w.fail(path, "it is %s, expected a module", kind(v))
-	}
-	if err := w.count(path); err != nil {
-		return err
-	}
-	if _, ok := w.open[o]; ok {
-		return w.fail(path, "a module contains itself")
-	}
-	if depth >= maxDepth {
-		return w.fail(path, "modules are nested more than %d deep", maxDepth)
-	}
-	w.open[o] = opened{path, w.objects}
-	w.objects++
-	err := w.module(o, base, strings.TrimPrefix(path, base)+".", depth+1)
-	w.objects--
-	delete(w.open, o)
-	return err
-}
-
-func contains(set []any, key any) bool {
-	for _, x := range set {
-		if x == key {
-			return true
-		}
-	}
-	return false
 }

@@ -19,6 +19,7 @@ import (
 type archive struct {
 	f        *File
 	prefix   string // "NAME/"
+	export2  string // the entry of a .pt2 file's weights; "": data.pkl
 	entries  map[string]*span
 	records  map[string]*record
 	inflated int64 // bytes made of compressed entries so far
@@ -43,15 +44,20 @@ func (f *File) readZip() (any, int64, error) {
 	if err := a.versions(); err != nil {
 		return nil, 0, err
 	}
+	if a.export2 != "" {
+		return a.export(a.export2)
+	}
 	r, err := a.open("data.pkl")
 	if err != nil {
 		return nil, 0, err
 	}
 	m := &machine{
-		c: newCursor(r.r, r.off, r.size), file: f.name, place: a.prefix + "data.pkl", base: r.off,
+		c: newCursor(r.r, r.off, r.size), file: f.name, place: a.prefix + "data.pkl", base: r.off, size: f.size,
 		persistent: func(id any) (any, error) { return parseStorage(id, a.storage) },
+		inside:     f.inside,
 	}
 	root, err := m.run()
+	f.held += m.held
 	return root, m.read(), err
 }
 
@@ -92,12 +98,14 @@ func (a *archive) directory() error {
 			a.prefix = p + "/"
 		}
 	}
+	if p, entry, ok := a.exported(); a.prefix == "" && ok {
+		a.prefix, a.export2 = p, entry
+		return a.f.apart(spans)
+	}
 	if a.prefix == "" {
 		return a.f.fail("zip directory", "there is no NAME/data.pkl among its %d entries: this is not a file of torch.save", len(z.File))
 	}
-	if a.entries[a.prefix+"constants.pkl"] != nil {
-		return a.f.fail("zip entry "+short(a.prefix+"constants.pkl"), "this is a TorchScript program, which is code; save the module's state_dict instead")
-	}
+	a.f.program = a.entries[a.prefix+"constants.pkl"] != nil
 	return a.f.apart(spans)
 }
 
@@ -154,18 +162,27 @@ func (a *archive) text(name string) (string, bool, error) {
 
 // storage finds the record of a storage and checks that it is large enough.
 func (a *archive) storage(key string, numel int64, d dtype) (*record, error) {
-	r := a.records[key]
-	if r == nil {
-		var err error
-		if r, err = a.open("data/" + key); err != nil {
-			return nil, err
-		}
-		r.key, r.big = key, a.big
-		a.records[key] = r
+	r, err := a.record("data/" + key)
+	if err != nil {
+		return nil, err
 	}
 	if size := numel * d.size; r.size < size {
 		return nil, a.f.fail("zip entry "+short(a.prefix+"data/"+key), "it has %d bytes, its storage needs %d", r.size, size)
 	}
+	return r, nil
+}
+
+// record returns an entry that holds a storage.
+func (a *archive) record(name string) (*record, error) {
+	if r := a.records[name]; r != nil {
+		return r, nil
+	}
+	r, err := a.open(name)
+	if err != nil {
+		return nil, err
+	}
+	r.key, r.big = name[strings.LastIndexByte(name, '/')+1:], a.big
+	a.records[name] = r
 	return r, nil
 }
 
@@ -178,7 +195,10 @@ func (a *archive) open(name string) (*record, error) {
 		return nil, a.f.fail("zip directory", "there is no entry %s", short(name))
 	}
 	if e.Method == zip.Store {
-		return &record{r: a.f.r, off: e.off, size: int64(e.UncompressedSize64), file: true}, nil
+		return &record{r: a.f.r, off: e.off, size: int64(e.UncompressedSize64), file: !a.f.inner}, nil
+	}
+	if most := uint64(inflatedFixed + inflatedFactor*e.CompressedSize64); e.UncompressedSize64 > most {
+		return nil, a.f.fail("zip entry "+short(name), "its %d bytes are compressed and become %d; PyTorch stores without compression, and at most %d are unpacked of them", e.CompressedSize64, e.UncompressedSize64, most)
 	}
 	if e.UncompressedSize64 > uint64(maxInflated-a.inflated) {
 		return nil, a.f.fail("zip entry "+short(name), "it is compressed and becomes %d bytes; PyTorch stores without compression, and at most %d bytes are unpacked", e.UncompressedSize64, maxInflated)

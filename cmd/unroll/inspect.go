@@ -13,6 +13,7 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/internal/statedict"
 	"github.com/unroll-ml/unroll/nn"
@@ -154,10 +155,17 @@ func inspect(f *modelfile.File, opt modelfile.Options) inspection {
 		}
 	}
 	if f.Torch != nil {
-		for _, v := range f.Torch.Values() {
+		for v := range f.Torch.Each() {
 			shown := inspectedValue{Path: v.Path, Class: v.Class}
-			if v.Class == "" {
-				shown.Value = fmt.Sprint(v.Data)
+			switch data := v.Data.(type) {
+			case nil:
+				if v.Class == "" {
+					shown.Value = "None"
+				}
+			case torchfile.Skipped:
+				shown.Value = "passed over: " + string(data)
+			default:
+				shown.Value = fmt.Sprint(data)
 			}
 			in.Values = append(in.Values, shown)
 		}

@@ -276,25 +276,35 @@ func (f *File) find(src checkpoint.Source, opt Options) ([]statedict.Part, error
 	if err != nil || f.Torch == nil {
 		return parts, err
 	}
-	values := map[string]any{}
-	for _, v := range f.Torch.Values() {
-		values[v.Path] = v.Data
+	modules := map[string]*torchfile.Module{}
+	for all := f.Torch.Modules(); len(all) > 0; {
+		m := all[0]
+		modules[m.Path], all = m, append(all[1:], m.Modules...)
 	}
 	for i := range parts {
 		p := &parts[i]
-		for _, at := range []string{p.Prefix, p.Label() + "/", p.Label() + "."} {
-			if mode, ok := values[at+"mode"].(string); ok && p.ModeGuessed {
-				if m, err := unroll.ParseMode(mode); err == nil && statedict.Gates(m) == 1 {
-					p.Config.Mode, p.ModeGuessed = m, false
-				}
+		m := modules[p.Label()]
+		if m == nil {
+			continue
+		}
+		if mode, ok := attr[string](m, "mode"); ok && p.ModeGuessed {
+			if mode, err := unroll.ParseMode(mode); err == nil && statedict.Gates(mode) == 1 {
+				p.Config.Mode, p.ModeGuessed = mode, false
 			}
-			if b, ok := values[at+"batch_first"].(bool); ok && b {
-				p.Config.BatchFirst = true
-			}
-			if d, ok := values[at+"dropout"].(float64); ok && d >= 0 && d <= 1 {
-				p.Config.Dropout = d
-			}
+		}
+		if b, ok := attr[bool](m, "batch_first"); ok && b {
+			p.Config.BatchFirst = true
+		}
+		if d, ok := attr[float64](m, "dropout"); ok && d >= 0 && d <= 1 {
+			p.Config.Dropout = d
 		}
 	}
 	return parts, nil
+}
+
+// attr is a plain attribute of a pickled module.
+func attr[T any](m *torchfile.Module, name string) (T, bool) {
+	v, _ := m.Attr(name)
+	x, ok := v.(T)
+	return x, ok
 }

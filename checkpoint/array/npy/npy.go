@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -34,38 +33,22 @@ type File struct {
 
 // Open opens a .npy file and reads its header. Errors name the path.
 func Open(path string) (*File, error) {
-	f, size, err := openRegular(path)
+	in, err := checkpoint.OpenInput(path)
 	if err != nil {
 		return nil, err
 	}
-	a, err := newFile(path, f, size)
+	a, err := newFile(path, in, in.Size)
 	if err != nil {
-		f.Close()
+		_ = in.Close() // it was only read
 		return nil, err
 	}
-	a.closer = f
+	a.closer = in
 	return a, nil
 }
 
 // NewReader reads the header of a .npy file of size bytes held by r, which
 // must stay valid as long as the File is used.
 func NewReader(r io.ReaderAt, size int64) (*File, error) { return newFile("npy", r, size) }
-
-func openRegular(path string) (*os.File, int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = &checkpoint.Error{File: path, Reason: "it is not a regular file; read it into memory and use NewReader"}
-	}
-	if err != nil {
-		f.Close()
-		return nil, 0, err
-	}
-	return f, st.Size(), nil
-}
 
 func newFile(name string, r io.ReaderAt, size int64) (*File, error) {
 	h, at, err := readHeader(io.NewSectionReader(r, 0, size), checkpoint.Single)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -197,7 +198,7 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"a name twice":          {archive(raw("a.npy", good), raw("a.npy", good)), "twice"},
 		"a bomb":                {archive(bomb), "more than deflate can do"},
 		"another method":        {archive(method), "method 99"},
-		"a size that lies":      {archive(lies), "follows the array"},
+		"a size that lies":      {archive(lies), "two sizes"},
 		"data beyond":           {archive(beyond), "outside the file"},
 		"shared bytes":          {overlap, "overlap"},
 		"an array that is none": {archive(raw("a.npy", []byte("hello"))), "no .npy"},
@@ -331,6 +332,62 @@ func FuzzNpy(f *testing.F) {
 			return Write(w, x)
 		})
 	})
+}
+
+// TestArchivesOfZerosAreRefused: a megabyte of zeros is a kilobyte, so that a
+// small archive could ask for any memory.
+func TestArchivesOfZerosAreRefused(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := range 3 {
+		w, err := z.Create(fmt.Sprintf("a%d.npy", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Write(w, checkpoint.Of("", tensor.DenseOf[float64]{Shape: []int{4 << 20}, Data: make([]float64, 4<<20)})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := NewArchive(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), "does not compress") {
+		t.Errorf("%v, expected a refusal", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+		t.Errorf("%d bytes allocated to refuse it", n)
+	}
+}
+
+// TestOpenTensorUnpacksPieceByPiece: the numbers of Tensor without a second
+// copy, and a sum that is wrong is noticed at the end.
+func TestOpenTensorUnpacksPieceByPiece(t *testing.T) {
+	b, err := os.ReadFile("testdata/deflated.npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := NewArchive(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range a.Names() {
+		x, err := a.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, r, err := a.OpenTensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err != nil || !bytes.Equal(got, x.Data) || int64(len(got)) != i.Bytes {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
 }
 
 // FuzzNpz: as FuzzNpy, with deflate's ratio as the bound.

@@ -16,7 +16,12 @@ import (
 // Deflate cannot exceed 1032.
 const maxRatio = 1040
 
-// Archive is an opened .npz file, a checkpoint.Source. Its methods may be
+// maxUnpacked is how many bytes the arrays of an archive of a size may have in
+// all. Numbers that are weights or measurements shrink to a half by deflate,
+// and zeros to a thousandth.
+func maxUnpacked(size int64) int64 { return 64<<20 + 20*size }
+
+// Archive is an opened .npz file, a checkpoint.Opener. Its methods may be
 // called from several goroutines at once, Close only after them.
 type Archive struct {
 	name    string
@@ -33,16 +38,16 @@ type entry struct {
 // OpenArchive opens a .npz file and reads the headers in it. Errors name the
 // path.
 func OpenArchive(path string) (*Archive, error) {
-	f, size, err := openRegular(path)
+	in, err := checkpoint.OpenInput(path)
 	if err != nil {
 		return nil, err
 	}
-	a, err := newArchive(path, f, size)
+	a, err := newArchive(path, in, in.Size)
 	if err != nil {
-		f.Close()
+		_ = in.Close() // it was only read
 		return nil, err
 	}
-	a.closer = f
+	a.closer = in
 	return a, nil
 }
 
@@ -59,6 +64,7 @@ func newArchive(name string, r io.ReaderAt, size int64) (*Archive, error) {
 	if err := disjoint(z.File, size); err != nil {
 		return nil, in(name, "", err)
 	}
+	left := maxUnpacked(size)
 	for _, f := range z.File {
 		key, ok := strings.CutSuffix(f.Name, ".npy")
 		fail := func(format string, args ...any) (*Archive, error) {
@@ -71,9 +77,14 @@ func newArchive(name string, r io.ReaderAt, size int64) (*Archive, error) {
 			return fail("it stands there twice")
 		case f.Method != zip.Store && f.Method != zip.Deflate:
 			return fail("compression method %d is not known; 0 and 8 are", f.Method)
+		case f.Method == zip.Store && f.CompressedSize64 != f.UncompressedSize64:
+			return fail("it is stored but says it has two sizes, %d and %d", f.CompressedSize64, f.UncompressedSize64)
 		case f.UncompressedSize64/maxRatio > f.CompressedSize64:
 			return fail("it says that %d bytes become %d, more than deflate can do", f.CompressedSize64, f.UncompressedSize64)
+		case f.UncompressedSize64 > uint64(left):
+			return fail("its %d bytes become %d; the arrays of an archive of %d bytes may have %d in all: write it with numpy.savez, which does not compress", f.CompressedSize64, f.UncompressedSize64, size, maxUnpacked(size))
 		}
+		left -= int64(f.UncompressedSize64)
 		e, err := openEntry(f, key)
 		if err != nil {
 			return nil, in(name, key, err)
@@ -153,6 +164,61 @@ func (a *Archive) Tensor(name string) (checkpoint.Tensor, error) {
 		return checkpoint.Tensor{}, in(a.name, name, err)
 	}
 	return t, nil
+}
+
+// OpenTensor returns a reader over an array's elements, which unpacks as it is
+// read; the archive's sum is checked where it ends. An array that is not
+// little-endian in C order is unpacked and put in order first.
+func (a *Archive) OpenTensor(name string) (checkpoint.Info, io.Reader, error) {
+	e, ok := a.entries[name]
+	if !ok || e.big || e.fortran {
+		t, err := a.Tensor(name)
+		return t.Info, bytes.NewReader(t.Data), err
+	}
+	r, err := e.file.Open()
+	if err != nil {
+		return e.Info, nil, in(a.name, name, err)
+	}
+	if _, _, err := readHeader(r, e.Name); err != nil {
+		_ = r.Close() // it only gives the decompressor back
+		return e.Info, nil, in(a.name, name, err)
+	}
+	return e.Info, &unpacking{r: r, left: e.Bytes, archive: a.name, name: name}, nil
+}
+
+// unpacking reads the elements of an entry, and what follows them, which must be
+// nothing, with the last.
+type unpacking struct {
+	r             io.ReadCloser
+	left          int64
+	archive, name string
+}
+
+// Read reads as io.Reader says.
+func (u *unpacking) Read(p []byte) (int, error) {
+	if u.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := u.r.Read(p[:min(int64(len(p)), u.left)])
+	u.left -= int64(n)
+	if u.left > 0 {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			err = in(u.archive, u.name, err)
+		}
+		return n, err
+	}
+	rest, err := io.Copy(io.Discard, u.r)
+	_ = u.r.Close() // it only gives the decompressor back
+	if err == nil && rest > 0 {
+		err = &checkpoint.Error{Place: "end of the entry", Reason: fmt.Sprintf("%d bytes follow the array", rest)}
+	}
+	if err != nil {
+		return n, in(u.archive, u.name, err)
+	}
+	return n, nil
 }
 
 func (e entry) tensor() (checkpoint.Tensor, error) {

@@ -11,13 +11,13 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// maxRatio bounds what a page may grow to against what it is in the file.
-// Deflate cannot exceed 1032, snappy 22; encodings that repeat a value can
-// exceed any ratio, so a mebibyte is granted on top.
-const maxRatio = 1040
+// maxNumbers is how many numbers of elem bytes may come out of a file of a size:
+// 64 MiB of them, and 20 times its bytes. Runs of one value know no limit.
+func maxNumbers(size, elem int64) int64 { return (64<<20 + 20*size) / elem }
 
-// maxRows is how many numbers a file of a size may hold.
-func maxRows(size int64) int64 { return 1<<20 + maxRatio*size }
+// maxPage is how many bytes a page of n values may become: eight each, a level,
+// and a dictionary's worth of room.
+func maxPage(n int) int64 { return 1<<20 + 10*int64(n) }
 
 // checkFooter checks the end of the file, whose length the library would
 // allocate unread.

@@ -46,7 +46,7 @@ func (p *chunk[F]) read() error {
 		}
 		body := p.at + int64(in.BytesRead())
 		packed, full := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
-		if packed < 0 || packed > p.end-body || full < 0 || full > 1<<20+maxRatio*packed {
+		if packed < 0 || packed > p.end-body || full < 0 || full > maxPage(p.n) {
 			return fmt.Errorf("a page of %d bytes is said to become %d, %d bytes are left", packed, full, p.end-body)
 		}
 		b := make([]byte, packed)

@@ -12,8 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
+	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -24,16 +24,12 @@ import (
 
 // ReadFile is Read for a path.
 func ReadFile[F tensor.Float](path string, columns []string) (tensor.DenseOf[F], []string, error) {
-	f, err := os.Open(path)
+	in, err := checkpoint.OpenInput(path)
 	if err != nil {
 		return tensor.DenseOf[F]{}, nil, err
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return tensor.DenseOf[F]{}, nil, err
-	}
-	return Read[F](f, st.Size(), path, columns)
+	defer in.Close()
+	return Read[F](in, in.Size, path, columns)
 }
 
 // Read reads a matrix [rows, columns] and the columns' names from a file of
@@ -76,8 +72,8 @@ func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor
 		return d, nil, err
 	}
 	rows := f.NumRows()
-	if rows <= 0 || rows > maxRows(size)/int64(len(take)) {
-		return d, nil, refuse("footer", "it says %d rows of %d columns; from a file of %d bytes 1 to %d are read", rows, len(take), size, maxRows(size)/int64(len(take)))
+	if most := maxNumbers(size, int64(unsafe.Sizeof(F(0)))) / int64(len(take)); rows <= 0 || rows > most {
+		return d, nil, refuse("footer", "it says %d rows of %d columns; from a file of %d bytes 1 to %d are read at once: split it, or choose columns by name", rows, len(take), size, most)
 	}
 	for _, c := range take {
 		names = append(names, c.Name())

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package checkpoint
+
+func nonblocking(bool) int { return 0 }
