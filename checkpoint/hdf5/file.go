@@ -23,6 +23,10 @@ type File struct {
 	lengths   int   // bytes of a length
 	unchecked bool  // sums are not compared: for the fuzzer
 
+	objects  map[string]*object
+	datasets []string
+	skipped  []string
+	promised int64 // bytes of all datasets together
 }
 
 // fail is an error about an object of this file; at is a file offset, or
