@@ -17,6 +17,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/array/npy"
 	"github.com/unroll-ml/unroll/checkpoint/array/parquet"
+	"github.com/unroll-ml/unroll/checkpoint/hdf5"
 	"github.com/unroll-ml/unroll/checkpoint/keras"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
@@ -90,6 +91,13 @@ func readers() map[string]reader {
 			}
 			return drain(k, nil)
 		}, 1 << 20, 3200, true},
+		"hdf5": {"hdf5/testdata/*.h5", func(b []byte) error {
+			f, err := hdf5.New(bytes.NewReader(b), int64(len(b)), file)
+			if err != nil {
+				return err
+			}
+			return drain(f, nil)
+		}, 10 << 20, 1088, true},
 		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth", func(b []byte) error {
 			f, err := torchfile.New(bytes.NewReader(b), int64(len(b)), file)
 			if err != nil {
