@@ -38,7 +38,7 @@ type args struct {
 // families are the rows of all files.
 func families() [][]row {
 	return [][]row{
-		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(), normRows(), recurrentRows(),
+		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(), normRows(), recurrentRows(), quantizedRows(),
 	}
 }
 
