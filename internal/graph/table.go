@@ -38,7 +38,8 @@ type args struct {
 // families are the rows of all files.
 func families() [][]row {
 	return [][]row{
-		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(), normRows(), recurrentRows(), quantizedRows(),
+		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(),
+		normRows(), recurrentRows(), quantizedRows(), controlRows(),
 	}
 }
 
