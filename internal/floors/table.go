@@ -39,6 +39,7 @@ var Table = []Row{
 	{Floor: 3, Path: "checkpoint/*", Duty: "one folder a format: reads and writes named tensors, knows no layer", Libraries: []string{"github.com/parquet-go/parquet-go"}},
 	{Floor: 4, Path: "internal/statedict", Duty: "finds layers among named tensors by names and shapes"},
 	{Floor: 4, Path: "nn", Duty: "`Embedding`, `Linear`, losses, and `Model`: input, layer, head; model folders", Libraries: []string{"github.com/unroll-ml/unroll/internal/statedict"}},
+	{Floor: 4, Path: "internal/graph", Duty: "programs of ONNX's operators over named values: check, fold, plan for given shapes, run; one file a family of operators", Libraries: []string{"github.com/unroll-ml/unroll/internal/operator"}},
 	{Floor: 4, Path: "internal/operator", Duty: "one recurrent node of ONNX with every attribute, forward"},
 	{Floor: 5, Path: "train", Duty: "optimisers, clipping, schedules, data pipelines, the loop"},
 	{Floor: 5, Path: "internal/modelfile", Duty: "a file of weights of any format becomes a layer or a model, and back"},
