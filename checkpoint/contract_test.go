@@ -16,6 +16,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/array/npy"
 	"github.com/unroll-ml/unroll/checkpoint/array/parquet"
+	"github.com/unroll-ml/unroll/checkpoint/hdf5"
 	"github.com/unroll-ml/unroll/checkpoint/keras"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
@@ -121,6 +122,13 @@ func readers() map[string]reader {
 			}
 			return drain(k, nil)
 		}, 1 << 20, 3200, true},
+		"hdf5": {"hdf5/testdata/*.h5", func(in *counted) error {
+			f, err := hdf5.New(in, in.size(), file)
+			if err != nil {
+				return err
+			}
+			return drain(f, nil)
+		}, 10 << 20, 1088, true},
 		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth", func(in *counted) error {
 			f, err := torchfile.New(in, in.size(), file)
 			if err != nil {

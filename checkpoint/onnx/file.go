@@ -17,10 +17,12 @@ const maxRank = checkpoint.MaxRank
 // initializers in the file's order. It does not change after Open or Parse and
 // may be used by many goroutines at once; its tensors share its bytes.
 type File struct {
-	IR                        int64 // version of the format itself
-	Opset                     int64 // version of the default domain's operators
+	IR                        int64            // version of the format itself
+	Opset                     int64            // version of the default domain's operators
+	Opsets                    map[string]int64 // versions by domain, "" for the default one
 	Producer, ProducerVersion string
 	Graph                     Graph
+	Functions                 []Function
 
 	name    string
 	dir     string // folder of external data; empty: none is read
@@ -63,7 +65,7 @@ func Open(path string) (*File, error) {
 func Parse(b []byte, name string) (*File, error) { return parseFile(b, name, "") }
 
 func parseFile(b []byte, name, dir string) (*File, error) {
-	f := &File{name: name, dir: dir, meta: map[string]string{}, index: map[string]int{}}
+	f := &File{name: name, dir: dir, Opsets: map[string]int64{}, meta: map[string]string{}, index: map[string]int{}}
 	if len(b) > maxFile {
 		return nil, f.located(fmt.Errorf("it has %d bytes, an ONNX file has at most %d", len(b), maxFile))
 	}
@@ -114,7 +116,15 @@ func (f *File) Tensor(name string) (checkpoint.Tensor, error) {
 	if !ok {
 		return checkpoint.Tensor{}, checkpoint.Missing(f.name, name)
 	}
-	t := f.tensors[i]
+	return f.load(f.tensors[i])
+}
+
+// Initializer returns constant i of a graph of the file, as Tensor does. Each call
+// reads external data anew; what is declared and not asked for is not read.
+func (f *File) Initializer(g *Graph, i int) (checkpoint.Tensor, error) { return f.load(g.tensors[i]) }
+
+func (f *File) load(t *stored) (checkpoint.Tensor, error) {
+	name := t.Name
 	if t.DType == checkpoint.Unknown {
 		return checkpoint.Tensor{}, &checkpoint.Error{File: f.name, Tensor: name, Reason: fmt.Sprintf("element type %s cannot be read", t.Type()), Err: checkpoint.ErrDType}
 	}

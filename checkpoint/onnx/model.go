@@ -21,12 +21,12 @@ import (
 )
 
 // Bounds of a file, met before anything of that size is allocated. Reading
-// allocates at most 160 times the file's size, which only a file of empty nodes
+// allocates at most 80 times the file's size, which only a file of empty nodes
 // comes near; weights stay where they were read.
 const (
 	maxFile  = 1<<31 - 1 // protobuf's own limit on a message
 	maxName  = 1 << 12   // bytes of a name
-	maxNodes = 1 << 20   // nodes of a graph; initializers too
+	maxNodes = 1 << 17   // nodes of all graphs together; initializers of one too
 )
 
 // Value is an input or output of a graph.
@@ -97,8 +97,8 @@ func (n *Node) output(i int) string {
 // Kind is the type of an attribute.
 type Kind int
 
-// The kinds of attributes that are read; the rest (graphs, types, sparse
-// tensors) is Other.
+// The kinds of attributes that are read; the rest (types) is Other, and sparse
+// tensors are refused.
 const (
 	Other   Kind = 0
 	Float   Kind = 1
@@ -108,6 +108,10 @@ const (
 	Floats  Kind = 6
 	Ints    Kind = 7
 	Strings Kind = 8
+	Tensors Kind = 9
+	// GraphKind is a body, as If and Loop have; GraphsKind a list of them.
+	GraphKind  Kind = 5
+	GraphsKind Kind = 10
 )
 
 // Attribute is one attribute of a node; Kind says which field holds its value.
@@ -121,6 +125,11 @@ type Attribute struct {
 	Floats  []float32
 	Ints    []int64
 	Strings []string
+	Tensors []*checkpoint.Tensor
+	G       *Graph
+	Graphs  []*Graph
+
+	ref string // in a function: the attribute of its node that is meant
 }
 
 // Value returns the value as a float32, an int64, a string, a slice of those,
@@ -187,4 +196,26 @@ type Graph struct {
 	Name            string
 	Nodes           []Node
 	Inputs, Outputs []Value // inputs without those that are initializers
+
+	tensors []*stored
+}
+
+// Initializers describes the constants of the graph, in the file's order.
+func (g *Graph) Initializers() []checkpoint.Info {
+	list := make([]checkpoint.Info, len(g.tensors))
+	for i, t := range g.tensors {
+		list[i] = t.Info
+	}
+	return list
+}
+
+// Function is a local function of a file. Parse has put its body where nodes call
+// it, so that it is of interest for a listing alone.
+type Function struct {
+	Name, Domain    string
+	Inputs, Outputs []string
+	Attributes      []string // without default
+	Defaults        []Attribute
+	Nodes           []Node
+	Opsets          map[string]int64
 }

@@ -4,13 +4,40 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/unroll-ml/unroll/checkpoint"
 )
+
+// parser reads the messages of one file. It counts what all of its graphs hold
+// together, and shares the strings that stand there again and again.
+type parser struct {
+	nodes, depth int
+	words        map[string]string
+}
+
+// word is field.str for operators, domains and names of attributes.
+func (p *parser) word(v field, message string, to *string) error {
+	if len(v.b) <= maxName {
+		if s, ok := p.words[string(v.b)]; ok && v.typ == protowire.BytesType {
+			*to = s
+			return nil
+		}
+	}
+	err := v.str(message, to)
+	if err == nil && len(p.words) < 1<<12 {
+		p.words[*to] = *to
+	}
+	return err
+}
 
 // parse reads a ModelProto.
 func (f *File) parse(b []byte) error {
 	const message = "model"
 	var graph []byte
 	found := false
+	p := &parser{words: map[string]string{}}
 	err := walk(b, message, func(v field) (err error) {
 		switch v.num {
 		case 1:
@@ -34,6 +61,14 @@ func (f *File) parse(b []byte) error {
 				key, value, err = parsePair(pair)
 				f.meta[key] = value
 			}
+		case 25:
+			var text []byte
+			if text, err = v.bytes(message); err == nil {
+				var fn Function
+				if fn, err = p.function(text); err == nil {
+					f.Functions = append(f.Functions, fn)
+				}
+			}
 		}
 		return err
 	})
@@ -46,7 +81,14 @@ func (f *File) parse(b []byte) error {
 	if f.IR >= 3 && f.Opset == 0 {
 		return fmt.Errorf("model: it names no opset of ONNX's own operators, which IR version %d has; is it cut short?", f.IR)
 	}
-	return f.parseGraph(graph)
+	if err := p.graph(graph, &f.Graph); err != nil {
+		return err
+	}
+	for i, t := range f.Graph.tensors {
+		f.index[t.Name] = i
+	}
+	f.tensors = f.Graph.tensors
+	return f.inline()
 }
 
 func (f *File) parseOpset(v field) error {
@@ -55,7 +97,19 @@ func (f *File) parseOpset(v field) error {
 	if err != nil {
 		return err
 	}
-	domain, version := "", int64(0)
+	domain, version, err := parseOpset(b)
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	if domain == "" {
+		f.Opset = version
+	}
+	f.Opsets[domain] = version
+	return err
+}
+
+func parseOpset(b []byte) (domain string, version int64, err error) {
+	const message = "opset_import"
 	err = walk(b, message, func(v field) error {
 		switch v.num {
 		case 1:
@@ -65,16 +119,35 @@ func (f *File) parseOpset(v field) error {
 		}
 		return nil
 	})
-	if domain == "" || domain == "ai.onnx" {
-		f.Opset = version
-	}
-	return err
+	return domain, version, err
 }
 
-func (f *File) parseGraph(b []byte) error {
+// maxDepth bounds graphs within graphs.
+const maxDepth = 32
+
+// graph reads a GraphProto, of the model or of an attribute.
+func (p *parser) graph(b []byte, g *Graph) error {
 	const message = "graph"
-	g := &f.Graph
+	if p.depth++; p.depth > maxDepth {
+		return fmt.Errorf("graph: graphs lie in graphs more than %d deep", maxDepth)
+	}
+	defer func() { p.depth-- }()
+	var count [32]int
 	err := walk(b, message, func(v field) error {
+		if v.num < 32 {
+			count[v.num]++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if p.nodes += count[1]; max(p.nodes, count[5], count[11], count[12]) > maxNodes {
+		return fmt.Errorf("graph: more than %d nodes or values", maxNodes)
+	}
+	g.Nodes = make([]Node, 0, count[1])
+	index := make(map[string]bool, count[5])
+	err = walk(b, message, func(v field) error {
 		switch v.num {
 		case 2:
 			return v.str(message, &g.Name)
@@ -90,21 +163,20 @@ func (f *File) parseGraph(b []byte) error {
 		}
 		switch v.num {
 		case 1:
-			n, err := parseNode(b)
-			if err != nil {
-				return fmt.Errorf("node %d: %w", len(g.Nodes), err)
+			g.Nodes = append(g.Nodes, Node{})
+			if err := p.node(b, &g.Nodes[len(g.Nodes)-1]); err != nil {
+				return fmt.Errorf("node %d: %w", len(g.Nodes)-1, err)
 			}
-			g.Nodes = append(g.Nodes, n)
 		case 5:
 			t, err := parseTensor(b)
 			if err != nil {
 				return err
 			}
-			if _, twice := f.index[t.Name]; twice {
+			if index[t.Name] {
 				return fmt.Errorf("initializer %q is there twice", t.Name)
 			}
-			f.index[t.Name] = len(f.tensors)
-			f.tensors = append(f.tensors, t)
+			index[t.Name] = true
+			g.tensors = append(g.tensors, t)
 		case 11, 12:
 			value, err := parseValue(b)
 			if err != nil {
@@ -116,15 +188,12 @@ func (f *File) parseGraph(b []byte) error {
 				g.Outputs = append(g.Outputs, value)
 			}
 		}
-		if max(len(g.Nodes), len(f.tensors), len(g.Inputs), len(g.Outputs)) > maxNodes {
-			return fmt.Errorf("graph: more than %d nodes or values", maxNodes)
-		}
 		return nil
 	})
 	// Before IR version 4 every initializer is listed as an input too.
 	kept := g.Inputs[:0]
 	for _, in := range g.Inputs {
-		if _, is := f.index[in.Name]; !is {
+		if !index[in.Name] {
 			kept = append(kept, in)
 		}
 	}
@@ -132,9 +201,8 @@ func (f *File) parseGraph(b []byte) error {
 	return err
 }
 
-func parseNode(b []byte) (Node, error) {
+func (p *parser) node(b []byte, n *Node) error {
 	const message = "node"
-	var n Node
 	err := walk(b, message, func(v field) (err error) {
 		var s string
 		switch v.num {
@@ -147,12 +215,12 @@ func parseNode(b []byte) (Node, error) {
 		case 3:
 			err = v.str(message, &n.Name)
 		case 4:
-			err = v.str(message, &n.Op)
+			err = p.word(v, message, &n.Op)
 		case 5:
 			var text []byte
 			if text, err = v.bytes(message); err == nil {
 				var a Attribute
-				a, err = parseAttribute(text)
+				a, err = p.attribute(text)
 				if err == nil && n.attribute(a.Name) != nil {
 					err = fmt.Errorf("attribute %q is there twice", a.Name)
 				}
@@ -162,20 +230,20 @@ func parseNode(b []byte) (Node, error) {
 				n.Attributes = append(n.Attributes, a)
 			}
 		case 7:
-			err = v.str(message, &n.Domain)
+			err = p.word(v, message, &n.Domain)
 		}
 		return err
 	})
 	if err == nil && n.Op == "" {
 		err = fmt.Errorf("it has no operator")
 	}
-	return n, err
+	return err
 }
 
 // maxAttributes bounds the attributes of a node; no operator has a tenth of it.
 const maxAttributes = 256
 
-func parseAttribute(b []byte) (Attribute, error) {
+func (p *parser) attribute(b []byte) (Attribute, error) {
 	const message = "attribute"
 	var a Attribute
 	var kind int64
@@ -184,7 +252,7 @@ func parseAttribute(b []byte) (Attribute, error) {
 	err := walk(b, message, func(v field) (err error) {
 		switch v.num {
 		case 1:
-			err = v.str(message, &a.Name)
+			err = p.word(v, message, &a.Name)
 		case 2:
 			err, seen = v.float(message, &a.F), Float
 		case 3:
@@ -194,13 +262,14 @@ func parseAttribute(b []byte) (Attribute, error) {
 		case 5:
 			var text []byte
 			if text, err = v.bytes(message); err == nil {
-				var t *stored
-				if t, err = parseTensor(text); err == nil {
-					if t.external != nil {
-						return fmt.Errorf("attribute %q: a tensor outside the file is read only as an initializer", a.Name)
-					}
-					a.T, seen = &t.Tensor, Tensor
-				}
+				a.T, err = p.tensor(text, a.Name)
+				seen = Tensor
+			}
+		case 6:
+			var text []byte
+			if text, err = v.bytes(message); err == nil {
+				a.G, seen = &Graph{}, GraphKind
+				err = p.graph(text, a.G)
 			}
 		case 7:
 			err, seen = v.fixed(message, 4, &floats), Floats
@@ -210,8 +279,25 @@ func parseAttribute(b []byte) (Attribute, error) {
 			var s string
 			err, seen = v.str(message, &s), Strings
 			a.Strings = append(a.Strings, s)
+		case 10:
+			var text []byte
+			if text, err = v.bytes(message); err == nil {
+				var t *checkpoint.Tensor
+				t, err = p.tensor(text, a.Name)
+				a.Tensors, seen = append(a.Tensors, t), Tensors
+			}
+		case 11:
+			var text []byte
+			if text, err = v.bytes(message); err == nil {
+				a.Graphs, seen = append(a.Graphs, &Graph{}), GraphsKind
+				err = p.graph(text, a.Graphs[len(a.Graphs)-1])
+			}
 		case 20:
 			err = v.int(message, &kind)
+		case 21:
+			err = v.str(message, &a.ref)
+		case 22, 23:
+			err = fmt.Errorf("attribute %q: sparse tensors are not read", a.Name)
 		}
 		return err
 	})
@@ -222,10 +308,14 @@ func parseAttribute(b []byte) (Attribute, error) {
 		a.Floats = append(a.Floats, math.Float32frombits(binary.LittleEndian.Uint32(floats[i:])))
 	}
 	switch a.Kind = Kind(kind); a.Kind {
-	case Float, Int, String, Floats, Ints, Strings:
+	case Float, Int, String, Floats, Ints, Strings, Tensors, GraphsKind:
 	case Tensor:
-		if a.T == nil {
+		if a.T == nil && a.ref == "" {
 			return a, fmt.Errorf("attribute %q is a tensor, but has none", a.Name)
+		}
+	case GraphKind:
+		if a.G == nil && a.ref == "" {
+			return a, fmt.Errorf("attribute %q is a graph, but has none", a.Name)
 		}
 	case 0:
 		a.Kind = seen
@@ -233,6 +323,18 @@ func parseAttribute(b []byte) (Attribute, error) {
 		a.Kind = Other
 	}
 	return a, nil
+}
+
+// tensor reads a tensor of an attribute.
+func (p *parser) tensor(b []byte, attribute string) (*checkpoint.Tensor, error) {
+	t, err := parseTensor(b)
+	if err != nil {
+		return nil, err
+	}
+	if t.external != nil {
+		return nil, fmt.Errorf("attribute %q: a tensor outside the file is read only as an initializer", attribute)
+	}
+	return &t.Tensor, nil
 }
 
 // parseValue reads a ValueInfoProto.

@@ -283,3 +283,9 @@ func (r *Recurrent) params(n *Node, constant func(string) (checkpoint.Tensor, er
 	}
 	return nil
 }
+
+// ReadRecurrent is File.Recurrent for a node that is in no file: its weights are
+// what constant returns for the names of its inputs. Errors have no kind.
+func ReadRecurrent(n *Node, constant func(name string) (checkpoint.Tensor, error)) (*Recurrent, error) {
+	return recurrent(n, constant)
+}

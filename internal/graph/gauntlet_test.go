@@ -1,0 +1,179 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+	"github.com/unroll-ml/unroll/internal/testkit"
+)
+
+// The gauntlet: whole models as people export them, with ONNX Runtime's and
+// PyTorch's outputs beside them. They are not part of the project; where
+// $UNROLL_GAUNTLET names the folder, all of its ONNX files run, and those of
+// $UNROLL_GAUNTLET_FILES (paths, separated by colons), which are in PyPI packages.
+func TestGauntlet(t *testing.T) {
+	root := os.Getenv("UNROLL_GAUNTLET")
+	if root == "" {
+		t.Skip("UNROLL_GAUNTLET names no folder of models")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "*", "*.onnx"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no ONNX files in %s: %v", root, err)
+	}
+	if more := os.Getenv("UNROLL_GAUNTLET_FILES"); more != "" {
+		files = append(files, strings.Split(more, ":")...)
+	}
+	right, refused := 0, 0
+	for _, path := range files {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			numbers := recorded(t, root, path)
+			if numbers == nil {
+				t.Skip("no recorded outputs")
+			}
+			worst, err := runRecorded(t, path, numbers)
+			switch {
+			case errors.Is(err, ErrOperator):
+				refused++
+				t.Errorf("refused: %v", err)
+			case err != nil:
+				t.Error(err)
+			default:
+				right++
+				t.Logf("right, largest difference %.2g", worst)
+			}
+		})
+	}
+	t.Logf("%d files right, %d refused", right, refused)
+}
+
+// recorded opens the numbers beside a model, or nil.
+func recorded(t *testing.T, root, path string) array.Source {
+	t.Helper()
+	name := strings.TrimSuffix(filepath.Base(path), ".onnx")
+	if filepath.Base(filepath.Dir(path)) == "ddddocr" {
+		name = "ddddocr_" + name
+	}
+	tries := []string{filepath.Join(root, "real", name+".io.npz"), filepath.Join(filepath.Dir(path), name+".io.npz")}
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		tries = append(tries, filepath.Join(filepath.Dir(path), name[:i]+".io.npz"))
+	}
+	for _, try := range tries {
+		if _, err := os.Stat(try); err == nil {
+			src, err := array.Open(try, array.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = src.Close() })
+			return src
+		}
+	}
+	return nil
+}
+
+// runRecorded runs a model on recorded inputs, "in." and a name or "in" and a
+// number, twice, and compares its outputs; it returns the largest difference.
+func runRecorded(t *testing.T, path string, numbers array.Source) (worst float64, err error) {
+	t.Helper()
+	p := open(t, path)
+	if p == nil {
+		return 0, errors.New("not opened")
+	}
+	value := func(kind string, i int, port Port) (Value, bool) {
+		for _, name := range []string{kind + "." + port.Name, kind + strconv.Itoa(i)} {
+			if _, ok := numbers.Info(name); ok {
+				x, err := numbers.Tensor(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				v, err := fromTensor(x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v, true
+			}
+		}
+		return Value{}, false
+	}
+	var in []Value
+	for i, port := range p.graph.Inputs {
+		v, ok := value("in", i, port)
+		if !ok {
+			return 0, fmt.Errorf("no recorded input %q of %v", port.Name, numbers.Names())
+		}
+		in = append(in, v)
+	}
+	out := make([]Value, len(p.graph.Outputs))
+	for range 2 { // the second run is by the plan of the first
+		if err := p.Run(in, out); err != nil {
+			return 0, err
+		}
+	}
+	compared := 0
+	for i, port := range p.graph.Outputs {
+		want, ok := value("out", i, port)
+		if !ok {
+			continue
+		}
+		compared++
+		if out[i].Type != want.Type || !slices.Equal(out[i].Shape, want.Shape) {
+			return 0, fmt.Errorf("output %q is %s, want %s", port.Name, out[i], want)
+		}
+		d, err := difference(out[i], want)
+		if err != nil {
+			return 0, fmt.Errorf("output %q: %w", port.Name, err)
+		}
+		worst = max(worst, d)
+	}
+	if compared == 0 {
+		return 0, fmt.Errorf("nothing compared; recorded are %v", numbers.Names())
+	}
+	return worst, nil
+}
+
+// difference compares values: floating-point numbers within the tolerance of
+// float32, others exactly.
+func difference(got, want Value) (worst float64, err error) {
+	switch want.Type {
+	case F32:
+		g, w := Data[float32](got), Data[float32](want)
+		for i := range w {
+			worst = max(worst, float64(max(g[i]-w[i], w[i]-g[i])))
+		}
+		return worst, testkit.Near(g, w, testkit.Tol{Abs: 1e-5, Rel: 1e-4})
+	case F64:
+		return 0, testkit.Near(Data[float64](got), Data[float64](want), testkit.Default[float64]())
+	}
+	if got.String() != want.String() || string(got.bytes()) != string(want.bytes()) {
+		return 0, fmt.Errorf("the elements differ")
+	}
+	return 0, nil
+}
+
+// open makes a program of a file.
+func open(t *testing.T, path string) *Program {
+	t.Helper()
+	f, err := onnx.Open(path)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	g, err := FromONNX(f)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	p, err := Compile(g, Limits{})
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	return p
+}

@@ -1,0 +1,55 @@
+package graph
+
+import k "github.com/unroll-ml/unroll/internal/kernel"
+
+// This file is all that the operators use of package kernel.
+
+// tanhTo and sigmoidTo are those of the recurrent cells.
+func tanhTo(dst, x []float32)    { k.TanhTo(dst, x) }
+func sigmoidTo(dst, x []float32) { k.SigmoidTo(dst, x) }
+
+func tanh64(x float64) float64      { return k.Tanh64(x) }
+func sigmoid64(x float64) float64   { return k.Sigmoid64(x) }
+func fma32(a, b, c float32) float32 { return k.FMA32(a, b, c) }
+func sigmoid32(x float32) float32   { return k.Sigmoid32(x) }
+func tanh32(x float32) float32      { return k.Tanh32(x) }
+
+// panels are a packed right-hand side of products.
+type panels struct {
+	p *k.Panels[float32]
+}
+
+// pack packs depth rows of units columns: the weight of column u, row r is
+// w[u*unit+r*row].
+func pack(w []float32, depth, units, unit, row int) panels {
+	p := k.NewPanels[float32](depth, units, 1)
+	p.Pack(w, 0, unit, row)
+	return panels{p}
+}
+
+// scratchRows is the memory of products for one goroutine.
+type scratchRows = k.Scratch[float32]
+
+// mulRows adds the products of m rows of a, element (r, k) at a[r*row+k*col], to
+// what dst starts from: init, one row of ldi elements apart, or zeros for nil.
+func mulRows(w panels, dst []float32, ldd int, init []float32, ldi int, a []float32, row, col, m int, s *scratchRows) {
+	k.MulRows(w.p, 0, w.p.Len(), dst, ldd, init, ldi, k.Mat[float32]{Data: a, Row: row, Col: col}, m, s)
+}
+
+// packing is the memory in which a right-hand side that changes is packed.
+type packing struct {
+	panels panels
+	rows   scratchRows
+}
+
+func newPacking(depth, n int) *packing {
+	return &packing{panels: panels{k.NewPanels[float32](depth, n, 1)}}
+}
+
+func (p *packing) pack(w []float32, unit, row int) { p.panels.p.Pack(w, 0, unit, row) }
+
+// resize sets the sizes of what is packed next, at most those it was made for.
+func (p *packing) resize(depth, n int) { p.panels.p.Resize(depth, n, 1) }
+
+// expAll replaces every element by its exponential.
+func expAll(x []float64) { k.Exp(x) }

@@ -1,0 +1,454 @@
+package graph
+
+import (
+	"math"
+	"slices"
+
+	"github.com/unroll-ml/unroll/internal/fmath"
+)
+
+// Softmax and normalisations: sums in index order.
+
+func normRows() []row {
+	softmax := func(op string, since int64, flat bool, f32 func(*softmaxer, *args) error, f64 func(*softmaxer, *args) error) row {
+		return row{op: op, since: since, min: 1, max: 1, attrs: []string{"axis"}, plan: func(c *call) (kernel, error) {
+			return planSoftmax(c, flat, f32, f64)
+		}}
+	}
+	return []row{
+		softmax("Softmax", 1, true, softmaxes[float32], softmaxes[float64]),
+		softmax("Softmax", 13, false, softmaxes[float32], softmaxes[float64]),
+		softmax("LogSoftmax", 1, true, logSoftmaxes[float32], logSoftmaxes[float64]),
+		softmax("LogSoftmax", 13, false, logSoftmaxes[float32], logSoftmaxes[float64]),
+		softmax("Hardmax", 1, true, hardmaxes[float32], hardmaxes[float64]),
+		softmax("Hardmax", 13, false, hardmaxes[float32], hardmaxes[float64]),
+		{op: "BatchNormalization", min: 5, max: 5, attrs: []string{"epsilon", "momentum", "spatial", "training_mode"}, plan: planBatchNorm},
+		{op: "LayerNormalization", min: 2, max: 3, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planLayerNorm},
+		{op: "RMSNormalization", min: 2, max: 2, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planRMSNorm},
+		{op: "InstanceNormalization", min: 3, max: 3, attrs: []string{"epsilon"}, plan: planInstanceNorm},
+		{op: "GroupNormalization", since: 21, min: 3, max: 3, attrs: []string{"epsilon", "num_groups", "stash_type"}, plan: planGroupNorm},
+		{op: "LpNormalization", min: 1, max: 1, attrs: []string{"axis", "p"}, plan: planLpNorm},
+		{op: "MeanVarianceNormalization", min: 1, max: 1, attrs: []string{"axes"}, plan: planMeanVariance},
+	}
+}
+
+// softmaxer is the axis: outer lines of n elements, inner apart.
+type softmaxer struct{ n, inner int }
+
+// planSoftmax: before version 13 all axes from axis on are one.
+func planSoftmax(c *call, flat bool, f32, f64 func(*softmaxer, *args) error) (kernel, error) {
+	shape := c.shape(0)
+	def := int64(-1)
+	if flat {
+		def = 1
+	}
+	a := c.intAttr("axis", def)
+	s := &softmaxer{inner: 1}
+	if len(shape) == 0 && !flat {
+		s.n = 1
+	} else {
+		if flat && a == int64(len(shape)) {
+			a, s.n = 0, 1
+		}
+		axis, err := c.axis(a, max(len(shape), 1))
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case s.n == 1:
+		case flat:
+			s.n = product(shape[axis:])
+		default:
+			s.n, s.inner = shape[axis], product(shape[axis+1:])
+		}
+	}
+	if err := c.result(0, c.typ(0), shape...); err != nil {
+		return nil, err
+	}
+	if err := c.memory(F64, s.n); err != nil {
+		return nil, err
+	}
+	switch c.typ(0) {
+	case F32:
+		return func(a *args) error { return f32(s, a) }, nil
+	case F64:
+		return func(a *args) error { return f64(s, a) }, nil
+	}
+	return nil, c.unsupported("of %s", c.typ(0))
+}
+
+// lines calls f for each line: where it begins.
+func (s *softmaxer) lines(total int, f func(at int)) {
+	for o := range total / s.n {
+		f(o/s.inner*s.n*s.inner + o%s.inner)
+	}
+}
+
+// softmaxes: the maximum is subtracted, the exponentials are rounded to the
+// element's type, and their sum is taken in index order.
+func softmaxes[T float](s *softmaxer, a *args) error {
+	x, dst, e := data[T](a.in[0]), data[T](a.out[0]), data[float64](a.scratch[0])
+	s.lines(len(x), func(at int) {
+		m := extreme(maxOf1[T])(x[at:], s.n, s.inner)
+		for i := range e {
+			e[i] = float64(x[at+i*s.inner] - m)
+		}
+		expAll(e)
+		var sum T
+		for _, v := range e {
+			sum += T(v)
+		}
+		for i, v := range e {
+			dst[at+i*s.inner] = T(v) / sum
+		}
+	})
+	return nil
+}
+
+func logSoftmaxes[T float](s *softmaxer, a *args) error {
+	x, dst, e := data[T](a.in[0]), data[T](a.out[0]), data[float64](a.scratch[0])
+	s.lines(len(x), func(at int) {
+		m := extreme(maxOf1[T])(x[at:], s.n, s.inner)
+		for i := range e {
+			e[i] = float64(x[at+i*s.inner] - m)
+		}
+		expAll(e)
+		var sum T
+		for _, v := range e {
+			sum += T(v)
+		}
+		l := T(fmath.Log(float64(sum)))
+		for i := range e {
+			dst[at+i*s.inner] = (x[at+i*s.inner] - m) - l
+		}
+	})
+	return nil
+}
+
+// hardmaxes gives 1 at the first maximum, 0 elsewhere.
+func hardmaxes[T float](s *softmaxer, a *args) error {
+	x, dst := data[T](a.in[0]), data[T](a.out[0])
+	clear(dst)
+	s.lines(len(x), func(at int) {
+		best := 0
+		for i := range s.n {
+			if x[at+i*s.inner] > x[at+best*s.inner] {
+				best = i
+			}
+		}
+		dst[at+best*s.inner] = 1
+	})
+	return nil
+}
+
+// planBatchNorm with the statistics of training:
+// (x-mean) * (scale/sqrt(var+epsilon)) + bias, the last two as one.
+func planBatchNorm(c *call) (kernel, error) {
+	if c.intAttr("training_mode", 0) != 0 || c.intAttr("spatial", 1) != 1 {
+		return nil, c.unsupported("in training mode, or not spatial")
+	}
+	shape := c.shape(0)
+	channels := 1
+	if len(shape) > 1 {
+		channels = shape[1]
+	}
+	for i := 1; i < 5; i++ {
+		if c.in[i].n != channels || c.typ(i) != c.typ(0) {
+			return nil, c.fail("input %d is %s %v for %d channels", i, c.typ(i), c.shape(i), channels)
+		}
+	}
+	if err := c.result(0, c.typ(0), shape...); err != nil {
+		return nil, err
+	}
+	inner := 1
+	if len(shape) > 2 {
+		inner = product(shape[2:])
+	}
+	eps := float64(c.floatAttr("epsilon", 1e-5))
+	switch c.typ(0) {
+	case F32:
+		return batchNorm(channels, inner, eps, fma32), nil
+	case F64:
+		return batchNorm(channels, inner, eps, math.FMA), nil
+	}
+	return nil, c.unsupported("of %s", c.typ(0))
+}
+
+func batchNorm[T float](channels, inner int, eps float64, fma func(a, b, c T) T) kernel {
+	return func(a *args) error {
+		x, dst := data[T](a.in[0]), data[T](a.out[0])
+		scale, bias, mean, variance := data[T](a.in[1]), data[T](a.in[2]), data[T](a.in[3]), data[T](a.in[4])
+		for o := range len(x) / inner {
+			ch := o % channels
+			s := T(float64(scale[ch]) / math.Sqrt(float64(variance[ch])+eps))
+			m, b := mean[ch], bias[ch]
+			d := dst[o*inner : (o+1)*inner]
+			for i, v := range x[o*inner : (o+1)*inner] {
+				d[i] = fma(v-m, s, b)
+			}
+		}
+		return nil
+	}
+}
+
+// lineNorm normalises lines of n elements, group consecutive ones as one set of
+// scales.
+type lineNorm struct {
+	n   int
+	eps float64
+	// rms leaves the mean alone.
+	rms bool
+	// scaleAt returns which scale and bias element i of line o has.
+	scaleAt func(o, i int) int
+	// mean and inverse are where those go, -1: nowhere.
+	mean, inverse int
+}
+
+// run: the mean, then the variance as the mean of squared differences, both in
+// index order; then (x-mean)*inverse*scale + bias, each product rounded.
+func runLineNorm[T float](l *lineNorm, fma func(a, b, c T) T) kernel {
+	return func(a *args) error {
+		x, dst := data[T](a.in[0]), data[T](a.out[0])
+		var scale, bias []T
+		if len(a.in) > 1 && a.in[1] != nil {
+			scale = data[T](a.in[1])
+		}
+		if len(a.in) > 2 && a.in[2] != nil {
+			bias = data[T](a.in[2])
+		}
+		for o := range len(x) / l.n {
+			line, d := x[o*l.n:(o+1)*l.n], dst[o*l.n:(o+1)*l.n]
+			var mean, squares T
+			if !l.rms {
+				mean = sumOf(line, l.n, 1) / T(l.n)
+			}
+			for _, v := range line {
+				squares = fma(v-mean, v-mean, squares)
+			}
+			inverse := T(1 / math.Sqrt(float64(squares/T(l.n))+l.eps))
+			for i, v := range line {
+				y := T((v - mean) * inverse)
+				k := l.scaleAt(o, i)
+				switch {
+				case scale != nil && bias != nil:
+					y = fma(y, scale[k], bias[k])
+				case scale != nil:
+					y *= scale[k]
+				}
+				d[i] = y
+			}
+			if l.mean > 0 && len(a.out) > l.mean && a.out[l.mean] != nil {
+				data[T](a.out[l.mean])[o] = mean
+			}
+			if l.inverse > 0 && len(a.out) > l.inverse && a.out[l.inverse] != nil {
+				data[T](a.out[l.inverse])[o] = inverse
+			}
+		}
+		return nil
+	}
+}
+
+func (c *call) lineNorm(l *lineNorm) (kernel, error) {
+	switch c.typ(0) {
+	case F32:
+		return runLineNorm(l, fma32), nil
+	case F64:
+		return runLineNorm(l, math.FMA), nil
+	}
+	return nil, c.unsupported("of %s", c.typ(0))
+}
+
+// normAxes plans what Layer- and RMSNormalization share.
+func (c *call) normAxes(rms bool) (*lineNorm, error) {
+	shape := c.shape(0)
+	if err := c.same(1); err != nil {
+		return nil, err
+	}
+	axis, err := c.axis(c.intAttr("axis", -1), len(shape))
+	if err != nil {
+		return nil, err
+	}
+	n := product(shape[axis:])
+	for i := 1; i < 3; i++ {
+		if !c.has(i) {
+			continue
+		}
+		s, err := c.broadcast(shape, c.shape(i))
+		if err != nil || !slices.Equal(s, shape) || c.in[i].n != n && c.in[i].n != 1 {
+			return nil, c.unsupported("with scale or bias of shape %v for axes %v", c.shape(i), shape[axis:])
+		}
+	}
+	if c.has(2) && c.in[2].n != c.in[1].n {
+		return nil, c.unsupported("with scale %v and bias %v", c.shape(1), c.shape(2))
+	}
+	whole := c.in[1].n == n
+	l := &lineNorm{n: n, eps: float64(c.floatAttr("epsilon", 1e-5)), rms: rms, mean: 1, inverse: 2, scaleAt: func(_, i int) int {
+		if whole {
+			return i
+		}
+		return 0
+	}}
+	if err := c.result(0, c.typ(0), shape...); err != nil {
+		return nil, err
+	}
+	stat := slices.Clone(shape)
+	for i := axis; i < len(stat); i++ {
+		stat[i] = 1
+	}
+	for i := 1; i < 3; i++ {
+		if c.wants(i) {
+			if err := c.result(i, c.typ(0), stat...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l, nil
+}
+
+func planLayerNorm(c *call) (kernel, error) {
+	l, err := c.normAxes(false)
+	if err != nil {
+		return nil, err
+	}
+	return c.lineNorm(l)
+}
+
+func planRMSNorm(c *call) (kernel, error) {
+	l, err := c.normAxes(true)
+	if err != nil {
+		return nil, err
+	}
+	return c.lineNorm(l)
+}
+
+// channelNorm plans Instance- and GroupNormalization.
+func (c *call) channelNorm(groups int) (kernel, error) {
+	shape := c.shape(0)
+	if len(shape) < 3 {
+		return nil, c.fail("its input has shape %v, expected [N,C,...]", shape)
+	}
+	channels, inner := shape[1], product(shape[2:])
+	if groups == 0 {
+		groups = channels
+	}
+	if groups < 1 || channels%groups != 0 {
+		return nil, c.fail("%d groups of %d channels", groups, channels)
+	}
+	for i := 1; i < 3; i++ {
+		if c.in[i].n != channels || c.typ(i) != c.typ(0) {
+			return nil, c.fail("input %d is %s %v for %d channels", i, c.typ(i), c.shape(i), channels)
+		}
+	}
+	each := channels / groups
+	l := &lineNorm{n: each * inner, eps: float64(c.floatAttr("epsilon", 1e-5)), scaleAt: func(o, i int) int {
+		return o%groups*each + i/inner
+	}}
+	if err := c.result(0, c.typ(0), shape...); err != nil {
+		return nil, err
+	}
+	return c.lineNorm(l)
+}
+
+func planInstanceNorm(c *call) (kernel, error) { return c.channelNorm(0) }
+
+func planGroupNorm(c *call) (kernel, error) {
+	g := c.intAttr("num_groups", 0)
+	if g < 1 || g > math.MaxInt32 {
+		return nil, c.fail("num_groups is %d", g)
+	}
+	return c.channelNorm(int(g))
+}
+
+// planLpNorm divides lines by their norm; a line of zeros stays.
+func planLpNorm(c *call) (kernel, error) {
+	shape := c.shape(0)
+	axis, err := c.axis(c.intAttr("axis", -1), len(shape))
+	if err != nil {
+		return nil, err
+	}
+	p := c.intAttr("p", 2)
+	if p != 1 && p != 2 {
+		return nil, c.unsupported("with p %d", p)
+	}
+	if err := c.is(0, F32, F64); err != nil {
+		return nil, err
+	}
+	s := &softmaxer{shape[axis], product(shape[axis+1:])}
+	if err := c.result(0, c.typ(0), shape...); err != nil {
+		return nil, err
+	}
+	if c.typ(0) == F64 {
+		return lpNorm(s, p, l1[float64], l2[float64]), nil
+	}
+	return lpNorm(s, p, l1[float32], l2[float32]), nil
+}
+
+func lpNorm[T float](s *softmaxer, p int64, one, two reducer[T]) kernel {
+	return func(a *args) error {
+		x, dst := data[T](a.in[0]), data[T](a.out[0])
+		s.lines(len(x), func(at int) {
+			norm := one
+			if p == 2 {
+				norm = two
+			}
+			n := norm(x[at:], s.n, s.inner)
+			for i := range s.n {
+				dst[at+i*s.inner] = x[at+i*s.inner] / n
+				if n == 0 {
+					dst[at+i*s.inner] = 0
+				}
+			}
+		})
+		return nil
+	}
+}
+
+// planMeanVariance over axes [0,2,3] as its default has it.
+func planMeanVariance(c *call) (kernel, error) {
+	shape := c.shape(0)
+	list := c.intsAttr("axes")
+	if list == nil {
+		list = []int64{0, 2, 3}
+	}
+	axes, err := c.axisList(list, len(shape))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.is(0, F32); err != nil {
+		return nil, err
+	}
+	if err := c.result(0, F32, shape...); err != nil {
+		return nil, err
+	}
+	strides := stridesOf(shape)
+	var kept, keptStrides, gone, goneStrides []int
+	for i, d := range shape {
+		if slices.Contains(axes, i) {
+			gone, goneStrides = append(gone, d), append(goneStrides, strides[i])
+		} else {
+			kept, keptStrides = append(kept, d), append(keptStrides, strides[i])
+		}
+	}
+	n := product(gone)
+	return func(a *args) error {
+		x, dst := data[float32](a.in[0]), data[float32](a.out[0])
+		for o := range product(kept) {
+			base := offset(o, kept, keptStrides)
+			var sum, squares float32
+			for i := range n {
+				sum += x[base+offset(i, gone, goneStrides)]
+			}
+			mean := sum / float32(n)
+			for i := range n {
+				d := x[base+offset(i, gone, goneStrides)] - mean
+				squares = fma32(d, d, squares)
+			}
+			deviation := float32(math.Sqrt(float64(squares/float32(n)))) + 1e-9
+			for i := range n {
+				at := base + offset(i, gone, goneStrides)
+				dst[at] = (x[at] - mean) / deviation
+			}
+		}
+		return nil
+	}, nil
+}

@@ -1,0 +1,166 @@
+package graph
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+)
+
+// FromONNX makes the graph of a file. Constants are loaded when they are first
+// needed. It is an ErrOperator if an input or output has an element type that
+// values do not have, and for what no operator here has as an attribute.
+func FromONNX(f *onnx.File) (*Graph, error) {
+	g, err := fromGraph(f, &f.Graph)
+	if err != nil {
+		return nil, err
+	}
+	g.Opsets = f.Opsets
+	if len(f.Opsets) == 0 { // before IR version 3 there was one
+		g.Opsets = map[string]int64{"": minOpset}
+	}
+	for _, list := range [][]Port{g.Inputs, g.Outputs} {
+		for _, p := range list {
+			if p.Type == None {
+				return nil, &Error{Place: fmt.Sprintf("%q", p.Name), Reason: "it is an input or output whose element type is not one of those that are run", Err: ErrOperator}
+			}
+		}
+	}
+	return g, nil
+}
+
+// storedTypes are the types of tensors in files.
+var storedTypes = map[checkpoint.DType]Type{
+	checkpoint.F32: F32, checkpoint.F64: F64, checkpoint.F16: F16, checkpoint.BF16: BF16,
+	checkpoint.I64: I64, checkpoint.I32: I32, checkpoint.I8: I8, checkpoint.U8: U8, checkpoint.Bool: Bool,
+}
+
+func fromGraph(f *onnx.File, from *onnx.Graph) (*Graph, error) {
+	g := &Graph{Name: from.Name, Inputs: ports(from.Inputs), Outputs: ports(from.Outputs)}
+	for i, info := range from.Initializers() {
+		g.Constants = append(g.Constants, Constant{Name: info.Name, Type: storedTypes[info.DType], Shape: info.Shape, Load: func() (Value, error) {
+			t, err := f.Initializer(from, i)
+			if err != nil {
+				return Value{}, err
+			}
+			return fromTensor(t)
+		}})
+	}
+	g.Nodes = make([]Node, len(from.Nodes))
+	for i := range from.Nodes {
+		n := &from.Nodes[i]
+		to := &g.Nodes[i]
+		*to = Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Inputs: n.Inputs, Outputs: n.Outputs}
+		for _, a := range n.Attributes {
+			v, err := fromAttribute(f, a)
+			if err != nil {
+				return nil, at(to, err)
+			}
+			if to.Attrs == nil {
+				to.Attrs = Attrs{}
+			}
+			to.Attrs[a.Name] = v
+		}
+	}
+	return g, nil
+}
+
+// ports turns what a file says of inputs and outputs.
+func ports(values []onnx.Value) []Port {
+	var list []Port
+	for _, v := range values {
+		p := Port{Name: v.Name, Type: storedTypes[checkpoint.ParseDType(v.Type)]}
+		if v.Shape != nil {
+			p.Shape = make([]Dim, len(v.Shape))
+			for i, d := range v.Shape {
+				p.Shape[i] = Dim{Size: -1, Name: d.Name}
+				if d.Size >= 0 && d.Size <= math.MaxInt {
+					p.Shape[i].Size = int(d.Size)
+				}
+			}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// fromAttribute returns an attribute as Attrs has it. One of a kind that no
+// operator here has becomes nil, which its row refuses.
+func fromAttribute(f *onnx.File, a onnx.Attribute) (any, error) {
+	switch a.Kind {
+	case onnx.Float:
+		return a.F, nil
+	case onnx.Int:
+		return a.I, nil
+	case onnx.String:
+		return a.S, nil
+	case onnx.Floats:
+		return a.Floats, nil
+	case onnx.Ints:
+		return a.Ints, nil
+	case onnx.Strings:
+		return a.Strings, nil
+	case onnx.Tensor:
+		v, err := fromTensor(*a.T)
+		return v, err
+	case onnx.GraphKind:
+		return fromGraph(f, a.G)
+	}
+	return nil, nil
+}
+
+// fromTensor converts a stored tensor; halves become float32.
+func fromTensor(t checkpoint.Tensor) (Value, error) {
+	typ, ok := storedTypes[t.DType]
+	if !ok {
+		return Value{}, &Error{Reason: fmt.Sprintf("a tensor of element type %s", t.Type()), Err: ErrOperator}
+	}
+	if err := t.Check(); err != nil {
+		return Value{}, err
+	}
+	if typ == F16 || typ == BF16 {
+		d, err := checkpoint.FloatOf[float32](t)
+		if err != nil {
+			return Value{}, err
+		}
+		return Of(d.Data, d.Shape...)
+	}
+	v, err := New(typ, t.Shape...)
+	if err != nil {
+		return Value{}, err
+	}
+	swap(v.bytes(), t.Data, typ.size())
+	if typ == Bool {
+		for i, b := range v.bytes() {
+			if b > 1 {
+				v.bytes()[i] = 1
+			}
+		}
+	}
+	return v, nil
+}
+
+// swap copies numbers between this machine's order of bytes and little-endian.
+func swap(dst, src []byte, size int) {
+	if size == 1 || binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		copy(dst, src)
+		return
+	}
+	for i := range src {
+		dst[i] = src[i/size*size+size-1-i%size]
+	}
+}
+
+// stored is fromTensor's inverse: the value's bytes, little-endian.
+func stored(name string, v *Value) checkpoint.Tensor {
+	t := checkpoint.Tensor{Info: checkpoint.Info{Name: name, Shape: v.Shape, Bytes: v.Bytes()}, Data: make([]byte, v.Bytes())}
+	for from, to := range storedTypes {
+		if to == v.Type {
+			t.DType = from
+		}
+	}
+	swap(t.Data, v.bytes(), v.Type.size())
+	return t
+}

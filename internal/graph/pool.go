@@ -1,0 +1,262 @@
+package graph
+
+import "math"
+
+// Poolings: over the places of a window in index order.
+
+func poolRows() []row {
+	attrs := append([]string{"ceil_mode", "storage_order", "count_include_pad", "p"}, windowAttrs...)
+	return []row{
+		{op: "MaxPool", min: 1, max: 1, attrs: attrs, plan: planMaxPool},
+		{op: "AveragePool", min: 1, max: 1, attrs: attrs, plan: planAveragePool},
+		{op: "LpPool", min: 1, max: 1, attrs: attrs, plan: planLpPool},
+		{op: "GlobalAveragePool", min: 1, max: 1, plan: globalPool(meanOf[float32], meanOf[float64])},
+		{op: "GlobalMaxPool", min: 1, max: 1, plan: globalPool(extreme(maxOf1[float32]), extreme(maxOf1[float64]))},
+	}
+}
+
+func globalPool(f32 reducer[float32], f64 reducer[float64]) func(*call) (kernel, error) {
+	return func(c *call) (kernel, error) {
+		shape := c.shape(0)
+		if len(shape) < 3 {
+			return nil, c.fail("its input has shape %v, expected [N,C,...]", shape)
+		}
+		axes := make([]int, 0, len(shape)-2)
+		for i := 2; i < len(shape); i++ {
+			axes = append(axes, i)
+		}
+		switch c.typ(0) {
+		case F32:
+			return planReduce(c, axes, true, f32)
+		case F64:
+			return planReduce(c, axes, true, f64)
+		}
+		return nil, c.unsupported("of %s", c.typ(0))
+	}
+}
+
+// pool reads a pooling's window and makes output 0.
+func (c *call) pool() (*window, *slide, error) {
+	x := c.shape(0)
+	if len(x) < 3 {
+		return nil, nil, c.fail("its input has shape %v, expected [N,C,...]", x)
+	}
+	ceil := c.intAttr("ceil_mode", 0) != 0
+	s, err := c.slide(x[2:], nil, ceil, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := c.outputs(s, x[2:], ceil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.result(0, c.typ(0), append([]int{x[0], x[1]}, out...)...); err != nil {
+		return nil, nil, err
+	}
+	w, err := c.window(s, x[2:], out)
+	if err == nil {
+		c.work = macs(x[0], x[1], w.positions(), w.taps())
+	}
+	return w, s, err
+}
+
+func planMaxPool(c *call) (kernel, error) {
+	w, _, err := c.pool()
+	if err != nil {
+		return nil, err
+	}
+	byColumn := c.intAttr("storage_order", 0) != 0
+	if c.wants(1) {
+		if err := c.result(1, I64, c.out[0].shape...); err != nil {
+			return nil, err
+		}
+	}
+	if byColumn && c.wants(1) && w.rank != 2 {
+		return nil, c.unsupported("storage_order 1 with %d spatial axes", w.rank)
+	}
+	switch c.typ(0) {
+	case F32:
+		return maxPool[float32](w, byColumn), nil
+	case F64:
+		return maxPool[float64](w, byColumn), nil
+	case I8:
+		return maxPool[int8](w, byColumn), nil
+	case U8:
+		return maxPool[uint8](w, byColumn), nil
+	}
+	return nil, c.unsupported("of %s", c.typ(0))
+}
+
+// each calls f with where, in a plane, each place of position p's window lies
+// that is inside.
+func (w *window) each(p int, f func(at int)) {
+	ow, oh, od := p%w.out[2], p/w.out[2]%w.out[1], p/(w.out[2]*w.out[1])
+	for kd := range w.kernel[0] {
+		d := w.from[0][kd*w.out[0]+od]
+		if d < 0 {
+			continue
+		}
+		for kh := range w.kernel[1] {
+			h := w.from[1][kh*w.out[1]+oh]
+			if h < 0 {
+				continue
+			}
+			for kw := range w.kernel[2] {
+				if x := w.from[2][kw*w.out[2]+ow]; x >= 0 {
+					f((d*w.in[1]+h)*w.in[2] + x)
+				}
+			}
+		}
+	}
+}
+
+func maxPool[T number](w *window, byColumn bool) kernel {
+	p, plane := w.positions(), w.plane()
+	return func(a *args) error {
+		x, dst := data[T](a.in[0]), data[T](a.out[0])
+		var where []int64
+		if len(a.out) > 1 && a.out[1] != nil {
+			where = data[int64](a.out[1])
+		}
+		for i := range dst {
+			part, best := x[i/p*plane:(i/p+1)*plane], -1
+			w.each(i%p, func(at int) {
+				if v := part[at]; best < 0 || v > part[best] || v != v && part[best] == part[best] {
+					best = at
+				}
+			})
+			if best < 0 {
+				dst[i] = lowest[T]()
+				continue
+			}
+			dst[i] = part[best]
+			if where == nil {
+				continue
+			}
+			if byColumn {
+				best = best%w.in[2]*w.in[1] + best/w.in[2]
+			}
+			where[i] = int64(i/p*plane + best)
+		}
+		return nil
+	}
+}
+
+// lowest stands for the maximum of a window that lies in the padding.
+func lowest[T number]() T {
+	var v any
+	switch any(T(0)).(type) {
+	case float32:
+		v = float32(math.Inf(-1))
+	case float64:
+		v = math.Inf(-1)
+	case int8:
+		v = int8(math.MinInt8)
+	case uint8:
+		v = uint8(0)
+	case int32:
+		v = int32(math.MinInt32)
+	default:
+		v = int64(math.MinInt64)
+	}
+	return v.(T)
+}
+
+func planAveragePool(c *call) (kernel, error) {
+	w, s, err := c.pool()
+	if err != nil {
+		return nil, err
+	}
+	// What a sum is divided by: the places inside, or with count_include_pad those
+	// in the padding too, but not those beyond it that ceil_mode adds.
+	padded := c.intAttr("count_include_pad", 0) != 0
+	counts := make([]int, w.positions())
+	for p := range counts {
+		w.each(p, func(int) { counts[p]++ })
+	}
+	if padded {
+		over := s.within(w)
+		for p := range counts {
+			ow, oh, od := p%w.out[2], p/w.out[2]%w.out[1], p/(w.out[2]*w.out[1])
+			counts[p] = over[0][od] * over[1][oh] * over[2][ow]
+		}
+	}
+	switch c.typ(0) {
+	case F32:
+		return averagePool[float32](w, counts), nil
+	case F64:
+		return averagePool[float64](w, counts), nil
+	}
+	return nil, c.unsupported("of %s", c.typ(0))
+}
+
+// within counts, for each axis and output, the places of the window that lie in
+// the input or its padding.
+func (s *slide) within(w *window) (over [3][]int) {
+	lead := 3 - w.rank
+	for a := range 3 {
+		over[a] = make([]int, w.out[a])
+		for o := range w.out[a] {
+			if a < lead {
+				over[a][o] = 1
+				continue
+			}
+			i := a - lead
+			for k := range s.kernel[i] {
+				if at := o*s.stride[i] - s.before[i] + k*s.dilation[i]; at < w.in[a]+s.after[i] {
+					over[a][o]++
+				}
+			}
+		}
+	}
+	return over
+}
+
+func averagePool[T float](w *window, counts []int) kernel {
+	p, plane := w.positions(), w.plane()
+	return func(a *args) error {
+		x, dst := data[T](a.in[0]), data[T](a.out[0])
+		for i := range dst {
+			part := x[i/p*plane : (i/p+1)*plane]
+			var sum T
+			w.each(i%p, func(at int) { sum += part[at] })
+			dst[i] = sum / T(counts[i%p])
+		}
+		return nil
+	}
+}
+
+// planLpPool: p 2, the root of the sum of squares, and 1.
+func planLpPool(c *call) (kernel, error) {
+	w, _, err := c.pool()
+	if err != nil {
+		return nil, err
+	}
+	power := c.intAttr("p", 2)
+	if power != 1 && power != 2 {
+		return nil, c.unsupported("with p %d", power)
+	}
+	if err := c.is(0, F32); err != nil {
+		return nil, err
+	}
+	p, plane := w.positions(), w.plane()
+	return func(a *args) error {
+		x, dst := data[float32](a.in[0]), data[float32](a.out[0])
+		for i := range dst {
+			part := x[i/p*plane : (i/p+1)*plane]
+			var sum float32
+			w.each(i%p, func(at int) {
+				if power == 1 {
+					sum += abs(part[at])
+				} else {
+					sum = fma32(part[at], part[at], sum)
+				}
+			})
+			dst[i] = sum
+			if power == 2 {
+				dst[i] = float32(math.Sqrt(float64(sum)))
+			}
+		}
+		return nil
+	}, nil
+}

@@ -1,0 +1,366 @@
+package graph
+
+import "math"
+
+// Operators of 8-bit integers. Sums of them are exact, so their order is free.
+
+func quantizedRows() []row {
+	attrs := []string{"axis", "block_size", "saturate", "output_dtype", "precision"}
+	lstm := []string{"activations", "activation_alpha", "activation_beta", "clip", "direction", "hidden_size", "input_forget"}
+	return []row{
+		{op: "QuantizeLinear", min: 2, max: 3, attrs: attrs, plan: planQuantize},
+		{op: "DequantizeLinear", min: 2, max: 3, attrs: attrs, plan: planDequantize},
+		{op: "DynamicQuantizeLinear", min: 1, max: 1, plan: planDynamicQuantize},
+		{op: "MatMulInteger", min: 2, max: 4, plan: planMatMulInteger},
+		{op: "ConvInteger", min: 2, max: 4, attrs: append([]string{"group"}, windowAttrs...), plan: planConvInteger},
+		{domain: microsoft, op: "DynamicQuantizeLSTM", min: 3, max: 12, attrs: lstm, plan: planQuantizedLSTM},
+	}
+}
+
+// perAxis checks scale and zero point (inputs 1 and 2) and returns how many
+// elements in a row share one, and how many of those there are.
+func (c *call) perAxis() (inner, n int, err error) {
+	shape := c.shape(0)
+	if c.intAttr("block_size", 0) != 0 {
+		return 0, 0, c.unsupported("in blocks")
+	}
+	n = c.in[1].n
+	if c.has(2) && c.in[2].n != n {
+		return 0, 0, c.fail("%d scales and %d zero points", n, c.in[2].n)
+	}
+	if n == 1 && (len(c.shape(1)) == 0 || len(shape) == 0 || len(c.shape(1)) == 1) {
+		return max(c.in[0].n, 1), 1, nil
+	}
+	axis, err := c.axis(c.intAttr("axis", 1), len(shape))
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(c.shape(1)) != 1 || shape[axis] != n {
+		return 0, 0, c.fail("scales of shape %v for axis %d of %v", c.shape(1), axis, shape)
+	}
+	return product(shape[axis+1:]), n, nil
+}
+
+// integers reads element i of an 8- or 32-bit value.
+func integer(v *Value, i int) int32 {
+	switch v.Type {
+	case I8:
+		return int32(data[int8](v)[i])
+	case U8:
+		return int32(data[uint8](v)[i])
+	}
+	return data[int32](v)[i]
+}
+
+// planDequantize: (x - zero) * scale.
+func planDequantize(c *call) (kernel, error) {
+	if err := c.is(0, I8, U8, I32); err != nil {
+		return nil, err
+	}
+	if err := c.is(1, F32); err != nil {
+		return nil, err
+	}
+	inner, n, err := c.perAxis()
+	if err != nil {
+		return nil, err
+	}
+	return func(a *args) error {
+		dst, scale := data[float32](a.out[0]), data[float32](a.in[1])
+		for o := 0; o < len(dst); o += inner {
+			k := o / inner % n
+			zero := int32(0)
+			if len(a.in) > 2 && a.in[2] != nil {
+				zero = integer(a.in[2], k)
+			}
+			for i := o; i < o+inner; i++ {
+				dst[i] = float32(integer(a.in[0], i)-zero) * scale[k]
+			}
+		}
+		return nil
+	}, c.result(0, F32, c.shape(0)...)
+}
+
+// planQuantize: x / scale, rounded to nearest, ties to even, plus zero, to the
+// bounds of the type.
+func planQuantize(c *call) (kernel, error) {
+	if err := c.is(0, F32, I32); err != nil {
+		return nil, err
+	}
+	if err := c.is(1, F32); err != nil {
+		return nil, err
+	}
+	t := U8
+	if c.has(2) {
+		t = c.typ(2)
+	} else if d := c.intAttr("output_dtype", 0); d != 0 {
+		t = onnxTypes[d]
+	}
+	if t != U8 && t != I8 {
+		return nil, c.unsupported("to %s", t)
+	}
+	inner, n, err := c.perAxis()
+	if err != nil {
+		return nil, err
+	}
+	fromInts := c.typ(0) == I32
+	return func(a *args) error {
+		scale := data[float32](a.in[1])
+		out := a.out[0].bytes()
+		for o := 0; o < len(out); o += inner {
+			k := o / inner % n
+			zero := int32(0)
+			if len(a.in) > 2 && a.in[2] != nil {
+				zero = integer(a.in[2], k)
+			}
+			for i := o; i < o+inner; i++ {
+				var x float32
+				if fromInts {
+					x = float32(data[int32](a.in[0])[i])
+				} else {
+					x = data[float32](a.in[0])[i]
+				}
+				out[i] = byte(quantize(x, scale[k], zero, t))
+			}
+		}
+		return nil
+	}, c.result(0, t, c.shape(0)...)
+}
+
+// quantize gives one number, NaN as zero.
+func quantize(x, scale float32, zero int32, t Type) int32 {
+	v := math.RoundToEven(float64(x/scale)) + float64(zero)
+	lo, hi := 0.0, 255.0
+	if t == I8 {
+		lo, hi = -128, 127
+	}
+	if v != v {
+		v = float64(zero)
+	}
+	return int32(max(lo, min(hi, v)))
+}
+
+// span returns scale and zero point of uint8 for numbers: their range with 0.
+func spanOf(x []float32) (scale float32, zero int32) {
+	var lo, hi float32
+	for _, v := range x {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	if hi == lo {
+		return 1, 0
+	}
+	scale = (hi - lo) / 255
+	return scale, int32(max(0, min(255, math.RoundToEven(float64((0-lo)/scale)))))
+}
+
+func planDynamicQuantize(c *call) (kernel, error) {
+	if err := c.is(0, F32); err != nil {
+		return nil, err
+	}
+	for i, t := range []Type{U8, F32, U8} {
+		shape := []int{}
+		if i == 0 {
+			shape = c.shape(0)
+		}
+		if err := c.result(i, t, shape...); err != nil {
+			return nil, err
+		}
+	}
+	return func(a *args) error {
+		x, q := data[float32](a.in[0]), data[uint8](a.out[0])
+		scale, zero := spanOf(x)
+		for i, v := range x {
+			q[i] = uint8(quantize(v, scale, zero, U8))
+		}
+		data[float32](a.out[1])[0], data[uint8](a.out[2])[0] = scale, uint8(zero)
+		return nil
+	}, nil
+}
+
+// exactDepth is how many products of two numbers below 256 a float32 sum holds
+// exactly: 256 * 255 * 255 < 2^24. Longer sums are made of parts, each by the
+// float32 kernels, joined in int32.
+const exactDepth = 256
+
+// integerPanels are a packed right-hand side [k,n] of integers, in parts.
+type integerPanels struct {
+	k, n  int
+	parts []panels
+}
+
+// packIntegers packs w, whose element (r, u) is at r*row+u*unit, less its zeros:
+// one for all columns, or one for each.
+func packIntegers(w *Value, at, k, n, unit, row int, zero *Value, zeroAt int) *integerPanels {
+	p := &integerPanels{k: k, n: n}
+	part := make([]float32, exactDepth*n)
+	for r0 := 0; r0 < k; r0 += exactDepth {
+		depth := min(exactDepth, k-r0)
+		for r := range depth {
+			for u := range n {
+				part[r*n+u] = float32(integer(w, at+(r0+r)*row+u*unit) - zeroOf(zero, zeroAt+u, n))
+			}
+		}
+		p.parts = append(p.parts, pack(part[:depth*n], depth, n, 1, n))
+	}
+	return p
+}
+
+// zeroOf is zero point i of n, or the only one; 0 of none.
+func zeroOf(zero *Value, i, n int) int32 {
+	switch {
+	case zero == nil:
+		return 0
+	case zero.n == 1:
+		return integer(zero, 0)
+	}
+	return integer(zero, i)
+}
+
+// mul adds the products of m rows of a, integers held as float32, to dst. part
+// has room for m*n sums.
+func (p *integerPanels) mul(dst []int32, a []float32, m int, part []float32, s *scratchRows) {
+	part = part[:m*p.n]
+	for i, w := range p.parts {
+		mulRows(w, part, p.n, nil, 0, a[i*exactDepth:], p.k, 1, m, s)
+		for j, v := range part {
+			dst[j] += int32(v)
+		}
+	}
+}
+
+// planMatMulInteger: zero points are one number each, or one a row of A and one a
+// column of B.
+func planMatMulInteger(c *call) (kernel, error) {
+	for i := range c.in {
+		if c.has(i) {
+			if err := c.is(i, I8, U8); err != nil {
+				return nil, err
+			}
+		}
+	}
+	m, err := c.matrices()
+	if err != nil {
+		return nil, err
+	}
+	c.work = macs(m.batches, m.m, m.k, m.n)
+	if err := c.result(0, I32, m.out...); err != nil {
+		return nil, err
+	}
+	if c.has(2) && c.in[2].n != 1 && c.in[2].n != m.m || c.has(3) && c.in[3].n != 1 && c.in[3].n != m.n {
+		return nil, c.fail("zero points do not fit %d rows and %d columns", m.m, m.n)
+	}
+	if err := c.packingFits(m.k, m.n); err != nil {
+		return nil, err
+	}
+	for _, n := range []int{m.m * m.k, m.m * m.n} {
+		if err := c.memory(F32, n); err != nil {
+			return nil, err
+		}
+	}
+	zeroB := c.known(3)
+	var packed *integerPanels
+	if w := c.known(1); w != nil && m.batches == 1 && (!c.has(3) || zeroB != nil) {
+		packed, _ = once(c, "integers", []int{1, 3}, func() (*integerPanels, error) {
+			return packIntegers(w, 0, m.k, m.n, 1, m.n, zeroB, 0), nil
+		})
+	}
+	c.local = func() any { return &scratchRows{} }
+	return func(a *args) error {
+		dst, x, part := data[int32](a.out[0]), data[float32](a.scratch[0]), data[float32](a.scratch[1])
+		clear(dst)
+		var zeroA, zeroB *Value
+		if len(a.in) > 2 {
+			zeroA = a.in[2]
+		}
+		if len(a.in) > 3 {
+			zeroB = a.in[3]
+		}
+		var at cursor
+		for i := range m.batches {
+			base := at.at[0] * m.m * m.k
+			for j := range x {
+				x[j] = float32(integer(a.in[0], base+j) - zeroOf(zeroA, j/max(m.k, 1), m.m))
+			}
+			p := packed
+			if p == nil {
+				p = packIntegers(a.in[1], at.at[1]*m.k*m.n, m.k, m.n, 1, m.n, zeroB, 0)
+			}
+			p.mul(dst[i*m.m*m.n:(i+1)*m.m*m.n], x, m.m, part, a.local.(*scratchRows))
+			m.loops.next(&at)
+		}
+		return nil
+	}, nil
+}
+
+func planConvInteger(c *call) (kernel, error) {
+	for i := range c.in {
+		if c.has(i) {
+			if err := c.is(i, I8, U8); err != nil {
+				return nil, err
+			}
+		}
+	}
+	zeros := c.in[min(2, len(c.in)):]
+	c.in = c.in[:2] // convolution looks for a bias in the third place
+	v, shape, err := c.convolution()
+	c.in = append(c.in[:2:2], zeros...)
+	if err != nil {
+		return nil, err
+	}
+	c.work = macs(v.n, v.groups, v.m, v.depth(), v.positions())
+	if err := c.result(0, I32, shape...); err != nil {
+		return nil, err
+	}
+	if c.has(2) && c.in[2].n != 1 || c.has(3) && c.in[3].n != 1 && c.in[3].n != v.groups*v.m {
+		return nil, c.fail("zero points of shape %v and %v", c.shape(2), c.shape(3))
+	}
+	k, p := v.depth(), v.positions()
+	tile := min(p, tilePositions)
+	if err := c.packingFits(min(k, exactDepth), tile); err != nil {
+		return nil, err
+	}
+	for _, n := range []int{v.c * v.plane(), c.in[1].n, k * tile, v.m * tile} {
+		if err := c.memory(F32, n); err != nil {
+			return nil, err
+		}
+	}
+	c.local = func() any { return newPacking(min(k, exactDepth), tile) }
+	return func(a *args) error {
+		x, w := data[float32](a.scratch[0]), data[float32](a.scratch[1])
+		cols, part := data[float32](a.scratch[2]), data[float32](a.scratch[3])
+		dst, l := data[int32](a.out[0]), a.local.(*packing)
+		clear(dst)
+		var zeroX, zeroW *Value
+		if len(a.in) > 2 {
+			zeroX = a.in[2]
+		}
+		if len(a.in) > 3 {
+			zeroW = a.in[3]
+		}
+		for i := range w {
+			w[i] = float32(integer(a.in[1], i) - zeroOf(zeroW, i/k, v.groups*v.m))
+		}
+		for i := range v.n * v.groups {
+			g := i % v.groups
+			for j := range x {
+				x[j] = float32(integer(a.in[0], i*len(x)+j) - zeroOf(zeroX, 0, 1))
+			}
+			for p0 := 0; p0 < p; p0 += tile {
+				n := min(tile, p-p0)
+				columns(v.window, cols[:k*n], x, v.c, p0, p0+n, 0)
+				for k0 := 0; k0 < k; k0 += exactDepth {
+					depth := min(exactDepth, k-k0)
+					l.resize(depth, n)
+					l.pack(cols[k0*n:(k0+depth)*n], 1, n)
+					mulRows(l.panels, part, n, nil, 0, w[g*v.m*k+k0:], k, 1, v.m, &l.rows)
+					for m := range v.m {
+						to := dst[(i*v.m+m)*p+p0:][:n]
+						for j, s := range part[m*n : (m+1)*n] {
+							to[j] += int32(s)
+						}
+					}
+				}
+			}
+		}
+		return nil
+	}, nil
+}

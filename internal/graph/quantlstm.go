@@ -1,0 +1,192 @@
+package graph
+
+import "slices"
+
+// planQuantizedLSTM is ONNX Runtime's DynamicQuantizeLSTM: weights of 8 bits as
+// [D,I,4H] and [D,H,4H], scale and zero point one a direction or one a column;
+// the whole input, and at each step all states of a direction, are quantised with
+// one scale.
+func planQuantizedLSTM(c *call) (kernel, error) {
+	for i, t := range [][]Type{{F32}, {I8, U8}, {I8, U8}, {F32}, {I32}, {F32}, {F32}, {F32}, {F32}, {I8, U8}, {F32}, {I8, U8}} {
+		if c.has(i) {
+			if err := c.is(i, t...); err != nil {
+				return nil, err
+			}
+		} else if i < 3 || i > 7 {
+			return nil, c.fail("input %d is absent", i)
+		}
+	}
+	for _, name := range []string{"activations", "activation_alpha", "activation_beta", "clip", "input_forget"} {
+		if v, ok := c.Attrs[name]; ok && v != int64(0) && !plainActivations(v) {
+			return nil, c.unsupported("with attribute %q", name)
+		}
+	}
+	if c.has(7) {
+		return nil, c.unsupported("with peepholes")
+	}
+	q := &quantizedLSTM{reverse: c.strAttr("direction", "forward") == "reverse"}
+	x, r := c.shape(0), c.shape(2)
+	if len(x) != 3 || len(r) != 3 || len(c.shape(1)) != 3 {
+		return nil, c.fail("shapes %v, %v and %v, expected three dimensions each", x, c.shape(1), r)
+	}
+	q.T, q.B, q.I, q.D, q.H = x[0], x[1], x[2], r[0], r[1]
+	state := []int{q.D, q.B, q.H}
+	want := map[int][]int{1: {q.D, q.I, 4 * q.H}, 2: {q.D, q.H, 4 * q.H}, 3: {q.D, 8 * q.H}, 4: {q.B}, 5: state, 6: state}
+	for i, s := range want {
+		if c.has(i) && !slices.Equal(c.shape(i), s) {
+			return nil, c.fail("input %d has shape %v, expected %v", i, c.shape(i), s)
+		}
+	}
+	for _, i := range []int{8, 9, 10, 11} {
+		if n := c.in[i].n; n != q.D && n != q.D*4*q.H {
+			return nil, c.fail("input %d has shape %v, expected [%d] or [%d,%d]", i, c.shape(i), q.D, q.D, 4*q.H)
+		}
+	}
+	if (c.strAttr("direction", "forward") == "bidirectional") != (q.D == 2) || q.D > 2 {
+		return nil, c.fail("direction %q with weights for %d", c.strAttr("direction", "forward"), q.D)
+	}
+	for _, i := range []int{1, 2, 9, 11} {
+		if _, err := c.need(i); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	q.packed, err = once(c, "integers", []int{1, 2, 9, 11}, func() (p [][2]*integerPanels, err error) {
+		for d := range q.D {
+			pick := func(i, k, zero int) *integerPanels {
+				z, at := c.in[zero].known, 0
+				if z.n == q.D { // one for the direction
+					one := must(New(z.Type, 1))
+					copy(one.bytes(), z.bytes()[d:d+1])
+					z = &one
+				} else {
+					at = d * 4 * q.H
+				}
+				return packIntegers(c.in[i].known, d*k*4*q.H, k, 4*q.H, 1, 4*q.H, z, at)
+			}
+			p = append(p, [2]*integerPanels{pick(1, q.I, 9), pick(2, q.H, 11)})
+		}
+		return p, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.work = macs(q.T, q.B, q.D, 4*q.H, q.H+q.I)
+	for i, shape := range [][]int{{q.T, q.D, q.B, q.H}, state, state} {
+		if err := c.result(i, F32, shape...); err != nil {
+			return nil, err
+		}
+	}
+	rows := q.T * q.B
+	for i, n := range []int{rows * q.I, rows * 4 * q.H, q.B * q.H, q.B * 4 * q.H, max(rows, q.B) * 4 * q.H} {
+		t := F32
+		if i == 1 || i == 3 {
+			t = I32
+		}
+		if err := c.memory(t, n); err != nil {
+			return nil, err
+		}
+	}
+	c.local = func() any { return &scratchRows{} }
+	return q.run, nil
+}
+
+// plainActivations reports whether a list names those an LSTM has anyway, or none.
+func plainActivations(v any) bool {
+	list, ok := v.([]string)
+	if numbers, is := v.([]float32); is {
+		return len(numbers) == 0
+	}
+	for i, name := range list {
+		if name != []string{"Sigmoid", "Tanh", "Tanh"}[i%3] {
+			return false
+		}
+	}
+	return ok
+}
+
+type quantizedLSTM struct {
+	T, B, I, H, D int
+	reverse       bool
+	packed        [][2]*integerPanels
+}
+
+func (q *quantizedLSTM) run(a *args) error {
+	x, h := data[float32](a.scratch[0]), data[float32](a.scratch[2])
+	inputs, states, part := data[int32](a.scratch[1]), data[int32](a.scratch[3]), data[float32](a.scratch[4])
+	xScale := requantized(x, data[float32](a.in[0]))
+	H := q.H
+	clear(data[float32](a.out[0]))
+	for d := range q.D {
+		clear(inputs)
+		q.packed[d][0].mul(inputs, x, q.T*q.B, part, a.local.(*scratchRows))
+		hn, cn := data[float32](a.out[1])[d*q.B*H:][:q.B*H], data[float32](a.out[2])[d*q.B*H:][:q.B*H]
+		start(hn, a.in, 5, d)
+		start(cn, a.in, 6, d)
+		for t := range q.T {
+			hScale := requantized(h, hn)
+			clear(states)
+			q.packed[d][1].mul(states, h, q.B, part, a.local.(*scratchRows))
+			for b := range q.B {
+				length := q.T
+				if len(a.in) > 4 && a.in[4] != nil {
+					length = int(data[int32](a.in[4])[b])
+				}
+				if t >= length {
+					continue
+				}
+				at := t
+				if d == 1 || q.reverse {
+					at = length - 1 - t
+				}
+				if at < 0 || at >= q.T {
+					continue
+				}
+				for j := range H {
+					gate := func(g int) float32 {
+						k := g*H + j
+						sum := float32(float32(inputs[(at*q.B+b)*4*H+k]) * float32(xScale*scaleOf(a.in[8], d, k, q.D, H)))
+						sum += float32(float32(states[b*4*H+k]) * float32(hScale*scaleOf(a.in[10], d, k, q.D, H)))
+						if a.in[3] != nil {
+							bias := data[float32](a.in[3])[d*8*H:]
+							sum += bias[k] + bias[4*H+k]
+						}
+						return sum
+					}
+					i, o, f, g := gate(0), gate(1), gate(2), gate(3)
+					c := fma32(sigmoid32(f), cn[b*H+j], float32(sigmoid32(i)*tanh32(g)))
+					cn[b*H+j] = c
+					hn[b*H+j] = sigmoid32(o) * tanh32(c)
+				}
+				copy(data[float32](a.out[0])[((at*q.D+d)*q.B+b)*H:][:H], hn[b*H:])
+			}
+		}
+	}
+	return nil
+}
+
+// start copies direction d's initial state, or zeros.
+func start(dst []float32, in []*Value, i, d int) {
+	clear(dst)
+	if i < len(in) && in[i] != nil {
+		copy(dst, data[float32](in[i])[d*len(dst):])
+	}
+}
+
+func scaleOf(v *Value, d, k, directions, h int) float32 {
+	s := data[float32](v)
+	if len(s) == directions {
+		return s[d]
+	}
+	return s[d*4*h+k]
+}
+
+// requantized writes the numbers of x, quantised to uint8, less their zero point,
+// to dst and returns their scale.
+func requantized(dst, x []float32) float32 {
+	scale, zero := spanOf(x)
+	for i, v := range x {
+		dst[i] = float32(quantize(v, scale, zero, U8) - zero)
+	}
+	return scale
+}

@@ -1,0 +1,125 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+)
+
+// RNN, LSTM and GRU with all their attributes; layers.go runs them.
+
+func recurrentRows() []row {
+	attrs := []string{"activations", "activation_alpha", "activation_beta", "clip", "direction", "hidden_size", "layout", "output_sequence"}
+	return []row{
+		{op: "RNN", min: 3, max: 6, attrs: attrs, plan: planRecurrent},
+		{op: "GRU", min: 3, max: 6, attrs: append([]string{"linear_before_reset"}, attrs...), plan: planRecurrent},
+		{op: "LSTM", min: 3, max: 8, attrs: append([]string{"input_forget"}, attrs...), plan: planRecurrent},
+	}
+}
+
+// weightInputs are the inputs of a recurrent node that hold parameters.
+var weightInputs = []int{1, 2, 3, 7}
+
+// sequence is a recurrent node for an input of T steps and B sequences.
+type sequence struct {
+	r       *onnx.Recurrent
+	T, B, D int
+}
+
+func planRecurrent(c *call) (kernel, error) {
+	if err := c.is(0, F32, F64); err != nil {
+		return nil, err
+	}
+	for _, i := range []int{1, 2, 3, 5, 6, 7} {
+		if c.has(i) && c.typ(i) != c.typ(0) {
+			return nil, c.fail("input %d is %s and input 0 %s, expected one type", i, c.typ(i), c.typ(0))
+		}
+	}
+	if c.has(4) {
+		if err := c.is(4, I32); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range weightInputs {
+		if c.has(i) {
+			if _, err := c.need(i); err != nil {
+				return nil, err
+			}
+		}
+	}
+	l, err := once(c, "layer", weightInputs, func() (layer, error) {
+		r, err := c.recurrent()
+		if err != nil {
+			return nil, c.fail("%v", err)
+		}
+		return newLayer(c, r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	x := c.shape(0)
+	r := l.settings()
+	if len(x) != 3 || x[2] != r.InputSize {
+		return nil, c.fail("X has shape %v, expected three dimensions, the last %d", x, r.InputSize)
+	}
+	s := &sequence{r: r, T: x[0], B: x[1], D: r.Directions()}
+	y, state := []int{s.T, s.D, s.B, r.HiddenSize}, []int{s.D, s.B, r.HiddenSize}
+	if r.BatchFirst {
+		s.T, s.B = s.B, s.T
+		y, state = []int{s.B, s.T, s.D, r.HiddenSize}, []int{s.B, s.D, r.HiddenSize}
+	}
+	for _, i := range []int{5, 6} {
+		if c.has(i) && fmt.Sprint(c.shape(i)) != fmt.Sprint(state) {
+			return nil, c.fail("input %d, a state, has shape %v, expected %v", i, c.shape(i), state)
+		}
+	}
+	if c.has(4) && c.in[4].n != s.B {
+		return nil, c.fail("%d lengths for %d sequences", c.in[4].n, s.B)
+	}
+	for i, shape := range [][]int{y, state, state} {
+		if c.wants(i) || i == 0 {
+			if err := c.result(i, c.typ(0), shape...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	c.work = macs(s.T, s.B, s.D*r.HiddenSize*4, r.HiddenSize+r.InputSize)
+	return l.plan(c, s)
+}
+
+// recurrent reads the node's settings and parameters.
+func (c *call) recurrent() (*onnx.Recurrent, error) {
+	n := &onnx.Node{Name: c.Name, Op: c.Op, Inputs: c.Inputs, Outputs: c.Outputs}
+	for name, a := range c.Attrs {
+		if name == "output_sequence" { // of version 1, without meaning since 7
+			continue
+		}
+		at := onnx.Attribute{Name: name}
+		switch v := a.(type) {
+		case int:
+			at.Kind, at.I = onnx.Int, int64(v)
+		case int64:
+			at.Kind, at.I = onnx.Int, v
+		case float32:
+			at.Kind, at.F = onnx.Float, v
+		case string:
+			at.Kind, at.S = onnx.String, v
+		case []string:
+			at.Kind, at.Strings = onnx.Strings, v
+		case []float32:
+			at.Kind, at.Floats = onnx.Floats, v
+		case []int64:
+			at.Kind, at.Ints = onnx.Ints, v
+		}
+		n.Attributes = append(n.Attributes, at)
+	}
+	return onnx.ReadRecurrent(n, func(name string) (checkpoint.Tensor, error) {
+		for _, i := range weightInputs {
+			if i < len(c.Inputs) && c.Inputs[i] == name {
+				return stored(name, c.in[i].known), nil
+			}
+		}
+		return checkpoint.Tensor{}, fmt.Errorf("no value %q", name)
+	})
+}
