@@ -12,9 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/unroll-ml/unroll/nn"
-	"github.com/unroll-ml/unroll/train"
 )
 
 // Labelled is one item of a classifier: what is read, its class, and where it
@@ -37,7 +34,7 @@ func (l *Labelled) take(text, level string) (err error) {
 	}
 	l.Rows, err = ParseNumbers(text)
 	if err != nil {
-		return fault(l.File, l.Line, "%v", err)
+		return Fault(l.File, l.Line, "%v", err).Try("correct it, or read words with %s word", "level")
 	}
 	return nil
 }
@@ -64,7 +61,7 @@ func ReadLabelled(path, text, label, level string) ([]Labelled, error) {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fault(path, 0, "it holds no labelled text; see unroll train --help for what a classifier reads")
+		return nil, Fault(path, 0, "it holds no labelled text; a folder with a file or folder a class is read, a .csv with a header, or JSON Lines")
 	}
 	return all, nil
 }
@@ -134,7 +131,7 @@ func readCSV(path, text, label, level string) (all []Labelled, err error) {
 	}
 	ti, li := slices.Index(head, text), slices.Index(head, label)
 	if ti < 0 || li < 0 {
-		return nil, fault(path, 1, "the header is %s, expected columns %q and %q; name yours with --text-column and --label-column", strings.Join(head, ","), text, label)
+		return nil, Fault(path, 1, "the header is %s, expected columns %q and %q", strings.Join(head, ","), text, label).Try("name yours with %s and %s", "text-column", "label-column")
 	}
 	for {
 		row, err := r.Read()
@@ -147,7 +144,7 @@ func readCSV(path, text, label, level string) (all []Labelled, err error) {
 		l := Labelled{Label: row[li], File: path}
 		l.Line, _ = r.FieldPos(0)
 		if row[ti] == "" || row[li] == "" {
-			return nil, fault(path, l.Line, "an empty text or label; fill it in or take the line out")
+			return nil, Fault(path, l.Line, "an empty text or label; fill it in or take the line out")
 		}
 		if err := l.take(row[ti], level); err != nil {
 			return nil, err
@@ -161,12 +158,12 @@ func csvFault(path string, err error) error {
 	var p *csv.ParseError
 	if errors.As(err, &p) {
 		if errors.Is(p.Err, csv.ErrFieldCount) {
-			return fault(path, p.Line, "it has more or fewer fields than the header; each line needs the same columns")
+			return Fault(path, p.Line, "it has more or fewer fields than the header; each line needs the same columns")
 		}
-		return fault(path, p.Line, "%v; put text with quotes or commas in double quotes", p.Err)
+		return Fault(path, p.Line, "%v; put text with quotes or commas in double quotes", p.Err)
 	}
 	if err == io.EOF {
-		return fault(path, 0, "it has no header line")
+		return Fault(path, 0, "it has no header line")
 	}
 	return err
 }
@@ -184,12 +181,12 @@ func readJSONLines(path, text, label, level string) (all []Labelled, err error) 
 		}
 		var m map[string]json.RawMessage
 		if err := json.Unmarshal(s.Bytes(), &m); err != nil {
-			return nil, fault(path, line, "%v; expected one JSON object a line", err)
+			return nil, Fault(path, line, "%v; expected one JSON object a line", err)
 		}
 		l := Labelled{File: path, Line: line}
 		var class any
 		if json.Unmarshal(m[label], &class) != nil || class == nil {
-			return nil, fault(path, line, "there is no label %q; name yours with --label-column", label)
+			return nil, Fault(path, line, "there is no label %q", label).Try("name yours with %s", "label-column")
 		}
 		l.Label = fmt.Sprint(class)
 		if err := l.json(m[text], text, level); err != nil {
@@ -217,110 +214,15 @@ func (l *Labelled) json(raw json.RawMessage, column, level string) error {
 	case level != "number" && json.Unmarshal(raw, &l.Tokens) == nil && len(l.Tokens) > 0:
 		return nil
 	case level == "number":
-		return fault(l.File, l.Line, "%q is no list of numbers, nor of lists of numbers; name yours with --text-column", column)
+		return Fault(l.File, l.Line, "%q is no list of numbers, nor of lists of numbers", column).Try("name yours with %s", "text-column")
 	}
-	return fault(l.File, l.Line, "%q is no text and no list of strings; name yours with --text-column, and read numbers with --level number", column)
+	return Fault(l.File, l.Line, "%q is no text and no list of strings", column).Try("name yours with %s, and read numbers with %s number", "text-column", "level")
 }
 
-// Pad is the token that fills batches.
-const Pad = "<pad>"
-
-// Classify makes the task of telling an item's class from its characters, words
-// or numbers, as level says. Validation and test are held-out shares drawn with
-// seed.
-func Classify(path, text, label, level string, known *nn.Config, limit, batch int, valid, test float64, seed uint64) (*Task, error) {
-	if known != nil {
-		level = "number"
-		if known.Vocabulary != nil {
-			level = known.Vocabulary.Level
-		}
-	}
-	all, err := ReadLabelled(path, text, label, level)
-	if err != nil {
-		return nil, err
-	}
-	a, v, e := split(len(all), valid, test, seed)
-	if len(a) == 0 || len(v) == 0 {
-		return nil, fault(path, 0, "%d of them are too few for training and validation; give more, or another --valid and --test", len(all))
-	}
-	cfg := nn.Config{Task: "classify", Output: "last"}
-	if known != nil {
-		cfg = *known
-	} else if cfg.Classes, err = classesOf(path, all); err != nil {
-		return nil, err
-	}
-	cfg.OutFeatures = len(cfg.Classes)
-	switch {
-	case level == "number":
-		err = numbers(&cfg, all, a)
-	case known == nil:
-		var tokens []string
-		for _, i := range a {
-			tokens = append(tokens, all[i].tokens(level)...)
-		}
-		cfg.Vocabulary = BuildVocabulary(tokens, level, limit, Pad)
-		cfg.Vocabulary.Pad = 0
-		cfg.NumEmbeddings, cfg.PaddingIdx = len(cfg.Vocabulary.Tokens), &cfg.Vocabulary.Pad
-	}
-	if err != nil {
-		return nil, err
-	}
-	items := func(idx []int) (train.Data, error) {
-		s := &sequences{ordered: ordered{n: len(idx)}, batch: batch, last: true, keys: cfg.RNN.InputSize}
-		for _, i := range idx {
-			l := &all[i]
-			c, ok := slices.BinarySearch(cfg.Classes, l.Label)
-			if !ok {
-				return nil, fault(l.File, l.Line, "class %q, which the model does not know", l.Label)
-			}
-			s.labels = append(s.labels, []int{c})
-			if level == "number" {
-				s.rows = append(s.rows, scaled(cfg.Scaling, l.Rows))
-				continue
-			}
-			ids := Encode(cfg.Vocabulary, l.tokens(level))
-			if len(ids) == 0 {
-				return nil, fault(l.File, l.Line, "an empty text; take it out")
-			}
-			s.tokens = append(s.tokens, ids)
-		}
-		return s, nil
-	}
-	name := "text"
-	if level == "number" {
-		name = "sequence"
-	}
-	t := &Task{
-		Config: cfg, Objective: &train.ClassesOf[float32]{}, Unit: "nats a " + name, Items: name + "s",
-		About: fmt.Sprintf("%d %ss of %d classes: %d for training, %d for validation, %d for test", len(all), name, len(cfg.Classes), len(a), len(v), len(e)),
-	}
-	if t.Train, err = items(a); err != nil {
-		return nil, err
-	}
-	if t.Valid, err = items(v); err != nil {
-		return nil, err
-	}
-	if len(e) > 0 {
-		t.Test, err = items(e)
-	}
-	return t, err
-}
-
-func (l *Labelled) tokens(level string) []string {
+// Split returns the item's tokens at a level.
+func (l *Labelled) Split(level string) []string {
 	if l.Tokens != nil {
 		return l.Tokens
 	}
 	return Split(l.Text, level)
-}
-
-// classesOf are the classes in sorted order, at least two.
-func classesOf(path string, all []Labelled) (classes []string, err error) {
-	for _, l := range all {
-		classes = append(classes, l.Label)
-	}
-	slices.Sort(classes)
-	if classes = slices.Compact(classes); len(classes) < 2 {
-		return nil, fault(path, 0, "there is one class, %q; at least 2 are needed", classes[0])
-	}
-	return classes, nil
 }
