@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -20,6 +21,9 @@ type Classify struct {
 	MaxTokens   int    // keep the most frequent words only, 0: all; argument "max-tokens"
 	TextColumn  string // with the text or sequence; argument "text-column"
 	LabelColumn string // with the class; argument "label-column"
+	Separated
+
+	plain bool // the parts are drawn as the first trees did, whatever the classes
 
 	Classes    []string         // learnt, in sorted order
 	Vocabulary *data.Vocabulary // learnt at the levels "char" and "word"
@@ -44,12 +48,12 @@ func (t *Classify) Kind() Kind { return classifyKind }
 
 // Arguments implements Task.
 func (t *Classify) Arguments() []Argument {
-	return append(t.arguments(),
+	return append(append(t.arguments(),
 		Argument{Name: "level", Usage: levelUsage, Value: &t.Level, Learnt: true},
-		Argument{Name: "max-tokens", Usage: tokensUsage, Value: &t.MaxTokens, Learnt: true},
+		Argument{Name: "max-tokens", Usage: tokensUsage, Value: &t.MaxTokens},
 		Argument{Name: "text-column", Usage: "classify: column with the text or sequence", Value: &t.TextColumn},
-		Argument{Name: "label-column", Usage: "classify: column with the class", Value: &t.LabelColumn},
-	)
+		Argument{Name: "label-column", Usage: "classify: column with the class; tag: number of the column with the label (default: the last)", Value: &t.LabelColumn},
+	), t.Separated.Arguments()...)
 }
 
 // Load implements Task. Validation and test are shares drawn with Seed.
@@ -60,11 +64,22 @@ func (t *Classify) Load(path string) (*Set, error) {
 	if err := oneOf("level", t.Level, "char", "word", "number"); err != nil {
 		return nil, err
 	}
-	all, err := data.ReadLabelled(path, t.TextColumn, t.LabelColumn, t.Level)
+	dialect, err := t.Dialect()
 	if err != nil {
 		return nil, err
 	}
-	a, v, e := data.Shares(len(all), t.Valid, t.Test, t.Seed)
+	all, notes, err := data.ReadLabelled(t.file(path), data.LabelledOptions{Text: t.TextColumn, Label: t.LabelColumn, Level: t.Level, Dialect: dialect})
+	if err != nil {
+		return nil, err
+	}
+	labels := make([]string, len(all))
+	for i := range all {
+		labels[i] = all[i].Label
+	}
+	a, v, e := data.SharesByClass(labels, t.Valid, t.Test, t.Seed)
+	if t.plain {
+		a, v, e = data.Shares(len(all), t.Valid, t.Test, t.Seed)
+	}
 	if len(a) == 0 || len(v) == 0 {
 		return nil, data.Fault(path, 0, "%d of them are too few for training and validation", len(all)).Try("give more, or another %s and %s", "valid", "test")
 	}
@@ -76,6 +91,7 @@ func (t *Classify) Load(path string) (*Set, error) {
 		name = "sequence"
 	}
 	s := &Set{
+		Notes:     append(notes, unmeasured(name, labels, e)...),
 		Objective: &train.ClassesOf[float32]{}, Loss: "cross_entropy", Unit: "nats a " + name, Items: name + "s",
 		About: fmt.Sprintf("%d %ss of %d classes: %d for training, %d for validation, %d for test", len(all), name, len(t.Classes), len(a), len(v), len(e)),
 	}
@@ -89,6 +105,33 @@ func (t *Classify) Load(path string) (*Set, error) {
 		s.Test, err = t.items(all, e)
 	}
 	return s, err
+}
+
+// unmeasured says which classes the test part has nothing of, a sentence each.
+func unmeasured(name string, labels []string, test []int) (notes []string) {
+	if len(test) == 0 {
+		return nil
+	}
+	total, there := map[string]int{}, map[string]bool{}
+	for _, l := range labels {
+		total[l]++
+	}
+	for _, i := range test {
+		there[labels[i]] = true
+	}
+	const most = 10
+	for _, l := range slices.Sorted(maps.Keys(total)) {
+		switch {
+		case there[l]:
+		case len(notes) == most:
+			return append(notes, "and more classes of which the test part has nothing")
+		case total[l] == 1:
+			notes = append(notes, fmt.Sprintf("class %q: its only %s is not in the test part, so the accuracy says nothing about it", l, name))
+		default:
+			notes = append(notes, fmt.Sprintf("class %q: none of its %d %ss is in the test part, so the accuracy says nothing about it", l, total[l], name))
+		}
+	}
+	return notes
 }
 
 // learn sets what is not known yet: the classes of all items, the vocabulary or
@@ -188,7 +231,8 @@ func (t *Classify) Network() nn.Config {
 
 func (t *Classify) metadata() metadata {
 	s := t.source()
-	s.Text, s.Label = t.TextColumn, t.LabelColumn
+	s.Text, s.Label, s.ByClass = t.TextColumn, t.LabelColumn, !t.plain
+	t.saveIn(s)
 	return metadata{Vocabulary: t.Vocabulary, Classes: t.Classes, Scaling: t.Scaling, Source: s}
 }
 
@@ -200,7 +244,8 @@ func (t *Classify) restore(m metadata) {
 	}
 	t.Cut.restore(m.Source)
 	if s := m.Source; s != nil && s.Text != "" {
-		t.TextColumn, t.LabelColumn = s.Text, s.Label
+		t.TextColumn, t.LabelColumn, t.plain = s.Text, s.Label, !s.ByClass
+		t.restoreFrom(s)
 	}
 }
 

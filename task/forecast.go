@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -31,13 +32,20 @@ type Forecast struct {
 	Loss       string // "mse", "l1" or "huber"; argument "loss"
 	Rows       int    // use the first rows only, 0: all; argument "rows"
 	NoCalendar bool   // the model does not see hour and weekday; argument "no-calendar"
+	// TimeFormat is how times are read: one of data.TimeFormats; argument
+	// "time-format".
+	TimeFormat string
+	// Gaps is what becomes of missing rows: one of data.GapRules; argument
+	// "gaps".
+	Gaps string
+	Separated
 
 	Scaling *data.Scaling // learnt; nil before the first Load
 }
 
 // NewForecast returns the task with default options.
 func NewForecast() *Forecast {
-	return &Forecast{Cut: newCut(), Lags: 96, Horizon: 24, Season: 24, Base: "last", Loss: "mse"}
+	return &Forecast{Cut: newCut(), Lags: 96, Horizon: 24, Season: 24, Base: "last", Loss: "mse", TimeFormat: "auto", Gaps: "say"}
 }
 
 var forecastKind = Kind{
@@ -51,7 +59,7 @@ func (t *Forecast) Kind() Kind { return forecastKind }
 
 // Arguments implements Task.
 func (t *Forecast) Arguments() []Argument {
-	return append(t.arguments(),
+	return append(append(t.arguments(),
 		Argument{Name: "time-column", Usage: "forecast: column with the time (default: the first)", Value: &t.TimeColumn},
 		Argument{Name: "columns", Usage: "forecast: columns the model sees (default: all)", Value: &t.Columns, Learnt: true},
 		Argument{Name: "target", Usage: "forecast: columns to foretell (default: the last)", Value: &t.Targets, Learnt: true},
@@ -62,7 +70,9 @@ func (t *Forecast) Arguments() []Argument {
 		Argument{Name: "loss", Usage: "forecast: mse, l1 or huber", Value: &t.Loss},
 		Argument{Name: "rows", Usage: "forecast: use the first rows only; 0: all", Value: &t.Rows},
 		Argument{Name: "no-calendar", Usage: "forecast: do not show the model the hour and the day of the week", Value: &t.NoCalendar, Learnt: true},
-	)
+		Argument{Name: "time-format", Usage: "forecast: how times are read: auto, day-first, month-first, or unix for seconds since 1970", Value: &t.TimeFormat},
+		Argument{Name: "gaps", Usage: "forecast: missing and repeated rows: say, refuse, or fill (on straight lines)", Value: &t.Gaps},
+	), t.Separated.Arguments()...)
 }
 
 // forecasts is what a forecaster's Set has besides batches.
@@ -84,6 +94,12 @@ func (t *Forecast) checkOptions() error {
 		if n < 1 {
 			return badArg(arg, "is %d, expected at least 1", n)
 		}
+	}
+	if err := oneOf("time-format", t.TimeFormat, data.TimeFormats...); err != nil {
+		return err
+	}
+	if err := oneOf("gaps", t.Gaps, data.GapRules...); err != nil {
+		return err
 	}
 	if err := oneOf("base", t.Base, "last", "season", "none"); err != nil {
 		return err
@@ -109,12 +125,12 @@ func (t *Forecast) Load(path string) (*Set, error) {
 	if err := t.checkOptions(); err != nil {
 		return nil, err
 	}
-	table, err := data.ReadTable(path, t.TimeColumn, t.Columns)
+	table, err := t.table(t.file(path))
 	if err != nil {
 		return nil, err
 	}
-	if t.Rows > 0 && t.Rows < len(table.Rows) {
-		table.Rows, table.Time = table.Rows[:t.Rows], table.Time[:t.Rows]
+	if t.Rows > 0 {
+		table.Head(t.Rows)
 	}
 	n, need := len(table.Rows), max(t.Lags, t.Season)
 	va, te := t.parts(n)
@@ -124,11 +140,14 @@ func (t *Forecast) Load(path string) (*Set, error) {
 	if t.Scaling == nil {
 		t.Scaling = data.NewScaling(table.Columns, table.Rows[:va])
 		t.Columns = table.Columns
+		if table.TimeFormat != "" {
+			t.TimeFormat = table.TimeFormat // as it was found here
+		}
 	}
 	if len(t.Targets) == 0 {
 		t.Targets = table.Columns[len(table.Columns)-1:]
 	}
-	s, err := data.NewSeries(path, table, t.spec(), t.Scaling)
+	s, err := data.NewSeries(table, t.spec(), t.Scaling)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +159,7 @@ func (t *Forecast) Load(path string) (*Set, error) {
 		loss = nn.Huber[float32](1, nn.Mean)
 	}
 	return &Set{
+		Notes:     table.Notes,
 		Objective: &train.ValuesOf[float32]{Pointwise: loss}, Loss: t.Loss, Unit: t.Loss + " of standardised values", Items: "values",
 		Train: data.BatchWindows(s, need, va, t.Batch), Valid: data.BatchWindows(s, va, te, t.Batch), Test: data.BatchWindows(s, te, n, t.Batch),
 		About: fmt.Sprintf("a time series of %d rows, columns %s: %s forecast %d steps ahead from %d; rows 0 to %d for training, to %d for validation, to %d for test",
@@ -160,6 +180,13 @@ func (t *Forecast) Network() nn.Config {
 func (t *Forecast) metadata() metadata {
 	s, f := t.source(), t.spec()
 	s.Rows, s.Loss = t.Rows, t.Loss
+	t.saveIn(s)
+	if t.TimeFormat != "auto" {
+		s.TimeFormat = t.TimeFormat
+	}
+	if t.Gaps != "say" {
+		s.Gaps = t.Gaps
+	}
 	return metadata{Scaling: t.Scaling, Forecast: &f, Source: s}
 }
 
@@ -173,6 +200,13 @@ func (t *Forecast) restore(m metadata) {
 	t.Cut.restore(m.Source)
 	if s := m.Source; s != nil && s.Loss != "" {
 		t.Rows, t.Loss = s.Rows, s.Loss
+		t.restoreFrom(s)
+		if s.TimeFormat != "" {
+			t.TimeFormat = s.TimeFormat
+		}
+		if s.Gaps != "" {
+			t.Gaps = s.Gaps
+		}
 	}
 }
 
@@ -221,25 +255,35 @@ type Continuation struct {
 	Time       []string
 	Targets    []string
 	Values     [][]float64 // [horizon][target], in the columns' units
+	Notes      []string    // what was found in the file, a sentence each
 }
 
-// table reads a file to forecast from its end.
-func (t *Forecast) table(path string) (*data.Table, *data.Series, error) {
-	table, err := data.ReadTable(path, t.TimeColumn, t.Columns)
+// table reads a file.
+func (t *Forecast) table(f data.File) (*data.Table, error) {
+	d, err := t.Dialect()
+	if err != nil {
+		return nil, err
+	}
+	return data.ReadTable(f, data.TableOptions{Time: t.TimeColumn, Columns: t.Columns, Dialect: d, TimeFormat: t.TimeFormat, Gaps: t.Gaps})
+}
+
+// seen reads a file to forecast from its end.
+func (t *Forecast) seen(f data.File) (*data.Table, *data.Series, error) {
+	table, err := t.table(f)
 	if err != nil {
 		return nil, nil, err
 	}
 	if need := max(t.Lags, t.Season); len(table.Rows) < need {
-		return nil, nil, data.Fault(path, 0, "%d rows, the model wants at least %d", len(table.Rows), need)
+		return nil, nil, data.Fault(f.Name(), 0, "%d rows, the model wants at least %d", len(table.Rows), need)
 	}
-	s, err := data.NewSeries(path, table, t.spec(), t.Scaling)
+	s, err := data.NewSeries(table, t.spec(), t.Scaling)
 	return table, s, err
 }
 
 // Continue forecasts what follows the last row of a file. The errors are data's
 // for a file that cannot be used, and the pass's.
-func (t *Forecast) Continue(p *nn.Pass, path string) (c Continuation, err error) {
-	table, s, err := t.table(path)
+func (t *Forecast) Continue(p *nn.Pass, f data.File) (c Continuation, err error) {
+	table, s, err := t.seen(f)
 	if err != nil {
 		return c, err
 	}
@@ -249,8 +293,10 @@ func (t *Forecast) Continue(p *nn.Pass, path string) (c Continuation, err error)
 		return c, err
 	}
 	c.Targets, c.Values = t.Targets, s.Values(y.Data, at)
-	c.TimeColumn, c.Time = table.TimeColumn, table.After(len(c.Values))
+	times, why := table.After(len(c.Values))
+	c.TimeColumn, c.Time, c.Notes = table.TimeColumn, times, table.Notes
 	if c.Time == nil {
+		c.Notes = append(c.Notes, fmt.Sprintf("%s: steps are numbered: %s", f.Name(), why))
 		c.TimeColumn = "step"
 		for h := range c.Values {
 			c.Time = append(c.Time, strconv.Itoa(h+1))
@@ -265,9 +311,12 @@ func (t *Forecast) Answer(_ context.Context, m *nn.Model, q Query) error {
 	if q.Input == "" {
 		return badArg("input", "is missing: a CSV file to continue")
 	}
-	c, err := t.Continue(&nn.Pass{Model: m, Workers: 1}, q.Input)
+	c, err := t.Continue(&nn.Pass{Model: m, Workers: 1}, fileOf(q.Input, q.In))
 	if err != nil {
 		return err
+	}
+	for _, n := range c.Notes {
+		q.log("unroll: %s", n)
 	}
 	if !q.JSON {
 		return c.csv(q)
@@ -284,6 +333,15 @@ func (t *Forecast) Answer(_ context.Context, m *nn.Model, q Query) error {
 	return nil
 }
 
+// number is x as JSON has it: the fewest digits that read back to the same bits.
+func number(x float64) string {
+	b, err := json.Marshal(x)
+	if err != nil { // NaN and infinities
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return string(b)
+}
+
 func (c *Continuation) csv(q Query) error {
 	w := csv.NewWriter(q.Out)
 	if err := w.Write(append([]string{c.TimeColumn}, c.Targets...)); err != nil {
@@ -292,7 +350,7 @@ func (c *Continuation) csv(q Query) error {
 	for h, row := range c.Values {
 		line := []string{c.Time[h]}
 		for _, x := range row {
-			line = append(line, strconv.FormatFloat(x, 'g', 6, 64))
+			line = append(line, number(x))
 		}
 		if err := w.Write(line); err != nil {
 			return err
@@ -307,10 +365,10 @@ func ending(path string) string { return strings.ToLower(filepath.Ext(path)) }
 
 // Sequence implements Task: what the model sees of the last rows of a .csv file.
 func (t *Forecast) Sequence(path string, _ int) (r Reading, ok bool, err error) {
-	if ending(path) != ".csv" {
+	if e := ending(path); e != ".csv" && e != ".tsv" {
 		return r, false, nil
 	}
-	table, s, err := t.table(path)
+	table, s, err := t.seen(data.File{Path: path})
 	if err != nil {
 		return r, true, err
 	}

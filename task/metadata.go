@@ -31,6 +31,16 @@ type source struct {
 	Text  string  `json:"text,omitempty"` // names of the columns
 	Label string  `json:"label,omitempty"`
 	Loss  string  `json:"loss,omitempty"` // that was made small
+	// ByClass says that the parts were drawn so that each has each class.
+	ByClass bool `json:"by_class,omitempty"`
+	// How the file was written, where that was said or had to be found.
+	Header     string `json:"header,omitempty"` // "yes" or "no"
+	Separator  string `json:"separator,omitempty"`
+	Decimal    string `json:"decimal,omitempty"`
+	TimeFormat string `json:"time_format,omitempty"`
+	Gaps       string `json:"gaps,omitempty"`
+	WordColumn int    `json:"word_column,omitempty"`
+	TagColumn  int    `json:"tag_column,omitempty"`
 }
 
 func (c *Cut) source() *source { return &source{Valid: c.Valid, Test: c.Test, Seed: c.Seed} }

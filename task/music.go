@@ -42,7 +42,7 @@ func (t *Music) Load(path string) (*Set, error) {
 	if err := t.check(false); err != nil {
 		return nil, err
 	}
-	r, err := data.ReadRolls(path)
+	r, err := data.ReadRolls(t.file(path))
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (t *Music) Answer(_ context.Context, m *nn.Model, q Query) error {
 	}
 	var begin [][]int
 	if q.Input != "" {
-		r, err := data.ReadRolls(q.Input)
+		r, err := data.ReadRolls(fileOf(q.Input, q.In))
 		if err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (t *Music) Sequence(path string, nth int) (in Reading, ok bool, err error) 
 	if ending(path) != ".json" {
 		return in, false, nil
 	}
-	r, err := data.ReadRolls(path)
+	r, err := data.ReadRolls(data.File{Path: path})
 	if err != nil {
 		return in, true, err
 	}

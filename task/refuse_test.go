@@ -77,7 +77,7 @@ func TestBadDataIsRefused(t *testing.T) {
 		"csv: quotes":                {"t.csv", "time,x\n1,\"2\n", forecast, `^FILE:2: .*double quotes`},
 		"csv: one column":            {"t.csv", "time\n1\n", forecast, `^FILE:1: there is no column besides the time`},
 		"csv: fewer rows than lags":  {"t.csv", hours(12), forecast, `^FILE: 12 rows \(8 for training\).*6 lags`},
-		"csv: no time":               {"t.csv", strings.Replace(hours(40), "2020-01-01 05", "five o'clock 05", 1), forecast, `^FILE:7: "five o'clock 05:00:00" is no time like 2006-01-02 15:04:05; correct it or train with no-calendar`},
+		"csv: no time":               {"t.csv", strings.Replace(hours(40), "2020-01-01 05", "five o'clock 05", 1), forecast, `^FILE:7: "five o'clock 05:00:00" is no time that can be read; these can: 2024-03-29, .*; say how with time-format, correct it, or train with no-calendar`},
 		"csv: back in time":          {"t.csv", strings.Replace(hours(40), "2020-01-01 05", "2019-01-01 05", 1), forecast, `^FILE:7: "2019-01-01 05:00:00" is before the line above; sort the file by time`},
 		"classify: no column":        {"t.csv", "word,label\na,x\n", classify("char"), `^FILE:1: the header is word,label, expected columns "text" and "label"; name yours with text-column`},
 		"classify: no label":         {"t.csv", "text,label\na,x\nb,\n", classify("char"), `^FILE:3: an empty text or label; fill it in or take the line out`},

@@ -132,12 +132,12 @@ func FuzzReaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := write(t, "f", string(b))
 		csv := write(t, "f.csv", string(b))
-		_, _ = data.ReadTable(path, "", nil)
-		_, _ = data.ReadTagged(path)
-		_, _ = data.ReadRolls(path)
+		_, _ = data.ReadTable(data.File{Path: path}, data.TableOptions{})
+		_, _, _ = data.ReadTagged(data.File{Path: path}, data.TaggedOptions{})
+		_, _ = data.ReadRolls(data.File{Path: path})
 		for _, level := range []string{"char", "number"} {
-			_, _ = data.ReadLabelled(path, "text", "label", level)
-			_, _ = data.ReadLabelled(csv, "text", "label", level)
+			_, _, _ = data.ReadLabelled(data.File{Path: path}, data.LabelledOptions{Text: "text", Label: "label", Level: level})
+			_, _, _ = data.ReadLabelled(data.File{Path: csv}, data.LabelledOptions{Text: "text", Label: "label", Level: level})
 			c := task.NewClassify()
 			c.Level, c.Batch, c.Valid, c.Test = level, 2, .3, .3
 			_, _ = c.Load(path)

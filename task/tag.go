@@ -15,7 +15,9 @@ import (
 // Tag gives each word of a sentence its label.
 type Tag struct {
 	Cut
-	MaxTokens int // keep the most frequent words only, 0: all; argument "max-tokens"
+	MaxTokens   int // keep the most frequent words only, 0: all; argument "max-tokens"
+	WordColumn  int // from 1, 0: the first that is no index; argument "word-column"
+	LabelColumn int // from 1, 0: the last; argument "label-column"
 
 	Classes    []string         // learnt: the labels in sorted order
 	Vocabulary *data.Vocabulary // learnt
@@ -35,7 +37,11 @@ func (t *Tag) Kind() Kind { return tagKind }
 
 // Arguments implements Task.
 func (t *Tag) Arguments() []Argument {
-	return append(t.arguments(), Argument{Name: "max-tokens", Usage: tokensUsage, Value: &t.MaxTokens, Learnt: true})
+	return append(t.arguments(),
+		Argument{Name: "max-tokens", Usage: tokensUsage, Value: &t.MaxTokens},
+		Argument{Name: "word-column", Usage: "tag: number of the column with the word (default: the first that is no index)", Value: &t.WordColumn},
+		Argument{Name: "label-column", Usage: "tag: number of the column with the label (default: the last)", Value: &t.LabelColumn},
+	)
 }
 
 // Load implements Task. Validation and test are shares drawn with Seed.
@@ -43,7 +49,7 @@ func (t *Tag) Load(path string) (*Set, error) {
 	if err := t.check(false); err != nil {
 		return nil, err
 	}
-	all, err := data.ReadTagged(path)
+	all, notes, err := data.ReadTagged(t.file(path), data.TaggedOptions{Word: t.WordColumn, Label: t.LabelColumn})
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +69,14 @@ func (t *Tag) Load(path string) (*Set, error) {
 			t.Classes = append(t.Classes, s.Labels...)
 		}
 		slices.Sort(t.Classes)
-		t.Classes = slices.Compact(t.Classes)
+		if t.Classes = slices.Compact(t.Classes); len(t.Classes) < 2 {
+			one := t.Classes[0]
+			t.Vocabulary, t.Classes = nil, nil
+			return nil, data.Fault(path, 0, "there is one label, %q; at least 2 are needed", one).Try("choose the columns with %s and %s", "word-column", "label-column")
+		}
 	}
 	s := &Set{
+		Notes:     notes,
 		Objective: &train.ClassesOf[float32]{}, Loss: "cross_entropy", Unit: "nats a word", Items: "words",
 		About: fmt.Sprintf("%d tagged sentences with %d labels: %d for training, %d for validation, %d for test", len(all), len(t.Classes), len(a), len(v), len(e)),
 	}
@@ -107,10 +118,15 @@ func (t *Tag) Network() (c nn.Config) {
 }
 
 func (t *Tag) metadata() metadata {
-	return metadata{Vocabulary: t.Vocabulary, Classes: t.Classes, Source: t.source()}
+	s := t.source()
+	s.WordColumn, s.TagColumn = t.WordColumn, t.LabelColumn
+	return metadata{Vocabulary: t.Vocabulary, Classes: t.Classes, Source: s}
 }
 
 func (t *Tag) restore(m metadata) {
+	if m.Source != nil {
+		t.WordColumn, t.LabelColumn = m.Source.WordColumn, m.Source.TagColumn
+	}
 	t.Vocabulary, t.Classes = m.Vocabulary, m.Classes
 	t.Cut.restore(m.Source)
 }

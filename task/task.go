@@ -25,11 +25,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
 	"github.com/unroll-ml/unroll/train"
+	"github.com/unroll-ml/unroll/train/data"
 )
 
 // ErrArgument is the kind of every complaint about an option or a question.
@@ -181,6 +183,18 @@ type Cut struct {
 	// the file.
 	Valid, Test float64
 	Seed        uint64 // of the draw of the parts; argument "seed"
+	// In, if not nil, is what Load reads for the path "-".
+	In io.Reader
+}
+
+// file is what a path stands for.
+func (c *Cut) file(path string) data.File { return fileOf(path, c.In) }
+
+func fileOf(path string, in io.Reader) data.File {
+	if path == std && in != nil {
+		return data.File{Path: "standard input", In: in}
+	}
+	return data.File{Path: path}
 }
 
 func newCut() Cut { return Cut{Batch: 16, Valid: 0.1, Test: 0.1, Seed: 1} }

@@ -48,7 +48,7 @@ const (
 func (t *Text) Arguments() []Argument {
 	return append(t.arguments(),
 		Argument{Name: "level", Usage: levelUsage, Value: &t.Level, Learnt: true},
-		Argument{Name: "max-tokens", Usage: tokensUsage, Value: &t.MaxTokens, Learnt: true},
+		Argument{Name: "max-tokens", Usage: tokensUsage, Value: &t.MaxTokens},
 		Argument{Name: "window", Usage: "text: steps of backpropagation through time", Value: &t.Window},
 	)
 }
@@ -67,7 +67,7 @@ func (t *Text) Load(path string) (*Set, error) {
 	if t.Window < 1 {
 		return nil, badArg("window", "is %d, expected at least 1", t.Window)
 	}
-	text, err := data.ReadText(path)
+	text, err := data.ReadText(t.file(path))
 	if err != nil {
 		return nil, err
 	}

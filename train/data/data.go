@@ -8,7 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/unroll-ml/unroll/rng"
@@ -66,17 +70,34 @@ func (e *Error) Try(advice string, args ...string) *Error {
 	return e
 }
 
+// File is a file to be read.
+type File struct {
+	Path string
+	// In, if not nil, is what is read, and Path is only a name for it.
+	In io.Reader
+}
+
+// Name is the file's name for messages.
+func (f File) Name() string { return f.Path }
+
+// ending is the path's ending in lower case.
+func (f File) ending() string { return strings.ToLower(filepath.Ext(f.Path)) }
+
 // MaxFile bounds the files that are read into memory, in bytes.
 const MaxFile = 1 << 30
 
 // readFile reads a whole file that is not empty and not beyond MaxFile.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+func readFile(from File) ([]byte, error) {
+	in, path := from.In, from.Name()
+	if in == nil {
+		f, err := os.Open(from.Path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	b, err := io.ReadAll(io.LimitReader(in, MaxFile+1))
 	switch {
 	case err != nil:
 		return nil, err
@@ -90,14 +111,15 @@ func readFile(path string) ([]byte, error) {
 
 // ReadText reads a file of text that is not empty and not beyond MaxFile: UTF-8,
 // without the mark some editors put in front.
-func ReadText(path string) (string, error) {
-	b, err := readText(path)
+func ReadText(f File) (string, error) {
+	b, err := readText(f)
 	return string(b), err
 }
 
 // readText is readFile for text.
-func readText(path string) ([]byte, error) {
-	b, err := readFile(path)
+func readText(f File) ([]byte, error) {
+	path := f.Name()
+	b, err := readFile(f)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +138,65 @@ func readText(path string) ([]byte, error) {
 		return nil, Fault(path, line, "it is not valid UTF-8; convert the file, with iconv for instance")
 	}
 	return b, nil
+}
+
+// SharesByClass is Shares, and then exchanges items, as few as that takes, so
+// that a class of 3 items or more is in each of the parts, one of 2 in the
+// first and the last, one of 1 in the first: as far as the sizes of the parts,
+// which stay, leave room.
+func SharesByClass(classes []string, valid, test float64, seed uint64) (a, b, c []int) {
+	a, b, c = Shares(len(classes), valid, test, seed)
+	parts := [][]int{a, c, b} // the order in which a class gets into them
+	count := make([]map[string]int, len(parts))
+	total := map[string]int{}
+	for p, part := range parts {
+		count[p] = map[string]int{}
+		for _, i := range part {
+			count[p][classes[i]]++
+			total[classes[i]]++
+		}
+	}
+	for _, class := range slices.Sorted(maps.Keys(total)) {
+		due := min(total[class], len(parts)) // parts[:due] are to have it
+		for p := range due {
+			if count[p][class] > 0 || len(parts[p]) == 0 {
+				continue
+			}
+			// From the part with most of the class, for one of the class with most
+			// in this part.
+			from := p
+			for q := range parts {
+				if count[q][class] > count[from][class] {
+					from = q
+				}
+			}
+			other, spare := most(count[p]), count[from][class]
+			if from < due {
+				spare--
+			}
+			if count[p][other] < 2 || spare < 1 {
+				continue
+			}
+			i := slices.IndexFunc(parts[from], func(k int) bool { return classes[k] == class })
+			j := slices.IndexFunc(parts[p], func(k int) bool { return classes[k] == other })
+			parts[from][i], parts[p][j] = parts[p][j], parts[from][i]
+			count[from][class]--
+			count[from][other]++
+			count[p][class]++
+			count[p][other]--
+		}
+	}
+	return a, b, c
+}
+
+// most is the key of the largest number, the first of equals.
+func most(count map[string]int) (key string) {
+	for _, k := range slices.Sorted(maps.Keys(count)) {
+		if key == "" || count[k] > count[key] {
+			key = k
+		}
+	}
+	return key
 }
 
 // Shares cuts the items 0 to n-1, shuffled with seed, into training, validation

@@ -1,6 +1,9 @@
 package data
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // maxKeys bounds the keys of a piano roll.
 const maxKeys = 4096
@@ -16,10 +19,14 @@ type Rolls struct {
 }
 
 // ReadRolls reads and checks a file of piano rolls.
-func ReadRolls(path string) (r Rolls, err error) {
-	b, err := readText(path)
+func ReadRolls(f File) (r Rolls, err error) {
+	path := f.Name()
+	b, err := readText(f)
 	if err != nil {
 		return r, err
+	}
+	if at := nullAt(b); at >= 0 {
+		return r, Fault(path, 1+bytes.Count(b[:at], []byte("\n")), "null has no value: give the keys of every step, [] where none sounds")
 	}
 	if err := json.Unmarshal(b, &r); err != nil {
 		return r, Fault(path, jsonLine(b, err), "%v; expected {\"dim\":88,\"train\":[[[60,64],...],...],\"valid\":...,\"test\":...}", err)
@@ -45,6 +52,22 @@ func ReadRolls(path string) (r Rolls, err error) {
 		}
 	}
 	return r, nil
+}
+
+// nullAt is where null stands in JSON outside of strings, -1 if nowhere.
+func nullAt(b []byte) int {
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] == '\\' && quoted:
+			i++
+		case b[i] == '"':
+			quoted = !quoted
+		case !quoted && bytes.HasPrefix(b[i:], []byte("null")):
+			return i
+		}
+	}
+	return -1
 }
 
 // jsonLine returns the line a JSON error speaks of.

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/unroll-ml/unroll/internal/fmath"
 	"github.com/unroll-ml/unroll/nn"
@@ -35,31 +34,28 @@ type Series struct {
 	targets  []int       // columns that are forecast
 }
 
-// NewSeries standardises a table by a scaling, whose columns are the table's.
-func NewSeries(path string, t *Table, f Forecast, sc *Scaling) (*Series, error) {
+// NewSeries standardises a table by a scaling, whose columns are the table's. The
+// calendar wants times that can be read.
+func NewSeries(t *Table, f Forecast, sc *Scaling) (*Series, error) {
 	s := &Series{Table: t, forecast: f, scaling: sc}
 	for _, name := range f.Targets {
 		i := slices.Index(t.Columns, name)
 		if i < 0 {
-			return nil, Fault(path, 1, "there is no column %q to forecast; the columns are %s", name, strings.Join(t.Columns, ","))
+			return nil, Fault(t.file, 1, "there is no column %q to forecast; the columns are %s", name, strings.Join(t.Columns, ","))
 		}
 		s.targets = append(s.targets, i)
 	}
-	var last time.Time
+	if f.Calendar && t.noTime != nil {
+		e := *t.noTime
+		return nil, e.Try("say how with %s, correct it, or train with %s", "time-format", "no-calendar")
+	}
 	for r, row := range t.Rows {
 		var x []float32
 		for i, v := range row {
 			x = append(x, float32((v-sc.Mean[i])/sc.Std[i]))
 		}
 		if f.Calendar {
-			tm, _, ok := parseTime(t.Time[r])
-			if !ok {
-				return nil, Fault(path, t.Lines[r], "%q is no time like 2006-01-02 15:04:05", t.Time[r]).Try("correct it or train with %s", "no-calendar")
-			}
-			if tm.Before(last) {
-				return nil, Fault(path, t.Lines[r], "%q is before the line above; sort the file by time", t.Time[r])
-			}
-			last = tm
+			tm := t.clocks.at[r]
 			day := 2 * math.Pi * (float64(tm.Hour()) + float64(tm.Minute())/60) / 24
 			week := 2 * math.Pi * float64(tm.Weekday()) / 7
 			x = append(x, float32(fmath.Sin(day)), float32(fmath.Cos(day)), float32(fmath.Sin(week)), float32(fmath.Cos(week)))

@@ -20,7 +20,10 @@ import (
 type Dialect struct {
 	Comma   rune // between columns; 0: found, a tab, a semicolon or a comma
 	Decimal rune // '.' or ','; 0: found
-	Header  Header
+	// Spaces at the beginning of a field belong to it. They are left out
+	// otherwise, and may then stand before a quote.
+	Spaces bool
+	Header Header
 }
 
 // Header says whether the first line holds names.
@@ -50,6 +53,7 @@ type Rows struct {
 	file    string
 	in      *csv.Reader
 	comma   rune
+	spaces  bool
 	decimal rune       // 0: either, not to be told
 	sample  [][]string // the first rows
 	ahead   []string   // a row that was read already, with
@@ -60,7 +64,7 @@ type Rows struct {
 
 // NewRows begins to read; file is its name, for the notes. Errors are r's.
 func NewRows(r io.Reader, file string, d Dialect) (*Rows, error) {
-	rows := &Rows{file: file, comma: d.Comma, decimal: d.Decimal}
+	rows := &Rows{file: file, comma: d.Comma, decimal: d.Decimal, spaces: d.Spaces}
 	b := bufio.NewReaderSize(r, sampled)
 	if bom, err := b.Peek(3); err == nil && bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		_, _ = b.Discard(3)
@@ -97,7 +101,7 @@ var separatorNames = map[rune]string{',': "commas", ';': "semicolons", '\t': "ta
 func (r *Rows) reader(in io.Reader) *csv.Reader {
 	c := csv.NewReader(in)
 	c.Comma, c.ReuseRecord = r.comma, true
-	c.TrimLeadingSpace = c.Comma != '\t' // or an empty field would vanish
+	c.TrimLeadingSpace = !r.spaces && c.Comma != '\t' // or an empty field would vanish
 	return c
 }
 
