@@ -14,8 +14,8 @@ import (
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -47,11 +47,14 @@ func formatLoop(t *testing.T, name string) *train.Loop {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "t.txt")
 	must(t, os.WriteFile(path, []byte(repeat("she sells sea shells. ", 18)), 0o666))
-	d, err := data.Text(path, "char", nil, 0, 2, 16, .1, .1)
+	text := task.NewText()
+	text.Batch, text.Window, text.Valid, text.Test = 2, 16, .1, .1
+	d, err := text.Load(path)
 	must(t, err)
-	d.Config.EmbeddingDim, d.Config.HeadDropout = 3, .1
-	d.Config.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 4}
-	m, err := nn.New(d.Config)
+	cfg := text.Network()
+	cfg.EmbeddingDim, cfg.HeadDropout = 3, .1
+	cfg.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 4}
+	m, err := nn.New(cfg)
 	must(t, err)
 	g := rng.New(11)
 	m.ResetParameters(g)

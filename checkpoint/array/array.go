@@ -31,6 +31,9 @@ const (
 	Parquet   Format = "parquet"
 )
 
+// tsv is the ending of CSV with tabs.
+const tsv = "tsv"
+
 // Formats lists all of them.
 var Formats = []Format{NPY, NPZ, CSV, JSONLines, Parquet}
 
@@ -38,6 +41,9 @@ var Formats = []Format{NPY, NPZ, CSV, JSONLines, Parquet}
 // checkpoint.ErrFormat, naming the endings known, if none.
 func FormatOf(path string) (Format, error) {
 	f := Format(strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")))
+	if f == tsv {
+		f = CSV
+	}
 	if !slices.Contains(Formats, f) {
 		return "", &checkpoint.Error{File: path, Reason: fmt.Sprintf("the ending %q is not one of %v", filepath.Ext(path), Formats)}
 	}
@@ -90,6 +96,9 @@ func Open(path string, o Options) (Source, error) {
 			return nil, err
 		}
 		o.Format = f
+		if strings.EqualFold(filepath.Ext(path), "."+tsv) && o.Text.Comma == 0 {
+			o.Text.Comma = '\t'
+		}
 	}
 	switch o.Format {
 	case NPY:

@@ -9,8 +9,8 @@ import (
 	"github.com/guptarohit/asciigraph"
 	"github.com/spf13/cobra"
 
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // report is what a run tells while it trains: one line that changes on a
@@ -75,8 +75,8 @@ func (r *report) wipe() {
 	}
 }
 
-func (r *report) begin(l *train.Loop, t *data.Task) {
-	r.unit, r.items, r.epochs, r.begun, r.first = t.Unit, t.Items, l.Epochs, time.Now(), l.Progress().Step
+func (r *report) begin(l *train.Loop, s *task.Set) {
+	r.unit, r.items, r.epochs, r.begun, r.first = s.Unit, s.Items, l.Epochs, time.Now(), l.Progress().Step
 }
 
 // logLine is one line of the log file.

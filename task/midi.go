@@ -1,10 +1,9 @@
-package main
+package task
 
 import (
 	"io"
 	"slices"
 
-	"github.com/spf13/cobra"
 	"gitlab.com/gomidi/midi/v2"
 	"gitlab.com/gomidi/midi/v2/smf"
 )
@@ -12,9 +11,10 @@ import (
 // lowestKey is the MIDI number of key 0 of a piano: A0.
 const lowestKey = 21
 
-// writeMIDI writes a piano roll as a Standard MIDI file: a step is an eighth
-// note at 90 quarters a minute; a key that sounds on is one longer note.
-func writeMIDI(cmd *cobra.Command, path string, steps [][]int) error {
+// WriteMIDI writes a piano roll as a Standard MIDI file: a step is an eighth
+// note at 90 quarters a minute; a key that sounds on is one longer note; key 0
+// is A0.
+func WriteMIDI(w io.Writer, steps [][]int) error {
 	const quarter = 480
 	var t smf.Track
 	t.Add(0, smf.MetaTempo(90))
@@ -45,8 +45,6 @@ func writeMIDI(cmd *cobra.Command, path string, steps [][]int) error {
 	if err := f.Add(t); err != nil {
 		return err
 	}
-	return writeOutput(cmd, path, func(w io.Writer) error {
-		_, err := f.WriteTo(w)
-		return err
-	})
+	_, err := f.WriteTo(w)
+	return err
 }

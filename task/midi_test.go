@@ -1,22 +1,24 @@
-package main
+package task_test
 
 import (
+	"bytes"
 	"fmt"
-	"path/filepath"
 	"testing"
 
 	"gitlab.com/gomidi/midi/v2"
 	"gitlab.com/gomidi/midi/v2/smf"
+
+	"github.com/unroll-ml/unroll/task"
 )
 
 // A held key is one long note, a struck one a short one; the times are those
 // of the steps, an eighth each, and key 0 is A0.
 func TestMIDIHoldsTheRoll(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.mid")
-	if err := writeMIDI(newRootCmd(), path, [][]int{{0, 39}, {39}, {}, {87, 39}}); err != nil {
+	var b bytes.Buffer
+	if err := task.WriteMIDI(&b, [][]int{{0, 39}, {39}, {}, {87, 39}}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := smf.ReadFile(path)
+	f, err := smf.ReadFrom(&b)
 	if err != nil {
 		t.Fatal(err)
 	}
