@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -70,7 +71,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: RNN_TANH, RNN_RELU, LSTM, GRU")
+	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: "+cell.Names())
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
