@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -9,7 +8,6 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/cell"
-	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -125,9 +123,6 @@ type result[F tensor.Float] struct {
 
 func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) error {
 	layer, in, err := runSource[F](cmd, args, o)
-	if errors.Is(err, modelfile.ErrVariant) {
-		return runVariant(cmd, args, o)
-	}
 	if err != nil {
 		return err
 	}
