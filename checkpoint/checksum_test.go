@@ -101,9 +101,15 @@ func TestChecksumTellsPartsApart(t *testing.T) {
 		set  checkpoint.Set
 		meta map[string]string
 	}{
-		{one("x", 2), nil}, {one("y", 2), nil}, {one("x", 1, 2), nil}, {one("x", 2, 1), nil}, {double, nil},
+		{one("x", 2), nil},
+		{one("y", 2), nil},
+		{one("x", 1, 2), nil},
+		{one("x", 2, 1), nil},
+		{double, nil},
 		{one("x", 2), map[string]string{"a": "bc"}},
-		{one("x", 2), map[string]string{"ab": "c"}}, {one("x", 2), map[string]string{"a": "b", "c": ""}}, {nil, nil},
+		{one("x", 2), map[string]string{"ab": "c"}},
+		{one("x", 2), map[string]string{"a": "b", "c": ""}},
+		{nil, nil},
 	} {
 		meta, err := checkpoint.WithChecksum(c.set, c.meta)
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 )
 
+const checksumMember = "checksum"
+
 // config.json ends with a member "checksum": the SHA-256 of all bytes before the
 // comma in front of it.
 var (
@@ -35,9 +37,9 @@ func verifyChecksum(object []byte) (found bool, err error) {
 	}
 	name, value := string(object[m[2]:m[3]]), string(object[m[4]:m[5]])
 	switch {
-	case name != "checksum" && checksum.MatchString(value):
+	case name != checksumMember && checksum.MatchString(value):
 		return false, fmt.Errorf("%.40q holds a checksum, expected it under \"checksum\"; the file is damaged", name)
-	case name != "checksum":
+	case name != checksumMember:
 		return false, nil
 	case value != sumOf(object[:m[0]]):
 		return true, errors.New(`it does not have the checksum it says; it is damaged, or was changed: if that was on purpose, take the line "checksum" out`)

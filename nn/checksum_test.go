@@ -1,11 +1,13 @@
 package nn_test
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	unroll "github.com/unroll-ml/unroll"
@@ -20,7 +22,7 @@ func savedModel(t *testing.T) string {
 	dir := filepath.Join(t.TempDir(), "m")
 	m, err := nn.New(nn.Config{
 		NumEmbeddings: 3, EmbeddingDim: 2, OutFeatures: 2, RNN: unroll.Config{Mode: unroll.GRU, HiddenSize: 2},
-		Vocabulary: &nn.Vocabulary{Level: "char", Tokens: []string{"a", "\u00e9", "}"}, Unknown: -1, Pad: -1}, Classes: []string{"x", "y"},
+		Meta: map[string]json.RawMessage{"classes": json.RawMessage(`["x", "é", "}"]`)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +85,7 @@ func TestFoldersWithoutChecksums(t *testing.T) {
 	}
 	write(regexp.MustCompile(`,\s*"checksum".*`).ReplaceAll(changed, nil))
 	m, err := nn.Open(dir)
-	if err != nil || m.Checked() || m.Config().Classes[0] != "z" {
+	if err != nil || m.Checked() || !strings.Contains(string(m.Config().Meta["classes"]), `"z"`) {
 		t.Errorf("a config without checksum: %v", err)
 	}
 	write(config)
@@ -106,5 +108,37 @@ func TestFoldersWithoutChecksums(t *testing.T) {
 	}
 	if m, err = nn.Open(dir); err != nil || m.Checked() {
 		t.Errorf("weights without checksum: %v", err)
+	}
+}
+
+// The checksum is the file's and not the model's: a model that is opened and saved
+// again has one.
+func TestSavedAgain(t *testing.T) {
+	dir := savedModel(t)
+	m, err := nn.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.Config().Meta["checksum"]; ok {
+		t.Error("the checksum came with the model")
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	if err := m.Save(again, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{nn.ConfigFile, nn.WeightsFile} {
+		a, errA := os.ReadFile(filepath.Join(dir, name))
+		b, errB := os.ReadFile(filepath.Join(again, name))
+		if errA != nil || errB != nil || string(a) != string(b) {
+			t.Errorf("%s: %v, %v\n%s\nwas\n%s", name, errA, errB, b, a)
+		}
+	}
+	cfg := m.Config()
+	cfg.Meta = map[string]json.RawMessage{"checksum": json.RawMessage("1")}
+	if m, err = nn.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Save(again, ""); !errors.Is(err, nn.ErrFolder) {
+		t.Errorf("a checksum in Meta: %v", err)
 	}
 }

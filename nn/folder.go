@@ -28,15 +28,19 @@ const maxConfig = 64 << 20
 
 // Save writes the model as a folder: config.json, model.safetensors with the
 // names of PyTorch's state_dict, and README.md with the given text (none if it
-// is empty). The first two hold a checksum of themselves. Each file is replaced as a whole or not at all. A file of the
-// folder that is a symbolic link to outside is refused: an ErrFolder. Other errors
-// are those of the file system.
+// is empty). The first two hold a checksum of themselves. Each file is replaced as
+// a whole or not at all. A file of the folder that is a symbolic link to outside is
+// refused: an ErrFolder. So is a member "checksum" of Meta. Other errors are those
+// of the file system.
 func (m *ModelOf[F]) Save(dir, readme string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
 	if err := inside(dir, ConfigFile, WeightsFile, ReadmeFile); err != nil {
 		return err
+	}
+	if _, ok := m.cfg.Meta[checksumMember]; ok {
+		return &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: `Config.Meta has a member "checksum", which stands for the file's own`}
 	}
 	var set checkpoint.Set
 	m.named(func(n string, v tensor.DenseOf[F]) { set = append(set, checkpoint.Of(n, v)) })
@@ -115,6 +119,9 @@ func readConfig(root *os.Root, dir string) (cfg Config, checked bool, err error)
 	}
 	if err := json.Unmarshal(data, &cfg); err != nil {
 		return bad(err)
+	}
+	if delete(cfg.Meta, checksumMember); len(cfg.Meta) == 0 {
+		cfg.Meta = nil
 	}
 	if cfg, err = cfg.normal(); err != nil {
 		return Config{}, false, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)

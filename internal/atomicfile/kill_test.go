@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ func TestKillDuringWrite(t *testing.T) {
 					if _, err := w.Write(bytes.Repeat([]byte{byte('a' + i%26)}, size/pieces)); err != nil {
 						return err
 					}
-					os.Stdout.Write([]byte{'.'}) // a piece is written
+					fmt.Print(".") // a piece is written
 				}
 				return nil
 			})
