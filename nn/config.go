@@ -86,27 +86,7 @@ func (c Config) Parameters() (float64, error) {
 		return 0, err
 	}
 	r := c.RNN
-	g := map[unroll.Mode]float64{unroll.LSTM: 4, unroll.GRU: 3}[r.Mode]
-	if g == 0 {
-		g = 1
-	}
-	h, d := float64(r.HiddenSize), float64(r.Directions())
-	in, n := float64(r.InputSize), 0.0
-	// All layers but the first are alike, so a large number of them costs nothing.
-	for l := range min(r.Layers(), 2) {
-		one := g * h * (in + float64(r.StateSize()))
-		if !r.NoBias {
-			one += 2 * g * h
-		}
-		if r.ProjSize > 0 {
-			one += h * float64(r.ProjSize)
-		}
-		if l == 1 {
-			one *= float64(r.Layers() - 1)
-		}
-		n += d * one
-		in = float64(r.OutputSize())
-	}
+	n := r.NumParameters()
 	n += float64(c.NumEmbeddings) * float64(c.EmbeddingDim)
 	if !c.TieWeights {
 		n += float64(r.OutputSize()) * float64(c.OutFeatures)

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"math"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/checkpoint/onnx"
-	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -98,9 +94,6 @@ func isKeras(convention string) (bool, error) {
 
 func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt modelfile.Options, opset int64, verify bool) error {
 	from, err := loadFile(in, opt)
-	if errors.Is(err, modelfile.ErrVariant) && format == modelfile.ONNX {
-		return convertVariant(cmd, in, out, opt, opset, verify)
-	}
 	if err != nil {
 		return err
 	}
@@ -142,42 +135,6 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 		return fmt.Errorf("verify: %w", err)
 	}
 	return verified(cmd, in, out, func() (float64, error) { return difference(from, back) })
-}
-
-// convertVariant writes a layer of cells that torch.nn lacks, which only ONNX
-// holds.
-func convertVariant(cmd *cobra.Command, in, out string, opt modelfile.Options, opset int64, verify bool) error {
-	f, err := modelfile.Open(in)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	v, err := f.Variant(opt)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(out, func(w io.Writer) error { return onnx.Write(w, v.Net, opset) }); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, v)
-	if !verify {
-		return nil
-	}
-	again, err := modelfile.Open(out)
-	if err != nil {
-		return fmt.Errorf("verify: %w", err)
-	}
-	defer again.Close()
-	w, err := again.Variant(modelfile.Options{})
-	if err != nil {
-		return fmt.Errorf("verify: %w", err)
-	}
-	x := drawn(v.Net.BatchFirst, v.Net.Layers[0].InputSize)
-	run := func(v *modelfile.Variant) ([3]tensor.Dense, error) {
-		y, hn, cn, err := v.Forward(x, nil, tensor.Dense{}, tensor.Dense{})
-		return [3]tensor.Dense{y, hn, cn}, err
-	}
-	return verified(cmd, in, out, func() (float64, error) { return largest(run, v, w) })
 }
 
 // verified tells the largest difference, and refuses any.

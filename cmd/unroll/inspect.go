@@ -179,8 +179,6 @@ func inspect(f *modelfile.File, opt modelfile.Options) inspection {
 				m := l.Model.Config()
 				in.Model = &m
 			}
-		} else if v, e := f.Variant(modelfile.Options{}); errors.Is(err, modelfile.ErrVariant) && e == nil {
-			in.Layers = []inspectedLayer{{Layer: v.String()}}
 		} else {
 			in.Layers, in.ONNX.Refused = nil, err.Error()
 		}

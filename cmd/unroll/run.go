@@ -1,14 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/internal/modelfile"
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -70,7 +69,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: RNN_TANH, RNN_RELU, LSTM, GRU")
+	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: "+cell.Names())
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
@@ -124,9 +123,6 @@ type result[F tensor.Float] struct {
 
 func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) error {
 	layer, in, err := runSource[F](cmd, args, o)
-	if errors.Is(err, modelfile.ErrVariant) {
-		return runVariant(cmd, args, o)
-	}
 	if err != nil {
 		return err
 	}

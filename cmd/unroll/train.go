@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
@@ -101,7 +102,7 @@ bits as a run that was never stopped.`,
 	registerOptions(cmd)
 	f.StringVar(&t.Task, "task", "", task.Names())
 	f.StringVarP(&out, "output", "o", "", "model folder to write")
-	f.StringVar(&t.Mode, "mode", "LSTM", "RNN_TANH, RNN_RELU, LSTM or GRU")
+	f.StringVar(&t.Mode, "mode", "LSTM", cell.Names())
 	f.IntVar(&t.Hidden, "hidden", 128, "hidden units")
 	f.IntVar(&t.Layers, "layers", 1, "stacked layers")
 	f.IntVar(&t.Embedding, "embedding", 64, "numbers for a token")

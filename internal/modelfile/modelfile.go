@@ -236,7 +236,7 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 			l.Left = append(l.Left, name)
 		}
 	}
-	if opt.Keras && part.Config.Mode == unroll.GRU && part.Config.NoBias {
+	if opt.Keras && part.Config.Mode == unroll.GRU && part.Config.NoBias && !part.Config.Variant.ResetBefore {
 		l.Notes = append(l.Notes, "a GRU without biases does not tell reset_after: True, Keras's default, is assumed")
 	}
 	if part.ModeGuessed {
@@ -265,7 +265,7 @@ func (f *File) parts(opt Options) (checkpoint.Source, []statedict.Part, error) {
 	parts, err := f.find(k, opt)
 	for i, p := range parts {
 		if p.Err == nil && k.ResetBefore(p.Prefix) {
-			parts[i].Err = fmt.Errorf("%w: %q is a GRU with reset_after=False", ErrVariant, p.Label())
+			parts[i].Config.Variant.ResetBefore = true
 		}
 	}
 	return k, parts, err

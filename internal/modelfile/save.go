@@ -12,6 +12,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
+	"github.com/unroll-ml/unroll/internal/cell"
 )
 
 // Save writes what was loaded to path in a format and says what the format
@@ -21,11 +22,14 @@ func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err e
 	cfg := l.Layer.Config()
 	switch to {
 	case Safetensors, NPZ, Torch:
+		if !cfg.Variant.IsZero() {
+			return nil, fmt.Errorf("%w: %s has settings that torch.nn's layers do not have, and %s holds tensors alone; ONNX holds them", ErrVariant, cfg, to)
+		}
 		if l.Model != nil {
 			left = append(left, "the model's config (task, vocabulary, scaling); a model folder keeps it")
 		} else {
-			if cfg.Mode == unroll.RNNReLU {
-				left = append(left, "the nonlinearity relu")
+			if k := cell.Kinds()[cfg.Mode]; k.Options != "" {
+				left = append(left, "the "+strings.ReplaceAll(k.Options, "=", " "))
 			}
 			if cfg.BatchFirst {
 				left = append(left, "batch_first")
@@ -86,18 +90,15 @@ func (l *Loaded) tensors() checkpoint.Set {
 }
 
 // Network returns the layer or model as ONNX writes it. A projection is an
-// ErrVariant: the LSTM of ONNX has none.
+// ErrVariant: the LSTM of ONNX has none; so is a cell without an operator.
 func (l *Loaded) Network() (*onnx.Network, error) {
 	c := l.Layer.Config()
 	if c.ProjSize > 0 {
 		return nil, fmt.Errorf("%w: ONNX's LSTM has no projection (proj_size %d)", ErrVariant, c.ProjSize)
 	}
-	op, act := c.Mode.String(), ""
-	switch c.Mode {
-	case unroll.RNNTanh:
-		op, act = "RNN", "Tanh"
-	case unroll.RNNReLU:
-		op, act = "RNN", "Relu"
+	kind := cell.Kinds()[c.Mode]
+	if kind.ONNX.Name == "" {
+		return nil, fmt.Errorf("%w: ONNX has no operator for %s", ErrVariant, c.Mode)
 	}
 	n := &onnx.Network{BatchFirst: c.BatchFirst}
 	sets := make([]checkpoint.Set, c.Layers())
@@ -115,7 +116,7 @@ func (l *Loaded) Network() (*onnx.Network, error) {
 		if i > 0 {
 			in = c.OutputSize()
 		}
-		n.Layers = append(n.Layers, onnx.Layer(op, in, c.HiddenSize, c.Bidirectional, c.NoBias, act, set))
+		n.Layers = append(n.Layers, node(c, kind, in, set))
 	}
 	if l.Model == nil {
 		return n, nil
@@ -130,4 +131,33 @@ func (l *Loaded) Network() (*onnx.Network, error) {
 		n.Bias = one(checkpoint.Of("fc.bias", b))
 	}
 	return n, nil
+}
+
+// node is one layer as a recurrent node of ONNX.
+func node(c unroll.Config, kind *cell.Kind, inputs int, params checkpoint.Set) *onnx.Recurrent {
+	v := c.Variant
+	r := &onnx.Recurrent{
+		Op: kind.ONNX.Name, InputSize: inputs, HiddenSize: c.HiddenSize, Direction: "forward", NoBias: c.NoBias, Params: params,
+		Clip: float32(v.Clip), InputForget: v.InputForget, Peepholes: v.Peepholes, LinearBeforeReset: kind.Takes.ResetBefore && !v.ResetBefore,
+	}
+	switch {
+	case c.Bidirectional:
+		r.Direction = "bidirectional"
+	case v.Reverse:
+		r.Direction = "reverse"
+	}
+	for d := range c.Directions() {
+		list := v.Activations
+		if d == 1 && v.ReverseActivations != [3]unroll.Activation{} {
+			list = v.ReverseActivations
+		}
+		for i, name := range kind.Functions {
+			a := list[i]
+			if a.Name == "" {
+				a.Name = name
+			}
+			r.Activations = append(r.Activations, onnx.Activation{Name: a.Name, Alpha: float32(a.Alpha), Beta: float32(a.Beta)})
+		}
+	}
+	return r
 }

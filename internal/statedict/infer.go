@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/cell"
 )
 
 // key is the place of a parameter in a layer.
@@ -104,18 +105,15 @@ func (g *group) config(p *Part, opt Options) error {
 func (g *group) mode(p *Part, opt Options, hh param) error {
 	c := &p.Config
 	rows, h := hh.shape[0], c.HiddenSize
-	gates := 0
-	if h > 0 && rows%h == 0 {
-		gates = rows / h
+	var fit []unroll.Mode
+	for m, k := range cell.Kinds() {
+		if h > 0 && rows == k.Traits.Gates*h && (c.ProjSize == 0 || k.Projects) {
+			fit = append(fit, unroll.Mode(m))
+		}
 	}
 	switch {
-	case gates == 4:
-		c.Mode = unroll.LSTM
-	case gates == 3 && c.ProjSize == 0:
-		c.Mode = unroll.GRU
-	case gates == 1 && c.ProjSize == 0:
-		c.Mode = unroll.RNNTanh
-		p.ModeGuessed = opt.Mode == nil
+	case len(fit) > 0:
+		c.Mode, p.ModeGuessed = fit[0], len(fit) > 1 && opt.Mode == nil
 	case c.ProjSize > 0:
 		return fmt.Errorf("%s has %d rows, expected 4 times the %d columns of weight_hr (only an LSTM has a projection)", hh.stored, rows, h)
 	default:
@@ -124,7 +122,7 @@ func (g *group) mode(p *Part, opt Options, hh param) error {
 	if opt.Mode == nil {
 		return nil
 	}
-	if Gates(*opt.Mode) != gates {
+	if !slices.Contains(fit, *opt.Mode) {
 		return fmt.Errorf("%s has shape %v, which fits %s and not %s", hh.stored, hh.shape, c.Mode, *opt.Mode)
 	}
 	c.Mode = *opt.Mode
@@ -132,15 +130,7 @@ func (g *group) mode(p *Part, opt Options, hh param) error {
 }
 
 // Gates returns G, the number of gates of a mode.
-func Gates(m unroll.Mode) int {
-	switch m {
-	case unroll.LSTM:
-		return 4
-	case unroll.GRU:
-		return 3
-	}
-	return 1
-}
+func Gates(m unroll.Mode) int { return cell.Kinds()[m].Traits.Gates }
 
 // complete checks that every parameter of the Config is there with its shape,
 // and nothing else, and fills Params.

@@ -24,7 +24,7 @@ var files = []struct {
 	{"peak_amd64.s", func(w *writer) { peakFile(w, avx512); peakFile(w, avx2) }},
 	{"pause_amd64.s", pauseFile},
 	{"call_amd64.s", callFile},
-	{"sums_amd64.s", sumsFile},
+	{"optimise_amd64.s", optimiseFile},
 	{"exp_amd64.s", func(w *writer) { expFile(w, avx512); expFile(w, avx2) }},
 	{"transpose_amd64.s", func(w *writer) { transposeFile(w, avx512); transposeFile(w, avx2) }},
 	{"chain_amd64.s", func(w *writer) { chainFile(w, avx512); chainFile(w, avx2) }},

@@ -27,14 +27,18 @@ func TestMulRowsLevelsAgree(t *testing.T) {
 		s.fill(w)
 		s.fill(a)
 		ldd := units + r.IntN(3)
-		left := Mat[float32]{a, k, 1}
+		mul, left := MulRows[float32], left[float32]{a, k, 1}
 		if trial%3 > 0 {
-			left = Mat[float32]{a, 1, m}
+			mul, left.Row, left.Col = MulColumns[float32], 1, m
 		}
 		start, bias := make([]float32, m*ldd), make([]float32, units)
 		s.fill(start)
 		s.fill(bias)
 		kind := r.IntN(3)
+		low := limits
+		if trial%2 == 0 {
+			low = LowLimits(r.IntN)
+		}
 		var want []float32
 		for _, level := range Levels() {
 			atLevel(t, level, func() {
@@ -43,16 +47,18 @@ func TestMulRowsLevelsAgree(t *testing.T) {
 				dst := testkit.AtBorder[float32](t, (m-1)*ldd+units, trial%2 == 0)
 				copy(dst, start)
 				var scratch Scratch[float32]
-				init, ldi := dst, ldd
+				defer SetLimits(SetLimits(low))
+				to := Rows[float32]{dst, ldd}
+				init := to
 				switch kind {
 				case 1:
-					init, ldi = bias, 0
+					init = Rows[float32]{Data: bias}
 				case 2:
-					init, ldi = nil, 0
+					init = Rows[float32]{}
 				}
-				p0 := p.Len() / 3
-				MulRows(p, 0, p0, dst, ldd, init, ldi, left, m, &scratch)
-				MulRows(p, p0, p.Len(), dst, ldd, init, ldi, left, m, &scratch)
+				p0, rows := p.Len()/3, Rows[float32]{a, max(left.Row, left.Col)}
+				mul(p, 0, p0, to, init, rows, m, &scratch)
+				mul(p, p0, p.Len(), to, init, rows, m, &scratch)
 				if level == "go" {
 					want = dst
 					loop := make([]float32, len(dst))

@@ -34,6 +34,9 @@ func TestSumsLevelsAgree(t *testing.T) {
 		sum := part[0] + part[1] + part[2] + part[3]
 		for _, level := range Levels() {
 			atLevel(t, level, func() {
+				if n < sumsTestLong {
+					defer SetLimits(SetLimits(LowLimits(r.IntN)))
+				}
 				if got := SumSquares(x); math.Float64bits(got) != math.Float64bits(sum) && (got == got || sum == sum) {
 					t.Errorf("%s, %d elements: sum %v, want %v", level, n, got, sum)
 				}
@@ -47,4 +50,4 @@ func TestSumsLevelsAgree(t *testing.T) {
 }
 
 // sumsTestLong is beyond what one call of assembly does.
-const sumsTestLong = 8*(1<<15) + 13
+const sumsTestLong = 8*(1<<14) + 13

@@ -2,10 +2,6 @@
 
 package kernel
 
-// sumsLimit bounds the blocks of one call of assembly, which cannot be
-// preempted; a block takes a few ns.
-const sumsLimit = 1 << 15
-
 // squareBlocks adds the squares of whole blocks of x to sums and returns how
 // many elements that were.
 func squareBlocks(x []float32, sums *[4]float64) int {
@@ -14,9 +10,9 @@ func squareBlocks(x []float32, sums *[4]float64) int {
 	}
 	raceRange(x[:len(x)/4*4], reads)
 	done := 0
-	for n := len(x) / 4; n > 0; n -= sumsLimit {
-		squares256(&x[done], min(n, sumsLimit), sums)
-		done += 4 * min(n, sumsLimit)
+	for n := len(x) / 4; n > 0; n -= limits.Blocks {
+		squares256(&x[done], min(n, limits.Blocks), sums)
+		done += 4 * min(n, limits.Blocks)
 	}
 	return done
 }
@@ -30,9 +26,9 @@ func subScaledBlocks(dst, src []float32, a float32) int {
 	raceRange(src[:len(dst)/8*8], reads)
 	raceRange(dst[:len(dst)/8*8], reads|writes)
 	done := 0
-	for n := len(dst) / 8; n > 0; n -= sumsLimit {
-		subScaled256(&dst[done], &src[done], min(n, sumsLimit), a)
-		done += 8 * min(n, sumsLimit)
+	for n := len(dst) / 8; n > 0; n -= limits.Blocks {
+		subScaled256(&dst[done], &src[done], min(n, limits.Blocks), a)
+		done += 8 * min(n, limits.Blocks)
 	}
 	return done
 }

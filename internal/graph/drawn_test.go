@@ -1,4 +1,4 @@
-package operator
+package graph
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/internal/ref"
@@ -14,8 +15,8 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// functions are all activations, with constants where they have some.
-var functions = []onnx.Activation{
+// allFunctions are all activations, with constants where they have some.
+var allFunctions = []onnx.Activation{
 	{Name: "Tanh"},
 	{Name: "Sigmoid"},
 	{Name: "Relu"},
@@ -31,9 +32,10 @@ var functions = []onnx.Activation{
 
 // drawn is a drawn node, and the same for the textbook.
 type drawn struct {
-	r  *onnx.Recurrent
-	in Input
-	op ref.ONNXOp
+	r         *onnx.Recurrent
+	x, h0, c0 tensor.Dense
+	lengths   []int
+	op        ref.ONNXOp
 	// ref's inputs; the order of gates there is ONNX's.
 	want ref.ONNXInput
 }
@@ -62,7 +64,7 @@ func draw(t *testing.T, g *rng.Generator) drawn {
 	r.Activations = nil
 	d := drawn{r: r}
 	for range D * per {
-		a := functions[pick(len(functions))]
+		a := allFunctions[pick(len(allFunctions))]
 		r.Activations = append(r.Activations, a)
 		d.op.Activations = append(d.op.Activations, a.Name)
 		if a.Alpha != 0 {
@@ -102,56 +104,79 @@ func draw(t *testing.T, g *rng.Generator) drawn {
 	if r.BatchFirst {
 		x, states = []int{B, T, I}, []int{B, D, H}
 	}
-	d.in.X = numbers(x...)
-	d.want.T, d.want.B, d.want.I, d.want.X = T, B, I, wide(d.in.X)
+	d.x = numbers(x...)
+	d.want.T, d.want.B, d.want.I, d.want.X = T, B, I, wide(d.x)
 	if pick(2) == 0 {
-		d.in.H0 = numbers(states...)
-		d.want.H0 = wide(d.in.H0)
+		d.h0 = numbers(states...)
+		d.want.H0 = wide(d.h0)
 	}
 	if op == "LSTM" && pick(2) == 0 {
-		d.in.C0 = numbers(states...)
-		d.want.C0 = wide(d.in.C0)
+		d.c0 = numbers(states...)
+		d.want.C0 = wide(d.c0)
 	}
 	if pick(2) == 0 {
 		for range B {
-			d.in.Lengths = append(d.in.Lengths, pick(T+1))
+			d.lengths = append(d.lengths, 1+pick(T))
 		}
-		d.want.Lengths = d.in.Lengths
+		d.want.Lengths = d.lengths
 	}
 	d.op.Op, d.op.Direction, d.op.HiddenSize, d.op.Clip = op, r.Direction, H, float64(r.Clip)
 	d.op.InputForget, d.op.LinearBeforeReset, d.op.BatchFirst = r.InputForget, r.LinearBeforeReset, r.BatchFirst
 	return d
 }
 
-// Drawn nodes with drawn settings give what the published definition gives in
-// float64, also from many goroutines at once.
+// Drawn nodes with drawn settings, as layers, give what the published definition
+// gives in float64, also from many goroutines at once.
 func TestDrawnNodesGiveTheDefinitionsNumbers(t *testing.T) {
 	g := rng.New(21)
 	for i := range 500 {
 		d := draw(t, g)
 		what := fmt.Sprintf("draw %d, %+v", i, d.op)
-		n, err := New(d.r)
+		cfg, err := LayerConfig(d.r)
 		if err != nil {
 			t.Fatal(what, err)
 		}
-		out, err := n.Run(d.in)
+		l, err := unroll.New(cfg)
 		if err != nil {
 			t.Fatal(what, err)
 		}
+		params := map[string]tensor.Dense{}
+		for _, p := range d.r.Params {
+			if params[p.Name], err = checkpoint.FloatOf[float32](p); err != nil {
+				t.Fatal(what, err)
+			}
+		}
+		if err := l.Load(params); err != nil {
+			t.Fatal(what, err)
+		}
+		run := func() (y, h, c tensor.Dense) {
+			p := unroll.Pass{Layer: l, Lengths: d.lengths}
+			s0 := unroll.State{H: d.states(d.h0), C: d.states(d.c0)}
+			if cfg.HasCell() && s0.H.IsZero() != s0.C.IsZero() {
+				zeros := tensor.New(d.r.Directions(), d.want.B, d.r.HiddenSize)
+				if s0.H.IsZero() {
+					s0.H = zeros
+				} else {
+					s0.C = zeros
+				}
+			}
+			y, sn, err := p.Forward(d.x, s0)
+			if err != nil {
+				t.Error(what, err)
+			}
+			return d.y(y), d.states(sn.H), d.states(sn.C)
+		}
+		y, h, c := run()
 		want := ref.RunONNX(d.op, d.want)
-		testkit.Close(t, what+" Y", out.Y.Data, want.Y, testkit.Default[float32]())
-		testkit.Close(t, what+" Y_h", out.H.Data, want.YH, testkit.Default[float32]())
-		testkit.Close(t, what+" Y_c", out.C.Data, want.YC, testkit.Default[float32]())
+		testkit.Close(t, what+" Y", y.Data, want.Y, testkit.Default[float32]())
+		testkit.Close(t, what+" Y_h", h.Data, want.YH, testkit.Default[float32]())
+		testkit.Close(t, what+" Y_c", c.Data, want.YC, testkit.Default[float32]())
 		if i%50 == 0 {
 			var wait sync.WaitGroup
 			for range 4 {
 				wait.Go(func() {
-					again, err := n.Run(d.in)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					testkit.BitsDense(t, what, again.Y, out.Y)
+					again, _, _ := run()
+					testkit.BitsDense(t, what, again, y)
 				})
 			}
 			wait.Wait()
@@ -160,4 +185,39 @@ func TestDrawnNodesGiveTheDefinitionsNumbers(t *testing.T) {
 			return
 		}
 	}
+}
+
+// states takes a state between the layer's [D,B,H] and the node's form, which
+// with layout 1 is [B,D,H].
+func (d drawn) states(s tensor.Dense) tensor.Dense {
+	if s.IsZero() || !d.r.BatchFirst {
+		return s
+	}
+	a, b, h := s.Shape[0], s.Shape[1], s.Shape[2]
+	out := tensor.New(b, a, h)
+	for i := range a {
+		for j := range b {
+			copy(out.Data[(j*a+i)*h:][:h], s.Data[(i*b+j)*h:])
+		}
+	}
+	return out
+}
+
+// y takes the layer's output [T,B,D*H] to Y [T,D,B,H]; with layout 1 both begin
+// with [B,T].
+func (d drawn) y(y tensor.Dense) tensor.Dense {
+	D, H := d.r.Directions(), d.r.HiddenSize
+	if d.r.BatchFirst || D == 1 {
+		return y
+	}
+	T, B := y.Shape[0], y.Shape[1]
+	out := tensor.New(T, D, B, H)
+	for t := range T {
+		for b := range B {
+			for k := range D {
+				copy(out.Data[((t*D+k)*B+b)*H:][:H], y.Data[((t*B+b)*D+k)*H:])
+			}
+		}
+	}
+	return out
 }

@@ -2,6 +2,8 @@
 
 package kernel
 
+const bestLevel = levelGo
+
 // No vector level: these report that nothing was done.
 
 // pause passes a moment in a loop that waits.
@@ -16,7 +18,7 @@ func pause(n int) {
 //go:noinline
 func idle() {}
 
-func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []float32, Mat[float32], int) bool {
+func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
 	return false
 }
 

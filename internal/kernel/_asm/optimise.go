@@ -1,9 +1,9 @@
 package main
 
-// sumsFile writes what optimisers do to long slices. Both levels use vectors of
+// optimiseFile writes what optimisers do to long slices. Both levels use vectors of
 // 256 bits: memory bounds them, and the sum of squares is four sums by
 // definition.
-func sumsFile(w *writer) {
+func optimiseFile(w *writer) {
 	w.text("·squares256", "NOSPLIT", 0, 24)
 	w.op("MOVQ", "x+0(FP)", "SI")
 	w.op("MOVQ", "n+8(FP)", "DX")

@@ -63,6 +63,7 @@ type mulCase struct {
 	row, initRow, extra        int // leading dimension of dst; of init; added to that of a
 	transposed, tail, inPlace  bool
 	odd                        int
+	limits                     Limits // zero: the default
 }
 
 func randomMulCase(r *rand.Rand) mulCase {
@@ -87,6 +88,9 @@ func randomMulCase(r *rand.Rand) mulCase {
 	c.extra = r.IntN(3) * r.IntN(9)
 	c.transposed, c.tail, c.inPlace = r.IntN(3) == 0, r.IntN(2) == 0, r.IntN(3) == 0
 	c.odd = []int{0, 0, 5, 50}[r.IntN(4)]
+	if r.IntN(2) == 0 {
+		c.limits = LowLimits(r.IntN)
+	}
 	return c
 }
 
@@ -117,7 +121,7 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 		tail = testkit.AtBorder[float32](t, ((n-1)*p.Blocks+p.blocks(c.p1-1))*Lane, seed%5 == 0)
 		s.fill(tail)
 	}
-	a := Mat[float32]{Row: c.k + c.extra, Col: 1}
+	a := left[float32]{Row: c.k + c.extra, Col: 1}
 	if c.transposed {
 		a.Row, a.Col = 1, c.m+c.extra
 	}
@@ -127,8 +131,11 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 	}
 	a.Data = testkit.AtBorder[float32](t, length, seed%5 == 1)
 	s.fill(a.Data)
+	if c.limits != (Limits{}) {
+		defer SetLimits(SetLimits(c.limits))
+	}
 	atLevel(t, level, func() {
-		Mul(p, c.p0, c.p1, Block[float32]{dst, c.m * c.row, c.row}, init, tail, a, c.m)
+		mul(p, c.p0, c.p1, Block[float32]{dst, c.m * c.row, c.row}, init, tail, a, c.m)
 	})
 	return dst
 }
