@@ -23,6 +23,7 @@ type ModelOf[F tensor.Float] struct {
 	embedding *EmbeddingOf[F] // nil for raw features
 	rnn       *unroll.LayerOf[F]
 	fc        *LinearOf[F]
+	checked   bool
 }
 
 // Model is a ModelOf of float32.
@@ -58,6 +59,10 @@ func NewOf[F tensor.Float](cfg Config) (*ModelOf[F], error) {
 
 // Config returns what the model is, derived fields filled in.
 func (m *ModelOf[F]) Config() Config { return m.cfg }
+
+// Checked reports whether the model was opened from a folder whose files held
+// checksums, and these are right. Folders of the first release have none.
+func (m *ModelOf[F]) Checked() bool { return m.checked }
 
 // RNN returns the recurrent layer.
 func (m *ModelOf[F]) RNN() *unroll.LayerOf[F] { return m.rnn }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -52,6 +53,7 @@ type trainFlags struct {
 	Flags       []string // as given, for the model's README
 	Seconds     float64  // spent so far
 	Form        int      // of these settings, see upgrade
+	Fingerprint string   // of the data
 	// Options are those of the task, by their names.
 	Options map[string]any
 }
@@ -59,7 +61,7 @@ type trainFlags struct {
 func newTrainCmd() *cobra.Command {
 	var t trainFlags
 	var out, log, board string
-	var resume, plot bool
+	var resume, overwrite, plot bool
 	cmd := &cobra.Command{
 		Use:   "train DATA --task " + strings.Join(taskNames(), "|"),
 		Short: "Train a model on a file and save it as a model folder",
@@ -79,6 +81,11 @@ bits as a run that was never stopped.`,
 			if err != nil {
 				return err
 			}
+			place, err := claimFolder(out, resume, overwrite, log, board)
+			if err != nil {
+				return err
+			}
+			defer place.release()
 			r, err := newReport(cmd, log, board, plot)
 			if err != nil {
 				return err
@@ -117,6 +124,7 @@ bits as a run that was never stopped.`,
 	f.IntVar(&t.Stop, "stop", 0, "end after so many epochs without a better validation loss; 0: never")
 	f.IntVar(&t.Workers, "workers", 1, "goroutines that share a step; the bits are the same")
 	f.BoolVar(&resume, "resume", false, "go on with the run in the model folder")
+	f.BoolVar(&overwrite, "overwrite", false, "train anew where the folder holds a model")
 	f.StringVar(&log, "log", "", "write a JSON line for each epoch to this file")
 	f.StringVar(&board, "tensorboard", "", "write TensorBoard event files to this folder")
 	f.BoolVar(&plot, "plot", false, "draw the losses while training")
@@ -124,7 +132,7 @@ bits as a run that was never stopped.`,
 }
 
 // free are the flags that may differ when a run goes on.
-var free = []string{"output", "resume", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
+var free = []string{"output", "resume", "overwrite", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
 
 // settle completes the settings and returns the task with its options: of a run
 // that goes on they are those of the checkpoint, and flags that say otherwise
@@ -222,6 +230,9 @@ func (u *training) prepare() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := u.sameData(); err != nil {
+		return err
+	}
 	if u.set, err = u.task.Load(u.Data); err != nil {
 		return err
 	}
@@ -234,10 +245,20 @@ func (u *training) prepare() (err error) {
 	}
 	u.Options = savedOptions(u.task)
 	if !u.resume {
-		return os.MkdirAll(u.out, 0o777)
+		// A run that ends before its first save is not to be taken for this one.
+		if err := os.Remove(u.point); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	}
 	u.saved, u.before = true, u.Seconds
-	return u.loop.Restore(u.point)
+	if err := u.loop.Restore(u.point); err != nil {
+		return err
+	}
+	if !u.loop.Checked() {
+		u.report.line("unroll: %s has no checksum: an earlier version wrote it, and damage to it could not be seen", u.point)
+	}
+	return nil
 }
 
 // run trains, and saves as it goes.
