@@ -335,6 +335,9 @@ func (t *Classify) Answer(_ context.Context, m *nn.Model, q Query) error {
 		if err != nil {
 			return err
 		}
+		if t.Vocabulary != nil {
+			q.strange(t.Vocabulary, fmt.Sprintf("%.40q", text), data.Split(text, t.Level), false)
+		}
 		if q.JSON {
 			return q.object(map[string]any{"text": text, "classes": all})
 		}
