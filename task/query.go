@@ -158,6 +158,16 @@ func (q *Query) flush() error {
 	return nil
 }
 
+// table reports whether Input is a file of items with columns or keys, not of
+// lines of text.
+func (q *Query) table() bool {
+	if q.Text || !slices.Contains([]string{".csv", ".tsv", ".jsonl"}, ending(q.Input)) {
+		return false
+	}
+	st, err := os.Stat(q.Input)
+	return err == nil && st.Mode().IsRegular()
+}
+
 // readLine returns a line without its end, or what is there before io.EOF.
 func readLine(in *bufio.Reader) (string, error) {
 	var line []byte
