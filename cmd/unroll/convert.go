@@ -32,6 +32,11 @@ What the new format cannot hold is said on stderr. --verify reads OUT again,
 runs both on the same drawn inputs and tells the largest difference.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for i, what := range []string{"IN", "OUT"} {
+				if err := notStream(what, args[i]); err != nil {
+					return err
+				}
+			}
 			opt := modelfile.Options{Prefix: prefix, Head: head}
 			opt.BatchFirst = batchFirst
 			if head != "" && head != "all" && head != "last" {

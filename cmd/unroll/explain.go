@@ -75,6 +75,7 @@ network; --open shows it at once.`,
 	f.StringVar(&html, "html", "", "write a page to this file")
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
 	f.StringVar(&from.mode, "mode", "", "kind of layer where names and shapes cannot tell: RNN_RELU")
+	tableFlags(cmd)
 	f.StringVar(&from.text, "text", "", "the input of a model folder with a vocabulary, instead of INPUT")
 	f.IntVar(&from.sequence, "sequence", 0, "which sequence of a batch [T,B,I], or which piece of a file")
 	f.IntVar(&from.limit, "limit", 0, "use the first steps only, this many; 0: all")

@@ -88,7 +88,10 @@ Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var opt modelfile.Options
-			var err error
+			err := notStream("the file to inspect", args[0])
+			if err != nil {
+				return err
+			}
 			if opt.Keras, err = isKeras(convention); err != nil {
 				return err
 			}

@@ -75,6 +75,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")
+	tableFlags(cmd)
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would")
