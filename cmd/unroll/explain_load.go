@@ -23,6 +23,7 @@ import (
 // explainSource says where model and input come from.
 type explainSource struct {
 	mode     string
+	loose    bool
 	text     string
 	sequence int
 	limit    int
@@ -66,6 +67,7 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 		}
 		opt.Mode = &m
 	}
+	opt.Loose = s.loose
 	f, err := modelfile.Open(args[0])
 	if err != nil {
 		return nil, in, err
