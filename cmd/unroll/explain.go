@@ -74,6 +74,7 @@ network; --open shows it at once.`,
 	f.BoolVar(&opt.LaTeX, "latex", false, "write LaTeX")
 	f.StringVar(&html, "html", "", "write a page to this file")
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
+	f.BoolVar(&from.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&from.mode, "mode", "", "kind of layer where names and shapes cannot tell: RNN_RELU")
 	tableFlags(cmd)
 	f.StringVar(&from.text, "text", "", "the input of a model folder with a vocabulary, instead of INPUT")

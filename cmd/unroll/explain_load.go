@@ -21,6 +21,7 @@ import (
 // explainSource says where model and input come from.
 type explainSource struct {
 	mode     string
+	loose    bool
 	text     string
 	sequence int
 	limit    int
@@ -64,6 +65,7 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 		}
 		opt.Mode = &m
 	}
+	opt.Loose = s.loose
 	if err := notStream("MODEL", args[0]); err != nil {
 		return nil, in, err
 	}

@@ -290,11 +290,4 @@ func (o *inspectedONNX) print(w io.Writer) {
 }
 
 // visible escapes what a terminal would act on.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
+func visible(s string) string { return checkpoint.Printable(s) }

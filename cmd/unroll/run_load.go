@@ -57,7 +57,7 @@ func runSource[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 // loadLayer finds the recurrent layer of a file or folder.
 func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*unroll.LayerOf[F], error) {
 	var opt modelfile.Options
-	opt.Prefix, opt.BatchFirst = o.prefix, o.batchFirst
+	opt.Prefix, opt.BatchFirst, opt.Loose = o.prefix, o.batchFirst, o.loose
 	var err error
 	if opt.Keras, err = isKeras(o.convention); err != nil {
 		return nil, err
