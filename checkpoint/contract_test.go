@@ -91,6 +91,13 @@ func readers() map[string]reader {
 			}
 			return drain(k, nil)
 		}, 1 << 20, 3200, true},
+		"keras models": {"keras/testdata/models/*.keras keras/testdata/models/*.h5", func(b []byte) error {
+			m, err := keras.Read(bytes.NewReader(b), int64(len(b)), file)
+			if err != nil {
+				return err
+			}
+			return drain(m, nil)
+		}, 12 << 20, 3200, true},
 		"hdf5": {"hdf5/testdata/*.h5", func(b []byte) error {
 			f, err := hdf5.New(bytes.NewReader(b), int64(len(b)), file)
 			if err != nil {
