@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/hdf5"
@@ -42,6 +43,9 @@ var _ checkpoint.Opener = (*Model)(nil)
 type Layer struct {
 	// Class is Keras's name of the class without its module: "LSTM".
 	Class string
+	// Module is Keras's module of the class, where the file says one: it tells the
+	// operation Concatenate (keras.src.ops.numpy) from the layer.
+	Module string
 	// Custom is the registered name or module of a class that is not Keras's
 	// own, otherwise "".
 	Custom string
@@ -69,6 +73,9 @@ type Layer struct {
 func (l *Layer) IsModel() bool {
 	return l.Class == "Sequential" || l.Class == "Functional"
 }
+
+// IsOperation reports whether it is an operation of keras.ops, not a layer.
+func (l *Layer) IsOperation() bool { return strings.HasPrefix(l.Module, "keras.src.ops.") }
 
 // Weight is a variable of a layer.
 type Weight struct {

@@ -56,6 +56,7 @@ func (m *Model) layer(v map[string]any, in *Layer, depth int) (*Layer, error) {
 	l := &Layer{Class: class}
 	registered, _ := v["registered_name"].(string)
 	module, inKeras := v["module"].(string)
+	l.Module = module
 	switch package_, name, ok := strings.Cut(class, ">"); {
 	case ok: // Keras 2: "Package>Class"
 		l.Class, l.Custom = name, package_+">"+name

@@ -22,6 +22,9 @@ func (l *Layer) roles() (trained, fixed []string, known bool) {
 		}
 		return roles
 	}
+	if l.IsOperation() {
+		return nil, nil, true
+	}
 	switch l.Class {
 	case "LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell":
 		return biased("kernel", "recurrent_kernel"), nil, true

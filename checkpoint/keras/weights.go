@@ -128,6 +128,9 @@ func classGroups(list []*Layer, group string) []string {
 	seen := map[string]int{}
 	names := make([]string, len(list))
 	for i, l := range list {
+		if l.IsOperation() {
+			continue // not saved with the layers
+		}
 		s := snake(l.Class)
 		if l.Custom != "" {
 			s = snake(l.Custom[strings.LastIndexAny(l.Custom, ">.")+1:])
