@@ -58,7 +58,7 @@ var table map[string]row
 
 func init() {
 	table = map[string]row{}
-	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), operations()} {
+	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), recurrentLayers(), operations()} {
 		for class, r := range family {
 			table[class] = r
 		}
