@@ -52,6 +52,7 @@ type planner struct {
 	values     []*operand
 	count      int64 // nodes
 	bytes      int64 // of what was folded
+	given      int64 // of constants and inputs
 	fold, work int64
 }
 
@@ -89,6 +90,7 @@ func (p *Program) newPlan(inputs []Value, pinned []bool, eager bool) (pn *plan, 
 			return nil, err
 		}
 		o.input, o.deps = 1+i, inputBit(i)
+		pl.given += v.Bytes()
 		switch {
 		case eager:
 			o.known = &v
@@ -132,6 +134,7 @@ func (pl *planner) body(b *body, sc *scope) error {
 			return err
 		}
 		o.known, o.pure = v, true
+		pl.given += v.Bytes()
 		sc.names[c.Name] = o
 	}
 	for _, n := range b.nodes {
@@ -264,8 +267,8 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		pl.steps = append(pl.steps, s)
 		return nil
 	}
-	if pl.fold += min(work, 1<<62-pl.fold); pl.fold > l.Fold && !pl.eager {
-		return limitError("operations before a run or more", pl.fold, l.Fold, "Fold")
+	if pl.fold += min(work, 1<<62-pl.fold); pl.fold > l.FoldWork && !pl.eager {
+		return limitError("operations before a run or more", pl.fold, l.FoldWork, "FoldWork")
 	}
 	a := &args{in: make([]*Value, len(c.in))}
 	for i, o := range c.in {
@@ -282,8 +285,12 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 				*list.to = append(*list.to, nil)
 				continue
 			}
-			if pl.bytes += int64(o.n) * int64(o.typ.size()); pl.bytes > l.Memory {
-				return limitError("bytes or more of constants and shapes", pl.bytes, l.Memory, "Memory")
+			if o.known != nil { // a view
+				*list.to = append(*list.to, o.known)
+				continue
+			}
+			if err := pl.charge(o); err != nil {
+				return err
 			}
 			v, err := New(o.typ, o.shape...)
 			if err != nil {
@@ -297,6 +304,23 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		a.local = c.local()
 	}
 	return protect(run, a)
+}
+
+// charge counts memory that is taken while a plan is made.
+func (pl *planner) charge(o *operand) error {
+	l := &pl.p.limits
+	pl.bytes += int64(o.n) * int64(o.typ.size())
+	most, field := l.FoldMemory, "FoldMemory"
+	switch {
+	case pl.eager:
+		most, field = l.Memory, "Memory"
+	case most == 0:
+		most = min(64<<20+4*pl.given, l.Memory)
+	}
+	if pl.bytes > most {
+		return limitError("bytes or more of what is computed from constants and shapes", pl.bytes, most, field)
+	}
+	return nil
 }
 
 // bind gives a node's outputs their names.

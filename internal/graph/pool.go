@@ -1,6 +1,10 @@
 package graph
 
-import "math"
+import (
+	"math"
+
+	"github.com/unroll-ml/unroll/internal/fmath"
+)
 
 // Poolings: over the places of a window in index order.
 
@@ -226,15 +230,15 @@ func averagePool[T float](w *window, counts []int) kernel {
 	}
 }
 
-// planLpPool: p 2, the root of the sum of squares, and 1.
+// planLpPool: the p-th root of the sum of p-th powers.
 func planLpPool(c *call) (kernel, error) {
 	w, _, err := c.pool()
 	if err != nil {
 		return nil, err
 	}
 	power := c.intAttr("p", 2)
-	if power != 1 && power != 2 {
-		return nil, c.unsupported("with p %d", power)
+	if power < 1 || power > 1000 {
+		return nil, c.fail("p is %d", power)
 	}
 	if err := c.is(0, F32); err != nil {
 		return nil, err
@@ -244,18 +248,9 @@ func planLpPool(c *call) (kernel, error) {
 		x, dst := data[float32](a.in[0]), data[float32](a.out[0])
 		for i := range dst {
 			part := x[i/p*plane : (i/p+1)*plane]
-			var sum float32
-			w.each(i%p, func(at int) {
-				if power == 1 {
-					sum += abs(part[at])
-				} else {
-					sum = fma32(part[at], part[at], sum)
-				}
-			})
-			dst[i] = sum
-			if power == 2 {
-				dst[i] = float32(math.Sqrt(float64(sum)))
-			}
+			var sum float64
+			w.each(i%p, func(at int) { sum += fmath.Pow(math.Abs(float64(part[at])), float64(power)) })
+			dst[i] = float32(fmath.Pow(sum, 1/float64(power)))
 		}
 		return nil
 	}, nil

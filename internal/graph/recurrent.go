@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
@@ -51,7 +52,7 @@ func planRecurrent(c *call) (kernel, error) {
 	l, err := once(c, "layer", weightInputs, func() (layer, error) {
 		r, err := c.recurrent()
 		if err != nil {
-			return nil, c.fail("%v", err)
+			return nil, c.fail("%s", strings.TrimPrefix(err.Error(), c.Node.String()+": "))
 		}
 		return newLayer(c, r)
 	})

@@ -32,7 +32,7 @@ func shapeRows() []row {
 		{op: "EyeLike", min: 1, max: 1, attrs: []string{"dtype", "k"}, plan: planEyeLike},
 		{op: "ReverseSequence", min: 2, max: 2, attrs: []string{"batch_axis", "time_axis"}, plan: planReverseSequence},
 		{op: "DepthToSpace", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planDepthToSpace},
-		{op: "SpaceToDepth", min: 1, max: 1, attrs: []string{"blocksize"}, plan: planSpaceToDepth},
+		{op: "SpaceToDepth", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planSpaceToDepth},
 	}
 }
 
@@ -73,12 +73,10 @@ func planDropout(c *call) (kernel, error) {
 	if err := c.view(0, 0, c.shape(0)...); err != nil || !c.wants(1) {
 		return nil, err
 	}
-	mask, err := New(Bool, c.shape(0)...)
-	if err != nil {
-		return nil, err
-	}
-	fill(data[bool](&mask), true)
-	return nil, c.value(1, mask, false)
+	return func(a *args) error {
+		fill(data[bool](a.out[1]), true)
+		return nil
+	}, c.result(1, Bool, c.shape(0)...)
 }
 
 func planReshape(c *call) (kernel, error) {
@@ -655,9 +653,12 @@ func planSpaceToDepth(c *call) (kernel, error) {
 		return nil, c.fail("blocks of %d in %v", b, s)
 	}
 	k := stridesOf(s)
-	wide := []int{s[0], b, b, s[1], s[2] / b, s[3] / b}
+	wide, steps := []int{s[0], b, b, s[1], s[2] / b, s[3] / b}, []int{k[0], k[2], k[3], k[1], b * k[2], b * k[3]}
+	if c.strAttr("mode", "DCR") == "CRD" {
+		wide, steps = []int{s[0], s[1], b, b, s[2] / b, s[3] / b}, []int{k[0], k[1], k[2], k[3], b * k[2], b * k[3]}
+	}
 	if err := c.result(0, c.typ(0), s[0], s[1]*b*b, s[2]/b, s[3]/b); err != nil {
 		return nil, err
 	}
-	return newMover(wide, []int{k[0], k[2], k[3], k[1], b * k[2], b * k[3]}, 0).kernel(c.typ(0), 0), nil
+	return newMover(wide, steps, 0).kernel(c.typ(0), 0), nil
 }
