@@ -31,7 +31,7 @@ func bidirectional(b *builder, l *keras.Layer, c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := c.in[0]
+	x := b.maskless(l, c, c.in[0])
 	zero := b.zeroesMasked(f)
 	var list []result
 	if cells[0].same(cells[1]) && !f[0].backwards {
@@ -52,7 +52,7 @@ func bidirectional(b *builder, l *keras.Layer, c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.joined(l, f[0], list, x.mask)
+	return b.joined(l, f[0], list, c.in[0].mask)
 }
 
 // zeroesMasked: within a Bidirectional with return_sequences masked steps give

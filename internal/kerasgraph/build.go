@@ -39,6 +39,7 @@ type builder struct {
 	major int // version of Keras
 	load  []graph.Constant
 	notes []string
+	calls int
 }
 
 // call is one call of a layer: the values of its first argument, and the other
@@ -121,9 +122,10 @@ func Build(m *keras.Model) (g *graph.Graph, notes []string, err error) {
 		seen[in.name] = true
 	}
 	for i, v := range outputs {
-		name := root.Outputs[i].Layer
+		layer := root.Outputs[min(i, len(root.Outputs)-1)].Layer
+		name := layer
 		for n := 1; seen[name]; n++ {
-			name = fmt.Sprintf("%s_%d", root.Outputs[i].Layer, n)
+			name = fmt.Sprintf("%s_%d", layer, n)
 		}
 		seen[name] = true
 		b.Output(name, v.typ, v.name)
@@ -235,6 +237,13 @@ func (b *builder) model(model *keras.Layer, inputs []value) ([]value, error) {
 	for i, in := range model.Inputs {
 		r.done[[2]any{in.Layer, in.Call}] = []value{inputs[i]}
 	}
+	if model.Class == "Sequential" { // its last layer may have several
+		last := model.Outputs[0]
+		if _, err := r.ref(last); err != nil {
+			return nil, err
+		}
+		return r.done[[2]any{last.Layer, last.Call}], nil
+	}
 	outputs := make([]value, len(model.Outputs))
 	for i, out := range model.Outputs {
 		v, err := r.ref(out)
@@ -313,11 +322,11 @@ func (r *resolver) call(l *keras.Layer, spec keras.Call) ([]value, error) {
 
 // layer writes one call of a layer.
 func (b *builder) layer(l *keras.Layer, c *call) ([]value, error) {
+	if b.calls++; b.calls > maxCalls {
+		return nil, wrong(l, "layers are called more than %d times, models inside models included", maxCalls)
+	}
 	if l.IsModel() {
 		return b.model(l, c.in)
-	}
-	if len(b.load) > maxCalls {
-		return nil, wrong(l, "the layers of models inside each other are called more than %d times", maxCalls)
 	}
 	write := table[key(l)]
 	if write == nil {

@@ -64,10 +64,11 @@ func (b *builder) run(cells []*cell, back []bool, x value, start []value, lens s
 				}
 				parts = append(parts, b.unsqueeze(v, 0).name)
 			}
+			all := parts[0]
 			if len(parts) == 2 {
-				parts[0] = b.Op("Concat", graph.Attrs{"axis": int64(0)}, parts...)
+				all = b.Op("Concat", graph.Attrs{"axis": int64(0)}, parts...)
 			}
-			inputs = append(inputs, parts[0])
+			inputs = append(inputs, all)
 		}
 	}
 	for inputs[len(inputs)-1] == "" {

@@ -70,6 +70,18 @@ func (c *call) start() ([]value, error) {
 	return states, nil
 }
 
+// maskless drops the mask of a layer that is called with initial states: Keras 3
+// hands a mask on by itself only where a call has one argument that is a value.
+func (b *builder) maskless(l *keras.Layer, c *call, x value) value {
+	_, said := c.kwargs["mask"].(keras.Ref)
+	if b.major < 3 || said || x.mask == "" || len((keras.Call{Args: []any{c.kwargs["initial_state"]}}).Refs()) == 0 {
+		return x
+	}
+	b.notes = append(b.notes, fmt.Sprintf("layer %q does not use the mask of its input, as Keras 3 does not where initial states are given", l.Path))
+	x.mask = ""
+	return x
+}
+
 // stateful notes that a layer keeps its state between runs in Keras.
 func (b *builder) stateful(l *keras.Layer, f flags) {
 	if f.stateful {
@@ -91,7 +103,7 @@ func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := c.in[0]
+	x := b.maskless(l, c, c.in[0])
 	total := 0
 	for _, d := range cells {
 		total += d.states()
@@ -112,8 +124,9 @@ func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		}
 		out = list[0]
 		states = append(states, out.states...)
-		x = out.sequence.same(out.sequence.name)
-		x.mask = c.in[0].mask
+		mask := x.mask
+		x = out.sequence
+		x.mask = mask
 	}
 	y := out.last
 	if f.sequences {
