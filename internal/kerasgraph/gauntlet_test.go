@@ -121,7 +121,8 @@ func runs(t testing.TB, p *graph.Program, numbers array.Source, prefix string) (
 
 // TestGauntlet runs networks as people save them, in three forms each, against
 // what Keras computed. They are not part of the project: $UNROLL_GAUNTLET names
-// the folder.
+// the folder, and $UNROLL_GAUNTLET_FILES more files, separated by colons, with
+// NAME.io.npz beside each.
 func TestGauntlet(t *testing.T) {
 	root := os.Getenv("UNROLL_GAUNTLET")
 	if root == "" {
@@ -130,6 +131,11 @@ func TestGauntlet(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, "*", "*.keras"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files of Keras in %s: %v", root, err)
+	}
+	for _, path := range strings.Split(os.Getenv("UNROLL_GAUNTLET_FILES"), ":") {
+		if base, ok := strings.CutSuffix(path, ".h5"); ok {
+			files = append(files, base+".keras")
+		}
 	}
 	for _, path := range files {
 		base := strings.TrimSuffix(path, ".keras")
