@@ -11,12 +11,20 @@ import (
 func poolRows() []row {
 	attrs := append([]string{"ceil_mode", "storage_order", "count_include_pad", "p"}, windowAttrs...)
 	return []row{
-		{op: "MaxPool", min: 1, max: 1, attrs: attrs, plan: planMaxPool},
-		{op: "AveragePool", min: 1, max: 1, attrs: attrs, plan: planAveragePool},
-		{op: "LpPool", min: 1, max: 1, attrs: attrs, plan: planLpPool},
-		{op: "GlobalAveragePool", min: 1, max: 1, plan: globalPool(meanOf[float32], meanOf[float64])},
-		{op: "GlobalMaxPool", min: 1, max: 1, plan: globalPool(extreme(maxOf1[float32]), extreme(maxOf1[float64]))},
+		{op: "MaxPool", min: 1, max: 1, attrs: attrs, plan: planMaxPool, axes: maxPoolAxes},
+		{op: "AveragePool", min: 1, max: 1, attrs: attrs, plan: planAveragePool, axes: firstAxis},
+		{op: "LpPool", min: 1, max: 1, attrs: attrs, plan: planLpPool, axes: firstAxis},
+		{op: "GlobalAveragePool", min: 1, max: 1, plan: globalPool(meanOf[float32], meanOf[float64]), axes: firstAxis},
+		{op: "GlobalMaxPool", min: 1, max: 1, plan: globalPool(extreme(maxOf1[float32]), extreme(maxOf1[float64])), axes: firstAxis},
 	}
+}
+
+// maxPoolAxes: where the maxima lay is counted over the whole input.
+func maxPoolAxes(c *call, in []int) ([]int, bool) {
+	if c.wants(1) {
+		return nil, false
+	}
+	return firstAxis(c, in)
 }
 
 func globalPool(f32 reducer[float32], f64 reducer[float64]) func(*call) (kernel, error) {
