@@ -30,8 +30,11 @@ func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string
 	if err := p.checkRun(example, make([]Value, len(p.graph.Outputs))); err != nil {
 		return nil, nil, false, "", err
 	}
-	why = "no input has an axis whose size is not fixed"
-	for _, axes := range p.candidates() {
+	list := p.candidates()
+	if len(list) == 0 {
+		why = "no input has an axis whose size is not fixed"
+	}
+	for _, axes := range list {
 		out, mixed, err := p.follow(example, axes)
 		if err != nil {
 			return nil, nil, false, "", err
@@ -39,7 +42,9 @@ func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string
 		if mixed == "" {
 			return axes, out, true, "", nil
 		}
-		why = mixed
+		if why == "" { // of the likeliest
+			why = mixed
+		}
 	}
 	return nil, nil, false, why, nil
 }

@@ -60,7 +60,16 @@ func TestGauntlet(t *testing.T) {
 				t.Error(err)
 			default:
 				right++
-				t.Logf("right, largest difference %.2g", worst)
+				p := open(t, path)
+				in, err := inputsOf(p, numbers)
+				if err != nil {
+					t.Fatal(err)
+				}
+				from, to, ok, why, err := p.BatchAxes(in)
+				if err != nil {
+					t.Error(err)
+				}
+				t.Logf("right, largest difference %.2g; states %v; batch axes %v to %v, %v %s", worst, States(p.graph), from, to, ok, why)
 			}
 		})
 	}

@@ -434,7 +434,7 @@ func (c *call) ranges() (first, count, step []int, err error) {
 			from, to, by = min(max(from, 0), n), min(max(to, 0), n), min(by, n+1)
 			count[a] = int(max(0, (to-from+by-1)/by))
 		} else {
-			from, to, by = min(max(from, -1), n-1), min(max(to, -1), n-1), max(by, -n-1)
+			from, to, by = min(max(from, 0), n-1), min(max(to, -1), n-1), max(by, -n-1)
 			count[a] = int(max(0, (from-to-by-1)/-by))
 		}
 		if from == to {
