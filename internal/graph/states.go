@@ -104,8 +104,12 @@ func carried(g *Graph) (pairs [][2]int) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		switch {
-		case slices.Contains([]string{"RNN", "GRU", "LSTM"}, n.Op) && domain(n.Domain) == "":
-			for k, o := range map[int]int{5: 1, 6: 2} {
+		case slices.Contains([]string{"RNN", "GRU", "LSTM"}, n.Op) && domain(n.Domain) == "", n.Op == "Layer" && n.Domain == Own:
+			places := map[int]int{5: 1, 6: 2}
+			if n.Domain == Own {
+				places = map[int]int{1: 1, 2: 2}
+			}
+			for k, o := range places {
 				if k < len(n.Inputs) && o < len(n.Outputs) && n.Outputs[o] != "" {
 					if in, ok := from[n.Inputs[k]]; ok {
 						ends[n.Outputs[o]] = in
