@@ -91,7 +91,7 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		m.notes = append(m.notes, notes...)
 		return g, err
 	case f.Model != nil:
-		trained, err := nn.Open(m.path)
+		trained, err := nn.LoadOf[float32](f.Folder)
 		if err != nil {
 			return nil, err
 		}
