@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/task"
 )
 
@@ -94,6 +95,7 @@ func TestFolderThatDoesNotFitIsRefused(t *testing.T) {
 		"scaling null":       {"scaling", `null`},
 		"scaling empty":      {"scaling", `{}`},
 		"scaling short":      {"scaling", `{"columns":["a","b"],"mean":[1],"std":[1,2]}`},
+		"deviation 0":        {"scaling", `{"columns":["a","b"],"mean":[1,2],"std":[1,0]}`},
 		"horizon that wraps": {"forecast", `{"targets":["b","a"],"lags":12,"horizon":4611686018427387907,"season":24,"base":"none","calendar":true}`},
 		"lags too many":      {"forecast", `{"targets":["b","a"],"lags":4611686018427387907,"horizon":3,"season":24,"base":"none","calendar":true}`},
 		"no calendar":        {"forecast", `{"targets":["b","a"],"lags":12,"horizon":3,"season":24,"base":"none"}`},
@@ -110,9 +112,23 @@ func TestFolderThatDoesNotFitIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for name, change := range map[string]func(*nn.Config){
+		"a head on every step": func(c *nn.Config) { c.Output = "all" },
+		"batch first":          func(c *nn.Config) { c.RNN.BatchFirst = true },
+		"another width":        func(c *nn.Config) { c.RNN.InputSize++ },
+	} {
+		cfg := m.Config()
+		change(&cfg)
+		if _, err := task.Of(cfg); !errors.Is(err, task.ErrFolder) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if m, _, err = task.Open("testdata/v0/text"); err != nil {
+		t.Fatal(err)
+	}
 	cfg := m.Config()
-	cfg.Output = "all"
+	cfg.RNN.Bidirectional = true
 	if _, err := task.Of(cfg); !errors.Is(err, task.ErrFolder) {
-		t.Errorf("a head on every step: %v", err)
+		t.Errorf("a text that is read both ways: %v", err)
 	}
 }

@@ -272,7 +272,7 @@ func Of(cfg nn.Config) (Task, error) {
 		return nil, fmt.Errorf("%w: config.json has task %q, expected %s", ErrFolder, m.Task, Names())
 	}
 	t.restore(m)
-	if !t.fits(cfg) {
+	if r := cfg.RNN; r.BatchFirst || r.Bidirectional && t.Kind().Causal || m.Scaling != nil && !m.Scaling.Usable() || !t.fits(cfg) {
 		return nil, fmt.Errorf("%w: config.json lacks what task %s needs; train the model again", ErrFolder, m.Task)
 	}
 	return t, nil
