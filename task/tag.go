@@ -183,9 +183,9 @@ func (t *Tag) Tag(p *nn.Pass, sentence string) (all []Label, err error) {
 
 // Answer implements Task: a line for each word, and an empty one after each
 // sentence.
-func (t *Tag) Answer(_ context.Context, m *nn.Model, q Query) error {
+func (t *Tag) Answer(ctx context.Context, m *nn.Model, q Query) error {
 	pass := nn.Pass{Model: m, Workers: 1}
-	return q.lines(func(text string) error {
+	return q.lines(ctx, func(text string) error {
 		all, err := t.Tag(&pass, text)
 		if err != nil {
 			return err

@@ -220,7 +220,8 @@ func unixTimes(column []string) (c clocks, bad int, reason string) {
 		if s = strings.TrimSpace(s); !seconds.MatchString(s) {
 			return c, i, fmt.Sprintf("%q is no number of seconds since 1970, of 9 or 10 digits", s)
 		}
-		c.at = append(c.at, time.Unix(int64(atoi(s)), 0).UTC())
+		n, _ := strconv.ParseInt(s, 10, 64) // digits
+		c.at = append(c.at, time.Unix(n, 0).UTC())
 	}
 	return c, -1, ""
 }
