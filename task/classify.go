@@ -103,9 +103,11 @@ func (t *Classify) Load(path string) (*Set, error) {
 		return nil, err
 	}
 	if len(e) > 0 {
-		s.Test, err = t.items(all, e)
+		if s.Test, err = t.items(all, e); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	return s, data.CheckPadding(path, s.Train, s.Valid, s.Test)
 }
 
 // unmeasured says which classes the test part has nothing of, a sentence each.

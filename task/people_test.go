@@ -279,6 +279,26 @@ func TestClassesAreInEveryPart(t *testing.T) {
 	}
 }
 
+// One long item among short ones does not take memory for all of its batch.
+func TestPaddingIsBounded(t *testing.T) {
+	long := strings.Repeat("a", 1<<19)
+	text := "text,label\n" + strings.Repeat("b,x\nc,y\n", 50) + long + ",x\n"
+	path := write(t, "c.csv", text)
+	c := task.NewClassify()
+	if _, err := c.Load(path); !errors.Is(err, data.ErrData) || !strings.Contains(err.Error(), "the longest item has 524288 steps, and with 16 in a batch") {
+		t.Errorf("classify: %v", err)
+	}
+	c = task.NewClassify()
+	c.Batch = 8
+	if _, err := c.Load(path); err != nil {
+		t.Errorf("a smaller batch: %v", err)
+	}
+	rolls := `{"dim":4000,"train":[` + strings.Repeat("[[1],[2]],", 20) + "[" + strings.Repeat("[],", 2000) + `[1]]],"valid":[[[1],[2]]]}`
+	if err := music(write(t, "r.json", rolls)); !errors.Is(err, data.ErrData) || !strings.Contains(err.Error(), "cut it, or take a smaller batch") {
+		t.Errorf("music: %v", err)
+	}
+}
+
 // What programs leave in folders is no class, and links do not lead out.
 func TestFoldersOfClasses(t *testing.T) {
 	dir := t.TempDir()

@@ -87,9 +87,11 @@ func (t *Tag) Load(path string) (*Set, error) {
 		return nil, err
 	}
 	if len(e) > 0 {
-		s.Test, err = t.items(path, all, e)
+		if s.Test, err = t.items(path, all, e); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	return s, data.CheckPadding(path, s.Train, s.Valid, s.Test)
 }
 
 // unmeasured says which labels the test part has nothing of.
