@@ -29,7 +29,7 @@ for freq, start, fmt, n in [
 out["futures"] = futures
 
 # A forecaster's parts: scaling of the training rows alone, calendar, windows.
-n, lags, horizon, season, va, te = 60, 5, 3, 4, 36, 48
+n, lags, horizon, season, va, te = 60, 5, 3, 4, 36, 50
 g = np.random.default_rng(3)
 frame = pd.DataFrame({"date": pd.date_range("2024-02-27 22:20", periods=n, freq="50min"), "a": np.round(g.normal(10, 3, n) + np.arange(n), 3), "b": np.round(g.normal(-2, 40, n), 2)})
 x = frame[["a", "b"]].to_numpy()

@@ -1,4 +1,4 @@
-package task_test
+package data_test
 
 import (
 	"errors"
@@ -373,40 +373,5 @@ func TestCoNLLColumns(t *testing.T) {
 	}
 	if err := tag(write(t, "t.conll", strings.Repeat("a _\nb _\n\n", 10))); err == nil || !strings.Contains(err.Error(), `there is one label, "_"`) {
 		t.Errorf("a column without labels: %v", err)
-	}
-}
-
-// The folder remembers how its file had to be read, so that the next file of
-// the kind is read alike.
-func TestReadingIsRemembered(t *testing.T) {
-	times := hourly(60)
-	s := ""
-	for i, at := range times {
-		s += fmt.Sprintf("%s;%d,5\n", at.AddDate(0, 0, 19).Format("02/01/2006 15:04"), i%7)
-	}
-	f := task.NewForecast()
-	f.Lags, f.Horizon, f.Season, f.NoHeader, f.Valid, f.Test = 4, 2, 3, true, 10, 10
-	set, err := f.Load(write(t, "s.csv", s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := task.DefaultRecipe()
-	r.Hidden, r.Epochs = 3, 1
-	m, err := r.Fit(t.Context(), f, set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := task.Of(m.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, ok := again.(*task.Forecast)
-	if !ok || !g.NoHeader || g.TimeFormat != "day-first" || !slices.Equal(g.Columns, []string{"2"}) {
-		t.Errorf("%+v", again)
-	}
-	// These days alone do not tell day and month apart.
-	short := strings.ReplaceAll(strings.Join(strings.SplitAfter(s, "\n")[:8], ""), "20/01/2024", "02/01/2024")
-	if _, ok, err := again.Sequence(write(t, "s.csv", short), 0); err != nil || !ok {
-		t.Errorf("the next file: %v, %v", ok, err)
 	}
 }
