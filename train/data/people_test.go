@@ -198,6 +198,25 @@ func TestTablesAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
+// A line of names may be longer than what is looked at to see how the file is
+// written, and a row of very many fields is refused with the file's name.
+func TestWideTables(t *testing.T) {
+	names, row := "when", "2024-01-01"
+	for c := range 5000 {
+		names, row = names+fmt.Sprintf(",column %d", c), row+",1"
+	}
+	table, err := data.ReadTable(data.File{Path: write(t, "s.csv", names+"\n"+row+"\n")}, data.TableOptions{Columns: []string{"column 4999"}})
+	if err != nil || len(table.Rows) != 1 {
+		t.Errorf("%v", err)
+	}
+	path := write(t, "s.csv", strings.Repeat(",", 1<<20))
+	for _, err := range []error{forecast(path), classify("char")(path)} {
+		if !errors.Is(err, data.ErrData) || !strings.HasPrefix(err.Error(), path+": a row has more than 65536 columns") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // What has no value is refused with its place, in every file that has lists.
 func TestNullIsRefused(t *testing.T) {
 	for _, c := range []struct {

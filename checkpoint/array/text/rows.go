@@ -203,7 +203,7 @@ func (r *Rows) look(head []byte, whole bool) {
 		}
 		r.sample = append(r.sample, row)
 	}
-	if n := len(r.sample); !whole && n > 1 && n < sampledRows {
+	if n := len(r.sample); !whole && n > 0 && n < sampledRows {
 		r.sample = r.sample[:n-1]
 	}
 }
