@@ -143,7 +143,7 @@ func runLines[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (
 	}
 	layer, err := lineLayer[F](cmd, args, o)
 	if errors.Is(err, modelfile.ErrVariant) {
-		return true, usagef("--stream: %v", err)
+		return false, nil // which says that it has no streams
 	}
 	if err != nil {
 		return true, err
