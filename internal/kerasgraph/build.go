@@ -143,7 +143,7 @@ func missing(root *keras.Layer) []string {
 	more := 0
 	root.Walk(func(l *keras.Layer) bool {
 		_, ok := table[key(l)]
-		if ok && l.Custom == "" || l.IsModel() || cellKinds[l.Class] != "" || l.Class == "StackedRNNCells" {
+		if l.Custom == "" && (ok || l.IsModel() || cellKinds[l.Class] != "" || l.Class == "StackedRNNCells") {
 			return true
 		}
 		if len(list) == most {
