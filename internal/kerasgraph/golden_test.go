@@ -1,12 +1,15 @@
 package kerasgraph
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/keras"
+	"github.com/unroll-ml/unroll/internal/graph"
 )
 
 // TestGoldens runs a model for each layer and argument against Keras's own
@@ -65,5 +68,43 @@ func TestKeras2Calls(t *testing.T) {
 	defer numbers.Close()
 	if _, err := runs(t, p, numbers, "seq2seq/"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGoldensHaveABatchAxis: every model of Keras computes its sequences
+// independently of each other, along the first axis of inputs and outputs.
+func TestGoldensHaveABatchAxis(t *testing.T) {
+	numbers, err := array.Open("testdata/io.npz", array.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer numbers.Close()
+	files, err := filepath.Glob("testdata/*.keras")
+	if err != nil || len(files) < 150 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".keras")
+		m, err := keras.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		p, err := compile(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in []graph.Value
+		for i, port := range p.Graph().Inputs {
+			x, err := numbers.Tensor(fmt.Sprintf("%s/in%d", name, i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in = append(in, given(t, x, port.Type))
+		}
+		from, to, ok, why, err := p.BatchAxes(in)
+		if err != nil || !ok || slices.Max(slices.Concat(from, to)) != 0 || slices.Min(slices.Concat(from, to)) != 0 {
+			t.Errorf("%s: axes %v to %v, %v: %s, %v", name, from, to, ok, why, err)
+		}
 	}
 }
