@@ -90,7 +90,7 @@ func readers() map[string]reader {
 			}
 			return drain(k, nil)
 		}, 1 << 20, 3200, true},
-		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth", func(b []byte) error {
+		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth torchfile/testdata/forms/*.pt torchfile/testdata/forms/*.pt2 torchfile/testdata/forms/*[024].pkl", func(b []byte) error {
 			f, err := torchfile.New(bytes.NewReader(b), int64(len(b)), file)
 			if err != nil {
 				return err
