@@ -28,6 +28,9 @@ type Options struct {
 	// Loose takes a layer although tensors under its own prefix are not its
 	// parameters.
 	Loose bool
+	// States makes the states of a Keras file's recurrent layers inputs and
+	// outputs, where those go forward and begin with zeros otherwise.
+	States bool
 	// Limits bound what the model may take.
 	Limits Limits
 }
@@ -87,7 +90,7 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 	case f.ONNX != nil:
 		return graph.FromONNX(f.ONNX)
 	case f.Keras != nil && f.Keras.Root != nil:
-		g, notes, err := kerasgraph.Build(f.Keras)
+		g, notes, err := kerasgraph.Build(f.Keras, kerasgraph.Options{States: o.States})
 		m.notes = append(m.notes, notes...)
 		return g, err
 	case f.Model != nil:
