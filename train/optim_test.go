@@ -217,7 +217,7 @@ func checkOptimizers(t *testing.T, data []byte) {
 
 func checkSchedules(t *testing.T, data []byte) {
 	f := parsed(t, data)
-	if len(f.Schedules) != 24 {
+	if len(f.Schedules) != 25 {
 		t.Fatalf("%d cases", len(f.Schedules))
 	}
 	for _, c := range f.Schedules {
@@ -379,6 +379,14 @@ func TestSavedSettings(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", old, got, want)
 		}
 	}
+	for name, want := range map[string]train.Algorithm{
+		"SGD": train.NewSGD(1e-3), "Adam": train.NewAdam(1e-3), "AdamW": train.NewAdamW(1e-3),
+		"RMSprop": train.NewRMSprop(1e-2), "Adagrad": train.NewAdagrad(1e-2),
+	} {
+		if got := saved(t, name, json.RawMessage(`{}`)); got != want {
+			t.Errorf("%s without settings: %+v, want %+v", name, got, want)
+		}
+	}
 	zero := []train.Algorithm{
 		train.NewSGD(0), with(train.NewAdam(0), func(a *train.Adam) { a.Eps, a.Betas = 0, [2]float64{} }),
 		with(train.NewAdamW(0), func(a *train.AdamW) { a.Eps, a.WeightDecay = 0, 0 }),
@@ -507,4 +515,32 @@ func TestClip(t *testing.T) {
 	if err := train.ClipGradValue(p, math.NaN()); !errors.Is(err, train.ErrArgument) {
 		t.Error(err)
 	}
+}
+
+// States that no schedule of the kind gave are refused, whatever is wrong of them.
+func TestScheduleStatesRefuse(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	counted := [][]float64{nil, {1, 2}, {1, 2, 3, 4}, {1, 2, -1}, {1, 2, 1 << 53}, {1, 2, .5}, {1, 2, nan}, {1, 2, inf}}
+	for _, s := range []train.Scheduler{train.NewStepLR(1), train.NewCosineAnnealingLR(1), train.NewOneCycleLR(1, 1), train.NewLinearLR()} {
+		for _, v := range counted {
+			if err := s.SetState(v); !errors.Is(err, train.ErrState) {
+				t.Errorf("%s, %v: %v", s.Name(), v, err)
+			}
+		}
+		must(t, s.SetState([]float64{1, 2, 1<<53 - 1}))
+	}
+	plateau := train.NewReduceLROnPlateau()
+	for _, v := range [][]float64{nil, {1, 2}, {1, 2, 3, 4}, {1, -1, 0}, {1, 0, -1}, {1, 1 << 53, 0}, {1, 0, 1 << 53}, {1, nan, 0}, {1, 0, nan}} {
+		if err := plateau.SetState(v); !errors.Is(err, train.ErrState) {
+			t.Errorf("ReduceLROnPlateau, %v: %v", v, err)
+		}
+	}
+	must(t, plateau.SetState([]float64{inf, 0, 0}))
+	both := train.NewSequentialLR(train.NewLinearLR(), train.NewCosineAnnealingLR(3), 2)
+	for _, v := range [][]float64{nil, {1, 2, 0}, {1, 2, 0, -1}, {1, 2, 0, 4}, {1, 2, 0, .5, 1}, {1, 2, 0, 3, 1, 2, 0}, {1, 2, -1, 3, 1, 2, 0, 1, 2, 0}} {
+		if err := both.SetState(v); !errors.Is(err, train.ErrState) {
+			t.Errorf("SequentialLR, %v: %v", v, err)
+		}
+	}
+	must(t, both.SetState(both.State()))
 }

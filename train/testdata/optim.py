@@ -77,6 +77,7 @@ for name, args in [
     # zero is a value
     ("StepLR", dict(step_size=4, gamma=0.)),
     ("CosineAnnealingLR", dict(T_max=10, eta_min=0.)),
+    ("CosineAnnealingLR", dict(T_max=1)),
     ("OneCycleLR", dict(max_lr=.6, total_steps=31, base_momentum=0., max_momentum=0., pct_start=0.)),
     ("OneCycleLR", dict(max_lr=.6, total_steps=31, base_momentum=0.)),
     ("OneCycleLR", dict(max_lr=0., total_steps=31)),
