@@ -123,6 +123,12 @@ type optimFile struct {
 		Args  json.RawMessage
 		Steps [][]float64
 	}
+	Cycles []struct {
+		Name  string
+		Args  json.RawMessage
+		Top   float64
+		Steps [][]float64
+	}
 	Metrics   []float64
 	Schedules []struct {
 		Name         string
@@ -210,6 +216,53 @@ func checkOptimizers(t *testing.T, data []byte) {
 					t.Fatal(err)
 				}
 				near(t, fmt.Sprintf("step %d", k), p, c.Steps[k], 1e-12)
+			}
+		})
+	}
+}
+
+// The momentum that a schedule sets is used, also by an optimiser that has none of
+// its own, and not used where the schedule sets 0.
+func TestCycledMomentumIsThatOfTorchOptim(t *testing.T) { checkCycles(t, golden(t)) }
+
+func TestCycledMomentumIsThatOfTheInstalledPyTorch(t *testing.T) { checkCycles(t, installed(t)) }
+
+func checkCycles(t *testing.T, data []byte) {
+	f := parsed(t, data)
+	if len(f.Cycles) != 17 {
+		t.Fatalf("%d cases", len(f.Cycles))
+	}
+	for _, c := range f.Cycles {
+		t.Run(fmt.Sprint(c.Name, string(c.Args), c.Top), func(t *testing.T) {
+			alg := algorithm(t, c.Name, c.Args)
+			o, err := train.NewOptimizerOf[float64](alg)
+			must(t, err)
+			s := train.NewOneCycleLR(.05, len(f.Grads)+1)
+			if s.MaxMomentum = c.Top; c.Top == 0 {
+				s.BaseMomentum = 0
+			}
+			if c.Top >= 0 {
+				o.Hyper = s.Start(o.Hyper)
+			}
+			p := slices.Clone(f.Start)
+			for k, g := range f.Grads {
+				if k == 4 { // restored
+					n, err := train.NewOptimizerOf[float64](alg)
+					must(t, err)
+					n.Hyper = o.Hyper
+					must(t, n.SetState(o.Steps(), []string{"p"}, o.State()))
+					o = n
+				}
+				if c.Top < 0 { // no schedule: a momentum that goes and comes again
+					if o.Momentum = .7; k >= 5 && k < 8 {
+						o.Momentum = 0
+					}
+				}
+				must(t, o.Step(param(p, slices.Clone(g))))
+				if c.Top >= 0 {
+					o.Hyper = s.Step(o.Hyper, 0)
+				}
+				near(t, fmt.Sprintf("step %d", k), p, c.Steps[k], 1e-11)
 			}
 		})
 	}
@@ -543,4 +596,26 @@ func TestScheduleStatesRefuse(t *testing.T) {
 		}
 	}
 	must(t, both.SetState(both.State()))
+}
+
+// A state without momentum, of a release that did not take a schedule's, goes on
+// without it.
+func TestStateWithoutMomentumGoesOnWithout(t *testing.T) {
+	for _, alg := range []train.Algorithm{train.NewSGD(.1), train.NewRMSprop(.1)} {
+		run := func(momentum float64) []float64 {
+			o, err := train.NewOptimizerOf[float64](alg)
+			must(t, err)
+			p := []float64{1, 2}
+			must(t, o.Step(param(p, []float64{1, -1})))
+			n, err := train.NewOptimizerOf[float64](alg)
+			must(t, err)
+			must(t, n.SetState(1, []string{"p"}, o.State()))
+			n.Momentum = momentum
+			must(t, n.Step(param(p, []float64{2, 3})))
+			return p
+		}
+		if a, b := run(0), run(.9); !slices.Equal(a, b) {
+			t.Errorf("%s: %v without momentum, %v with one that came later", alg.Name(), a, b)
+		}
+	}
 }
