@@ -311,6 +311,9 @@ func (t *Forecast) Answer(_ context.Context, m *nn.Model, q Query) error {
 	if q.Input == "" {
 		return badArg("input", "is missing: a CSV file to continue")
 	}
+	if q.Text {
+		return badArg("text", "makes no sense: a forecaster continues a file")
+	}
 	c, err := t.Continue(&nn.Pass{Model: m, Workers: 1}, fileOf(q.Input, q.In))
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ type runOptions struct {
 	mode, prefix, dtype, output string
 	convention                  string
 	batchFirst, json, trace     bool
-	stream                      bool
+	stream, loose               bool
 	workers                     int
 	seed                        uint64
 	fresh                       unroll.Config // sizes of a layer to be made
@@ -70,11 +70,13 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: "+cell.Names())
+	f.BoolVar(&o.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")
+	tableFlags(cmd)
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would")

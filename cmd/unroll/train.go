@@ -76,6 +76,11 @@ bits as a run that was never stopped.`,
 			if out == "" {
 				return usagef("-o DIR is missing: where should the model go?")
 			}
+			for what, name := range map[string]string{"--output": out, "--log": log, "--tensorboard": board} {
+				if err := notStream(what, name); err != nil {
+					return err
+				}
+			}
 			t.Data = args[0]
 			chosen, err := t.settle(cmd, filepath.Join(out, checkpointFile), resume)
 			if err != nil {
@@ -92,8 +97,8 @@ bits as a run that was never stopped.`,
 			}
 			defer r.close()
 			u := &training{trainFlags: &t, task: chosen, report: r, out: out, point: filepath.Join(out, checkpointFile), resume: resume}
-			if err := u.prepare(); err != nil {
-				return inFlags(err)
+			if err := u.prepare(cmd); err != nil {
+				return inFlags(cmd, err)
 			}
 			return u.run(cmd)
 		},
@@ -144,7 +149,7 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) (task
 		t.Form = settingsForm
 		chosen, err := task.New(t.Task)
 		if err != nil {
-			return nil, inFlags(err)
+			return nil, inFlags(cmd, err)
 		}
 		if _, ok := given["weight-decay"]; !ok && strings.EqualFold(t.Optimizer, "AdamW") {
 			t.WeightDecay = 1e-2 // PyTorch's default
@@ -225,7 +230,8 @@ type training struct {
 }
 
 // prepare reads the data and builds the loop.
-func (u *training) prepare() (err error) {
+func (u *training) prepare(cmd *cobra.Command) (err error) {
+	u.task.From(cmd.InOrStdin())
 	recipe, err := u.recipe(u.task)
 	if err != nil {
 		return err
@@ -241,7 +247,7 @@ func (u *training) prepare() (err error) {
 	}
 	// What goes wrong here was said by flags.
 	if u.loop, err = recipe.Loop(u.task, u.set); err != nil {
-		return usageError{inFlags(err)}
+		return usageError{inFlags(cmd, err)}
 	}
 	u.Options = savedOptions(u.task)
 	if !u.resume {
