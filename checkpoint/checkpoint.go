@@ -226,7 +226,7 @@ func Missing(file, name string) error {
 	return &Error{File: file, Tensor: name, Reason: "there is no tensor of this name", Err: ErrMissing}
 }
 
-// Set is a Source in memory, in its own order. Names are to be unique; of
+// Set is a Source in memory, in its own order. Names must be unique; of
 // equal names the first is found.
 type Set []Tensor
 

@@ -54,7 +54,7 @@ func NewLinearOf[F tensor.Float](in, out int, bias bool) (*LinearOf[F], error) {
 // 32 bits what a slice of float64 can have.
 const maxSize = min(1<<31, math.MaxInt/8)
 
-// Weight returns the weights [out,in], which are to be read only.
+// Weight returns the weights [out,in], which must only be read.
 func (l *LinearOf[F]) Weight() tensor.DenseOf[F] { return l.weight }
 
 // Bias returns the bias [out], to be read only; absent if there is none.

@@ -107,7 +107,7 @@ func (m *ModelOf[F]) named(f func(name string, v tensor.DenseOf[F])) {
 }
 
 // StateDict returns the parameters by name; they share memory with the model
-// and are to be read only.
+// and must only be read.
 func (m *ModelOf[F]) StateDict() map[string]tensor.DenseOf[F] {
 	d := map[string]tensor.DenseOf[F]{}
 	m.named(func(n string, v tensor.DenseOf[F]) { d[n] = v })

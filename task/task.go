@@ -81,7 +81,7 @@ type Kind struct {
 	Name  string // "classify": in config.json, and what the command calls it
 	Title string // of the model, "A classifier"
 	Reads string // the data it reads, for help; lines of at most 70 characters
-	// Causal tasks foretell the next step, so that a network that reads both
+	// Causal tasks predict the next step, so that a network that reads both
 	// ways would see the answer.
 	Causal bool
 	New    func() Task // with default options
@@ -153,7 +153,7 @@ type Task interface {
 }
 
 // Set is a data set made ready: batches for training, validation and test, and
-// what is to be made small.
+// the loss that is minimised.
 type Set struct {
 	Train, Valid, Test train.Data // Test may be nil
 	Objective          train.Objective

@@ -17,7 +17,7 @@ import (
 	"github.com/unroll-ml/unroll/train/data"
 )
 
-// Text foretells the next character or word of a text, and so writes on.
+// Text predicts the next character or word of a text, and so writes on.
 type Text struct {
 	Cut
 	Level     string // tokens are "char" or "word"; argument "level"
@@ -32,7 +32,7 @@ func NewText() *Text { return &Text{Cut: newCut(), Level: "char", Window: 100} }
 
 var textKind = Kind{
 	Name: "text", Title: "A model of text", Causal: true,
-	Reads: "a text file; the model foretells the next character or word",
+	Reads: "a text file; the model predicts the next character or word",
 	New:   func() Task { return NewText() },
 }
 

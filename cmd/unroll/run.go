@@ -216,8 +216,7 @@ func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOp
 	if in.lengths != nil {
 		return nil, usagef("--stream: the input has lengths, and a stream's sequences have no end; run without --stream")
 	}
-	// The pass checks shapes; a stream sees slices only.
-	if err := checkRun(layer, in); err != nil {
+	if err := layer.Check(in.x, in.s0); err != nil { // a stream sees slices only
 		return nil, err
 	}
 	cfg, shape := layer.Config(), in.x.Shape
@@ -267,12 +266,6 @@ func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOp
 		sn = unroll.StateOf[F]{H: reshaped(sn.H, cfg.Layers(), cfg.StateSize()), C: reshaped(sn.C, cfg.Layers(), cfg.HiddenSize)}
 	}
 	return final(layer, y, sn), nil
-}
-
-// checkRun refuses what a Pass refuses, by running it.
-func checkRun[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F]) error {
-	_, _, err := layer.Forward(in.x, in.s0)
-	return err
 }
 
 func reshaped[F tensor.Float](d tensor.DenseOf[F], shape ...int) tensor.DenseOf[F] {

@@ -42,6 +42,7 @@ type File struct {
 	// One of these is set beside Source where the format has more to tell.
 	ONNX  *onnx.File
 	Torch *torchfile.File
+	Keras *keras.Model
 	// Model is the configuration of a model folder.
 	Model *nn.Config
 	// Meta are the file's own key and value pairs.
