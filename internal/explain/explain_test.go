@@ -167,33 +167,39 @@ func TestInfluenceIsTheSlope(t *testing.T) {
 		if cfg.Mode == unroll.RNNReLU {
 			continue // kinks
 		}
-		tr := traceOf(t, cfg, 5)
-		g := Target{tr.cfg.NumLayers - 1, cfg.Directions() - 1, 2, 1}
-		inf, err := tr.Influence(g, 0, nil)
-		if err != nil {
+		slopes(t, traceOf(t, cfg, 5))
+	}
+}
+
+// slopes compares the derivative by every input with the slope of the target.
+func slopes(t *testing.T, tr *Trace) {
+	t.Helper()
+	cfg := tr.cfg
+	g := Target{tr.cfg.NumLayers - 1, cfg.Directions() - 1, 2, 1}
+	inf, err := tr.Influence(g, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := g.Layer*cfg.Directions() + g.Direction
+	at := func(x tensor.Dense) float64 {
+		moved, _ := NewTrace(tr.Layer, x, tr.S0)
+		if err := moved.Run(nil); err != nil {
 			t.Fatal(err)
 		}
-		i := g.Layer*cfg.Directions() + g.Direction
-		at := func(x tensor.Dense) float64 {
-			moved, _ := NewTrace(tr.Layer, x, tr.S0)
-			if err := moved.Run(nil); err != nil {
-				t.Fatal(err)
-			}
-			return float64(row(moved.H[i], g.Step)[g.Unit])
+		return float64(row(moved.H[i], g.Step)[g.Unit])
+	}
+	for k := range tr.X.Data {
+		const e = 1.0 / 64
+		up, down := tr.X.Clone(), tr.X.Clone()
+		up.Data[k] += e
+		down.Data[k] -= e
+		slope := (at(up) - at(down)) / (2 * e)
+		if got := float64(inf.X.Data[k]); math.Abs(got-slope) > 2e-3 {
+			t.Errorf("%v input %d: derivative %g, slope %g", cfg, k, got, slope)
 		}
-		for k := range tr.X.Data {
-			const e = 1.0 / 64
-			up, down := tr.X.Clone(), tr.X.Clone()
-			up.Data[k] += e
-			down.Data[k] -= e
-			slope := (at(up) - at(down)) / (2 * e)
-			if got := float64(inf.X.Data[k]); math.Abs(got-slope) > 2e-3 {
-				t.Errorf("%v input %d: derivative %g, slope %g", cfg, k, got, slope)
-			}
-		}
-		if inf.H[i][g.Step] != 1 {
-			t.Errorf("%v: the derivative of the target by its own state has norm %g", cfg, inf.H[i][g.Step])
-		}
+	}
+	if inf.H[i][g.Step] != 1 {
+		t.Errorf("%v: the derivative of the target by its own state has norm %g", cfg, inf.H[i][g.Step])
 	}
 }
 

@@ -249,14 +249,7 @@ func (s *Session) spoil(first, step int) {
 
 // about describes the model for the page.
 func (s *Session) about() any {
-	c := s.trace.cfg
-	type param struct {
-		Name  string `json:"name"`
-		Shape []int  `json:"shape"`
-	}
-	var ps []param
-	for _, p := range s.layer.Params() {
-		ps = append(ps, param{p.Name, p.Value.Shape})
-	}
-	return map[string]any{"config": c, "steps": s.trace.Steps(), "params": ps, "gates": s.layer.Gates(), "kept": s.kept != nil}
+	facts := s.trace.facts()
+	facts["kept"] = s.kept != nil
+	return facts
 }

@@ -31,7 +31,7 @@ func (s *Session) tensor(name string) (tensor.Dense, error) {
 func (s *Session) laneOf(name string) int {
 	for l := range s.trace.cfg.NumLayers {
 		for d := range s.trace.cfg.Directions() {
-			for _, kind := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"} {
+			for _, kind := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "weight_peephole"} {
 				if ParamName(kind, l, d) == name {
 					return l*s.trace.cfg.Directions() + d
 				}
@@ -64,7 +64,7 @@ func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
 	switch a.Name {
 	case "input":
 		s.x = d
-		s.spoil(0, a.Index/d.Shape[1])
+		s.spoil(0, s.trace.time(0, a.Index/d.Shape[1]))
 	case "h_0":
 		s.s0 = unroll.State{H: d, C: s.s0.C}
 		s.spoil(a.Index/d.Shape[1], 0)

@@ -8,7 +8,7 @@ func (t *Trace) corner(p *printer) {
 	p.f("")
 	if !c.Bidirectional {
 		p.f("  output is the top row of the grid, h_n its last column. They share one cell,")
-		p.f("  h_%d^(%d): the state of the last layer after the last step.", last, c.NumLayers)
+		p.f("  h_%d^%d: the state of the last layer after the last step.", last, c.NumLayers)
 		p.f("    output[%d] = %s", last, vector(row(y, last)))
 		p.f("    h_n[%d]    = %s", top, vector(row(hn, top)))
 		p.f("  %d of %d numbers are the same, bit for bit.", c.StateSize()-differ(row(y, last), row(hn, top)), c.StateSize())
