@@ -238,14 +238,49 @@ func TestLoopWithoutMistakesIsTheLayer(t *testing.T) {
 	for _, cfg := range configs() {
 		tr := traceOf(t, cfg, 5)
 		res, err := tr.Loop(Loop{})
-		if cfg.Bidirectional {
-			if !errors.Is(err, ErrLoop) {
-				t.Errorf("%v: %v", cfg, err)
-			}
-			continue
-		}
 		if err != nil || res.Break != nil || res.WrongStates+res.WrongOutput+res.WrongHN > 0 || res.Overwritten {
 			t.Errorf("%v: %v %+v", cfg, err, res)
+		}
+	}
+}
+
+// Every mistake is one in every kind of layer, and the loop's own numbers differ
+// where it says so. Copies of the last state stand at all other steps of each
+// direction, T-1 of T.
+func TestLoopMistakesOfEveryCell(t *testing.T) {
+	for _, cfg := range configs() {
+		cfg.InputSize, cfg.ProjSize = cfg.HiddenSize*cfg.Directions(), 0 // so that the sizes fit
+		tr := traceOf(t, cfg, 5)
+		res, err := tr.Loop(Loop{EveryLayer: true})
+		if err != nil || res.Break != nil {
+			t.Fatalf("%v: %v %+v", cfg, err, res.Break)
+		}
+		if want := cfg.NumLayers > 1; (res.WrongOutput > 0) != want || want && (res.FirstLayer != 1 || res.FirstDirection != 0 || res.FirstStep != 0) {
+			t.Errorf("%v: x[t] in every layer: %+v", cfg, res)
+		}
+		wrong := 0
+		for i := range res.H {
+			wrong += differ(res.H[i].Data, tr.H[i].Data)
+		}
+		if wrong != res.WrongStates {
+			t.Errorf("%v: %d numbers of the loop differ, it says %d", cfg, wrong, res.WrongStates)
+		}
+		if res, err = tr.Loop(Loop{InPlace: true}); err != nil || res.WrongOutput+res.WrongStates > 0 || !res.Overwritten {
+			t.Errorf("%v in place: %v %+v", cfg, err, res)
+		}
+		if res, err = tr.Loop(Loop{InPlace: true, NoClone: true}); err != nil || res.WrongOutput == 0 || !cfg.Bidirectional && res.WrongStates > 0 {
+			t.Errorf("%v no clone: %v %+v", cfg, err, res)
+		}
+		for _, loop := range []Loop{{}, {EveryLayer: true, InPlace: true, NoClone: true}} {
+			wrong := 0
+			for _, line := range tr.LoopCode(loop) {
+				if line.Wrong {
+					wrong++
+				}
+			}
+			if want := map[bool]int{false: 0, true: 3}[loop.NoClone]; wrong != want {
+				t.Errorf("%v: %d lines are marked as mistakes, expected %d", cfg, wrong, want)
+			}
 		}
 	}
 }

@@ -16,7 +16,7 @@ var variants = []struct {
 	text, latex []string
 }{
 	{unroll.Config{Mode: unroll.RNNTanh, InputSize: 3, HiddenSize: 4, NumLayers: 2, Variant: unroll.Variant{Reverse: true}}, []string{
-		"reverse: from the last step to the first",
+		"reverse: from the last step to the first", "its first column",
 	}, nil},
 	{unroll.Config{Mode: unroll.RNNTanh, InputSize: 3, HiddenSize: 4, Variant: unroll.Variant{Activations: [3]unroll.Activation{{Name: "LeakyRelu", Alpha: 0.25}}}}, []string{
 		"leakyrelu(W_ih", "leakyrelu(x) = x where x ≥ 0, else 0.25·x",
