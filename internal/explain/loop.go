@@ -143,6 +143,7 @@ func (r *looping) layers() error {
 			for k := range t.Steps() {
 				s := t.time(d, k)
 				if err := r.cell(l, d, s, row(below, s)); err != nil || r.res.Break != nil {
+					r.output = nil // they are those of the layer below
 					return err
 				}
 				r.output[s][d] = r.kept(row(r.now, r.lane(l, d)))

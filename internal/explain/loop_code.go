@@ -77,7 +77,7 @@ func (c *code) line(indent int, s string) {
 func (c *code) input(indent int, open, given, end string) {
 	switch {
 	case given != "":
-		c.line(indent, open+given+end)
+		c.now("all").line(indent, open+given+end)
 	case c.loop.EveryLayer:
 		c.wrong(true).now("all").line(indent, open+"x[t]"+end)
 	default:

@@ -28,7 +28,7 @@ func (s *Session) chain(Args, []byte) (any, []byte, error) {
 
 // loop answers with what went wrong, and its code. The block has, per lane and
 // step, how many numbers of the cell differ ([L*D,T]; -1 where the loop never
-// came), and then the loop's own numbers [L*D,T,H'].
+// came), and then the loop's own numbers, states [L*D,T,H'] and output [T,D*H'].
 func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
 	t := s.trace
 	res, err := t.Loop(a.Loop)
@@ -54,7 +54,7 @@ func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
 	if res.Break != nil {
 		reply["break"], reply["message"] = res.Break, res.Break.Error()
 	}
-	return reply, floats(append(out, own...)), nil
+	return reply, floats(append(append(out, own...), res.Output.Data...)), nil
 }
 
 // openness answers with the mean of each gate of a lane over steps From to To,
