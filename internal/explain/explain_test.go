@@ -146,6 +146,28 @@ func TestEveryUnitSpelledOutEqualsTheRecord(t *testing.T) {
 	}
 }
 
+// Same is false where a sum that is spelled out is not what the engine computed,
+// and where the record has another number.
+func TestSameSeesWhatDiffers(t *testing.T) {
+	for _, cfg := range configs()[:4] {
+		tr := traceOf(t, cfg, 3)
+		own := tr.lanes[0].ih
+		tr.lanes[0].ih = own.Clone()
+		tr.lanes[0].ih.Data[1*3] += 0.25 // of unit 1 in the first gate
+		if u, err := tr.Unit(0, 0, 1, 1, false); err != nil || u.Same {
+			t.Errorf("%v: another weight, and all is said to be the same (%v)", cfg, err)
+		}
+		if u, err := tr.Unit(0, 0, 1, 0, false); err != nil || !u.Same {
+			t.Errorf("%v: a unit without that weight is said to differ (%v)", cfg, err)
+		}
+		tr.lanes[0].ih = own
+		row(tr.H[0], 1)[1] += 0.25
+		if u, err := tr.Unit(0, 0, 1, 1, false); err != nil || u.Same {
+			t.Errorf("%v: another record, and all is said to be the same (%v)", cfg, err)
+		}
+	}
+}
+
 func TestPlacesThatAreNotThereAreRefused(t *testing.T) {
 	tr := traceOf(t, unroll.Config{InputSize: 3, HiddenSize: 4, NumLayers: 2}, 5)
 	for _, at := range [][4]int{{2, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 5, 0}, {0, 0, 0, 4}, {-1, 0, 0, 0}, {0, 0, -1, 0}, {0, 0, 0, -1}} {

@@ -252,3 +252,40 @@ func TestPageDigitsCanBeRead(t *testing.T) {
 		b.click("#theme")
 	}
 }
+
+// A link keeps the place, and one to a place that is not there opens the nearest.
+func TestPageLinkKeepsThePlace(t *testing.T) {
+	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1000, 700)
+	b.run(js(`unroll.go(0,2,3)`))
+	b.want(`location.hash==='#lane=0&step=2&unit=3'`, "the link")
+	b.run(chromedp.Reload())
+	b.want(`document.querySelector('#cell h2').textContent==='layer 1, step 2, unit 3'&&document.getElementById('result')`, "the place again")
+	b.run(js(`location.hash='#lane=7&step=x&unit=99'`), chromedp.Reload())
+	b.want(`document.querySelector('#cell h2').textContent==='layer 2, step 0, unit 3'`, "a place that is not there")
+}
+
+// In a text what moved a number is its characters.
+func TestPageNamesTheCharactersThatMovedIt(t *testing.T) {
+	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 4}, 6)
+	b := openPage(t, tr, PageOptions{Labels: []string{"h", "e", "l", "l", "o", " "}}, 1360, 820)
+	inf, err := tr.Influence(Target{Step: 4, Unit: 1}, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := 0
+	for s, v := range inf.XNorm {
+		if v > inf.XNorm[best] {
+			best = s
+		}
+	}
+	b.run(js(`unroll.go(0,4,1)`))
+	b.click("#tab-ask")
+	b.click("#askgrad")
+	b.until(`document.querySelector('#ask table')`)
+	want := fmt.Sprintf("“%s”|%d|%s", []string{"h", "e", "l", "l", "o", " "}[best], best, Num(float32(inf.XNorm[best])))
+	if got := eval[string](b, `[...document.querySelector('#ask table').rows[1].cells].map(c=>c.textContent).join('|')`); got != want {
+		t.Errorf("moved most by %s, expected %s", got, want)
+	}
+	b.click("#ask a[data-control=to-step]")
+	b.want(fmt.Sprintf(`unroll.S.lane===-1&&unroll.S.t===%d`, best), "the character")
+}

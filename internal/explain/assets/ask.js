@@ -44,7 +44,7 @@ const gradients = () => answering(async box => {
   S.influence = { x: t => norms[t] / mostX, h: (i, t) => norms[(i + 1) * T + t] / mostH };
   draw();
   box.replaceChildren(
-    text('h3', 'inputs that moved it most: the derivative by each' + (window ? `, within ${window} steps` : '')), strongest(byInput),
+    text('h3', (S.labels ? 'what moved it most: the norm of the derivative by each' : 'inputs that moved it most: the derivative by each') + (window ? `, within ${window} steps` : '')), S.labels ? strongestSteps(norms) : strongest(byInput),
     text('h3', 'how far back each layer remembers: norm of the derivative by distance'), el('div', { id: 'memory' }),
     hint('The bars under the cells show the same on the grid, by the root of their share.'));
   const far = Math.min(window || Infinity, Math.max(1, S.backwards ? 0 : t, S.D === 2 || S.backwards ? T - 1 - t : 0)), xs = range(far + 1);
@@ -67,6 +67,13 @@ function strongest(byInput) {
     const t = Math.floor(k / S.I), i = k % S.I, name = inputName(i) || (S.labels ? printable(S.labels[t] || '') : '');
     return [link('to-input', `x_${t}[${i}]`, () => go(-1, t, i)), name, full(byInput[k])];
   }));
+}
+
+// strongestSteps lists the eight characters or words with the largest derivatives:
+// the coordinates of their embeddings say nothing to a reader.
+function strongestSteps(norms) {
+  const best = range(S.steps).filter(t => norms[t] > 0).sort((a, b) => norms[b] - norms[a]).slice(0, 8);
+  return table(['input', 'step', 'norm'], best.map(t => [link('to-step', `“${printable(S.labels[t] || '')}”`, () => go(-1, t, 0)), t, full(norms[t])]));
 }
 
 // openness shows the mean of each gate over the units, near the chosen step.

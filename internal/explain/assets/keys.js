@@ -10,7 +10,10 @@ function wireGrid() {
   grid.onscroll = draw;
   grid.onclick = e => {
     const at = hit(e);
-    if (at) go(at.lane, at.t, at.u, !S.loop);
+    if (!at) return;
+    const done = go(at.lane, at.t, at.u, !S.loop);
+    // On a phone the panel lies below: what a tap opened comes into view.
+    if (innerWidth <= 820 && !S.loop) Promise.resolve(done).then(() => $('panel').scrollIntoView({ block: 'start' }));
   };
   grid.onpointermove = e => hovered(hit(e), e);
   grid.onpointerleave = () => hovered(null);

@@ -34,6 +34,7 @@ function go(lane, t, u, open = true) {
   S.lane = lane;
   S.t = t;
   S.u = u;
+  history.replaceState(null, '', `#lane=${lane}&step=${t}&unit=${u}`); // a link keeps the place
   show(t, lane);
   draw();
   say();

@@ -46,6 +46,14 @@ model(data);
 S.lane = S.lanes - 1;
 S.t = S.steps - 1;
 
+// The link that was opened may say a place.
+(() => {
+  const place = new URLSearchParams(location.hash.slice(1)), at = (name, low, high, own) => place.has(name) ? clamp(Math.round(+place.get(name)) || 0, low, high) : own;
+  S.lane = at('lane', -1, S.lanes - 1, S.lane);
+  S.t = at('step', 0, S.steps - 1, S.t);
+  S.u = at('unit', 0, (S.lane < 0 ? S.I : S.size) - 1, 0);
+})();
+
 // own is the record that came with the page, until something is changed.
 S.own = (() => {
   let at = data.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
