@@ -35,10 +35,12 @@ func inOrder(t *rapid.T, f func(name string)) {
 		WaveChunks:   rapid.SampledFrom([]int{1, 3}).Draw(t, "wave chunks"),
 	}
 	defer scan.SetLimits(scan.SetLimits(low))
+	calls := kernel.LowLimits(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "limits of a call") })
+	defer kernel.SetLimits(kernel.SetLimits(calls))
 	name, next := drawOrder(t)
 	kernel.RunInTurns(next)
 	defer kernel.RunInTurns(nil)
-	f(fmt.Sprintf("%s, %+v", name, low))
+	f(fmt.Sprintf("%s, %+v, %+v", name, low, calls))
 }
 
 // drawOrder draws an order of workers for every phase of a run.

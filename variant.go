@@ -2,6 +2,7 @@ package unroll
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/unroll-ml/unroll/internal/cell"
 )
@@ -43,6 +44,17 @@ type Activation struct {
 	Name  string  `json:"name,omitempty"`
 	Alpha float64 `json:"alpha,omitempty"`
 	Beta  float64 `json:"beta,omitempty"`
+}
+
+// String returns the name with the constants that are not 0, such as Elu(0.5).
+func (a Activation) String() string {
+	switch {
+	case a.Beta != 0:
+		return fmt.Sprintf("%s(%g, %g)", a.Name, a.Alpha, a.Beta)
+	case a.Alpha != 0:
+		return fmt.Sprintf("%s(%g)", a.Name, a.Alpha)
+	}
+	return a.Name
 }
 
 // IsZero reports whether v changes nothing.
@@ -115,16 +127,14 @@ func (v Variant) text() string {
 		if list == [3]Activation{} {
 			continue
 		}
-		s += ", " + []string{"activations=", "reverse_activations="}[i]
-		for k, a := range list {
-			if a.Name == "" {
-				a.Name = "-"
-			}
-			if k > 0 {
-				s += "/"
-			}
-			s += a.Name
+		var names []string
+		for _, a := range list {
+			names = append(names, a.String())
 		}
+		for names[len(names)-1] == "" {
+			names = names[:len(names)-1]
+		}
+		s += ", " + []string{"activations=", "reverse_activations="}[i] + strings.Join(names, "/")
 	}
 	add(v.Clip != 0, "clip=%g", v.Clip)
 	add(v.InputForget, "input_forget=True")

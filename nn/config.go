@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"encoding/json"
 	"fmt"
 
 	unroll "github.com/unroll-ml/unroll"
@@ -8,11 +9,9 @@ import (
 
 // Config says what a model is: an embedding or raw features, a recurrent
 // layer, dropout, and a linear head. It is plain data and what config.json of
-// a model folder holds; names are PyTorch's arguments.
+// a model folder holds, Meta's keys beside the model's own; names are PyTorch's
+// arguments.
 type Config struct {
-	// Task is what the model is for, "text" or "forecast" say; the model itself
-	// does not look at it.
-	Task string `json:"task,omitempty"`
 	// NumEmbeddings is the number of tokens; 0: the input is features, and
 	// RNN.InputSize says how many.
 	NumEmbeddings int `json:"num_embeddings,omitempty"`
@@ -35,53 +34,10 @@ type Config struct {
 	// OutFeatures = NumEmbeddings and EmbeddingDim = the layer's output size.
 	TieWeights bool `json:"tie_weights,omitempty"`
 
-	// What the numbers mean; the model does not look at it.
-	Vocabulary *Vocabulary `json:"vocabulary,omitempty"`
-	Classes    []string    `json:"classes,omitempty"`
-	Scaling    *Scaling    `json:"scaling,omitempty"`
-	Forecast   *Forecast   `json:"forecast,omitempty"`
-	Source     *Source     `json:"source,omitempty"`
-}
-
-// Source says how the file a model was trained on was read and cut, so that the
-// part held out for the test can be found again.
-type Source struct {
-	Valid float64 `json:"valid"` // shares; 1 or more: rows
-	Test  float64 `json:"test"`
-	Seed  uint64  `json:"seed"`           // of the draw, where items are drawn
-	Rows  int     `json:"rows,omitempty"` // used of the file; 0: all
-	Text  string  `json:"text,omitempty"` // names of the columns
-	Label string  `json:"label,omitempty"`
-	Loss  string  `json:"loss,omitempty"` // that was made small
-}
-
-// Vocabulary are the tokens of a model that reads text.
-type Vocabulary struct {
-	Level   string   `json:"level"` // "char", "word" or "label"
-	Tokens  []string `json:"tokens"`
-	Unknown int      `json:"unknown"` // the token for everything else; -1: none
-	Pad     int      `json:"pad"`     // the token that fills batches; -1: none
-}
-
-// Scaling standardises feature columns: (x - Mean)/Std.
-type Scaling struct {
-	Columns []string  `json:"columns"`
-	Mean    []float64 `json:"mean"`
-	Std     []float64 `json:"std"`
-}
-
-// Forecast says which steps a forecaster sees and which it names.
-type Forecast struct {
-	Time    string   `json:"time"`    // the time column
-	Targets []string `json:"targets"` // columns that are forecast
-	Lags    int      `json:"lags"`    // steps seen
-	Horizon int      `json:"horizon"` // steps named
-	Season  int      `json:"season"`  // of the seasonal-naive forecast, and of the change below
-	// Base is what the output is a change of: "none", "last" (the last value
-	// seen) or "season" (the value a season before).
-	Base string `json:"base"`
-	// Calendar adds the hour of the day and the day of the week as features.
-	Calendar bool `json:"calendar,omitempty"`
+	// Meta are all other keys of config.json, as JSON: what the numbers mean to
+	// whoever trained the model (package task). The model does not look at
+	// them; Save and Open keep them.
+	Meta map[string]json.RawMessage `json:"-"`
 }
 
 // normal returns the config with its derived fields filled in, or the first
@@ -130,27 +86,7 @@ func (c Config) Parameters() (float64, error) {
 		return 0, err
 	}
 	r := c.RNN
-	g := map[unroll.Mode]float64{unroll.LSTM: 4, unroll.GRU: 3}[r.Mode]
-	if g == 0 {
-		g = 1
-	}
-	h, d := float64(r.HiddenSize), float64(r.Directions())
-	in, n := float64(r.InputSize), 0.0
-	// All layers but the first are alike, so a large number of them costs nothing.
-	for l := range min(r.Layers(), 2) {
-		one := g * h * (in + float64(r.StateSize()))
-		if !r.NoBias {
-			one += 2 * g * h
-		}
-		if r.ProjSize > 0 {
-			one += h * float64(r.ProjSize)
-		}
-		if l == 1 {
-			one *= float64(r.Layers() - 1)
-		}
-		n += d * one
-		in = float64(r.OutputSize())
-	}
+	n := r.NumParameters()
 	n += float64(c.NumEmbeddings) * float64(c.EmbeddingDim)
 	if !c.TieWeights {
 		n += float64(r.OutputSize()) * float64(c.OutFeatures)

@@ -50,10 +50,11 @@ func NewLinearOf[F tensor.Float](in, out int, bias bool) (*LinearOf[F], error) {
 	return l, nil
 }
 
-// maxSize bounds the number of elements of a parameter.
-const maxSize = 1 << 31
+// maxSize bounds the number of elements of a parameter: 2^31, and on machines of
+// 32 bits what a slice of float64 can have.
+const maxSize = min(1<<31, math.MaxInt/8)
 
-// Weight returns the weights [out,in], which are to be read only.
+// Weight returns the weights [out,in], which must only be read.
 func (l *LinearOf[F]) Weight() tensor.DenseOf[F] { return l.weight }
 
 // Bias returns the bias [out], to be read only; absent if there is none.
@@ -149,7 +150,8 @@ func (l *LinearOf[F]) forward(p *productOf[F], y, x []F, n int) {
 		l.fresh = true
 	}
 	l.lock.Unlock()
-	p.mul(y, l.out, l.bias.Data, 0, &l.fwd, kernel.Mat[F]{Data: x, Row: l.in, Col: 1}, n)
+	p.mul(kernel.Rows[F]{Data: y, Row: l.out}, kernel.Rows[F]{Data: l.bias.Data}, &l.fwd,
+		kernel.Rows[F]{Data: x, Row: l.in}, false, n)
 }
 
 // backward computes n rows of dx (unless dx is nil) and adds to gw and gb.
@@ -161,7 +163,8 @@ func (l *LinearOf[F]) backward(p *productOf[F], scratch *kernel.Panels[F], dx, d
 	}
 	// gw[o][i] += sum over rows of dy[r][o]*x[r][i]
 	p.packed(scratch, n, l.in, x, 1, l.in)
-	p.mul(gw, l.in, gw, l.in, scratch, kernel.Mat[F]{Data: dy, Row: 1, Col: l.out}, l.out)
+	to, from := kernel.Rows[F]{Data: gw, Row: l.in}, kernel.Rows[F]{Data: dy, Row: l.out}
+	p.mul(to, to, scratch, from, true, l.out)
 	if dx == nil {
 		return
 	}
@@ -171,5 +174,5 @@ func (l *LinearOf[F]) backward(p *productOf[F], scratch *kernel.Panels[F], dx, d
 		l.back = true
 	}
 	l.lock.Unlock()
-	p.mul(dx, l.in, nil, 0, &l.bwd, kernel.Mat[F]{Data: dy, Row: l.out, Col: 1}, n)
+	p.mul(kernel.Rows[F]{Data: dx, Row: l.in}, kernel.Rows[F]{}, &l.bwd, from, false, n)
 }

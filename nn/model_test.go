@@ -1,6 +1,7 @@
 package nn_test
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -116,8 +117,9 @@ func TestFolder(t *testing.T) {
 	for _, tie := range []bool{false, true} {
 		dir := filepath.Join(t.TempDir(), "model")
 		cfg := nn.Config{
-			Task: "text", NumEmbeddings: 5, EmbeddingDim: 4, OutFeatures: 5, TieWeights: tie,
-			RNN: unroll.Config{Mode: unroll.LSTM, HiddenSize: 4, NumLayers: 1}, Vocabulary: &nn.Vocabulary{Level: "char", Tokens: []string{"a", "<", "é", "\n", " "}, Unknown: -1},
+			NumEmbeddings: 5, EmbeddingDim: 4, OutFeatures: 5, TieWeights: tie,
+			RNN:  unroll.Config{Mode: unroll.LSTM, HiddenSize: 4, NumLayers: 1},
+			Meta: map[string]json.RawMessage{"about": json.RawMessage(`"<é>"`)},
 		}
 		m, err := nn.New(cfg)
 		if err != nil {
@@ -131,7 +133,7 @@ func TestFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := n.Config(); got.Vocabulary.Tokens[2] != "é" || got.RNN != m.Config().RNN || got.TieWeights != tie {
+		if got := n.Config(); string(got.Meta["about"]) != `"<é>"` || got.RNN != m.Config().RNN || got.TieWeights != tie {
 			t.Errorf("config came back as %+v", got)
 		}
 		for name, v := range m.StateDict() {

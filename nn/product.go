@@ -13,11 +13,10 @@ type productOf[F tensor.Float] struct {
 	pack bool // the running task is packing
 
 	w        *kernel.Panels[F]
-	dst      []F
-	ldd      int
-	init     []F
-	ldi      int
-	a        kernel.Mat[F]
+	dst      kernel.Rows[F]
+	init     kernel.Rows[F]
+	a        kernel.Rows[F]
+	columns  bool // the left side is the transpose of a
 	m        int
 	scratch  []kernel.Scratch[F] // of each worker
 	src      []F
@@ -40,28 +39,27 @@ func (p *productOf[F]) run(parts, work int) {
 	if work < 1<<18 {
 		n = 1
 	}
-	p.team.Run(p, min(n, parts))
+	p.team.Run(p, p.team.Workers(min(n, parts)))
 }
 
 // mul computes dst[r][u] = init[r][u] + sum over k of a(r,k)*w(k,u), a chain of
-// fused multiply-adds in the order of k from init. ldi 0 makes init one row for
-// all; init nil means zeros. dst is [m, ldd] with ldd at least w.Units; init
-// may be dst.
-func (p *productOf[F]) mul(dst []F, ldd int, init []F, ldi int, w *kernel.Panels[F], a kernel.Mat[F], m int) {
+// fused multiply-adds in the order of k from init, as kernel.MulRows does; with
+// columns a(r,k) is a[k][r], as for kernel.MulColumns.
+func (p *productOf[F]) mul(dst, init kernel.Rows[F], w *kernel.Panels[F], a kernel.Rows[F], columns bool, m int) {
 	if m == 0 || w.Units == 0 {
 		return
 	}
 	for len(p.scratch) < p.n || len(p.scratch) == 0 {
 		p.scratch = append(p.scratch, kernel.Scratch[F]{})
 	}
-	p.w, p.dst, p.ldd, p.init, p.ldi, p.a, p.m, p.pack = w, dst, ldd, init, ldi, a, m, false
+	p.w, p.dst, p.init, p.a, p.columns, p.m, p.pack = w, dst, init, a, columns, m, false
 	p.byPanels = w.Len() >= 4*p.n || m < 2*p.n
 	parts := m
 	if p.byPanels {
 		parts = w.Len()
 	}
 	p.run(parts, m*w.Units*max(w.K, 1)/16)
-	p.dst, p.init, p.a.Data = nil, nil, nil
+	p.dst.Data, p.init.Data, p.a.Data = nil, nil, nil
 }
 
 // Work is one worker's part.
@@ -87,10 +85,11 @@ func (p *productOf[F]) part(p0, p1, r0, r1 int, s *kernel.Scratch[F]) {
 	if r0 >= r1 {
 		return
 	}
-	var init []F
-	if p.init != nil {
-		init = p.init[r0*p.ldi:]
+	dst, init, a := p.dst.From(r0), p.init.From(r0), p.a
+	if p.columns {
+		a.Data = a.Data[r0:]
+		kernel.MulColumns(p.w, p0, p1, dst, init, a, r1-r0, s)
+		return
 	}
-	kernel.MulRows(p.w, p0, p1, p.dst[r0*p.ldd:], p.ldd, init, p.ldi,
-		kernel.Mat[F]{Data: p.a.Data[r0*p.a.Row:], Row: p.a.Row, Col: p.a.Col}, r1-r0, s)
+	kernel.MulRows(p.w, p0, p1, dst, init, a.From(r0), r1-r0, s)
 }

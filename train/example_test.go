@@ -10,8 +10,8 @@ import (
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // Run is an iterator over steps: the loop body sees every loss, may save, and
@@ -28,12 +28,14 @@ func ExampleLoop() {
 		fmt.Println(err)
 		return
 	}
-	task, err := data.Text(path, "char", nil, 0, 4, 20, .1, .1)
+	text := task.NewText()
+	text.Batch, text.Window = 4, 20
+	set, err := text.Load(path)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	cfg := task.Config
+	cfg := text.Network()
 	cfg.EmbeddingDim, cfg.RNN = 8, unroll.Config{Mode: unroll.GRU, HiddenSize: 24}
 	m, err := nn.New(cfg)
 	if err != nil {
@@ -48,9 +50,9 @@ func ExampleLoop() {
 		return
 	}
 	l := &train.Loop{
-		Model: m, Data: task.Train, Objective: task.Objective, Optimizer: opt, Generator: g, ClipNorm: 1, Epochs: 12,
+		Model: m, Data: set.Train, Objective: set.Objective, Optimizer: opt, Generator: g, ClipNorm: 1, Epochs: 12,
 		Scheduler: train.NewReduceLROnPlateau(),
-		Validate:  func() (float64, error) { return train.Evaluate(m, task.Valid, task.Objective, 1, nil) },
+		Validate:  func() (float64, error) { return train.Evaluate(m, set.Valid, set.Objective, 1, nil) },
 	}
 	for s, err := range l.Run(context.Background()) {
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -47,11 +48,14 @@ func formatLoop(t *testing.T, name string) *train.Loop {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "t.txt")
 	must(t, os.WriteFile(path, []byte(repeat("she sells sea shells. ", 18)), 0o666))
-	d, err := data.Text(path, "char", nil, 0, 2, 16, .1, .1)
+	text := task.NewText()
+	text.Batch, text.Window, text.Valid, text.Test = 2, 16, .1, .1
+	d, err := text.Load(path)
 	must(t, err)
-	d.Config.EmbeddingDim, d.Config.HeadDropout = 3, .1
-	d.Config.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 4}
-	m, err := nn.New(d.Config)
+	cfg := text.Network()
+	cfg.EmbeddingDim, cfg.HeadDropout = 3, .1
+	cfg.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 4}
+	m, err := nn.New(cfg)
 	must(t, err)
 	g := rng.New(11)
 	m.ResetParameters(g)
@@ -81,12 +85,38 @@ func TestCheckpointsOfFormat1GoOn(t *testing.T) {
 			if got := old.Progress().Step; got != formatStop {
 				t.Fatalf("the checkpoint is of step %d, want %d", got, formatStop)
 			}
+			if old.Checked() {
+				t.Error("a file without a checksum counts as checked")
+			}
 			testkit.Bits(t, "losses", runAll(t, old, 0), want[formatStop:])
 			sameModel(t, whole.Model, old.Model)
 			if e, err := train.Extra(path); err != nil || e != "settings of "+name {
 				t.Errorf("extra %q, %v", e, err)
 			}
 		})
+	}
+}
+
+// A bit of every 13th byte of a checkpoint is changed, one at a time: none is gone
+// on from. checkpoint's own test changes all.
+func TestBytesOfACheckpointAreUnderItsChecksum(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.safetensors")
+	l := formatLoop(t, "sgd")
+	runAll(t, l, formatStop)
+	must(t, l.Save(path, "settings"))
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	must(t, l.Restore(path))
+	if !l.Checked() {
+		t.Error("the checkpoint has no checksum")
+	}
+	for i := 0; i < len(whole); i += 13 {
+		b := slices.Clone(whole)
+		b[i] ^= 1 << (i % 8)
+		must(t, os.WriteFile(path, b, 0o666))
+		if l.Restore(path) == nil {
+			t.Errorf("byte %d, %q as %q, was not noticed", i, whole[i], b[i])
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package train_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -15,35 +16,37 @@ import (
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // newLoop is a run with everything that has a state: shuffled sequences of
 // different lengths, dropout in both places, Adam, a schedule.
-func newLoop(t testing.TB, task string, epochs int) *train.Loop {
+func newLoop(t testing.TB, kind string, epochs int) *train.Loop {
 	t.Helper()
 	dir := t.TempDir()
-	var d *data.Task
-	var err error
-	if task == "text" {
-		path := filepath.Join(dir, "t.txt")
+	var of task.Task
+	path := ""
+	if kind == "text" {
+		path = filepath.Join(dir, "t.txt")
 		must(t, os.WriteFile(path, []byte(repeat("to be, or not to be: that is the question.\n", 40)), 0o666))
-		d, err = data.Text(path, "char", nil, 0, 4, 20, .1, .1)
+		of = &task.Text{Cut: task.Cut{Batch: 4, Valid: .1, Test: .1}, Level: "char", Window: 20}
 	} else {
-		path := filepath.Join(dir, "t.csv")
+		path = filepath.Join(dir, "t.csv")
 		s := "text,label\n"
 		for i := range 60 {
 			s += repeat("ab", 1+i%7) + strconv.Itoa(i) + "," + []string{"x", "y", "z"}[i%3] + "\n"
 		}
 		must(t, os.WriteFile(path, []byte(s), 0o666))
-		d, err = data.Classify(path, "text", "label", "char", nil, 0, 8, .1, .1, 1)
+		of = &task.Classify{Cut: task.Cut{Batch: 8, Valid: .1, Test: .1, Seed: 1}, Level: "char", TextColumn: "text", LabelColumn: "label"}
 	}
+	d, err := of.Load(path)
 	must(t, err)
-	d.Config.EmbeddingDim = 6
-	d.Config.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 9, NumLayers: 2, Dropout: .2}
-	d.Config.HeadDropout = .3
-	m, err := nn.New(d.Config)
+	cfg := of.Network()
+	cfg.EmbeddingDim = 6
+	cfg.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 9, NumLayers: 2, Dropout: .2}
+	cfg.HeadDropout = .3
+	m, err := nn.New(cfg)
 	must(t, err)
 	g := rng.New(7)
 	m.ResetParameters(g)
@@ -227,7 +230,7 @@ func TestKillDuringSave(t *testing.T) {
 		for _, err := range l.Run(context.Background()) {
 			must(t, err)
 			must(t, l.Save(path, ""))
-			os.Stdout.Write([]byte{'.'})
+			fmt.Print(".")
 		}
 	}
 	path := filepath.Join(t.TempDir(), "c.safetensors")

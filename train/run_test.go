@@ -11,8 +11,8 @@ import (
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // Same seed, same run as PyTorch: split, parameters, order of the batches and
@@ -44,11 +44,14 @@ func checkRun(t *testing.T, golden []byte) {
 	}
 	path := filepath.Join(t.TempDir(), "t.csv")
 	must(t, os.WriteFile(path, []byte(s), 0o666))
-	d, err := data.Classify(path, "text", "label", "char", nil, 0, 8, .2, .1, want.Seed)
+	c := task.NewClassify()
+	c.Cut = task.Cut{Batch: 8, Valid: .2, Test: .1, Seed: want.Seed}
+	d, err := c.Load(path)
 	must(t, err)
-	d.Config.EmbeddingDim, d.Config.HeadDropout = 6, .3
-	d.Config.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 9, NumLayers: 2, Dropout: .2}
-	m, err := nn.New(d.Config)
+	cfg := c.Network()
+	cfg.EmbeddingDim, cfg.HeadDropout = 6, .3
+	cfg.RNN = unroll.Config{Mode: unroll.LSTM, HiddenSize: 9, NumLayers: 2, Dropout: .2}
+	m, err := nn.New(cfg)
 	must(t, err)
 	g := rng.New(want.Seed)
 	m.ResetParameters(g)

@@ -31,6 +31,9 @@ const (
 	Parquet   Format = "parquet"
 )
 
+// tsv is the ending of CSV with tabs.
+const tsv = "tsv"
+
 // Formats lists all of them.
 var Formats = []Format{NPY, NPZ, CSV, JSONLines, Parquet}
 
@@ -38,6 +41,9 @@ var Formats = []Format{NPY, NPZ, CSV, JSONLines, Parquet}
 // checkpoint.ErrFormat, naming the endings known, if none.
 func FormatOf(path string) (Format, error) {
 	f := Format(strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")))
+	if f == tsv {
+		f = CSV
+	}
 	if !slices.Contains(Formats, f) {
 		return "", &checkpoint.Error{File: path, Reason: fmt.Sprintf("the ending %q is not one of %v", filepath.Ext(path), Formats)}
 	}
@@ -69,7 +75,8 @@ type Options struct {
 	// F64; the zero value means F64. Read as F32, they are rounded once. Other
 	// formats keep their types.
 	DType checkpoint.DType
-	// Text says how CSV is read; its File is filled in.
+	// Text says how CSV is read; its File is filled in, and its Columns are those
+	// of Parquet too.
 	Text text.CSV
 }
 
@@ -90,6 +97,9 @@ func Open(path string, o Options) (Source, error) {
 			return nil, err
 		}
 		o.Format = f
+		if strings.EqualFold(filepath.Ext(path), "."+tsv) && o.Text.Comma == 0 {
+			o.Text.Comma = '\t'
+		}
 	}
 	switch o.Format {
 	case NPY:
@@ -174,16 +184,16 @@ func parse[F tensor.Float](r io.Reader, name string, o Options) (Source, error) 
 	return held(name, set), nil
 }
 
-// readParquet reads a matrix of all the file's columns.
+// readParquet reads a matrix of the columns asked for, or of all.
 func readParquet(r io.ReaderAt, size int64, name string, o Options) (Source, error) {
 	if o.DType == checkpoint.F32 {
-		return columns[float32](r, size, name)
+		return columns[float32](r, size, name, o.Text.Columns)
 	}
-	return columns[float64](r, size, name)
+	return columns[float64](r, size, name, o.Text.Columns)
 }
 
-func columns[F tensor.Float](r io.ReaderAt, size int64, name string) (Source, error) {
-	d, _, err := parquet.Read[F](r, size, name, nil)
+func columns[F tensor.Float](r io.ReaderAt, size int64, name string, names []string) (Source, error) {
+	d, _, err := parquet.Read[F](r, size, name, names)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/kernel"
 )
 
@@ -74,7 +75,7 @@ many cores, measured beside; allocs is the number of allocations of a call.`,
 	f.IntSliceVar(&workers, "workers", []int{1, min(2, runtime.GOMAXPROCS(0))}, "numbers of workers to measure with")
 	f.IntVar(&runs, "runs", 5, "repeats of about 0.2 s, of which the median is shown")
 	f.BoolVar(&asJSON, "json", false, "print a line of JSON a measurement")
-	f.StringVar(&mode, "mode", "LSTM", "RNN_TANH, RNN_RELU, LSTM or GRU")
+	f.StringVar(&mode, "mode", "LSTM", cell.Names())
 	f.IntVar(&own.cfg.InputSize, "input-size", 64, "features of the input")
 	f.IntVar(&own.cfg.HiddenSize, "hidden-size", 0, "hidden units; measures this shape instead of W0 to W8")
 	f.IntVar(&own.cfg.NumLayers, "num-layers", 1, "stacked layers")

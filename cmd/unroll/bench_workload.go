@@ -38,16 +38,9 @@ var workloads = []workload{
 // flops returns the operations of a call's products, a multiplication and an
 // addition counted apart; backward counts twice.
 func (w workload) flops() float64 {
-	gates := map[unroll.Mode]int{unroll.LSTM: 4, unroll.GRU: 3}[w.cfg.Mode]
-	sum := 0.0
-	for l := range w.cfg.Layers() {
-		in := w.cfg.InputSize
-		if l > 0 {
-			in = w.cfg.OutputSize()
-		}
-		step := max(gates, 1)*w.cfg.HiddenSize*(in+w.cfg.StateSize()) + w.cfg.ProjSize*w.cfg.HiddenSize
-		sum += 2 * float64(step*w.cfg.Directions())
-	}
+	weights := w.cfg
+	weights.NoBias = true // a step multiplies with each weight once
+	sum := 2 * weights.NumParameters()
 	sum += 2 * float64(w.cfg.OutputSize()*w.vocab)
 	sum *= float64(w.steps) * float64(w.batch)
 	if w.train {

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"math"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/checkpoint/onnx"
-	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -21,7 +18,7 @@ import (
 func newConvertCmd() *cobra.Command {
 	var (
 		to, prefix, mode, convention, head string
-		batchFirst, verify                 bool
+		batchFirst, verify, loose          bool
 		opset                              int64
 	)
 	cmd := &cobra.Command{
@@ -36,8 +33,13 @@ What the new format cannot hold is said on stderr. --verify reads OUT again,
 runs both on the same drawn inputs and tells the largest difference.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for i, what := range []string{"IN", "OUT"} {
+				if err := notStream(what, args[i]); err != nil {
+					return err
+				}
+			}
 			opt := modelfile.Options{Prefix: prefix, Head: head}
-			opt.BatchFirst = batchFirst
+			opt.BatchFirst, opt.Loose = batchFirst, loose
 			if head != "" && head != "all" && head != "last" {
 				return usagef("--head is %q, expected all or last", head)
 			}
@@ -53,7 +55,7 @@ runs both on the same drawn inputs and tells the largest difference.`,
 				opt.Mode = &m
 			}
 			// What a graph or a folder says is not overruled, nor passed over.
-			if from, err := modelfile.FormatOf(args[0]); err == nil && (from == modelfile.ONNX || from == modelfile.Folder) {
+			if from, err := modelfile.FormatOf(args[0]); err == nil && (from == modelfile.ONNX || from == modelfile.Folder && isFolder(args[0])) {
 				for _, name := range []string{"prefix", "mode", "convention", "head", "batch-first"} {
 					if cmd.Flags().Changed(name) {
 						return usagef("--%s: %s tells that itself; leave it out", name, args[0])
@@ -71,6 +73,7 @@ runs both on the same drawn inputs and tells the largest difference.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder")
+	f.BoolVar(&loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&prefix, "prefix", "", "which of several recurrent layers")
 	f.StringVar(&mode, "mode", "", "RNN_TANH or RNN_RELU, which weights do not tell")
 	conventionFlag(f, &convention)
@@ -98,9 +101,6 @@ func isKeras(convention string) (bool, error) {
 
 func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt modelfile.Options, opset int64, verify bool) error {
 	from, err := loadFile(in, opt)
-	if errors.Is(err, modelfile.ErrVariant) && format == modelfile.ONNX {
-		return convertVariant(cmd, in, out, opt, opset, verify)
-	}
 	if err != nil {
 		return err
 	}
@@ -144,42 +144,6 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 	return verified(cmd, in, out, func() (float64, error) { return difference(from, back) })
 }
 
-// convertVariant writes a layer of cells that torch.nn lacks, which only ONNX
-// holds.
-func convertVariant(cmd *cobra.Command, in, out string, opt modelfile.Options, opset int64, verify bool) error {
-	f, err := modelfile.Open(in)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	v, err := f.Variant(opt)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(out, func(w io.Writer) error { return onnx.Write(w, v.Net, opset) }); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, v)
-	if !verify {
-		return nil
-	}
-	again, err := modelfile.Open(out)
-	if err != nil {
-		return fmt.Errorf("verify: %w", err)
-	}
-	defer again.Close()
-	w, err := again.Variant(modelfile.Options{})
-	if err != nil {
-		return fmt.Errorf("verify: %w", err)
-	}
-	x := drawn(v.Net.BatchFirst, v.Net.Layers[0].InputSize)
-	run := func(v *modelfile.Variant) ([3]tensor.Dense, error) {
-		y, hn, cn, err := v.Forward(x, nil, tensor.Dense{}, tensor.Dense{})
-		return [3]tensor.Dense{y, hn, cn}, err
-	}
-	return verified(cmd, in, out, func() (float64, error) { return largest(run, v, w) })
-}
-
 // verified tells the largest difference, and refuses any.
 func verified(cmd *cobra.Command, in, out string, difference func() (float64, error)) error {
 	diff, err := difference()
@@ -191,6 +155,12 @@ func verified(cmd *cobra.Command, in, out string, difference func() (float64, er
 		return fmt.Errorf("verify: %s and %s differ by %g", in, out, diff)
 	}
 	return nil
+}
+
+// isFolder reports whether a path is that of a folder that is there.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func loadFile(path string, opt modelfile.Options) (*modelfile.Loaded, error) {

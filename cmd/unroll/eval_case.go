@@ -8,9 +8,9 @@ import (
 
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/tensor"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // caseFile is one batch of the test part and the loss on it: what
@@ -26,11 +26,8 @@ type caseFile struct {
 }
 
 // writeCase writes the first batch of the test part to a file.
-func writeCase(cmd *cobra.Command, path string, m *nn.Model, task *data.Task, kind string) error {
-	part := task.Test
-	if part == nil {
-		part = task.Valid
-	}
+func writeCase(cmd *cobra.Command, path string, m *nn.Model, set *task.Set) error {
+	part, _ := set.Part()
 	var b train.Batch
 	part.Start(nil)
 	part.Batch(0, &b)
@@ -39,11 +36,11 @@ func writeCase(cmd *cobra.Command, path string, m *nn.Model, task *data.Task, ki
 	if err != nil {
 		return err
 	}
-	sum, count, err := task.Objective.Loss(y, &b, nil)
+	sum, count, err := set.Objective.Loss(y, &b, nil)
 	if err != nil {
 		return err
 	}
-	c := caseFile{Kind: kind, Lengths: b.Lengths, Targets: b.Classes, Values: b.Values.Data, Loss: sum / count}
+	c := caseFile{Kind: set.Loss, Lengths: b.Lengths, Targets: b.Classes, Values: b.Values.Data, Loss: sum / count}
 	if b.In.Tokens != nil {
 		for t := range b.In.T {
 			c.Tokens = append(c.Tokens, b.In.Tokens[t*b.In.B:(t+1)*b.In.B])
@@ -65,17 +62,4 @@ func nested(x tensor.Dense) (out [][][]float32) {
 		out = append(out, step)
 	}
 	return out
-}
-
-// lossKind names the loss of a task.
-func lossKind(c nn.Config) string {
-	switch {
-	case c.Task == "music":
-		return "keys"
-	case c.Task == "forecast" && c.Source != nil && c.Source.Loss != "":
-		return c.Source.Loss
-	case c.Task == "forecast":
-		return "mse"
-	}
-	return "cross_entropy"
 }

@@ -3,26 +3,25 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/internal/explain"
 	"github.com/unroll-ml/unroll/internal/modelfile"
-	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/tensor"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // explainSource says where model and input come from.
 type explainSource struct {
 	mode     string
+	loose    bool
 	text     string
 	sequence int
 	limit    int
@@ -66,6 +65,10 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 		}
 		opt.Mode = &m
 	}
+	opt.Loose = s.loose
+	if err := notStream("MODEL", args[0]); err != nil {
+		return nil, in, err
+	}
 	f, err := modelfile.Open(args[0])
 	if err != nil {
 		return nil, in, err
@@ -92,97 +95,39 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 	return loaded.Layer, in, err
 }
 
-// input reads one sequence in the way the model's folder says: text through its
-// vocabulary, a table through its scaling, piano rolls; otherwise arrays.
-func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path string) (explainInput, error) {
-	var cfg nn.Config
-	if l.Model != nil {
-		cfg = l.Model.Config()
+// input reads one sequence in the way the model folder's task does, and
+// otherwise arrays.
+func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path string) (in explainInput, err error) {
+	var t task.Task
+	if l.Model != nil && l.Model.Config().Meta != nil {
+		if t, err = task.Of(l.Model.Config()); err != nil {
+			return in, err
+		}
 	}
-	ext := strings.ToLower(filepath.Ext(path))
+	if t == nil && s.text != "" {
+		return in, usagef("--text is for model folders with a vocabulary")
+	}
+	var r task.Reading
+	reads := s.text != ""
 	switch {
-	case s.text != "" && cfg.Vocabulary == nil:
-		return explainInput{}, usagef("--text is for model folders with a vocabulary")
-	case s.text != "":
-		return textInput(l.Model, s.text)
-	case cfg.Vocabulary != nil && (ext == ".txt" || ext == ""):
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return explainInput{}, err
-		}
-		return textInput(l.Model, strings.TrimRight(string(b), "\n"))
-	case cfg.Forecast != nil && ext == ".csv":
-		return seriesInput(cfg, path)
-	case cfg.Task == "music" && ext == ".json":
-		return s.notes(cfg, path)
+	case reads:
+		r, err = task.ReadText(t, s.text)
+	case t != nil:
+		r, reads, err = t.Sequence(path, s.sequence)
 	}
-	return s.arrays(cmd, l.Layer.Config(), path)
-}
-
-// textInput gives the embedded tokens of a text.
-func textInput(m *nn.Model, text string) (in explainInput, err error) {
-	cfg := m.Config()
-	in.labels = data.Split(text, cfg.Vocabulary.Level)
-	if len(in.labels) == 0 {
-		return in, usagef("the text is empty: give at least one %s", cfg.Vocabulary.Level)
-	}
-	e := m.Embedding()
-	if e == nil {
-		return in, fmt.Errorf("%w: the model folder has a vocabulary and no embedding, so that text cannot go in", unroll.ErrUsage)
-	}
-	in.kind = "text"
-	in.x = tensor.New(len(in.labels), cfg.RNN.InputSize)
-	return in, e.Forward(in.x.Data, data.Encode(cfg.Vocabulary, in.labels))
-}
-
-// seriesInput gives what a forecaster sees of a table's last rows.
-func seriesInput(cfg nn.Config, path string) (in explainInput, err error) {
-	t, err := data.ReadTable(path, cfg.Forecast.Time, cfg.Scaling.Columns)
 	if err != nil {
-		return in, err
+		return in, inFlags(cmd, err)
 	}
-	if need := max(cfg.Forecast.Lags, cfg.Forecast.Season); len(t.Rows) < need {
-		return in, fmt.Errorf("%s: %d rows, the model wants at least %d", path, len(t.Rows), need)
+	if !reads {
+		return s.arrays(cmd, l.Layer.Config(), path)
 	}
-	series, err := data.NewSeries(path, t, cfg)
-	if err != nil {
-		return in, err
+	in.kind, in.labels, in.columns = r.Kind, r.Steps, r.Columns
+	if r.Tokens == nil {
+		in.x = tensor.Dense{Shape: []int{r.Features.Shape[0], r.Features.Shape[2]}, Data: r.Features.Data}
+		return in, nil
 	}
-	x := series.Input(len(t.Rows)).Features // [T,1,I]
-	in.kind = "series"
-	in.x = tensor.Dense{Shape: []int{x.Shape[0], x.Shape[2]}, Data: x.Data}
-	in.columns = append(in.columns, cfg.Scaling.Columns...)
-	if cfg.Forecast.Calendar {
-		in.columns = append(in.columns, "hour sin", "hour cos", "weekday sin", "weekday cos")
-	}
-	return in, nil
-}
-
-// notes gives a piece of a file of piano rolls: of its test part, or where there
-// is none of its validation part.
-func (s *explainSource) notes(cfg nn.Config, path string) (in explainInput, err error) {
-	r, err := data.ReadRolls(path)
-	if err != nil {
-		return in, err
-	}
-	part := r.Test
-	if len(part) == 0 {
-		part = r.Valid
-	}
-	if s.sequence < 0 || s.sequence >= len(part) {
-		return in, usagef("--sequence %d: the file has %d pieces to show", s.sequence, len(part))
-	}
-	if r.Dim != cfg.RNN.InputSize {
-		return in, fmt.Errorf("%s has %d keys, the model reads %d", path, r.Dim, cfg.RNN.InputSize)
-	}
-	in.kind = "notes"
-	in.x = tensor.New(len(part[s.sequence]), r.Dim)
-	for t, keys := range part[s.sequence] {
-		for _, k := range keys {
-			in.x.Data[t*r.Dim+k] = 1
-		}
-	}
-	return in, nil
+	in.x = tensor.New(len(r.Tokens), l.Layer.Config().InputSize)
+	return in, l.Model.Embedding().Forward(in.x.Data, r.Tokens)
 }
 
 // arrays reads input, and hx and cx where the file has them, as run does.
@@ -212,8 +157,8 @@ func (s *explainSource) arrays(cmd *cobra.Command, cfg unroll.Config, path strin
 			}
 		}
 	}
-	if strings.EqualFold(filepath.Ext(path), ".csv") {
-		in.columns = header(path)
+	if f, err := array.FormatOf(path); err == nil && f == array.CSV {
+		in.columns = header(cmd, path)
 	}
 	return in, nil
 }
@@ -238,21 +183,20 @@ func sequence(d tensor.Dense, b int, batchFirst bool) (tensor.Dense, error) {
 	return out, nil
 }
 
-// header returns the names in a CSV file's first line, nil where that line is
-// numbers already.
-func header(path string) []string {
+// header returns the names in a CSV file's first line, nil where there are none.
+func header(cmd *cobra.Command, path string) []string {
+	o, err := tableOptions(cmd)
+	if err != nil {
+		return nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	r := csv.NewReader(f)
-	r.TrimLeadingSpace, r.Comment = true, '#'
-	names, err := r.Read()
+	o.Text.Note = nil // said when the numbers were read
+	_, names, err := text.ReadCSV[float32](f, o.Text)
 	if err != nil {
-		return nil
-	}
-	if _, err := strconv.ParseFloat(names[0], 32); err == nil {
 		return nil
 	}
 	return names

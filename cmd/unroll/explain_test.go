@@ -21,7 +21,9 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/tensor"
+	"github.com/unroll-ml/unroll/train/data"
 )
 
 // folder saves a model with random parameters.
@@ -37,6 +39,15 @@ func folder(t *testing.T, cfg nn.Config) (*nn.Model, string) {
 		t.Fatal(err)
 	}
 	return m, dir
+}
+
+func described(t *testing.T, cfg nn.Config, of task.Task) nn.Config {
+	t.Helper()
+	cfg, err := task.Describe(cfg, of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }
 
 // shownPage is what a page holds.
@@ -88,8 +99,8 @@ func between(t *testing.T, html []byte, start string) []byte {
 // A folder with a vocabulary reads text; the page shows its characters, and its
 // states are those of the model on the same tokens.
 func TestExplainReadsText(t *testing.T) {
-	v := &nn.Vocabulary{Level: "char", Tokens: []string{"<unk>", "e", "h", "l", "o"}, Unknown: 0, Pad: -1}
-	cfg := nn.Config{Task: "text", NumEmbeddings: 5, OutFeatures: 5, Vocabulary: v}
+	v := &data.Vocabulary{Level: "char", Tokens: []string{"<unk>", "e", "h", "l", "o"}, Unknown: 0, Pad: -1}
+	cfg := described(t, nn.Config{NumEmbeddings: 5, OutFeatures: 5}, &task.Text{Vocabulary: v})
 	cfg.RNN = unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 4}
 	m, dir := folder(t, cfg)
 	pass := nn.Pass{Model: m}
@@ -121,10 +132,11 @@ func TestExplainReadsText(t *testing.T) {
 
 // A forecaster reads a table through its scaling, and the page names columns.
 func TestExplainReadsASeries(t *testing.T) {
-	cfg := nn.Config{Task: "forecast", OutFeatures: 2, Output: "last"}
+	cfg := described(t, nn.Config{OutFeatures: 2, Output: "last"}, &task.Forecast{
+		Scaling:    &data.Scaling{Columns: []string{"load", "oil"}, Mean: []float64{2, 10}, Std: []float64{0.5, 4}},
+		TimeColumn: "date", Targets: []string{"oil"}, Lags: 3, Horizon: 2, Season: 2, Base: "none", NoCalendar: true,
+	})
 	cfg.RNN = unroll.Config{Mode: unroll.LSTM, InputSize: 2, HiddenSize: 4}
-	cfg.Scaling = &nn.Scaling{Columns: []string{"load", "oil"}, Mean: []float64{2, 10}, Std: []float64{0.5, 4}}
-	cfg.Forecast = &nn.Forecast{Time: "date", Targets: []string{"oil"}, Lags: 3, Horizon: 2, Season: 2, Base: "none"}
 	m, dir := folder(t, cfg)
 	file := filepath.Join(t.TempDir(), "table.csv")
 	if err := os.WriteFile(file, []byte("date,oil,load\n2020-01-01 00:00:00,0,0\n2020-01-01 01:00:00,10,2\n2020-01-01 02:00:00,14,3\n2020-01-01 03:00:00,6,1\n"), 0o600); err != nil {

@@ -29,7 +29,9 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			bach, err := filepath.Abs("../../examples/bach")
 			env.Setenv("BACH", bach)
-			return err
+			old, e := filepath.Abs("../../task/testdata/v0")
+			env.Setenv("V0", old)
+			return errors.Join(err, e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exit": scriptExit},
 	})

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/internal/modelfile"
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -17,7 +16,7 @@ type runOptions struct {
 	mode, prefix, dtype, output string
 	convention                  string
 	batchFirst, json, trace     bool
-	stream                      bool
+	stream, loose               bool
 	workers                     int
 	seed                        uint64
 	fresh                       unroll.Config // sizes of a layer to be made
@@ -39,7 +38,9 @@ clip, other activations, linear_before_reset 0, a reverse direction alone.
 
 INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; .npz and
 .safetensors hold the tensor input and perhaps hx, cx, lengths; "-" is standard
-input. The input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one
+input. With --stream and -, lines of CSV or arrays of JSON are the steps of one
+sequence, and the output of each is written (CSV, JSON arrays with --json)
+before the next is waited for. The input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one
 sequence. hx and cx are [L*D,B,H], or [L*D,H] for one sequence. JSON has no NaN
 and no infinities: --json prints null for them.
 
@@ -70,15 +71,17 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: RNN_TANH, RNN_RELU, LSTM, GRU")
+	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: "+cell.Names())
+	f.BoolVar(&o.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")
+	tableFlags(cmd)
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
-	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would")
+	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
 	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
@@ -123,10 +126,12 @@ type result[F tensor.Float] struct {
 }
 
 func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) error {
-	layer, in, err := runSource[F](cmd, args, o)
-	if errors.Is(err, modelfile.ErrVariant) {
-		return runVariant(cmd, args, o)
+	if o.stream && len(args) > 0 && args[len(args)-1] == std && o.output == "" {
+		if done, err := runLines[F](cmd, args, o); done || err != nil {
+			return err
+		}
 	}
+	layer, in, err := runSource[F](cmd, args, o)
 	if err != nil {
 		return err
 	}
@@ -218,8 +223,7 @@ func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOp
 	if in.lengths != nil {
 		return nil, usagef("--stream: the input has lengths, and a stream's sequences have no end; run without --stream")
 	}
-	// The pass checks shapes; a stream sees slices only.
-	if err := checkRun(layer, in); err != nil {
+	if err := layer.Check(in.x, in.s0); err != nil { // a stream sees slices only
 		return nil, err
 	}
 	cfg, shape := layer.Config(), in.x.Shape
@@ -269,12 +273,6 @@ func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOp
 		sn = unroll.StateOf[F]{H: reshaped(sn.H, cfg.Layers(), cfg.StateSize()), C: reshaped(sn.C, cfg.Layers(), cfg.HiddenSize)}
 	}
 	return final(layer, y, sn), nil
-}
-
-// checkRun refuses what a Pass refuses, by running it.
-func checkRun[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F]) error {
-	_, _, err := layer.Forward(in.x, in.s0)
-	return err
 }
 
 func reshaped[F tensor.Float](d tensor.DenseOf[F], shape ...int) tensor.DenseOf[F] {

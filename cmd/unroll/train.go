@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,10 +16,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/nn"
-	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // checkpointFile stands in the model folder while a run can be continued.
@@ -26,7 +27,7 @@ const checkpointFile = "checkpoint.safetensors"
 
 // trainFlags are all settings of a run, saved with its checkpoint.
 type trainFlags struct {
-	dataFlags
+	Task        string
 	Data        string // the path as given
 	Mode        string
 	Hidden      int
@@ -52,25 +53,21 @@ type trainFlags struct {
 	Flags       []string // as given, for the model's README
 	Seconds     float64  // spent so far
 	Form        int      // of these settings, see upgrade
+	Fingerprint string   // of the data
+	// Options are those of the task, by their names.
+	Options map[string]any
 }
 
 func newTrainCmd() *cobra.Command {
 	var t trainFlags
 	var out, log, board string
-	var resume, plot bool
+	var resume, overwrite, plot bool
 	cmd := &cobra.Command{
-		Use:   "train DATA --task music|text|classify|forecast|tag",
+		Use:   "train DATA --task " + strings.Join(taskNames(), "|"),
 		Short: "Train a model on a file and save it as a model folder",
 		Long: `train makes a model folder of data as people have it:
 
-  music     piano rolls as JSON: {"dim":88,"train":[...],"valid":[...],"test":[...]}
-  text      a text file; the model foretells the next character or word
-  classify  a folder with a file (a text a line) or a folder (a text a file) for
-            each class; a .csv or JSON Lines with a text and a label; with
-            --level number the texts are sequences of numbers
-  forecast  a .csv with a time column and number columns
-  tag       CoNLL columns: word and label, an empty line between sentences
-
+` + taskHelp() + `
 The folder holds the model that was best on the validation part. An interrupt
 (Ctrl-C) finishes the step and saves; --resume goes on from there, to the same
 bits as a run that was never stopped.`,
@@ -79,27 +76,38 @@ bits as a run that was never stopped.`,
 			if out == "" {
 				return usagef("-o DIR is missing: where should the model go?")
 			}
+			for what, name := range map[string]string{"--output": out, "--log": log, "--tensorboard": board} {
+				if err := notStream(what, name); err != nil {
+					return err
+				}
+			}
 			t.Data = args[0]
-			if err := t.settle(cmd, filepath.Join(out, checkpointFile), resume); err != nil {
+			chosen, err := t.settle(cmd, filepath.Join(out, checkpointFile), resume)
+			if err != nil {
 				return err
 			}
+			place, err := claimFolder(out, resume, overwrite, log, board)
+			if err != nil {
+				return err
+			}
+			defer place.release()
 			r, err := newReport(cmd, log, board, plot)
 			if err != nil {
 				return err
 			}
 			defer r.close()
-			u := &training{trainFlags: &t, report: r, out: out, point: filepath.Join(out, checkpointFile), resume: resume}
-			if err := u.prepare(); err != nil {
-				return err
+			u := &training{trainFlags: &t, task: chosen, report: r, out: out, point: filepath.Join(out, checkpointFile), resume: resume}
+			if err := u.prepare(cmd); err != nil {
+				return inFlags(cmd, err)
 			}
 			return u.run(cmd)
 		},
 	}
 	f := cmd.Flags()
-	t.register(cmd)
-	f.StringVar(&t.Task, "task", "", "music, text, classify, forecast or tag")
+	registerOptions(cmd)
+	f.StringVar(&t.Task, "task", "", task.Names())
 	f.StringVarP(&out, "output", "o", "", "model folder to write")
-	f.StringVar(&t.Mode, "mode", "LSTM", "RNN_TANH, RNN_RELU, LSTM or GRU")
+	f.StringVar(&t.Mode, "mode", "LSTM", cell.Names())
 	f.IntVar(&t.Hidden, "hidden", 128, "hidden units")
 	f.IntVar(&t.Layers, "layers", 1, "stacked layers")
 	f.IntVar(&t.Embedding, "embedding", 64, "numbers for a token")
@@ -121,6 +129,7 @@ bits as a run that was never stopped.`,
 	f.IntVar(&t.Stop, "stop", 0, "end after so many epochs without a better validation loss; 0: never")
 	f.IntVar(&t.Workers, "workers", 1, "goroutines that share a step; the bits are the same")
 	f.BoolVar(&resume, "resume", false, "go on with the run in the model folder")
+	f.BoolVar(&overwrite, "overwrite", false, "train anew where the folder holds a model")
 	f.StringVar(&log, "log", "", "write a JSON line for each epoch to this file")
 	f.StringVar(&board, "tensorboard", "", "write TensorBoard event files to this folder")
 	f.BoolVar(&plot, "plot", false, "draw the losses while training")
@@ -128,15 +137,20 @@ bits as a run that was never stopped.`,
 }
 
 // free are the flags that may differ when a run goes on.
-var free = []string{"output", "resume", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
+var free = []string{"output", "resume", "overwrite", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
 
-// settle completes the settings: of a run that goes on they are those of the
-// checkpoint, and flags that say otherwise are refused.
-func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error {
+// settle completes the settings and returns the task with its options: of a run
+// that goes on they are those of the checkpoint, and flags that say otherwise
+// are refused.
+func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) (task.Task, error) {
 	given := map[string]string{}
 	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
 	if !resume {
 		t.Form = settingsForm
+		chosen, err := task.New(t.Task)
+		if err != nil {
+			return nil, inFlags(cmd, err)
+		}
 		if _, ok := given["weight-decay"]; !ok && strings.EqualFold(t.Optimizer, "AdamW") {
 			t.WeightDecay = 1e-2 // PyTorch's default
 		}
@@ -145,15 +159,25 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error
 				t.shown(name, strings.Trim(given[name], "[]"))
 			}
 		}
-		return nil
+		return chosen, giveOptions(cmd, chosen, false)
 	}
 	old, err := train.Extra(point)
 	if err != nil {
-		return fmt.Errorf("there is no run to go on with: %w", err)
+		return nil, fmt.Errorf("there is no run to go on with: %w", err)
 	}
 	kept := *t
+	bad := func(err error) (task.Task, error) {
+		return nil, fmt.Errorf("%s holds no settings of a run: %w", point, err)
+	}
 	if err := json.Unmarshal([]byte(old), t); err != nil {
-		return fmt.Errorf("%s holds no settings of a run: %w", point, err)
+		return bad(err)
+	}
+	chosen, err := task.New(t.Task)
+	if err != nil {
+		return bad(err)
+	}
+	if err := restoreOptions(chosen, old); err != nil {
+		return bad(err)
 	}
 	t.upgrade()
 	t.Data, t.Workers = kept.Data, kept.Workers
@@ -165,13 +189,18 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) error
 		t.Stop = kept.Stop
 		t.shown("stop", v)
 	}
+	options := optionFlags(chosen)
 	var e error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if was := f.Value.String(); !slices.Contains(free, f.Name) && was != given[f.Name] && e == nil {
+		was := f.Value.String()
+		if o := options.Lookup(f.Name); o != nil {
+			was = o.Value.String()
+		}
+		if !slices.Contains(free, f.Name) && was != given[f.Name] && e == nil {
 			e = usagef("--%s is %s, but the run in %s began with %s; leave the flag out, or train anew without --resume", f.Name, given[f.Name], point, was)
 		}
 	})
-	return e
+	return chosen, e
 }
 
 // shown puts a flag among those the model's README shows.
@@ -190,8 +219,8 @@ func (t *trainFlags) shown(name, value string) {
 type training struct {
 	*trainFlags
 	report     *report
-	task       *data.Task
-	series     *data.Series
+	task       task.Task
+	set        *task.Set
 	loop       *train.Loop
 	out, point string
 	resume     bool
@@ -201,56 +230,50 @@ type training struct {
 }
 
 // prepare reads the data and builds the loop.
-func (u *training) prepare() (err error) {
-	if u.Epochs < 1 {
-		return usagef("--epochs is %d, expected at least 1", u.Epochs)
-	}
-	if u.task, u.series, err = u.load(u.Data, nil); err != nil {
+func (u *training) prepare(cmd *cobra.Command) (err error) {
+	u.task.From(cmd.InOrStdin())
+	recipe, err := u.recipe(u.task)
+	if err != nil {
 		return err
 	}
-	// What goes wrong from here on was said by flags.
-	cfg, err := u.config(u.task.Config)
-	if err != nil {
-		return usageError{err}
+	if err := u.sameData(); err != nil {
+		return err
 	}
-	m, err := nn.New(cfg)
-	if err != nil {
-		return usageError{err}
+	if u.set, err = u.task.Load(u.Data); err != nil {
+		return err
 	}
-	alg, err := u.algorithm()
-	if err != nil {
-		return usageError{err}
+	for _, n := range u.set.Notes {
+		u.report.line("unroll: %s", n)
 	}
-	opt, err := train.NewOptimizer(alg)
-	if err != nil {
-		return usageError{err}
+	// What goes wrong here was said by flags.
+	if u.loop, err = recipe.Loop(u.task, u.set); err != nil {
+		return usageError{inFlags(cmd, err)}
 	}
-	g := rng.New(u.Seed)
-	m.ResetParameters(g)
-	u.loop = &train.Loop{
-		Model: m, Data: u.task.Train, Objective: u.task.Objective, Optimizer: opt, Generator: g,
-		ClipNorm: u.ClipNorm, ClipValue: u.ClipValue, Epochs: u.Epochs, Workers: u.Workers,
-		Validate: func() (float64, error) {
-			return train.Evaluate(m, u.task.Valid, u.task.Objective, u.Workers, nil)
-		},
-	}
-	if u.loop.Scheduler, u.loop.PerStep, err = u.schedule(u.Epochs * u.task.Train.Len()); err != nil {
-		return usageError{err}
-	}
+	u.Options = savedOptions(u.task)
 	if !u.resume {
-		return os.MkdirAll(u.out, 0o777)
+		// A run that ends before its first save is not to be taken for this one.
+		if err := os.Remove(u.point); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	}
 	u.saved, u.before = true, u.Seconds
-	return u.loop.Restore(u.point)
+	if err := u.loop.Restore(u.point); err != nil {
+		return err
+	}
+	if !u.loop.Checked() {
+		u.report.line("unroll: %s has no checksum: an earlier version wrote it, and damage to it could not be seen", u.point)
+	}
+	return nil
 }
 
 // run trains, and saves as it goes.
 func (u *training) run(cmd *cobra.Command) error {
 	l := u.loop
 	n, _ := l.Model.Config().Parameters()
-	u.report.line("%s; %s, %.0f parameters", u.task.About, l.Model.Config().RNN, n)
+	u.report.line("%s; %s, %.0f parameters", u.set.About, l.Model.Config().RNN, n)
 	u.begin = time.Now()
-	u.report.begin(l, u.task)
+	u.report.begin(l, u.set)
 	stopped := false
 	for s, err := range l.Run(cmd.Context()) {
 		if err != nil {
@@ -314,16 +337,33 @@ func (u *training) finish(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	e, err := evaluate(best, u.task, u.series, u.Workers)
+	e, err := task.Measure(best, u.task, u.set, u.Workers)
 	if err != nil {
 		return err
 	}
 	u.Seconds = u.before + time.Since(u.begin).Seconds()
-	if err := best.Save(u.out, u.readme(e.text())); err != nil {
+	if err := best.Save(u.out, u.readme(e.Text())); err != nil {
 		return err
 	}
 	at := u.loop.Progress()
-	u.report.line("best validation loss %.4f %s in epoch %d; %.0f s; model in %s", at.Best, u.task.Unit, at.BestEpoch+1, u.Seconds, u.out)
-	_, err = fmt.Fprint(cmd.OutOrStdout(), e.text())
+	u.report.line("best validation loss %.4f %s in epoch %d; %.0f s; model in %s", at.Best, u.set.Unit, at.BestEpoch+1, u.Seconds, u.out)
+	_, err = fmt.Fprint(cmd.OutOrStdout(), e.Text())
 	return err
+}
+
+// taskNames are the names of all tasks.
+func taskNames() (names []string) {
+	for _, k := range task.Kinds {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// taskHelp lists the tasks and what they read.
+func taskHelp() string {
+	var lines []string
+	for _, k := range task.Kinds {
+		lines = append(lines, fmt.Sprintf("  %-9s %s", k.Name, strings.ReplaceAll(k.Reads, "\n", "\n            ")))
+	}
+	return strings.Join(lines, "\n")
 }

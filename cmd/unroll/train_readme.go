@@ -6,15 +6,6 @@ import (
 	"strings"
 )
 
-// titles say what a model of a task is.
-var titles = map[string]string{
-	"music":    "A model of music",
-	"text":     "A model of text",
-	"classify": "A classifier",
-	"forecast": "A forecaster",
-	"tag":      "A tagger",
-}
-
 // readme is the README.md of the model folder: on what, how and how well. result
 // is the measurement on the test part, once there is one.
 func (u *training) readme(result string) string {
@@ -25,12 +16,12 @@ func (u *training) readme(result string) string {
 	if filepath.IsAbs(file) { // where it stood on this machine says nothing
 		file = filepath.Base(file)
 	}
-	fmt.Fprintf(&b, "# %s\n\n%s with a linear head of %d outputs, %.0f parameters. `unroll predict` uses it.\n\n", titles[u.Task], c.RNN, c.OutFeatures, n)
-	fmt.Fprintf(&b, "## Trained on\n\n`%s`: %s.\n\n", file, u.task.About)
+	fmt.Fprintf(&b, "# %s\n\n%s with a linear head of %d outputs, %.0f parameters. `unroll predict` uses it.\n\n", u.task.Kind().Title, c.RNN, c.OutFeatures, n)
+	fmt.Fprintf(&b, "## Trained on\n\n`%s`: %s.\n\n", file, u.set.About)
 	fmt.Fprintf(&b, "## How\n\n    unroll train %s\n\n", strings.Join(append([]string{file}, u.Flags...), " "))
-	fmt.Fprintf(&b, "%s, learning rate %g, schedule %s, weight decay %g, batches of %d, gradient norm clipped at %g, dropout %g between layers and %g before the head, seed %d; %d of %d epochs in %.0f s. The model is that of epoch %d, the best on the validation part.\n\n",
-		u.loop.Optimizer.Algorithm().Name(), u.LR, u.Schedule, u.WeightDecay, u.Batch, u.ClipNorm, u.Dropout, u.HeadDropout, u.Seed, at.Epoch, u.Epochs, u.Seconds, at.BestEpoch+1)
-	fmt.Fprintf(&b, "## How well\n\nValidation loss: %.4f %s.\n", at.Best, u.task.Unit)
+	fmt.Fprintf(&b, "%s, learning rate %g, schedule %s, weight decay %g, batches of %s, gradient norm clipped at %g, dropout %g between layers and %g before the head, seed %s; %d of %d epochs in %.0f s. The model is that of epoch %d, the best on the validation part.\n\n",
+		u.loop.Optimizer.Algorithm().Name(), u.LR, u.Schedule, u.WeightDecay, option(u.task, "batch"), u.ClipNorm, u.Dropout, u.HeadDropout, option(u.task, "seed"), at.Epoch, u.Epochs, u.Seconds, at.BestEpoch+1)
+	fmt.Fprintf(&b, "## How well\n\nValidation loss: %.4f %s.\n", at.Best, u.set.Unit)
 	if result != "" {
 		fmt.Fprintf(&b, "\n```\n%s```\n", result)
 	}

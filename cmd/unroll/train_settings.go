@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	unroll "github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
 )
 
@@ -67,20 +67,26 @@ func (t *trainFlags) warmup() *train.LinearLR {
 	return s
 }
 
-// config completes what follows from the data.
-func (t *trainFlags) config(c nn.Config) (nn.Config, error) {
-	mode, err := unroll.ParseMode(t.Mode)
-	if err != nil {
-		return c, err
+// recipe is what the flags ask for.
+func (t *trainFlags) recipe(of task.Task) (r task.Recipe, err error) {
+	if r.Mode, err = unroll.ParseMode(t.Mode); err != nil {
+		return r, usageError{err}
 	}
-	if t.Bidir && (t.Task == "text" || t.Task == "music") {
-		return c, usagef("--bidirectional would show a %s model the answer", t.Task)
+	if r.Algorithm, err = t.algorithm(); err != nil {
+		return r, err
 	}
-	c.RNN.Mode, c.RNN.HiddenSize, c.RNN.NumLayers, c.RNN.Dropout, c.RNN.Bidirectional = mode, t.Hidden, t.Layers, t.Dropout, t.Bidir
-	c.HeadDropout, c.TieWeights = t.HeadDropout, t.Tie
-	c.Source = t.source()
-	if c.NumEmbeddings > 0 {
-		c.EmbeddingDim = t.Embedding
+	if _, _, err = t.schedule(1); err != nil {
+		return r, err
 	}
-	return c, nil
+	r.Schedule = func(steps int) (train.Scheduler, bool) {
+		s, perStep, _ := t.schedule(steps) // checked above
+		return s, perStep
+	}
+	if r.Seed, err = optionFlags(of).GetUint64("seed"); err != nil {
+		return r, err
+	}
+	r.Hidden, r.Layers, r.Embedding, r.Bidirectional = t.Hidden, t.Layers, t.Embedding, t.Bidir
+	r.Dropout, r.HeadDropout, r.TieWeights = t.Dropout, t.HeadDropout, t.Tie
+	r.ClipNorm, r.ClipValue, r.Epochs, r.Workers = t.ClipNorm, t.ClipValue, t.Epochs, t.Workers
+	return r, nil
 }

@@ -107,10 +107,19 @@ func TestStepsOfAllLevelsAgree(t *testing.T) {
 	}
 }
 
-// More rows than one call of a routine does.
+// More rows than one call of a routine does, and units, with limits lowered.
 func TestManyRowsOfAllLevelsAgree(t *testing.T) {
 	for i, c := range cells32 {
 		sameAtAllLevels(t, c, 9000, 5, uint64(i))
+		for rows := 1; rows < 5; rows++ {
+			low := kernel.LimitsInUse()
+			low.Rows = rows
+			before := kernel.SetLimits(low)
+			for m := 1; m < 12; m++ {
+				sameAtAllLevels(t, c, m, kernel.Lane, uint64(i+m))
+			}
+			kernel.SetLimits(before)
+		}
 	}
 }
 
@@ -160,7 +169,8 @@ func TestReLUBackwardOfNaN(t *testing.T) {
 }
 
 // A walk over steps is as many products and steps, at every level that has
-// chains, forwards and backwards, with more steps than one call does.
+// chains, forwards and backwards, with more steps than one call does, of 2 or of
+// the default.
 func TestChainsAreTheirSteps(t *testing.T) {
 	chains := 0
 	for _, c := range cells32 {
@@ -174,7 +184,14 @@ func TestChainsAreTheirSteps(t *testing.T) {
 					if steps > 7 && n%5 > 0 {
 						continue
 					}
-					t.Run("", func(t *testing.T) { chainIsSteps(t, c, n, steps, trial%2 == 1, uint64(n+trial)) })
+					t.Run("", func(t *testing.T) {
+						low := kernel.LimitsInUse()
+						if steps < 5000 {
+							low.Steps = 2
+						}
+						defer kernel.SetLimits(kernel.SetLimits(low))
+						chainIsSteps(t, c, n, steps, trial%2 == 1, uint64(n+trial))
+					})
 				}
 			}
 		})
@@ -212,7 +229,7 @@ func chainIsSteps(t *testing.T, c Cell[float32], n, steps int, back bool, seed u
 		}
 		x, y := sums.Data[i*sums.Row:], want.Data[i*want.Row:]
 		kernel.Mul(w, 0, 1, kernel.Block[float32]{Data: z, Row: cols}, kernel.Block[float32]{Data: x, Row: cols}, tail,
-			kernel.Mat[float32]{Data: h, Row: n, Col: 1}, 1)
+			kernel.Rows[float32]{Data: h}, 1)
 		one := func(x []float32) kernel.Rows[float32] { return kernel.Rows[float32]{Data: x} }
 		c.Forward(&Step[float32]{
 			Gates: kernel.Gates{M: 1, N: n}, Z: one(z), X: one(x), HPrev: one(h), H: one(y), C: one(c0.Data),

@@ -17,7 +17,6 @@ func ulps(got, want float64) float64 {
 
 func TestCloseToMath(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	for _, c := range []struct {
 		name      string
 		got, want func(float64) float64
@@ -31,7 +30,11 @@ func TestCloseToMath(t *testing.T) {
 		{"Log1p", Log1p, math.Log1p, 0, 1, 4},
 		{"Log1p small", Log1p, math.Log1p, 0, 1e-8, 4},
 		{"Softplus", Softplus, func(x float64) float64 { return math.Log1p(math.Exp(x)) }, -30, 30, 6},
-		{"Sigmoid", Sigmoid, sigmoid, -30, 30, 5},
+		{"Expm1", Expm1, math.Expm1, -40, 700, 3},
+		{"Expm1 near 0", Expm1, math.Expm1, -0.4, 0.4, 4},
+		{"Expm1 small", Expm1, math.Expm1, -1e-9, 1e-9, 2},
+		{"Erf", Erf, math.Erf, -6.5, 6.5, 7},
+		{"Erf near 0", Erf, math.Erf, -0.5, 0.5, 7},
 	} {
 		worst, at := 0.0, 0.0
 		for range 200000 {
@@ -91,6 +94,29 @@ func TestCosSin(t *testing.T) {
 	}
 	if !math.IsNaN(Cos(2e5)) || !math.IsNaN(Sin(math.NaN())) {
 		t.Error("out of range gives a number")
+	}
+}
+
+func TestPow(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200000 {
+		x, y := math.Exp(20*r.Float64()-10), 60*r.Float64()-30
+		if r.IntN(4) == 0 {
+			y = math.Round(y)
+		}
+		want := math.Pow(x, y)
+		if got := Pow(x, y); math.Abs(got-want) > 1e-13*want*(1+math.Abs(y*math.Log(x))) {
+			t.Fatalf("Pow(%g, %g) = %g, math has %g", x, y, got, want)
+		}
+	}
+	special := []float64{0, math.Copysign(0, -1), 1, -1, 2, -2, 0.5, -0.5, 3, -3, 65, -65, 66.5, math.Inf(1), math.Inf(-1), math.NaN()}
+	for _, x := range special {
+		for _, y := range special {
+			got, want := Pow(x, y), math.Pow(x, y)
+			if got != want && !(got != got && want != want) && !(math.Abs(got-want) <= 1e-13*math.Abs(want)) || math.Signbit(got) != math.Signbit(want) && got == got {
+				t.Errorf("Pow(%g, %g) = %g, math has %g", x, y, got, want)
+			}
+		}
 	}
 }
 

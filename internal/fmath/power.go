@@ -61,12 +61,17 @@ func Pow(x, y float64) float64 {
 	return r
 }
 
-// Erf returns the error function of x, at most 6 units in the last place off:
+// Erf returns the error function of x, at most 7 units in the last place off.
+// Below 2 it is a series of positive terms, each the one before times
+// 2x*x/(2n+1),
 //
 //	erf(x) = 2/sqrt(pi) * exp(-x*x) * (x + 2x^3/3 + 4x^5/15 + ...)
 //
-// a series of positive terms, each the one before times 2x*x/(2n+1). From 6 on
-// it is 1 in float64.
+// from there on 1 less a continued fraction,
+//
+//	erfc(x) = exp(-x*x)/sqrt(pi) / (x + (1/2)/(x + 1/(x + (3/2)/(x + ...))))
+//
+// and from 6 on it is 1 in float64.
 func Erf(x float64) float64 {
 	a := math.Abs(x)
 	switch {
@@ -76,13 +81,19 @@ func Erf(x float64) float64 {
 		return math.Copysign(1, x)
 	}
 	z := float64(x * x)
-	terms := 12 + int(4*z) // the first one left out is below 1e-17 of the sum
-	sum := 1.0
-	for n := terms; n > 0; n-- {
-		sum = math.FMA(sum, float64(2*z)/float64(2*n+1), 1)
-	}
 	// exp(-z) with what squaring lost.
 	e := Exp(-z)
 	e = math.FMA(e, -math.FMA(x, x, -z), e)
-	return min(1, max(-1, float64(float64(2/math.SqrtPi*x)*float64(e*sum))))
+	if a >= 2 {
+		f := a
+		for n := 20 + int(160/z); n > 0; n-- {
+			f = a + float64(n)/2/f
+		}
+		return math.Copysign(1-e/float64(math.SqrtPi*f), x)
+	}
+	sum := 1.0
+	for n := 16 + int(6*z); n > 0; n-- { // the first term left out is below 1e-17 of the sum
+		sum = math.FMA(sum, float64(2*z)/float64(2*n+1), 1)
+	}
+	return float64(float64(2/math.SqrtPi*x) * float64(e*sum))
 }

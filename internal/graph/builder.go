@@ -61,7 +61,7 @@ func (b *Builder) Graph() *Graph {
 	if b.Opset == 0 {
 		b.Opset = 20
 	}
-	b.graph.Opsets = map[string]int64{"": b.Opset, microsoft: 1}
+	b.graph.Opsets = map[string]int64{"": b.Opset, microsoft: 1, Own: 1}
 	return &b.graph
 }
 

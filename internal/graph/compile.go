@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	unroll "github.com/unroll-ml/unroll"
 )
 
 // Program is a checked graph with its plans. Many goroutines may run it at once.
@@ -252,7 +254,7 @@ func (r *row) check(n *Node) error {
 			return fmt.Errorf("attribute %q is not known", name)
 		}
 		switch a.(type) {
-		case int, int64, float32, string, []int64, []float32, []string, Value, *Graph:
+		case int, int64, float32, string, []int64, []float32, []string, Value, *Graph, *unroll.Layer:
 		default:
 			return fmt.Errorf("attribute %q is a %T, which no operator has", name, a)
 		}

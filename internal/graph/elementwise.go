@@ -377,18 +377,31 @@ func planMod(c *call) (kernel, error) {
 	fmod := c.intAttr("fmod", 0) == 1
 	switch c.typ(0) {
 	case F32, F64:
+		mod := math.Mod
 		if !fmod {
-			return nil, c.fail("fmod is 0, floating-point numbers need 1")
+			mod = floorMod
 		}
 		return planBinary(c, binaryForms{
 			f32: func(dst, a, b []float32) error {
-				pairs(dst, a, b, func(x, y float32) float32 { return float32(math.Mod(float64(x), float64(y))) })
+				pairs(dst, a, b, func(x, y float32) float32 { return float32(mod(float64(x), float64(y))) })
 				return nil
 			},
-			f64: func(dst, a, b []float64) error { pairs(dst, a, b, math.Mod); return nil },
+			f64: func(dst, a, b []float64) error { pairs(dst, a, b, mod); return nil },
 		})
 	}
 	return planBinary(c, binaryForms{i64: modInt[int64](fmod), i32: modInt[int32](fmod), i8: modInt[int8](fmod), u8: modInt[uint8](fmod)})
+}
+
+// floorMod has the sign of the divisor.
+func floorMod(x, y float64) float64 {
+	m := math.Mod(x, y)
+	switch {
+	case m == 0:
+		return math.Copysign(0, y)
+	case (m < 0) != (y < 0):
+		return m + y
+	}
+	return m
 }
 
 // modInt has the sign of the divisor, or of the dividend with fmod.

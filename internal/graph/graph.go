@@ -63,7 +63,8 @@ type Node struct {
 }
 
 // Attrs are a node's attributes by name: int64, float32, string, []int64,
-// []float32, []string, Value, or *Graph for a body. An int is taken for an int64.
+// []float32, []string, Value, *Graph for a body, or *unroll.Layer. An int is taken
+// for an int64.
 type Attrs map[string]any
 
 // String names a node for an error: its name, or its first output, and its

@@ -31,9 +31,15 @@ func pack(w []float32, depth, units, unit, row int) panels {
 type scratchRows = k.Scratch[float32]
 
 // mulRows adds the products of m rows of a, element (r, k) at a[r*row+k*col], to
-// what dst starts from: init, one row of ldi elements apart, or zeros for nil.
+// what dst starts from: init, its rows ldi elements apart, or zeros for nil. One of
+// row and col is 1.
 func mulRows(w panels, dst []float32, ldd int, init []float32, ldi int, a []float32, row, col, m int, s *scratchRows) {
-	k.MulRows(w.p, 0, w.p.Len(), dst, ldd, init, ldi, k.Mat[float32]{Data: a, Row: row, Col: col}, m, s)
+	to, from := k.Rows[float32]{Data: dst, Row: ldd}, k.Rows[float32]{Data: init, Row: ldi}
+	if row == 1 && col != 1 {
+		k.MulColumns(w.p, 0, w.p.Len(), to, from, k.Rows[float32]{Data: a, Row: col}, m, s)
+		return
+	}
+	k.MulRows(w.p, 0, w.p.Len(), to, from, k.Rows[float32]{Data: a, Row: row}, m, s)
 }
 
 // packing is the memory in which a right-hand side that changes is packed.

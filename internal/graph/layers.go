@@ -6,12 +6,11 @@ import (
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
-	"github.com/unroll-ml/unroll/internal/operator"
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// This file is all that binds recurrent nodes to what runs them: an unroll.Layer,
-// or, for settings that a layer does not have, internal/operator.
+// This file is all that binds recurrent nodes to what runs them, an unroll.Layer.
 
 // layer is a recurrent node's parameters, ready to run; all plans share it.
 type layer interface {
@@ -21,135 +20,245 @@ type layer interface {
 }
 
 func newLayer(c *call, r *onnx.Recurrent) (layer, error) {
-	if r.Deviation() != "" || r.BatchFirst {
-		if c.typ(0) != F32 {
-			return nil, c.unsupported("with these attributes of %s", c.typ(0))
-		}
-		n, err := operator.New(r)
-		if err != nil {
-			return nil, c.fail("%v", err)
-		}
-		return &variantLayer{r: r, n: n}, nil
-	}
 	if c.typ(0) == F64 {
-		return newPlainLayer[float64](c, r)
+		return newBound[float64](c, r)
 	}
-	return newPlainLayer[float32](c, r)
+	return newBound[float32](c, r)
 }
 
-// plainLayer is a layer of torch.nn.
-type plainLayer[F tensor.Float] struct {
+// LayerConfig returns the layer that a recurrent node of ONNX is: its mode, and
+// as a variant what torch.nn's layers do not have. Layout 1 is BatchFirst. The
+// parameters' names are those of the layer. Errors name the node.
+func LayerConfig(r *onnx.Recurrent) (unroll.Config, error) {
+	cfg := unroll.Config{InputSize: r.InputSize, HiddenSize: r.HiddenSize, NoBias: r.NoBias, Bidirectional: r.Directions() == 2, BatchFirst: r.BatchFirst}
+	v := &cfg.Variant
+	v.Reverse, v.Clip, v.InputForget, v.Peepholes = r.Direction == "reverse", float64(r.Clip), r.InputForget, r.Peepholes
+	var names []string
+	per := len(r.Activations) / r.Directions()
+	for i, a := range r.Activations {
+		list := &v.Activations
+		if i >= per {
+			list = &v.ReverseActivations
+		}
+		list[i%per] = unroll.Activation{Name: a.Name, Alpha: float64(a.Alpha), Beta: float64(a.Beta)}
+		names = append(names, a.Name)
+	}
+	mode, ok := modeOf(r.Op, names)
+	if !ok {
+		return cfg, fmt.Errorf("%s: there is no cell for the operator %s", r.Node, r.Op)
+	}
+	cfg.Mode = mode
+	v.ResetBefore = cell.Kinds()[mode].Takes.ResetBefore && !r.LinearBeforeReset
+	k := cell.Kinds()[mode]
+	if v.ReverseActivations == v.Activations || isOwn(k, v.Activations) && isOwn(k, v.ReverseActivations) {
+		v.ReverseActivations = [3]unroll.Activation{}
+	}
+	if isOwn(k, v.Activations) {
+		v.Activations = [3]unroll.Activation{}
+	}
+	return cfg, cfg.Validate()
+}
+
+// isOwn reports whether all functions are the cell's own.
+func isOwn(k *cell.Kind, list [3]unroll.Activation) bool {
+	for i, name := range k.Functions {
+		if list[i].Name != name {
+			return false
+		}
+	}
+	return true
+}
+
+// modeOf returns the cell that is an operator, of several the one whose own
+// functions are the node's.
+func modeOf(op string, functions []string) (best unroll.Mode, ok bool) {
+	for m, k := range cell.Kinds() {
+		if k.ONNX.Name != op {
+			continue
+		}
+		own := true
+		for i, name := range functions {
+			own = own && name == k.Functions[i%len(k.Functions)]
+		}
+		if own || !ok {
+			best, ok = unroll.Mode(m), true
+		}
+		if own {
+			break
+		}
+	}
+	return best, ok
+}
+
+// boundLayer is a node's layer.
+type boundLayer[F tensor.Float] struct {
 	r *onnx.Recurrent
 	l *unroll.LayerOf[F]
 }
 
-func newPlainLayer[F tensor.Float](c *call, r *onnx.Recurrent) (layer, error) {
-	cfg := unroll.Config{InputSize: r.InputSize, HiddenSize: r.HiddenSize, NoBias: r.NoBias, Bidirectional: r.Direction == "bidirectional"}
-	switch r.Op {
-	case "LSTM":
-		cfg.Mode = unroll.LSTM
-	case "GRU":
-		cfg.Mode = unroll.GRU
-	default:
-		cfg.Mode = unroll.RNNTanh
-		if r.HasActivations() {
-			return nil, c.unsupported("with these activations")
-		}
-		if r.Activations[0].Name == "Relu" {
-			cfg.Mode = unroll.RNNReLU
-		}
+func newBound[F tensor.Float](c *call, r *onnx.Recurrent) (layer, error) {
+	l, err := layerOf[F](r)
+	if err != nil {
+		return nil, c.fail("%v", err)
+	}
+	return &boundLayer[F]{r, l}, nil
+}
+
+// layerOf makes the layer of a node.
+func layerOf[F tensor.Float](r *onnx.Recurrent) (*unroll.LayerOf[F], error) {
+	cfg, err := LayerConfig(r)
+	if err != nil {
+		return nil, err
 	}
 	l, err := unroll.NewOf[F](cfg)
 	if err != nil {
-		return nil, c.fail("%v", err)
+		return nil, err
 	}
 	params := map[string]tensor.DenseOf[F]{}
 	for _, p := range r.Params {
 		if params[p.Name], err = checkpoint.FloatOf[F](p); err != nil {
-			return nil, c.fail("%v", err)
-		}
-	}
-	if err := l.Load(params); err != nil {
-		return nil, c.fail("%v", err)
-	}
-	return &plainLayer[F]{r, l}, nil
-}
-
-func (p *plainLayer[F]) settings() *onnx.Recurrent { return p.r }
-
-// plainRun is what a run of a plain layer needs of its own.
-type plainRun[F tensor.Float] struct {
-	pass          unroll.PassOf[F]
-	lengths       []int
-	xShape, state []int
-}
-
-func (p *plainLayer[F]) plan(c *call, s *sequence) (kernel, error) {
-	reverse := s.r.Direction == "reverse"
-	if reverse {
-		if err := c.memory(c.typ(0), c.in[0].n); err != nil {
 			return nil, err
 		}
 	}
+	return l, l.Load(params)
+}
+
+func (p *boundLayer[F]) settings() *onnx.Recurrent { return p.r }
+
+// layerRun is what a run of a layer needs of its own.
+type layerRun[F tensor.Float] struct {
+	pass          unroll.PassOf[F]
+	lengths       []int
+	xShape, state []int
+	h0, c0        []F // of layout 1
+}
+
+func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
+	first, second := s.T, s.B
+	if s.r.BatchFirst {
+		first, second = s.B, s.T
+	}
 	c.local = func() any {
-		run := &plainRun[F]{xShape: []int{s.T, s.B, s.r.InputSize}, state: []int{s.D, s.B, s.r.HiddenSize}}
+		run := &layerRun[F]{xShape: []int{first, second, s.r.InputSize}, state: []int{s.D, s.B, s.r.HiddenSize}}
 		run.pass.Layer = p.l
 		run.pass.Workers = 1
 		return run
 	}
-	H := s.r.HiddenSize
 	return func(a *args) error {
-		run := a.local.(*plainRun[F])
+		run := a.local.(*layerRun[F])
 		lengths, err := run.read(a, s)
 		if err != nil {
 			return err
 		}
-		x, y := data[F](a.in[0]), data[F](a.out[0])
-		var s0 unroll.StateOf[F]
-		if h0 := operandOf[F](a.in, 5); h0 != nil {
-			s0.H = tensor.DenseOf[F]{Shape: run.state, Data: h0}
-		}
-		if c0 := operandOf[F](a.in, 6); c0 != nil {
-			s0.C = tensor.DenseOf[F]{Shape: run.state, Data: c0}
-		}
-		if s.r.Op == "LSTM" {
+		s0 := unroll.StateOf[F]{H: run.initial(a, s, 5, &run.h0), C: run.initial(a, s, 6, &run.c0)}
+		if p.l.Config().HasCell() {
 			run.both(&s0)
 		}
 		if s.T == 0 {
-			keepState(a, s0)
+			run.keep(a, s, s0)
 			return nil
 		}
-		if reverse {
-			turned := data[F](a.scratch[0])
-			reverseSteps(turned, x, s, s.r.InputSize, lengths)
-			x = turned
-		}
-		got, sn, err := run.pass.Forward(tensor.DenseOf[F]{Shape: run.xShape, Data: x}, s0)
+		got, sn, err := run.pass.Forward(tensor.DenseOf[F]{Shape: run.xShape, Data: data[F](a.in[0])}, s0)
 		if err != nil {
 			return err
 		}
-		switch {
-		case reverse:
-			reverseSteps(y, got.Data, s, H, lengths)
-		case s.D == 1:
-			copy(y, got.Data)
-		default: // [T,B,D,H] to [T,D,B,H]
-			for t := range s.T {
-				for b := range s.B {
-					for d := range s.D {
-						copy(y[((t*s.D+d)*s.B+b)*H:][:H], got.Data[((t*s.B+b)*s.D+d)*H:])
-					}
-				}
-			}
-		}
-		keepState(a, sn)
-		clearEmpty[F](a, s, lengths)
+		run.output(data[F](a.out[0]), got.Data, s)
+		run.keep(a, s, sn)
+		run.clearEmpty(a, s, lengths)
 		return nil
 	}, nil
 }
 
+// output writes y [T,B,D*H] as Y [T,D,B,H]; with layout 1 both begin with [B,T].
+func (run *layerRun[F]) output(to, y []F, s *sequence) {
+	if s.D == 1 || s.r.BatchFirst {
+		copy(to, y)
+		return
+	}
+	H := s.r.HiddenSize
+	for t := range s.T {
+		for b := range s.B {
+			for d := range s.D {
+				copy(to[((t*s.D+d)*s.B+b)*H:][:H], y[((t*s.B+b)*s.D+d)*H:])
+			}
+		}
+	}
+}
+
+// initial returns the state of input i [D,B,H], nothing if it is absent; layout 1
+// has [B,D,H].
+func (run *layerRun[F]) initial(a *args, s *sequence, i int, mem *[]F) tensor.DenseOf[F] {
+	v := operandOf[F](a.in, i)
+	if v == nil {
+		return tensor.DenseOf[F]{}
+	}
+	if s.r.BatchFirst {
+		*mem = append((*mem)[:0], v...)
+		s.swapped(func(to, from int) { copy((*mem)[to:], v[from:from+s.r.HiddenSize]) })
+		v = *mem
+	}
+	return tensor.DenseOf[F]{Shape: run.state, Data: v}
+}
+
+// swapped calls f with the places of each vector of a state in [D,B,H] and in
+// [B,D,H].
+func (s *sequence) swapped(f func(dbh, bdh int)) {
+	for d := range s.D {
+		for b := range s.B {
+			f((d*s.B+b)*s.r.HiddenSize, (b*s.D+d)*s.r.HiddenSize)
+		}
+	}
+}
+
+// keep copies final states to the outputs that want them; zeros for none.
+func (run *layerRun[F]) keep(a *args, s *sequence, sn unroll.StateOf[F]) {
+	for i, half := range []tensor.DenseOf[F]{sn.H, sn.C} {
+		if len(a.out) <= i+1 || a.out[i+1] == nil {
+			continue
+		}
+		dst := data[F](a.out[i+1])
+		if s.r.BatchFirst && len(half.Data) > 0 {
+			s.swapped(func(from, to int) { copy(dst[to:to+s.r.HiddenSize], half.Data[from:]) })
+			continue
+		}
+		clear(dst[copy(dst, half.Data):])
+	}
+}
+
+// clearEmpty gives sequences of length 0 zeros, as ONNX Runtime does.
+func (run *layerRun[F]) clearEmpty(a *args, s *sequence, lengths []int32) {
+	H := s.r.HiddenSize
+	for b, n := range lengths {
+		if n > 0 {
+			continue
+		}
+		for t := range s.T {
+			for d := range s.D {
+				at := ((t*s.D+d)*s.B + b) * H
+				if s.r.BatchFirst {
+					at = ((b*s.T+t)*s.D + d) * H
+				}
+				clear(data[F](a.out[0])[at : at+H])
+			}
+		}
+		for i := 1; i < len(a.out); i++ {
+			if a.out[i] == nil {
+				continue
+			}
+			s.swapped(func(dbh, bdh int) {
+				if at := dbh; at/H%s.B == b && !s.r.BatchFirst {
+					clear(data[F](a.out[i])[at : at+H])
+				}
+				if at := bdh; at/H/s.D == b && s.r.BatchFirst {
+					clear(data[F](a.out[i])[at : at+H])
+				}
+			})
+		}
+	}
+}
+
 // read sets the pass's lengths, 1 for those of 0, whose results are cleared after.
-func (run *plainRun[F]) read(a *args, s *sequence) ([]int32, error) {
+func (run *layerRun[F]) read(a *args, s *sequence) ([]int32, error) {
 	if len(a.in) < 5 || a.in[4] == nil {
 		return nil, nil
 	}
@@ -166,7 +275,7 @@ func (run *plainRun[F]) read(a *args, s *sequence) ([]int32, error) {
 }
 
 // both gives an LSTM the half of its state that is absent.
-func (run *plainRun[F]) both(s *unroll.StateOf[F]) {
+func (run *layerRun[F]) both(s *unroll.StateOf[F]) {
 	if s.H.IsZero() == s.C.IsZero() {
 		return
 	}
@@ -178,96 +287,9 @@ func (run *plainRun[F]) both(s *unroll.StateOf[F]) {
 	}
 }
 
-// keepState copies final states to the outputs that want them; zeros for none.
-func keepState[F tensor.Float](a *args, s unroll.StateOf[F]) {
-	for i, half := range []tensor.DenseOf[F]{s.H, s.C} {
-		if len(a.out) > i+1 && a.out[i+1] != nil {
-			dst := data[F](a.out[i+1])
-			clear(dst[copy(dst, half.Data):])
-		}
-	}
-}
-
-// clearEmpty gives sequences of length 0 zeros, as ONNX Runtime does.
-func clearEmpty[F tensor.Float](a *args, s *sequence, lengths []int32) {
-	H := s.r.HiddenSize
-	for b, n := range lengths {
-		if n > 0 {
-			continue
-		}
-		for row := range s.T * s.D {
-			clear(data[F](a.out[0])[(row*s.B+b)*H:][:H])
-		}
-		for i := 1; i < len(a.out); i++ {
-			if a.out[i] != nil {
-				for d := range s.D {
-					clear(data[F](a.out[i])[(d*s.B+b)*H:][:H])
-				}
-			}
-		}
-	}
-}
-
-// reverseSteps turns the steps of every sequence around; beyond its end are zeros.
-func reverseSteps[F tensor.Float](dst, x []F, s *sequence, width int, lengths []int32) {
-	for b := range s.B {
-		n := s.T
-		if lengths != nil {
-			n = int(lengths[b])
-		}
-		for t := range s.T {
-			to := dst[(t*s.B+b)*width:][:width]
-			if t < n {
-				copy(to, x[((n-1-t)*s.B+b)*width:])
-			} else {
-				clear(to)
-			}
-		}
-	}
-}
-
 func operandOf[F tensor.Float](in []*Value, i int) []F {
 	if i >= len(in) || in[i] == nil {
 		return nil
 	}
 	return data[F](in[i])
-}
-
-// variantLayer has settings beyond torch.nn's.
-type variantLayer struct {
-	r *onnx.Recurrent
-	n *operator.Node
-}
-
-func (v *variantLayer) settings() *onnx.Recurrent { return v.r }
-
-func (v *variantLayer) plan(_ *call, s *sequence) (kernel, error) {
-	dense := func(x *Value) tensor.Dense { return tensor.Dense{Shape: x.Shape, Data: data[float32](x)} }
-	return func(a *args) error {
-		in := operator.Input{X: dense(a.in[0])}
-		for i, to := range map[int]*tensor.Dense{5: &in.H0, 6: &in.C0} {
-			if i < len(a.in) && a.in[i] != nil {
-				*to = dense(a.in[i])
-			}
-		}
-		if len(a.in) > 4 && a.in[4] != nil {
-			in.Lengths = []int{}
-			for _, n := range data[int32](a.in[4]) {
-				in.Lengths = append(in.Lengths, int(n))
-			}
-		}
-		out, err := v.n.Run(in)
-		if err != nil {
-			return err
-		}
-		for i, half := range []tensor.Dense{out.Y, out.H, out.C} {
-			if i < len(a.out) && a.out[i] != nil {
-				copy(data[float32](a.out[i]), half.Data)
-			}
-		}
-		if in.Lengths != nil && !s.r.BatchFirst {
-			clearEmpty[float32](a, s, data[int32](a.in[4]))
-		}
-		return nil
-	}, nil
 }

@@ -11,9 +11,10 @@ type Limits struct {
 	// Work is the most that one run may compute: multiply-adds of products,
 	// elements of everything else; 2^40.
 	Work int64
-	// Fold is Work for what is computed before a run, of constants and shapes;
-	// 2^32.
-	Fold int64
+	// FoldMemory and FoldWork are Memory and Work for what is computed before a
+	// run, of constants and shapes: 64 MiB and four times what the constants that
+	// are used and the inputs take, and 2^32.
+	FoldMemory, FoldWork int64
 	// Steps is the most nodes that one plan may have, with the bodies of loops
 	// once for each time around; 2^20.
 	Steps int64
@@ -25,7 +26,7 @@ func (l Limits) orDefaults() Limits {
 	for _, f := range []struct {
 		field *int64
 		value int64
-	}{{&l.Memory, 4 << 30}, {&l.Work, 1 << 40}, {&l.Fold, 1 << 32}, {&l.Steps, 1 << 20}} {
+	}{{&l.Memory, 4 << 30}, {&l.Work, 1 << 40}, {&l.FoldWork, 1 << 32}, {&l.Steps, 1 << 20}} {
 		if *f.field == 0 {
 			*f.field = f.value
 		}

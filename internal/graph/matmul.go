@@ -9,9 +9,9 @@ import (
 
 func matmulRows() []row {
 	return []row{
-		{op: "MatMul", min: 2, max: 2, plan: planMatMul},
-		{op: "Gemm", min: 2, max: 3, attrs: []string{"alpha", "beta", "transA", "transB"}, plan: planGemm},
-		{domain: microsoft, op: "FusedMatMul", min: 2, max: 2, attrs: []string{"alpha", "transA", "transB"}, plan: planFusedMatMul},
+		{op: "MatMul", min: 2, max: 2, plan: planMatMul, axes: matmulAxes},
+		{op: "Gemm", min: 2, max: 3, attrs: []string{"alpha", "beta", "transA", "transB"}, plan: planGemm, axes: gemmAxes},
+		{domain: microsoft, op: "FusedMatMul", min: 2, max: 2, attrs: []string{"alpha", "transA", "transB"}, plan: planFusedMatMul, axes: matmulAxes},
 	}
 }
 
@@ -20,8 +20,24 @@ func matmulRows() []row {
 type matrices struct {
 	m, k, n int
 	out     []int // shape
-	loops   *loops
 	batches int
+	// a and b say which of its operand's matrices a batch takes; nil: the first.
+	a, b []int
+}
+
+// left and right return where batch i's matrices begin.
+func (m *matrices) left(i int) int {
+	if m.a != nil {
+		i = m.a[i]
+	}
+	return i * m.m * m.k
+}
+
+func (m *matrices) right(i int) int {
+	if m.b == nil {
+		return 0
+	}
+	return m.b[i] * m.k * m.n
 }
 
 // matrices reads the shapes of a MatMul as numpy does: vectors become matrices.
@@ -47,9 +63,9 @@ func (c *call) matrices() (*matrices, error) {
 		return nil, err
 	}
 	if product(b[:q]) == 1 { // one right-hand side: all rows are one matrix
-		m.m, m.batches, m.loops = product(batch)*m.m, 1, newLoops(nil, nil, nil)
+		m.m, m.batches = product(batch)*m.m, 1
 	} else {
-		m.batches, m.loops = product(batch), newLoops(append(batch, 1), append(slices.Clone(a[:p]), 1), append(slices.Clone(b[:q]), 1))
+		m.batches = product(batch)
 	}
 	m.out = slices.Clone(batch)
 	if !va {
@@ -58,7 +74,26 @@ func (c *call) matrices() (*matrices, error) {
 	if !vb {
 		m.out = append(m.out, m.n)
 	}
+	if m.batches > 1 && product(m.out) > 0 {
+		m.a, m.b = broadcastIndices(batch, a[:p]), broadcastIndices(batch, b[:q])
+	}
 	return m, nil
+}
+
+// broadcastIndices returns which element of an array of shape from stands in each
+// place of shape to.
+func broadcastIndices(to, from []int) []int {
+	strides := make([]int, len(to))
+	for i, s := range stridesOf(from) {
+		if from[i] != 1 {
+			strides[i+len(to)-len(from)] = s
+		}
+	}
+	list := make([]int, product(to))
+	for i := range list {
+		list[i] = offset(i, to, strides)
+	}
+	return list
 }
 
 // macs returns the number of multiply-adds, as far as an int64 counts.
@@ -121,19 +156,14 @@ func mulIntegers[T int64 | int32](dst, a, b []T, n, k int) {
 func multiplying[T Element](m *matrices, f func(dst, a, b []T, n, k int)) kernel {
 	return func(a *args) error {
 		dst, x, y := data[T](a.out[0]), data[T](a.in[0]), data[T](a.in[1])
-		var at cursor
 		for i := range m.batches {
 			for r := range m.m {
-				f(dst[(i*m.m+r)*m.n:][:m.n], x[at.at[0]*m.m*m.k+r*m.k:][:m.k], y[at.at[1]*m.k*m.n:], m.n, m.k)
+				f(dst[(i*m.m+r)*m.n:][:m.n], x[m.left(i)+r*m.k:][:m.k], y[m.right(i):], m.n, m.k)
 			}
-			m.loops.next(&at)
 		}
 		return nil
 	}
 }
-
-// right is a packed right-hand side for each batch.
-type right struct{ of []panels }
 
 // planProduct is a product of float32. init, if not nil, is what sums start from
 // in one run: rows ldi apart.
@@ -158,16 +188,17 @@ func planProduct(c *call, m *matrices, unit, row int, init func(a *args) (start 
 			return nil
 		}, nil
 	}
+	if err := c.packingFits(m.k, m.n); err != nil {
+		return nil, err
+	}
 	c.local = func() any { return newPacking(m.k, m.n) }
 	return func(a *args) error {
 		dst, x, y := data[float32](a.out[0]), data[float32](a.in[0]), data[float32](a.in[1])
 		l := a.local.(*packing)
 		from, ldi := start(a)
-		var at cursor
 		for i := range m.batches {
-			l.pack(y[at.at[1]*size:][:size], unit, row)
-			mulRows(l.panels, dst[i*m.m*m.n:], m.n, from, ldi, x[at.at[0]*m.m*m.k:], m.k, 1, m.m, &l.rows)
-			m.loops.next(&at)
+			l.pack(y[m.right(i):][:size], unit, row)
+			mulRows(l.panels, dst[i*m.m*m.n:], m.n, from, ldi, x[m.left(i):], m.k, 1, m.m, &l.rows)
 		}
 		return nil
 	}, nil
@@ -197,7 +228,7 @@ func planGemm(c *call) (kernel, error) {
 	if a[1] != b[0] {
 		return nil, c.fail("inner sizes %d and %d differ", a[1], b[0])
 	}
-	m := &matrices{m: a[0], k: a[1], n: b[1], out: []int{a[0], b[1]}, batches: 1, loops: newLoops(nil, nil, nil)}
+	m := &matrices{m: a[0], k: a[1], n: b[1], out: []int{a[0], b[1]}, batches: 1}
 	c.work = macs(m.m, m.k, m.n)
 	if err := c.result(0, c.typ(0), m.out...); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func FromONNX(f *onnx.File) (*Graph, error) {
 	}
 	g.Opsets = f.Opsets
 	if len(f.Opsets) == 0 { // before IR version 3 there was one
-		g.Opsets = map[string]int64{"": minOpset}
+		g.Opsets = map[string]int64{"": 1}
 	}
 	for _, list := range [][]Port{g.Inputs, g.Outputs} {
 		for _, p := range list {

@@ -25,6 +25,7 @@ type step struct {
 	run              kernel
 	n                *node
 	in, out, scratch []*operand
+	read             map[int]bool // inputs the plan has read
 	local            func() any
 	ew               *pointwise
 }
@@ -52,7 +53,11 @@ type planner struct {
 	values     []*operand
 	count      int64 // nodes
 	bytes      int64 // of what was folded
+	given      int64 // of constants and inputs
 	fold, work int64
+	// batch and axes are set where an axis of the inputs is followed.
+	batch int
+	axes  []int
 }
 
 // maxRank bounds the dimensions of a value.
@@ -80,7 +85,10 @@ func (pl *planner) operand(t Type, shape []int) (*operand, error) {
 
 // newPlan plans for the inputs given, of which those pinned are known.
 func (p *Program) newPlan(inputs []Value, pinned []bool, eager bool) (pn *plan, err error) {
-	pl := &planner{p: p, eager: eager}
+	return p.newPlanOf(&planner{p: p, eager: eager}, inputs, pinned)
+}
+
+func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *plan, err error) {
 	pn = &plan{pins: make([]*Value, len(inputs))}
 	sc := &scope{names: map[string]*operand{}}
 	for i, v := range inputs {
@@ -89,14 +97,18 @@ func (p *Program) newPlan(inputs []Value, pinned []bool, eager bool) (pn *plan, 
 			return nil, err
 		}
 		o.input, o.deps = 1+i, inputBit(i)
+		pl.given += v.Bytes()
 		switch {
-		case eager:
+		case pl.eager:
 			o.known = &v
 		case pinned[i]:
 			v = v.Clone()
 			pn.pins[i], o.known = &v, &v
 		default:
 			pl.register(o)
+		}
+		if pl.batch > 0 && pl.axes[i] >= 0 {
+			o.batch = &label{pl.axes[i], 1, 1}
 		}
 		pn.inputs = append(pn.inputs, o)
 		sc.names[p.graph.Inputs[i].Name] = o
@@ -132,10 +144,15 @@ func (pl *planner) body(b *body, sc *scope) error {
 			return err
 		}
 		o.known, o.pure = v, true
+		pl.given += v.Bytes()
 		sc.names[c.Name] = o
 	}
 	for _, n := range b.nodes {
 		if err := pl.node(n, sc); err != nil {
+			var m *mixedError
+			if errors.As(err, &m) {
+				return err
+			}
 			return at(n.Node, err)
 		}
 	}
@@ -182,6 +199,11 @@ func (pl *planner) apply(c *call, pure bool) error {
 	for i := range n.Outputs {
 		if c.wants(i) && (i >= len(c.out) || c.out[i] == nil) {
 			return c.fail("output %d is not one it has", i)
+		}
+	}
+	if pl.batch > 0 {
+		if err := pl.label(c); err != nil {
+			return err
 		}
 	}
 	if run != nil {
@@ -257,15 +279,15 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		return limitError("operations or more", pl.work, l.Work, "Work")
 	}
 	if !known {
-		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, local: c.local, ew: c.ew}
+		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew}
 		for _, o := range s.scratch {
 			pl.register(o)
 		}
 		pl.steps = append(pl.steps, s)
 		return nil
 	}
-	if pl.fold += min(work, 1<<62-pl.fold); pl.fold > l.Fold && !pl.eager {
-		return limitError("operations before a run or more", pl.fold, l.Fold, "Fold")
+	if pl.fold += min(work, 1<<62-pl.fold); pl.fold > l.FoldWork && !pl.eager {
+		return limitError("operations before a run or more", pl.fold, l.FoldWork, "FoldWork")
 	}
 	a := &args{in: make([]*Value, len(c.in))}
 	for i, o := range c.in {
@@ -282,8 +304,12 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 				*list.to = append(*list.to, nil)
 				continue
 			}
-			if pl.bytes += int64(o.n) * int64(o.typ.size()); pl.bytes > l.Memory {
-				return limitError("bytes or more of constants and shapes", pl.bytes, l.Memory, "Memory")
+			if o.known != nil { // a view
+				*list.to = append(*list.to, o.known)
+				continue
+			}
+			if err := pl.charge(o); err != nil {
+				return err
 			}
 			v, err := New(o.typ, o.shape...)
 			if err != nil {
@@ -297,6 +323,23 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		a.local = c.local()
 	}
 	return protect(run, a)
+}
+
+// charge counts memory that is taken while a plan is made.
+func (pl *planner) charge(o *operand) error {
+	l := &pl.p.limits
+	pl.bytes += int64(o.n) * int64(o.typ.size())
+	most, field := l.FoldMemory, "FoldMemory"
+	switch {
+	case pl.eager:
+		most, field = l.Memory, "Memory"
+	case most == 0:
+		most = min(64<<20+4*pl.given, l.Memory)
+	}
+	if pl.bytes > most {
+		return limitError("bytes or more of what is computed from constants and shapes", pl.bytes, most, field)
+	}
+	return nil
 }
 
 // bind gives a node's outputs their names.

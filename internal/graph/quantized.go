@@ -8,11 +8,11 @@ func quantizedRows() []row {
 	attrs := []string{"axis", "block_size", "saturate", "output_dtype", "precision"}
 	lstm := []string{"activations", "activation_alpha", "activation_beta", "clip", "direction", "hidden_size", "input_forget"}
 	return []row{
-		{op: "QuantizeLinear", min: 2, max: 3, attrs: attrs, plan: planQuantize},
-		{op: "DequantizeLinear", min: 2, max: 3, attrs: attrs, plan: planDequantize},
+		{op: "QuantizeLinear", min: 2, max: 3, attrs: attrs, plan: planQuantize, axes: otherAxes(1)},
+		{op: "DequantizeLinear", min: 2, max: 3, attrs: attrs, plan: planDequantize, axes: otherAxes(1)},
 		{op: "DynamicQuantizeLinear", min: 1, max: 1, plan: planDynamicQuantize},
-		{op: "MatMulInteger", min: 2, max: 4, plan: planMatMulInteger},
-		{op: "ConvInteger", min: 2, max: 4, attrs: append([]string{"group"}, windowAttrs...), plan: planConvInteger},
+		{op: "MatMulInteger", min: 2, max: 4, plan: planMatMulInteger, axes: integerAxes},
+		{op: "ConvInteger", min: 2, max: 4, attrs: append([]string{"group"}, windowAttrs...), plan: planConvInteger, axes: firstAxis},
 		{domain: microsoft, op: "DynamicQuantizeLSTM", min: 3, max: 12, attrs: lstm, plan: planQuantizedLSTM},
 	}
 }
@@ -274,18 +274,16 @@ func planMatMulInteger(c *call) (kernel, error) {
 		if len(a.in) > 3 {
 			zeroB = a.in[3]
 		}
-		var at cursor
 		for i := range m.batches {
-			base := at.at[0] * m.m * m.k
+			base := m.left(i)
 			for j := range x {
 				x[j] = float32(integer(a.in[0], base+j) - zeroOf(zeroA, j/max(m.k, 1), m.m))
 			}
 			p := packed
 			if p == nil {
-				p = packIntegers(a.in[1], at.at[1]*m.k*m.n, m.k, m.n, 1, m.n, zeroB, 0)
+				p = packIntegers(a.in[1], m.right(i), m.k, m.n, 1, m.n, zeroB, 0)
 			}
 			p.mul(dst[i*m.m*m.n:(i+1)*m.m*m.n], x, m.m, part, a.local.(*scratchRows))
-			m.loops.next(&at)
 		}
 		return nil
 	}, nil

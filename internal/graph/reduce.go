@@ -16,8 +16,8 @@ func reduceRows() []row {
 	return []row{
 		reduce("ReduceSum", reduction(sumOf[float32], sumOf[float64], sumOf[int64], sumOf[int32])),
 		reduce("ReduceMean", reduction(meanOf[float32], meanOf[float64], meanOfInts[int64], meanOfInts[int32])),
-		reduce("ReduceMax", reduction(extreme(maxOf1[float32]), extreme(maxOf1[float64]), extreme(maxOf1[int64]), extreme(maxOf1[int32]))),
-		reduce("ReduceMin", reduction(extreme(minOf1[float32]), extreme(minOf1[float64]), extreme(minOf1[int64]), extreme(minOf1[int32]))),
+		reduce("ReduceMax", extremes(true)),
+		reduce("ReduceMin", extremes(false)),
 		reduce("ReduceProd", reduction(productOf[float32], productOf[float64], productOf[int64], productOf[int32])),
 		reduce("ReduceL1", reduction(l1[float32], l1[float64], l1[int64], l1[int32])),
 		reduce("ReduceL2", reduction(l2[float32], l2[float64], nil, nil)),
@@ -55,6 +55,46 @@ func reduction(f32 reducer[float32], f64 reducer[float64], i64 reducer[int64], i
 			return planReduce(c, axes, keep, i32)
 		}
 		return nil, c.unsupported("of %s", c.typ(0))
+	}
+}
+
+// extremes plans ReduceMax or ReduceMin, of 8-bit numbers and truth values too.
+func extremes(largest bool) func(*call) (kernel, error) {
+	return func(c *call) (kernel, error) {
+		if t := c.typ(0); t.size() > 1 {
+			if largest {
+				return reduction(extreme(maxOf1[float32]), extreme(maxOf1[float64]), extreme(maxOf1[int64]), extreme(maxOf1[int32]))(c)
+			}
+			return reduction(extreme(minOf1[float32]), extreme(minOf1[float64]), extreme(minOf1[int64]), extreme(minOf1[int32]))(c)
+		}
+		axes, keep, err := reducedAxes(c)
+		if err != nil {
+			return nil, err
+		}
+		if axes == nil {
+			return nil, c.view(0, 0, c.shape(0)...)
+		}
+		signed, most := c.typ(0) == I8, uint8(math.MaxUint8)
+		if c.typ(0) == Bool {
+			most = 1
+		}
+		// Signed numbers are compared as unsigned ones with the first bit turned.
+		turn := uint8(0)
+		if signed {
+			turn = 1 << 7
+		}
+		return planReduce(c, axes, keep, func(x []uint8, n, step int) uint8 {
+			best := uint8(0)
+			if !largest {
+				best = most
+			}
+			for i := range n {
+				if v := x[i*step] ^ turn; largest == (v > best) && v != best {
+					best = v
+				}
+			}
+			return best ^ turn
+		})
 	}
 }
 
@@ -122,7 +162,7 @@ func planReduce[T Element](c *call, axes []int, keep bool, f reducer[T]) (kernel
 		outer = c.out[0].n / max(inner, 1)
 	}
 	return func(a *args) error {
-		x, dst := data[T](a.in[0]), data[T](a.out[0])
+		x, dst := rawData[T](a.in[0]), rawData[T](a.out[0])
 		for o := range outer {
 			for i := range inner {
 				dst[o*inner+i] = f(x[min(o*n*inner+i, len(x)):], n, inner)
@@ -148,7 +188,7 @@ func planScatteredReduce[T Element](c *call, axes []int, f reducer[T]) (kernel, 
 		return nil, err
 	}
 	return func(a *args) error {
-		x, dst, part := data[T](a.in[0]), data[T](a.out[0]), data[T](a.scratch[0])
+		x, dst, part := rawData[T](a.in[0]), rawData[T](a.out[0]), rawData[T](a.scratch[0])
 		for o := range dst {
 			base := offset(o, kept, keptStrides)
 			for i := range part {

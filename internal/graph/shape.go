@@ -20,19 +20,19 @@ func shapeRows() []row {
 		{op: "Squeeze", min: 1, max: 2, attrs: []string{"axes"}, plan: planSqueeze},
 		{op: "Unsqueeze", min: 1, max: 2, attrs: []string{"axes"}, plan: planUnsqueeze},
 		{op: "Transpose", min: 1, max: 1, attrs: []string{"perm"}, plan: planTranspose, axes: transposeAxes},
-		{op: "Expand", min: 2, max: 2, plan: planExpand},
-		{op: "Tile", min: 2, max: 2, plan: planTile},
-		{op: "Concat", min: 1, max: -1, attrs: []string{"axis"}, plan: planConcat},
-		{op: "Split", min: 1, max: 2, attrs: []string{"axis", "split", "num_outputs"}, plan: planSplit},
-		{op: "Slice", min: 1, max: 5, attrs: []string{"starts", "ends", "axes"}, plan: planSlice},
-		{op: "Pad", min: 1, max: 4, attrs: []string{"mode", "pads", "value"}, plan: planPad},
+		{op: "Expand", min: 2, max: 2, plan: planExpand, axes: expandAxes},
+		{op: "Tile", min: 2, max: 2, plan: planTile, axes: sizeKept},
+		{op: "Concat", min: 1, max: -1, attrs: []string{"axis"}, plan: planConcat, axes: concatAxes},
+		{op: "Split", min: 1, max: 2, attrs: []string{"axis", "split", "num_outputs"}, plan: planSplit, axes: otherAxes(0)},
+		{op: "Slice", min: 1, max: 5, attrs: []string{"starts", "ends", "axes"}, plan: planSlice, axes: sliceAxes},
+		{op: "Pad", min: 1, max: 4, attrs: []string{"mode", "pads", "value"}, plan: planPad, axes: padAxes},
 		{op: "Constant", attrs: []string{"value", "value_float", "value_floats", "value_int", "value_ints"}, plan: planConstant},
 		{op: "ConstantOfShape", min: 1, max: 1, attrs: []string{"value"}, plan: planConstantOfShape},
 		{op: "Range", min: 3, max: 3, plan: planRange},
 		{op: "EyeLike", min: 1, max: 1, attrs: []string{"dtype", "k"}, plan: planEyeLike},
 		{op: "ReverseSequence", min: 2, max: 2, attrs: []string{"batch_axis", "time_axis"}, plan: planReverseSequence},
-		{op: "DepthToSpace", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planDepthToSpace},
-		{op: "SpaceToDepth", min: 1, max: 1, attrs: []string{"blocksize"}, plan: planSpaceToDepth},
+		{op: "DepthToSpace", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planDepthToSpace, axes: firstAxis},
+		{op: "SpaceToDepth", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planSpaceToDepth, axes: firstAxis},
 	}
 }
 
@@ -73,12 +73,10 @@ func planDropout(c *call) (kernel, error) {
 	if err := c.view(0, 0, c.shape(0)...); err != nil || !c.wants(1) {
 		return nil, err
 	}
-	mask, err := New(Bool, c.shape(0)...)
-	if err != nil {
-		return nil, err
-	}
-	fill(data[bool](&mask), true)
-	return nil, c.value(1, mask, false)
+	return func(a *args) error {
+		fill(data[bool](a.out[1]), true)
+		return nil
+	}, c.result(1, Bool, c.shape(0)...)
 }
 
 func planReshape(c *call) (kernel, error) {
@@ -436,7 +434,7 @@ func (c *call) ranges() (first, count, step []int, err error) {
 			from, to, by = min(max(from, 0), n), min(max(to, 0), n), min(by, n+1)
 			count[a] = int(max(0, (to-from+by-1)/by))
 		} else {
-			from, to, by = min(max(from, -1), n-1), min(max(to, -1), n-1), max(by, -n-1)
+			from, to, by = min(max(from, 0), n-1), min(max(to, -1), n-1), max(by, -n-1)
 			count[a] = int(max(0, (from-to-by-1)/-by))
 		}
 		if from == to {
@@ -655,9 +653,12 @@ func planSpaceToDepth(c *call) (kernel, error) {
 		return nil, c.fail("blocks of %d in %v", b, s)
 	}
 	k := stridesOf(s)
-	wide := []int{s[0], b, b, s[1], s[2] / b, s[3] / b}
+	wide, steps := []int{s[0], b, b, s[1], s[2] / b, s[3] / b}, []int{k[0], k[2], k[3], k[1], b * k[2], b * k[3]}
+	if c.strAttr("mode", "DCR") == "CRD" {
+		wide, steps = []int{s[0], s[1], b, b, s[2] / b, s[3] / b}, []int{k[0], k[1], k[2], k[3], b * k[2], b * k[3]}
+	}
 	if err := c.result(0, c.typ(0), s[0], s[1]*b*b, s[2]/b, s[3]/b); err != nil {
 		return nil, err
 	}
-	return newMover(wide, []int{k[0], k[2], k[3], k[1], b * k[2], b * k[3]}, 0).kernel(c.typ(0), 0), nil
+	return newMover(wide, steps, 0).kernel(c.typ(0), 0), nil
 }

@@ -39,7 +39,7 @@ type args struct {
 func families() [][]row {
 	return [][]row{
 		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(),
-		normRows(), recurrentRows(), quantizedRows(), controlRows(),
+		normRows(), recurrentRows(), quantizedRows(), controlRows(), layerRows(),
 	}
 }
 
@@ -86,11 +86,11 @@ func lookup(n *Node, opsets map[string]int64) (*row, error) {
 	return nil, fmt.Errorf("in version %d of the operators it has a form that is not here; from %d on it is", version, rows[0].since)
 }
 
-// Versions of ONNX's operators that programs may be written in. Older ones have
-// other rules for broadcasting.
+// Versions of ONNX's operators that programs may be written in. Before 7 there
+// were other rules for broadcasting, with attributes that no row has.
 const (
-	minOpset = 7
-	maxOpset = 26
+	minOpset = 1
+	maxOpset = 28
 )
 
 // Operators lists the names of the operators in the table, those of other

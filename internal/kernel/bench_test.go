@@ -33,7 +33,7 @@ func BenchmarkMul(b *testing.B) {
 				a[i] = float32(i%13) * 0.1
 			}
 			for b.Loop() {
-				Mul(p, 0, p.Len(), Block[float32]{dst, c.m * cols, cols}, Block[float32]{init, cols, 0}, nil, Mat[float32]{a, c.k, 1}, c.m)
+				Mul(p, 0, p.Len(), Block[float32]{dst, c.m * cols, cols}, Block[float32]{init, cols, 0}, nil, Rows[float32]{a, c.k}, c.m)
 			}
 			gf := 2 * float64(c.m*c.k*c.gates*c.units) * float64(b.N) / float64(b.Elapsed().Nanoseconds())
 			b.ReportMetric(gf, "GFLOP/s")

@@ -20,10 +20,6 @@ type chainArgs struct {
 	h                   [Lane]float32
 }
 
-// chainLimit bounds the steps of one call, which cannot be preempted; a step
-// takes 25 to 100 ns.
-const chainLimit = 2048
-
 // The chains of each level by cell, 0 where there is none; the generated file
 // holds them.
 var chains256, chains512 [numChains]uintptr
@@ -66,8 +62,8 @@ func chain(op ChainOp, w *Walk[float32]) {
 		raceRange(w.Tail[:Lane], reads)
 	}
 	copy(a.h[:], w.H0[:n])
-	for t := 0; t < w.Steps; t += chainLimit {
-		a.steps = min(chainLimit, w.Steps-t)
+	for t := 0; t < w.Steps; t += limits.Steps {
+		a.steps = min(limits.Steps, w.Steps-t)
 		row := t
 		if w.Back {
 			row = w.Steps - 1 - t

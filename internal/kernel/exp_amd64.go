@@ -2,10 +2,6 @@
 
 package kernel
 
-// expLimit bounds the blocks of one call of assembly, which cannot be
-// preempted; a block takes some 10 ns.
-const expLimit = 1 << 14
-
 // expBlocks does Exp for whole blocks from the first element on and returns how
 // many elements it did.
 func expBlocks(x []float64) int {
@@ -16,7 +12,7 @@ func expBlocks(x []float64) int {
 	case levelAVX2:
 		lanes = 4
 	}
-	n := min(len(x)/lanes, expLimit)
+	n := min(len(x)/lanes, limits.Blocks)
 	if n == 0 {
 		return 0
 	}

@@ -13,7 +13,7 @@ func block32[F Float](b Block[F]) Block[float32] {
 	return Block[float32]{slice32(b.Data), b.Panel, b.Row}
 }
 
-func mat32[F Float](a Mat[F]) Mat[float32] { return Mat[float32]{slice32(a.Data), a.Row, a.Col} }
+func left32[F Float](a left[F]) left[float32] { return left[float32]{slice32(a.Data), a.Row, a.Col} }
 
 func slice32[F Float](s []F) []float32 { return *(*[]float32)(unsafe.Pointer(&s)) }
 

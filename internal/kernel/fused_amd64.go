@@ -22,14 +22,6 @@ type gateRows struct {
 	ld int
 }
 
-const (
-	// rowLimit bounds the rows of one call of assembly, which cannot be
-	// preempted; a row of one vector takes some 30 ns.
-	rowLimit = 4096
-	// lanesLimit bounds the units of one call likewise.
-	lanesLimit = rowLimit * Lane
-)
-
 // The routines of each level by operation, 0 where there is none; the generated
 // files hold them.
 var fused256, fused512 [numOps]uintptr
@@ -59,7 +51,7 @@ func fused(op Op, g Gates, rows []Rows[float32]) bool {
 		a.p[i] = gateRows{unsafe.Pointer(unsafe.SliceData(x.Data)), x.Row * 4}
 		raceFused(o, &g, x)
 	}
-	if g.M <= rowLimit && g.N <= lanesLimit {
+	if g.M <= limits.Rows && g.N <= limits.Rows*Lane {
 		call(routine, unsafe.Pointer(&a))
 		return true
 	}
@@ -67,13 +59,13 @@ func fused(op Op, g Gates, rows []Rows[float32]) bool {
 	return true
 }
 
-// inParts calls a routine for parts of at most rowLimit rows and lanesLimit
-// units.
+// inParts calls a routine for parts of bounded rows and units.
 func (a *gateArgs) inParts(routine uintptr) {
-	for n0 := 0; n0 < a.n; n0 += lanesLimit {
-		for m0 := 0; m0 < a.m; m0 += rowLimit {
+	rows, units := limits.Rows, limits.Rows*Lane
+	for n0 := 0; n0 < a.n; n0 += units {
+		for m0 := 0; m0 < a.m; m0 += rows {
 			part := *a
-			part.m, part.n = min(a.m-m0, rowLimit), min(a.n-n0, lanesLimit)
+			part.m, part.n = min(a.m-m0, rows), min(a.n-n0, units)
 			for i := range part.p {
 				if p := &part.p[i]; p.p != nil {
 					p.p = unsafe.Add(p.p, m0*p.ld+n0*4)

@@ -22,7 +22,8 @@ type Float interface{ float32 | float64 }
 // float32. Within a panel, Lane columns of one gate stand beside each other.
 const Lane = 16
 
-// Rows is a strided run of rows: row r starts at Data[r*Row].
+// Rows is a strided run of rows: row r starts at Data[r*Row]. Where an operand is
+// only read, Row may be 0: one row for all.
 type Rows[F Float] struct {
 	Data []F
 	Row  int
@@ -31,9 +32,17 @@ type Rows[F Float] struct {
 // At returns the first n elements of row r.
 func (x Rows[F]) At(r, n int) []F { return x.Data[r*x.Row : r*x.Row+n] }
 
-// Mat is a strided read-only view of a matrix: element (r, k) stands at
-// Data[r*Row+k*Col].
-type Mat[F Float] struct {
+// From returns the rows from row r on; none where there is no Data.
+func (x Rows[F]) From(r int) Rows[F] {
+	if x.Data != nil {
+		x.Data = x.Data[r*x.Row:]
+	}
+	return x
+}
+
+// left is the left side of a product: element (r, k) stands at Data[r*Row+k*Col].
+// One of Row and Col is 1.
+type left[F Float] struct {
 	Data     []F
 	Row, Col int
 }

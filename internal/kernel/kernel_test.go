@@ -171,7 +171,7 @@ func testMul[F Float](t *testing.T) {
 		if useTail != nil {
 			useTail = tail[p0*p.UnitsPer():]
 		}
-		Mul(p, p0, p1, Block[F]{dst, m * row, row}, Block[F]{init[p0*p.MaxCols():], p.MaxCols(), 0}, useTail, Mat[F]{a, lda, 1}, m)
+		Mul(p, p0, p1, Block[F]{dst, m * row, row}, Block[F]{init[p0*p.MaxCols():], p.MaxCols(), 0}, useTail, Rows[F]{a, lda}, m)
 		for i := p0; i < p1; i++ {
 			for rr := range m {
 				for c := range p.Cols(i) {
@@ -199,7 +199,7 @@ func TestMulAllocatesNothing(t *testing.T) {
 	p := NewPanels[float32](8, 32, 4)
 	dst, a := make([]float32, 2*64), make([]float32, 8)
 	if n := testing.AllocsPerRun(10, func() {
-		Mul(p, 0, 2, Block[float32]{dst, 64, 64}, Block[float32]{dst, 64, 64}, nil, Mat[float32]{a, 8, 1}, 1)
+		Mul(p, 0, 2, Block[float32]{dst, 64, 64}, Block[float32]{dst, 64, 64}, nil, Rows[float32]{a, 8}, 1)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -228,7 +228,7 @@ func BenchmarkMulGo(b *testing.B) {
 		a[i] = float32(i%13) * 0.1
 	}
 	for b.Loop() {
-		Mul(p, 0, 1, Block[float32]{dst, 64, 64}, Block[float32]{dst, 64, 0}, nil, Mat[float32]{a, 256, 1}, 1)
+		Mul(p, 0, 1, Block[float32]{dst, 64, 64}, Block[float32]{dst, 64, 0}, nil, Rows[float32]{a, 256}, 1)
 	}
 	b.ReportMetric(256*64*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "fma/ns")
 }

@@ -9,7 +9,7 @@ import (
 // every column c of the panel
 //
 //	acc := init(i, r, c)
-//	for k := range w.K { acc = FMA(a(r, k), weight(i, k, c), acc) }
+//	for k := range w.K { acc = FMA(a(r)[k], weight(i, k, c), acc) }
 //	dst(i, r, c) = acc
 //
 // init may be dst itself (accumulate) and may have Row 0 (one row for all, a
@@ -17,7 +17,12 @@ import (
 // last gate of every block starts from tail instead: tail holds Lane values a
 // block, counted from the first block of p0. Columns of a panel narrower than
 // MaxCols leave the rest of dst untouched. dst must not overlap a.
-func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Mat[F], m int) {
+func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Rows[F], m int) {
+	mul(w, p0, p1, dst, init, tail, left[F]{a.Data, a.Row, 1}, m)
+}
+
+// mul is Mul for any left side.
+func mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left[F], m int) {
 	if m <= 0 || p0 >= p1 {
 		return
 	}
@@ -25,7 +30,7 @@ func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Mat[
 		init = Block[F]{Data: zeroRow[F]()}
 	}
 	checkMul(w, p0, p1, dst, init, tail, a, m)
-	if isFloat32[F]() && mulVector(as32(w), p0, p1, block32(dst), block32(init), slice32(tail), mat32(a), m) {
+	if isFloat32[F]() && mulVector(as32(w), p0, p1, block32(dst), block32(init), slice32(tail), left32(a), m) {
 		return
 	}
 	for i := p0; i < p1; i++ {
@@ -39,7 +44,7 @@ func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Mat[
 	}
 }
 
-func checkMul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Mat[F], m int) {
+func checkMul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left[F], m int) {
 	n, cols := p1-p0, w.Cols(p1-1)
 	switch {
 	case p0 < 0 || p1 > w.Len():
@@ -53,9 +58,9 @@ func checkMul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a
 }
 
 // mulPanel is the defining loop of Mul for one panel.
-func mulPanel[F Float](w []F, depth, cols, gates int, dst []F, ldd int, init []F, ldi int, tail []F, a Mat[F], m int) {
+func mulPanel[F Float](w []F, depth, cols, gates int, dst []F, ldd int, init []F, ldi int, tail []F, a left[F], m int) {
 	if isFloat32[F]() {
-		mulPanel32(any(w).([]float32), depth, cols, gates, any(dst).([]float32), ldd, any(init).([]float32), ldi, any(tail).([]float32), any(a).(Mat[float32]), m)
+		mulPanel32(any(w).([]float32), depth, cols, gates, any(dst).([]float32), ldd, any(init).([]float32), ldi, any(tail).([]float32), left32(a), m)
 		return
 	}
 	var acc [4 * Lane]float64
@@ -83,7 +88,7 @@ func mulPanel[F Float](w []F, depth, cols, gates int, dst []F, ldd int, init []F
 
 // mulPanel32 is mulPanel for float32. The accumulators are float64 that hold
 // float32 values, which saves conversions; FMA32 is written out in the loop.
-func mulPanel32(w []float32, depth, cols, gates int, dst []float32, ldd int, init []float32, ldi int, tail []float32, a Mat[float32], m int) {
+func mulPanel32(w []float32, depth, cols, gates int, dst []float32, ldd int, init []float32, ldi int, tail []float32, a left[float32], m int) {
 	var acc [4 * Lane]float64
 	for r := range m {
 		row := acc[:cols]

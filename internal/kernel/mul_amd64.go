@@ -6,7 +6,7 @@ import "unsafe"
 
 // mulArgs are the arguments of one call of assembly; distances are bytes. The
 // assembly moves w, dst, init and last on, to the last panel it does, and counts
-// panels down. _asm/mul.go has the offsets.
+// panels down.
 type mulArgs struct {
 	w           unsafe.Pointer // k row 0 of the first panel
 	panel       int            // from panel to panel
@@ -22,58 +22,61 @@ type mulArgs struct {
 	lastRow     int
 	a           unsafe.Pointer
 	row, col    int
-	panels      int // how often a microkernel set walks: panels, or groups of panels side by side
-	kernel      int // microIndex of the microkernel of the big blocks of rows
-	big         int // number of big blocks of rows
-	bigBytes    int // rows of a big block times row
-	kernelSmall int
+	panels      int     // how often a microkernel set walks: panels, or groups of panels side by side
+	kernel      uintptr // the microkernel of the big blocks of rows
+	big         int     // number of big blocks of rows
+	bigBytes    int     // rows of a big block times row
+	kernelSmall uintptr
 	small       int
 	smallBytes  int
 	prefetch    int // from the weights in use to the line to prefetch
 	prefetchBy  int // added to prefetch from block to block
 }
 
+// A microkernel multiplies so many rows with one panel, or with panels side by
+// side, of so many vectors of Lane.
 const (
-	microRows = 8
-	microVecs = 4
-
-	// workLimit bounds the multiply-adds of one call of assembly, which cannot
-	// be preempted: 4 million take 40 to 300 µs.
-	workLimit = 4 << 20
-
-	// aLimit bounds the elements of a that the panels of a call share, so that
-	// they stay in the second-level cache from panel to panel.
-	aLimit = 128 << 10
-
-	// sliceLimit bounds the elements of a panel that several blocks of rows
-	// share, so that they stay in the first-level cache from block to block.
-	sliceLimit = 6 << 10
+	microSides = 3
+	microRows  = 8
+	microVecs  = 4
 )
 
-// microIndex is the place of a microkernel in the table of _asm/mul.go.
-func microIndex(rows, nv, side int) int { return ((side-1)*microRows+rows-1)*microVecs + nv - 1 }
+// micros are the addresses of the microkernels of a level by panels side by side,
+// rows and vectors, each less one, and 0 where the registers do not suffice. The
+// generated files hold them; a smaller number of rows or panels always has one.
+type micros [microSides][microRows][microVecs]uintptr
 
-func maxRows(lv int32, nv int) int {
-	if lv == levelAVX512 && nv < 4 {
-		return 8
-	}
-	return 6
+var micro256, micro512 micros
+
+// microLevel is the microkernels of a level, the most rows of one of so many
+// vectors, and the most panels that one of so many rows and vectors walks side by
+// side: with few rows there are too few sums to hide the latency of one.
+type microLevel struct {
+	kernels *micros
+	maxRows [microVecs + 1]int
+	sides   [microRows + 1][microVecs + 1]int
 }
 
-// sideBySide is the number of panels the assembly can walk at once.
-func sideBySide(lv int32, rows, nv int) int {
-	switch {
-	case lv == levelAVX512 && rows == 1 && nv == 3:
-		return 3
-	case lv == levelAVX512 && rows <= 2 && nv >= 3, lv == levelAVX2 && rows == 1 && nv == 3:
-		return 2
+var microLevels = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
+
+func newMicroLevel(k *micros) microLevel {
+	l := microLevel{kernels: k}
+	for side := range microSides {
+		for rows := range microRows {
+			for vecs := range microVecs {
+				if k[side][rows][vecs] != 0 {
+					l.maxRows[vecs+1] = max(l.maxRows[vecs+1], rows+1)
+					l.sides[rows+1][vecs+1] = side + 1
+				}
+			}
+		}
 	}
-	return 1
+	return l
 }
 
 // mulVector does what mul does on panels [p0, p1) with vector instructions, and
 // reports whether it did.
-func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a Mat[float32], m int) bool {
+func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
 	lv := level.Load()
 	cols := w.Cols(p0)
 	if lv == levelGo || cols > 4*Lane {
@@ -122,12 +125,12 @@ func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []
 // panels within, and slices along k inside a panel if blocks of rows share it.
 // Where a sum is stored and loaded again, its bits stay.
 func (g *mulArgs) run(lv int32, n, nv, m int) {
-	most := maxRows(lv, nv)
-	if m <= most && g.depth*nv*Lane*m <= workLimit {
+	most := microLevels[lv].maxRows[nv]
+	if m <= most && g.depth*nv*Lane*m <= limits.Work {
 		g.panelsOf(lv, n, nv, m)
 		return
 	}
-	part := max(aLimit/max(g.depth, 1)/most, 4) * most
+	part := max(limits.Left/max(g.depth, 1)/most, 4) * most
 	parts := (m + part - 1) / part
 	for i := range parts {
 		lo, hi := m*i/parts, m*(i+1)/parts
@@ -142,7 +145,7 @@ func (g *mulArgs) run(lv int32, n, nv, m int) {
 
 // slices walks the panels slice by slice if they are long, else all at once.
 func (g *mulArgs) slices(lv int32, n, nv, m int) {
-	depth := sliceLimit / (nv * Lane)
+	depth := max(limits.Slice/(nv*Lane), 1)
 	if g.depth <= depth*3/2 {
 		g.panelsOf(lv, n, nv, m)
 		return
@@ -169,11 +172,11 @@ func (g *mulArgs) slices(lv int32, n, nv, m int) {
 // panelsOf walks n panels with m rows, in calls of bounded work.
 func (g *mulArgs) panelsOf(lv int32, n, nv, m int) {
 	g.prefetch, g.prefetchBy = g.depth*nv*Lane*4, 64
-	side := 1
-	if m <= 2 {
-		side = sideBySide(lv, m, nv)
+	side, l := 1, &microLevels[lv]
+	if m <= l.maxRows[nv] {
+		side = l.sides[m][nv]
 	}
-	most := max(workLimit/(max(g.depth, 1)*nv*Lane*m), 1)
+	most := max(limits.Work/(max(g.depth, 1)*nv*Lane*m), 1)
 	for ; side > 0; side-- {
 		for k := n / side; k > 0; {
 			now := min(k, max(most/side, 1))
@@ -199,18 +202,16 @@ func (g *mulArgs) next() {
 
 // rows sets the blocks of rows and calls the assembly.
 func (g *mulArgs) rows(lv int32, nv, side, m int) {
-	most := maxRows(lv, nv)
+	l := &microLevels[lv]
+	most := l.maxRows[nv]
 	blocks := (m + most - 1) / most
 	rows := (m + blocks - 1) / blocks
 	g.big = m - blocks*(rows-1)
 	g.small = blocks - g.big
 	g.bigBytes = rows * g.row
 	g.smallBytes = g.bigBytes - g.row
-	g.kernel = microIndex(rows, nv, side)
-	g.kernelSmall = g.kernel
-	if rows > 1 {
-		g.kernelSmall -= microVecs
-	}
+	g.kernel = l.kernels[side-1][rows-1][nv-1]
+	g.kernelSmall = l.kernels[side-1][max(rows-2, 0)][nv-1]
 	if lv == levelAVX512 {
 		mul512(g)
 	} else {

@@ -6,12 +6,12 @@
 #include "go_asm.h"
 
 TEXT micro512_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -25,19 +25,19 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_2x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -54,24 +54,24 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z1, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_3x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -90,29 +90,29 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z1, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_4x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -133,34 +133,34 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z1, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_5x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z4
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -183,39 +183,39 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z1, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_6x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z4
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -240,44 +240,44 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z1, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z5, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_7x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z4
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z6
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -304,49 +304,49 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z1, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z5, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_8x1<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R15), Z0
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z4
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z6
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -375,31 +375,31 @@ k0:
 	JNE k0
 end0:
 	VMOVUPS Z0, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z1, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z5, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z7, (R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -415,21 +415,21 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -450,28 +450,28 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
 	VMOVUPS Z3, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_3x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -495,35 +495,35 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
 	VMOVUPS Z3, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_4x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -550,42 +550,42 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
 	VMOVUPS Z3, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_5x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS (R15), Z9
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -615,49 +615,49 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
 	VMOVUPS Z3, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_6x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS (R15), Z9
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -690,56 +690,56 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
 	VMOVUPS Z3, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z10, (R12)
 	VMOVUPS Z11, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_7x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS (R15), Z9
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS (R15), Z13
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -775,63 +775,63 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
 	VMOVUPS Z3, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z10, (R12)
 	VMOVUPS Z11, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_8x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS (R15), Z1
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS (R15), Z9
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS (R15), Z13
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z14
 	VMOVUPS (R15), Z15
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -870,39 +870,39 @@ k0:
 end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z2, (R12)
 	VMOVUPS Z3, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z10, (R12)
 	VMOVUPS Z11, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z14, (R12)
 	VMOVUPS Z15, 64(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_1x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -920,25 +920,25 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_1x3x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*1), Z3
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*1), Z4
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 8(DI), R8
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_panel(DI), R8
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -960,43 +960,43 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	MOVQ 32(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
 	VMOVUPS Z4, 64(R12)(DX*1)
 	VMOVUPS Z5, 128(R12)(DX*1)
-	ADDQ 40(DI), R12
-	MOVQ 8(DI), AX
-	ADDQ AX, (DI)
-	MOVQ 32(DI), AX
-	ADDQ AX, 24(DI)
-	MOVQ 56(DI), AX
-	ADDQ AX, 48(DI)
-	MOVQ 80(DI), AX
-	ADDQ AX, 72(DI)
+	ADDQ mulArgs_dstRow(DI), R12
+	MOVQ mulArgs_panel(DI), AX
+	ADDQ AX, mulArgs_w(DI)
+	MOVQ mulArgs_dstPanel(DI), AX
+	ADDQ AX, mulArgs_dst(DI)
+	MOVQ mulArgs_initPanel(DI), AX
+	ADDQ AX, mulArgs_init(DI)
+	MOVQ mulArgs_lastPanel(DI), AX
+	ADDQ AX, mulArgs_last(DI)
 	RET
 
 TEXT micro512_1x3x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*1), Z3
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*1), Z4
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z5
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*2), Z6
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*2), Z7
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*2), Z8
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 8(DI), R8
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_panel(DI), R8
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1022,46 +1022,46 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	MOVQ 32(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
 	VMOVUPS Z4, 64(R12)(DX*1)
 	VMOVUPS Z5, 128(R12)(DX*1)
 	VMOVUPS Z6, (R12)(DX*2)
 	VMOVUPS Z7, 64(R12)(DX*2)
 	VMOVUPS Z8, 128(R12)(DX*2)
-	ADDQ 40(DI), R12
-	MOVQ 8(DI), AX
-	ADDQ AX, (DI)
-	MOVQ 32(DI), AX
-	ADDQ AX, 24(DI)
-	MOVQ 56(DI), AX
-	ADDQ AX, 48(DI)
-	MOVQ 80(DI), AX
-	ADDQ AX, 72(DI)
-	MOVQ 8(DI), AX
-	ADDQ AX, (DI)
-	MOVQ 32(DI), AX
-	ADDQ AX, 24(DI)
-	MOVQ 56(DI), AX
-	ADDQ AX, 48(DI)
-	MOVQ 80(DI), AX
-	ADDQ AX, 72(DI)
+	ADDQ mulArgs_dstRow(DI), R12
+	MOVQ mulArgs_panel(DI), AX
+	ADDQ AX, mulArgs_w(DI)
+	MOVQ mulArgs_dstPanel(DI), AX
+	ADDQ AX, mulArgs_dst(DI)
+	MOVQ mulArgs_initPanel(DI), AX
+	ADDQ AX, mulArgs_init(DI)
+	MOVQ mulArgs_lastPanel(DI), AX
+	ADDQ AX, mulArgs_last(DI)
+	MOVQ mulArgs_panel(DI), AX
+	ADDQ AX, mulArgs_w(DI)
+	MOVQ mulArgs_dstPanel(DI), AX
+	ADDQ AX, mulArgs_dst(DI)
+	MOVQ mulArgs_initPanel(DI), AX
+	ADDQ AX, mulArgs_init(DI)
+	MOVQ mulArgs_lastPanel(DI), AX
+	ADDQ AX, mulArgs_last(DI)
 	RET
 
 TEXT micro512_2x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1086,40 +1086,40 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_2x3x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*1), Z3
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*1), Z4
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS 64(R13), Z7
 	VMOVUPS (R15), Z8
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*1), Z9
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*1), Z10
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 8(DI), R8
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_panel(DI), R8
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1154,48 +1154,48 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	MOVQ 32(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
 	VMOVUPS Z4, 64(R12)(DX*1)
 	VMOVUPS Z5, 128(R12)(DX*1)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
-	MOVQ 32(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z9, (R12)(DX*1)
 	VMOVUPS Z10, 64(R12)(DX*1)
 	VMOVUPS Z11, 128(R12)(DX*1)
-	ADDQ 40(DI), R12
-	MOVQ 8(DI), AX
-	ADDQ AX, (DI)
-	MOVQ 32(DI), AX
-	ADDQ AX, 24(DI)
-	MOVQ 56(DI), AX
-	ADDQ AX, 48(DI)
-	MOVQ 80(DI), AX
-	ADDQ AX, 72(DI)
+	ADDQ mulArgs_dstRow(DI), R12
+	MOVQ mulArgs_panel(DI), AX
+	ADDQ AX, mulArgs_w(DI)
+	MOVQ mulArgs_dstPanel(DI), AX
+	ADDQ AX, mulArgs_dst(DI)
+	MOVQ mulArgs_initPanel(DI), AX
+	ADDQ AX, mulArgs_init(DI)
+	MOVQ mulArgs_lastPanel(DI), AX
+	ADDQ AX, mulArgs_last(DI)
 	RET
 
 TEXT micro512_3x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS 64(R13), Z7
 	VMOVUPS (R15), Z8
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1224,41 +1224,41 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_4x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS 64(R13), Z7
 	VMOVUPS (R15), Z8
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z9
 	VMOVUPS 64(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1291,50 +1291,50 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z9, (R12)
 	VMOVUPS Z10, 64(R12)
 	VMOVUPS Z11, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_5x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS 64(R13), Z7
 	VMOVUPS (R15), Z8
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z9
 	VMOVUPS 64(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS 64(R13), Z13
 	VMOVUPS (R15), Z14
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1371,59 +1371,59 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z9, (R12)
 	VMOVUPS Z10, 64(R12)
 	VMOVUPS Z11, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
 	VMOVUPS Z14, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_6x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS 64(R13), Z7
 	VMOVUPS (R15), Z8
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z9
 	VMOVUPS 64(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS 64(R13), Z13
 	VMOVUPS (R15), Z14
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z15
 	VMOVUPS 64(R13), Z16
 	VMOVUPS (R15), Z17
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1464,68 +1464,68 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z9, (R12)
 	VMOVUPS Z10, 64(R12)
 	VMOVUPS Z11, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
 	VMOVUPS Z14, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z15, (R12)
 	VMOVUPS Z16, 64(R12)
 	VMOVUPS Z17, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_7x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS 64(R13), Z7
 	VMOVUPS (R15), Z8
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z9
 	VMOVUPS 64(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS 64(R13), Z13
 	VMOVUPS (R15), Z14
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z15
 	VMOVUPS 64(R13), Z16
 	VMOVUPS (R15), Z17
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z18
 	VMOVUPS 64(R13), Z19
 	VMOVUPS (R15), Z20
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1570,77 +1570,77 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z9, (R12)
 	VMOVUPS Z10, 64(R12)
 	VMOVUPS Z11, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
 	VMOVUPS Z14, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z15, (R12)
 	VMOVUPS Z16, 64(R12)
 	VMOVUPS Z17, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z18, (R12)
 	VMOVUPS Z19, 64(R12)
 	VMOVUPS Z20, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_8x3<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z6
 	VMOVUPS 64(R13), Z7
 	VMOVUPS (R15), Z8
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z9
 	VMOVUPS 64(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS 64(R13), Z13
 	VMOVUPS (R15), Z14
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z15
 	VMOVUPS 64(R13), Z16
 	VMOVUPS (R15), Z17
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z18
 	VMOVUPS 64(R13), Z19
 	VMOVUPS (R15), Z20
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z21
 	VMOVUPS 64(R13), Z22
 	VMOVUPS (R15), Z23
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1689,47 +1689,47 @@ end0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z9, (R12)
 	VMOVUPS Z10, 64(R12)
 	VMOVUPS Z11, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
 	VMOVUPS Z14, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z15, (R12)
 	VMOVUPS Z16, 64(R12)
 	VMOVUPS Z17, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z18, (R12)
 	VMOVUPS Z19, 64(R12)
 	VMOVUPS Z20, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z21, (R12)
 	VMOVUPS Z22, 64(R12)
 	VMOVUPS Z23, 128(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_1x4<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1749,28 +1749,28 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_1x4x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*1), Z4
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*1), Z5
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 128(R13)(DX*1), Z6
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 8(DI), R8
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_panel(DI), R8
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1795,38 +1795,38 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	MOVQ 32(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
 	VMOVUPS Z5, 64(R12)(DX*1)
 	VMOVUPS Z6, 128(R12)(DX*1)
 	VMOVUPS Z7, 192(R12)(DX*1)
-	ADDQ 40(DI), R12
-	MOVQ 8(DI), AX
-	ADDQ AX, (DI)
-	MOVQ 32(DI), AX
-	ADDQ AX, 24(DI)
-	MOVQ 56(DI), AX
-	ADDQ AX, 48(DI)
-	MOVQ 80(DI), AX
-	ADDQ AX, 72(DI)
+	ADDQ mulArgs_dstRow(DI), R12
+	MOVQ mulArgs_panel(DI), AX
+	ADDQ AX, mulArgs_w(DI)
+	MOVQ mulArgs_dstPanel(DI), AX
+	ADDQ AX, mulArgs_dst(DI)
+	MOVQ mulArgs_initPanel(DI), AX
+	ADDQ AX, mulArgs_init(DI)
+	MOVQ mulArgs_lastPanel(DI), AX
+	ADDQ AX, mulArgs_last(DI)
 	RET
 
 TEXT micro512_2x4<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS 64(R13), Z5
 	VMOVUPS 128(R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1855,47 +1855,47 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
 	VMOVUPS Z6, 128(R12)
 	VMOVUPS Z7, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_2x4x2<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*1), Z4
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*1), Z5
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 128(R13)(DX*1), Z6
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS 64(R13), Z9
 	VMOVUPS 128(R13), Z10
 	VMOVUPS (R15), Z11
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS (R13)(DX*1), Z12
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 64(R13)(DX*1), Z13
-	MOVQ 56(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	VMOVUPS 128(R13)(DX*1), Z14
-	MOVQ 80(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z15
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 8(DI), R8
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_panel(DI), R8
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -1937,54 +1937,54 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	MOVQ 32(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
 	VMOVUPS Z5, 64(R12)(DX*1)
 	VMOVUPS Z6, 128(R12)(DX*1)
 	VMOVUPS Z7, 192(R12)(DX*1)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
 	VMOVUPS Z10, 128(R12)
 	VMOVUPS Z11, 192(R12)
-	MOVQ 32(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z12, (R12)(DX*1)
 	VMOVUPS Z13, 64(R12)(DX*1)
 	VMOVUPS Z14, 128(R12)(DX*1)
 	VMOVUPS Z15, 192(R12)(DX*1)
-	ADDQ 40(DI), R12
-	MOVQ 8(DI), AX
-	ADDQ AX, (DI)
-	MOVQ 32(DI), AX
-	ADDQ AX, 24(DI)
-	MOVQ 56(DI), AX
-	ADDQ AX, 48(DI)
-	MOVQ 80(DI), AX
-	ADDQ AX, 72(DI)
+	ADDQ mulArgs_dstRow(DI), R12
+	MOVQ mulArgs_panel(DI), AX
+	ADDQ AX, mulArgs_w(DI)
+	MOVQ mulArgs_dstPanel(DI), AX
+	ADDQ AX, mulArgs_dst(DI)
+	MOVQ mulArgs_initPanel(DI), AX
+	ADDQ AX, mulArgs_init(DI)
+	MOVQ mulArgs_lastPanel(DI), AX
+	ADDQ AX, mulArgs_last(DI)
 	RET
 
 TEXT micro512_3x4<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS 64(R13), Z5
 	VMOVUPS 128(R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS 64(R13), Z9
 	VMOVUPS 128(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -2018,47 +2018,47 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
 	VMOVUPS Z6, 128(R12)
 	VMOVUPS Z7, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
 	VMOVUPS Z10, 128(R12)
 	VMOVUPS Z11, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_4x4<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS 64(R13), Z5
 	VMOVUPS 128(R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS 64(R13), Z9
 	VMOVUPS 128(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS 64(R13), Z13
 	VMOVUPS 128(R13), Z14
 	VMOVUPS (R15), Z15
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -2097,58 +2097,58 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
 	VMOVUPS Z6, 128(R12)
 	VMOVUPS Z7, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
 	VMOVUPS Z10, 128(R12)
 	VMOVUPS Z11, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
 	VMOVUPS Z14, 128(R12)
 	VMOVUPS Z15, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_5x4<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS 64(R13), Z5
 	VMOVUPS 128(R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS 64(R13), Z9
 	VMOVUPS 128(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS 64(R13), Z13
 	VMOVUPS 128(R13), Z14
 	VMOVUPS (R15), Z15
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z16
 	VMOVUPS 64(R13), Z17
 	VMOVUPS 128(R13), Z18
 	VMOVUPS (R15), Z19
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -2192,69 +2192,69 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
 	VMOVUPS Z6, 128(R12)
 	VMOVUPS Z7, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
 	VMOVUPS Z10, 128(R12)
 	VMOVUPS Z11, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
 	VMOVUPS Z14, 128(R12)
 	VMOVUPS Z15, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z16, (R12)
 	VMOVUPS Z17, 64(R12)
 	VMOVUPS Z18, 128(R12)
 	VMOVUPS Z19, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
 TEXT micro512_6x4<>(SB), NOSPLIT|NOFRAME, $0-0
-	MOVQ (DI), SI
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z4
 	VMOVUPS 64(R13), Z5
 	VMOVUPS 128(R13), Z6
 	VMOVUPS (R15), Z7
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z8
 	VMOVUPS 64(R13), Z9
 	VMOVUPS 128(R13), Z10
 	VMOVUPS (R15), Z11
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z12
 	VMOVUPS 64(R13), Z13
 	VMOVUPS 128(R13), Z14
 	VMOVUPS (R15), Z15
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z16
 	VMOVUPS 64(R13), Z17
 	VMOVUPS 128(R13), Z18
 	VMOVUPS (R15), Z19
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	VMOVUPS (R13), Z20
 	VMOVUPS 64(R13), Z21
 	VMOVUPS 128(R13), Z22
 	VMOVUPS (R15), Z23
-	ADDQ 64(DI), R13
-	ADDQ 88(DI), R15
+	ADDQ mulArgs_initRow(DI), R13
+	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ R14, AX
-	MOVQ 16(DI), DX
+	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
 	JEQ end0
 	PCALIGN $32
@@ -2303,125 +2303,122 @@ end0:
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
 	VMOVUPS Z6, 128(R12)
 	VMOVUPS Z7, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
 	VMOVUPS Z10, 128(R12)
 	VMOVUPS Z11, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z12, (R12)
 	VMOVUPS Z13, 64(R12)
 	VMOVUPS Z14, 128(R12)
 	VMOVUPS Z15, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z16, (R12)
 	VMOVUPS Z17, 64(R12)
 	VMOVUPS Z18, 128(R12)
 	VMOVUPS Z19, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z20, (R12)
 	VMOVUPS Z21, 64(R12)
 	VMOVUPS Z22, 128(R12)
 	VMOVUPS Z23, 192(R12)
-	ADDQ 40(DI), R12
+	ADDQ mulArgs_dstRow(DI), R12
 	RET
 
-DATA micro512<>+0(SB)/8, $micro512_1x1<>(SB)
-DATA micro512<>+8(SB)/8, $micro512_1x2<>(SB)
-DATA micro512<>+16(SB)/8, $micro512_1x3<>(SB)
-DATA micro512<>+24(SB)/8, $micro512_1x4<>(SB)
-DATA micro512<>+32(SB)/8, $micro512_2x1<>(SB)
-DATA micro512<>+40(SB)/8, $micro512_2x2<>(SB)
-DATA micro512<>+48(SB)/8, $micro512_2x3<>(SB)
-DATA micro512<>+56(SB)/8, $micro512_2x4<>(SB)
-DATA micro512<>+64(SB)/8, $micro512_3x1<>(SB)
-DATA micro512<>+72(SB)/8, $micro512_3x2<>(SB)
-DATA micro512<>+80(SB)/8, $micro512_3x3<>(SB)
-DATA micro512<>+88(SB)/8, $micro512_3x4<>(SB)
-DATA micro512<>+96(SB)/8, $micro512_4x1<>(SB)
-DATA micro512<>+104(SB)/8, $micro512_4x2<>(SB)
-DATA micro512<>+112(SB)/8, $micro512_4x3<>(SB)
-DATA micro512<>+120(SB)/8, $micro512_4x4<>(SB)
-DATA micro512<>+128(SB)/8, $micro512_5x1<>(SB)
-DATA micro512<>+136(SB)/8, $micro512_5x2<>(SB)
-DATA micro512<>+144(SB)/8, $micro512_5x3<>(SB)
-DATA micro512<>+152(SB)/8, $micro512_5x4<>(SB)
-DATA micro512<>+160(SB)/8, $micro512_6x1<>(SB)
-DATA micro512<>+168(SB)/8, $micro512_6x2<>(SB)
-DATA micro512<>+176(SB)/8, $micro512_6x3<>(SB)
-DATA micro512<>+184(SB)/8, $micro512_6x4<>(SB)
-DATA micro512<>+192(SB)/8, $micro512_7x1<>(SB)
-DATA micro512<>+200(SB)/8, $micro512_7x2<>(SB)
-DATA micro512<>+208(SB)/8, $micro512_7x3<>(SB)
-DATA micro512<>+224(SB)/8, $micro512_8x1<>(SB)
-DATA micro512<>+232(SB)/8, $micro512_8x2<>(SB)
-DATA micro512<>+240(SB)/8, $micro512_8x3<>(SB)
-DATA micro512<>+272(SB)/8, $micro512_1x3x2<>(SB)
-DATA micro512<>+280(SB)/8, $micro512_1x4x2<>(SB)
-DATA micro512<>+304(SB)/8, $micro512_2x3x2<>(SB)
-DATA micro512<>+312(SB)/8, $micro512_2x4x2<>(SB)
-DATA micro512<>+528(SB)/8, $micro512_1x3x3<>(SB)
-GLOBL micro512<>(SB), RODATA, $768
+DATA ·micro512+(8*((0*const_microRows+0)*const_microVecs+0))(SB)/8, $micro512_1x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+0)*const_microVecs+1))(SB)/8, $micro512_1x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+0)*const_microVecs+2))(SB)/8, $micro512_1x3<>(SB)
+DATA ·micro512+(8*((0*const_microRows+0)*const_microVecs+3))(SB)/8, $micro512_1x4<>(SB)
+DATA ·micro512+(8*((0*const_microRows+1)*const_microVecs+0))(SB)/8, $micro512_2x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+1)*const_microVecs+1))(SB)/8, $micro512_2x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+1)*const_microVecs+2))(SB)/8, $micro512_2x3<>(SB)
+DATA ·micro512+(8*((0*const_microRows+1)*const_microVecs+3))(SB)/8, $micro512_2x4<>(SB)
+DATA ·micro512+(8*((0*const_microRows+2)*const_microVecs+0))(SB)/8, $micro512_3x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+2)*const_microVecs+1))(SB)/8, $micro512_3x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+2)*const_microVecs+2))(SB)/8, $micro512_3x3<>(SB)
+DATA ·micro512+(8*((0*const_microRows+2)*const_microVecs+3))(SB)/8, $micro512_3x4<>(SB)
+DATA ·micro512+(8*((0*const_microRows+3)*const_microVecs+0))(SB)/8, $micro512_4x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+3)*const_microVecs+1))(SB)/8, $micro512_4x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+3)*const_microVecs+2))(SB)/8, $micro512_4x3<>(SB)
+DATA ·micro512+(8*((0*const_microRows+3)*const_microVecs+3))(SB)/8, $micro512_4x4<>(SB)
+DATA ·micro512+(8*((0*const_microRows+4)*const_microVecs+0))(SB)/8, $micro512_5x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+4)*const_microVecs+1))(SB)/8, $micro512_5x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+4)*const_microVecs+2))(SB)/8, $micro512_5x3<>(SB)
+DATA ·micro512+(8*((0*const_microRows+4)*const_microVecs+3))(SB)/8, $micro512_5x4<>(SB)
+DATA ·micro512+(8*((0*const_microRows+5)*const_microVecs+0))(SB)/8, $micro512_6x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+5)*const_microVecs+1))(SB)/8, $micro512_6x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+5)*const_microVecs+2))(SB)/8, $micro512_6x3<>(SB)
+DATA ·micro512+(8*((0*const_microRows+5)*const_microVecs+3))(SB)/8, $micro512_6x4<>(SB)
+DATA ·micro512+(8*((0*const_microRows+6)*const_microVecs+0))(SB)/8, $micro512_7x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+6)*const_microVecs+1))(SB)/8, $micro512_7x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+6)*const_microVecs+2))(SB)/8, $micro512_7x3<>(SB)
+DATA ·micro512+(8*((0*const_microRows+7)*const_microVecs+0))(SB)/8, $micro512_8x1<>(SB)
+DATA ·micro512+(8*((0*const_microRows+7)*const_microVecs+1))(SB)/8, $micro512_8x2<>(SB)
+DATA ·micro512+(8*((0*const_microRows+7)*const_microVecs+2))(SB)/8, $micro512_8x3<>(SB)
+DATA ·micro512+(8*((1*const_microRows+0)*const_microVecs+2))(SB)/8, $micro512_1x3x2<>(SB)
+DATA ·micro512+(8*((1*const_microRows+0)*const_microVecs+3))(SB)/8, $micro512_1x4x2<>(SB)
+DATA ·micro512+(8*((1*const_microRows+1)*const_microVecs+2))(SB)/8, $micro512_2x3x2<>(SB)
+DATA ·micro512+(8*((1*const_microRows+1)*const_microVecs+3))(SB)/8, $micro512_2x4x2<>(SB)
+DATA ·micro512+(8*((2*const_microRows+0)*const_microVecs+2))(SB)/8, $micro512_1x3x3<>(SB)
+GLOBL ·micro512(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)
 
 TEXT ·mul512(SB), 0, $32-8
 	MOVQ p+0(FP), DI
-	MOVQ 104(DI), BX
-	MOVQ 112(DI), CX
+	MOVQ mulArgs_row(DI), BX
+	MOVQ mulArgs_col(DI), CX
 	LEAQ (BX)(BX*2), R8
 	LEAQ (BX)(BX*4), R9
 	LEAQ (R8)(BX*4), R10
-	LEAQ micro512<>(SB), AX
-	MOVQ 128(DI), DX
-	MOVQ (AX)(DX*8), SI
+	MOVQ mulArgs_kernel(DI), SI
 	MOVQ SI, big-8(SP)
-	MOVQ 152(DI), DX
-	MOVQ (AX)(DX*8), SI
+	MOVQ mulArgs_kernelSmall(DI), SI
 	MOVQ SI, small-16(SP)
 panel:
-	MOVQ 24(DI), R12
-	MOVQ 48(DI), R13
-	MOVQ 72(DI), R15
-	MOVQ 96(DI), R14
-	MOVQ 176(DI), R11
-	MOVQ 136(DI), AX
+	MOVQ mulArgs_dst(DI), R12
+	MOVQ mulArgs_init(DI), R13
+	MOVQ mulArgs_last(DI), R15
+	MOVQ mulArgs_a(DI), R14
+	MOVQ mulArgs_prefetch(DI), R11
+	MOVQ mulArgs_big(DI), AX
 	JMP bigNext
 big:
 	MOVQ AX, left-24(SP)
 	MOVQ big-8(SP), DX
 	CALL DX
-	ADDQ 144(DI), R14
-	ADDQ 184(DI), R11
+	ADDQ mulArgs_bigBytes(DI), R14
+	ADDQ mulArgs_prefetchBy(DI), R11
 	MOVQ left-24(SP), AX
 bigNext:
 	SUBQ $1, AX
 	JGE big
-	MOVQ 160(DI), AX
+	MOVQ mulArgs_small(DI), AX
 	JMP smallNext
 small:
 	MOVQ AX, left-24(SP)
 	MOVQ small-16(SP), DX
 	CALL DX
-	ADDQ 168(DI), R14
-	ADDQ 184(DI), R11
+	ADDQ mulArgs_smallBytes(DI), R14
+	ADDQ mulArgs_prefetchBy(DI), R11
 	MOVQ left-24(SP), AX
 smallNext:
 	SUBQ $1, AX
 	JGE small
-	SUBQ $1, 120(DI)
+	SUBQ $1, mulArgs_panels(DI)
 	JEQ done
-	MOVQ 8(DI), AX
-	ADDQ AX, (DI)
-	MOVQ 32(DI), AX
-	ADDQ AX, 24(DI)
-	MOVQ 56(DI), AX
-	ADDQ AX, 48(DI)
-	MOVQ 80(DI), AX
-	ADDQ AX, 72(DI)
+	MOVQ mulArgs_panel(DI), AX
+	ADDQ AX, mulArgs_w(DI)
+	MOVQ mulArgs_dstPanel(DI), AX
+	ADDQ AX, mulArgs_dst(DI)
+	MOVQ mulArgs_initPanel(DI), AX
+	ADDQ AX, mulArgs_init(DI)
+	MOVQ mulArgs_lastPanel(DI), AX
+	ADDQ AX, mulArgs_last(DI)
 	JMP panel
 done:
 	VZEROUPPER 

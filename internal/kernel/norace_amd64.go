@@ -8,5 +8,5 @@ package kernel
 func raceRange[E any]([]E, access)              {}
 func raceRows(Rows[float32], int, int, access)  {}
 func raceFused(*operand, *Gates, Rows[float32]) {}
-func raceMul(*Panels[float32], int, int, Block[float32], Block[float32], []float32, Mat[float32], int) {
+func raceMul(*Panels[float32], int, int, Block[float32], Block[float32], []float32, left[float32], int) {
 }

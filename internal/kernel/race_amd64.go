@@ -38,7 +38,7 @@ func raceFused(o *operand, g *Gates, x Rows[float32]) {
 }
 
 // raceMul tells of panels [p0, p1), equally wide, of a product.
-func raceMul(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a Mat[float32], m int) {
+func raceMul(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) {
 	cols := w.Cols(p0)
 	started := cols // columns that start from init
 	if tail != nil {

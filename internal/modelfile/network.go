@@ -8,6 +8,7 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
+	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -74,32 +75,28 @@ func (f *File) fromONNX() (*Loaded, error) {
 	return l, nil
 }
 
-// ErrVariant is a recurrent operator with settings that torch.nn's layers do not
-// have.
-var ErrVariant = errors.New("not one of torch.nn's layers")
+// ErrVariant is a network that is no stacked layer, or one that a format cannot
+// hold.
+var ErrVariant = errors.New("not one stacked layer")
 
 // FromNetwork makes a layer, or a model where there is an embedding or a head,
-// of an ONNX network. Settings of the operators that torch.nn lacks are an
-// ErrVariant that names them.
+// of an ONNX network. Layers of several settings are an ErrVariant that names
+// the first that differs.
 func FromNetwork(n *onnx.Network) (*Loaded, error) {
-	first := n.Layers[0]
-	cfg := unroll.Config{
-		InputSize: first.InputSize, HiddenSize: first.HiddenSize, NumLayers: len(n.Layers),
-		NoBias: first.NoBias, BatchFirst: n.BatchFirst, Bidirectional: first.Directions() == 2,
-	}
-	switch {
-	case first.Op == "LSTM":
-		cfg.Mode = unroll.LSTM
-	case first.Op == "GRU":
-		cfg.Mode = unroll.GRU
-	case first.Activations[0].Name == "Relu":
-		cfg.Mode = unroll.RNNReLU
-	}
-	if d := first.Deviation(); d != "" || first.Direction == "reverse" {
-		if d == "" {
-			d = "direction reverse without forward"
+	var cfg unroll.Config
+	for i, r := range n.Layers {
+		c, err := graph.LayerConfig(r)
+		if err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("%w: %s has %s", ErrVariant, first.Node, d)
+		c.BatchFirst = n.BatchFirst
+		if i == 0 {
+			cfg = c
+			cfg.NumLayers = len(n.Layers)
+		}
+		if c.Mode != cfg.Mode || c.Variant != cfg.Variant {
+			return nil, fmt.Errorf("%w: %s is %s after %s", ErrVariant, r.Node, c, n.Layers[0].Node)
+		}
 	}
 	values := map[string]tensor.Dense{}
 	for i, r := range n.Layers {

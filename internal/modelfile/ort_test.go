@@ -245,7 +245,7 @@ func TestLiveONNXRuntimeGivesVariantsNumbers(t *testing.T) {
 	redrawn := 0
 	for len(runs) < 200 {
 		i, n := len(runs), drawnVariant(g)
-		v, err := NewVariant(n)
+		l, err := FromNetwork(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,19 +273,19 @@ func TestLiveONNXRuntimeGivesVariantsNumbers(t *testing.T) {
 			c0 = draw(h0.Shape...)
 			feed = append(feed, checkpoint.Of("c0", c0))
 		}
-		y, hn, cn, err := v.Forward(x, nil, h0, c0)
+		y, sn, err := l.Layer.Forward(x, unroll.State{H: h0, C: c0})
 		if err != nil {
 			t.Fatal(err)
 		}
 		// A gate without bound can make a state grow at every step, and then small
 		// differences too; ONNX Runtime's Softplus is infinite from 89 on.
-		if size := slices.Max(slices.Concat(y.Data, hn.Data, cn.Data)); size > 50 {
+		if size := slices.Max(slices.Concat(y.Data, sn.H.Data, sn.C.Data)); size > 50 {
 			redrawn++
 			continue
 		}
-		want := map[string]tensor.Dense{"output": y, "h_n": hn}
-		if !cn.IsZero() {
-			want["c_n"] = cn
+		want := map[string]tensor.Dense{"output": y, "h_n": sn.H}
+		if !sn.C.IsZero() {
+			want["c_n"] = sn.C
 		}
 		runs = append(runs, runtimeRun{path, feed, want})
 	}

@@ -12,54 +12,83 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
+	"github.com/unroll-ml/unroll/internal/cell"
 )
 
 // Save writes what was loaded to path in a format and says what the format
 // cannot hold. A file is replaced as a whole or not at all. opset is for ONNX,
 // 0 for the default. A file of PyTorch's is a state_dict.
 func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err error) {
+	if to == Folder {
+		if l.Model == nil {
+			return nil, fmt.Errorf("a model folder holds a layer with a linear head; this is a lone layer, which safetensors holds")
+		}
+		return nil, l.Model.Save(path, "")
+	}
+	r := row(to)
+	if r == nil || !r.Writes() {
+		return nil, fmt.Errorf("%w: %q; %s and folder are written", ErrUnknown, to, written())
+	}
+	if cfg := l.Layer.Config(); to != ONNX && !cfg.Variant.IsZero() {
+		return nil, fmt.Errorf("%w: %s has settings that torch.nn's layers do not have, and %s holds tensors alone; ONNX holds them", ErrVariant, cfg, to)
+	}
+	return l.lost(to), r.save(l, path, opset)
+}
+
+// written lists the formats that Save takes.
+func written() string {
+	var all []string
+	for _, r := range formats {
+		if r.Writes() {
+			all = append(all, string(r.Format))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// lost says what a format cannot hold.
+func (l *Loaded) lost(to Format) (left []string) {
 	cfg := l.Layer.Config()
-	switch to {
-	case Safetensors, NPZ, Torch:
-		if l.Model != nil {
-			left = append(left, "the model's config (task, vocabulary, scaling); a model folder keeps it")
-		} else {
-			if cfg.Mode == unroll.RNNReLU {
-				left = append(left, "the nonlinearity relu")
-			}
-			if cfg.BatchFirst {
-				left = append(left, "batch_first")
-			}
-			if cfg.Dropout > 0 {
-				left = append(left, "dropout")
-			}
-		}
-		switch to {
-		case Torch:
-			return left, torchfile.WriteFile(path, l.tensors())
-		case NPZ:
-			return left, atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, l.tensors()) })
-		}
-		return left, safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
-	case ONNX:
-		n, err := l.Network()
-		if err != nil {
-			return nil, err
-		}
+	if to == ONNX {
 		if cfg.Dropout > 0 {
 			left = append(left, "dropout, which an ONNX graph for inference has not")
 		}
 		if l.Model != nil {
 			left = append(left, "the model's config (task, vocabulary, scaling)")
 		}
-		return left, atomicfile.Write(path, func(w io.Writer) error { return onnx.Write(w, n, opset) })
-	case Folder:
-		if l.Model == nil {
-			return nil, fmt.Errorf("a model folder holds a layer with a linear head; this is a lone layer, which safetensors holds")
-		}
-		return nil, l.Model.Save(path, "")
+		return left
 	}
-	return nil, fmt.Errorf("%w: %q; safetensors, pt, npz, onnx and folder are written", ErrUnknown, to)
+	if l.Model != nil {
+		return append(left, "the model's config (task, vocabulary, scaling); a model folder keeps it")
+	}
+	if k := cell.Kinds()[cfg.Mode]; k.Options != "" {
+		left = append(left, "the "+strings.ReplaceAll(k.Options, "=", " "))
+	}
+	if cfg.BatchFirst {
+		left = append(left, "batch_first")
+	}
+	if cfg.Dropout > 0 {
+		left = append(left, "dropout")
+	}
+	return left
+}
+
+func saveTorch(l *Loaded, path string, _ int64) error { return torchfile.WriteFile(path, l.tensors()) }
+
+func saveNPZ(l *Loaded, path string, _ int64) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, l.tensors()) })
+}
+
+func saveSafetensors(l *Loaded, path string, _ int64) error {
+	return safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
+}
+
+func saveONNX(l *Loaded, path string, opset int64) error {
+	n, err := l.Network()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error { return onnx.Write(w, n, opset) })
 }
 
 // tensors returns all parameters under PyTorch's names.
@@ -86,18 +115,15 @@ func (l *Loaded) tensors() checkpoint.Set {
 }
 
 // Network returns the layer or model as ONNX writes it. A projection is an
-// ErrVariant: the LSTM of ONNX has none.
+// ErrVariant: the LSTM of ONNX has none; so is a cell without an operator.
 func (l *Loaded) Network() (*onnx.Network, error) {
 	c := l.Layer.Config()
 	if c.ProjSize > 0 {
 		return nil, fmt.Errorf("%w: ONNX's LSTM has no projection (proj_size %d)", ErrVariant, c.ProjSize)
 	}
-	op, act := c.Mode.String(), ""
-	switch c.Mode {
-	case unroll.RNNTanh:
-		op, act = "RNN", "Tanh"
-	case unroll.RNNReLU:
-		op, act = "RNN", "Relu"
+	kind := cell.Kinds()[c.Mode]
+	if kind.ONNX.Name == "" {
+		return nil, fmt.Errorf("%w: ONNX has no operator for %s", ErrVariant, c.Mode)
 	}
 	n := &onnx.Network{BatchFirst: c.BatchFirst}
 	sets := make([]checkpoint.Set, c.Layers())
@@ -115,7 +141,7 @@ func (l *Loaded) Network() (*onnx.Network, error) {
 		if i > 0 {
 			in = c.OutputSize()
 		}
-		n.Layers = append(n.Layers, onnx.Layer(op, in, c.HiddenSize, c.Bidirectional, c.NoBias, act, set))
+		n.Layers = append(n.Layers, node(c, kind, in, set))
 	}
 	if l.Model == nil {
 		return n, nil
@@ -130,4 +156,33 @@ func (l *Loaded) Network() (*onnx.Network, error) {
 		n.Bias = one(checkpoint.Of("fc.bias", b))
 	}
 	return n, nil
+}
+
+// node is one layer as a recurrent node of ONNX.
+func node(c unroll.Config, kind *cell.Kind, inputs int, params checkpoint.Set) *onnx.Recurrent {
+	v := c.Variant
+	r := &onnx.Recurrent{
+		Op: kind.ONNX.Name, InputSize: inputs, HiddenSize: c.HiddenSize, Direction: "forward", NoBias: c.NoBias, Params: params,
+		Clip: float32(v.Clip), InputForget: v.InputForget, Peepholes: v.Peepholes, LinearBeforeReset: kind.Takes.ResetBefore && !v.ResetBefore,
+	}
+	switch {
+	case c.Bidirectional:
+		r.Direction = "bidirectional"
+	case v.Reverse:
+		r.Direction = "reverse"
+	}
+	for d := range c.Directions() {
+		list := v.Activations
+		if d == 1 && v.ReverseActivations != [3]unroll.Activation{} {
+			list = v.ReverseActivations
+		}
+		for i, name := range kind.Functions {
+			a := list[i]
+			if a.Name == "" {
+				a.Name = name
+			}
+			r.Activations = append(r.Activations, onnx.Activation{Name: a.Name, Alpha: float32(a.Alpha), Beta: float32(a.Beta)})
+		}
+	}
+	return r
 }

@@ -37,7 +37,7 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 		kernel.Mul(ih, lo, hi,
 			kernel.Block[F]{Data: ln.sums[lo*rows*cols:], Panel: rows * cols, Row: cols},
 			kernel.Block[F]{Data: ln.w.bias[lo*cols:], Panel: cols}, nil,
-			kernel.Mat[F]{Data: x[(c.r0-base)*in:], Row: in, Col: 1}, rows)
+			kernel.Rows[F]{Data: x[(c.r0-base)*in:], Row: in}, rows)
 	}
 	if !ln.chain(c, sh) {
 		for i := range c.t1 - c.t0 {

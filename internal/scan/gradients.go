@@ -49,8 +49,8 @@ func (r *Run[F]) outer(grad, left []F, rows, ld int, right []F, cols, w, n int) 
 	r.team.Barrier()
 	lo, hi = kernel.Share(rows, w, n)
 	if lo < hi {
-		kernel.MulRows(p, 0, p.Len(), grad[lo*cols:], cols, grad[lo*cols:], cols,
-			kernel.Mat[F]{Data: left[lo:], Row: 1, Col: ld}, hi-lo, &hand.rows)
+		to := kernel.Rows[F]{Data: grad[lo*cols:], Row: cols}
+		kernel.MulColumns(p, 0, p.Len(), to, to, kernel.Rows[F]{Data: left[lo:], Row: ld}, hi-lo, &hand.rows)
 	}
 }
 
@@ -106,9 +106,9 @@ func (ln *lane[F]) inputGrads(w, n int) {
 	if lo >= hi {
 		return
 	}
-	dst, init := k.below[lo*in:], []F(nil)
+	dst, init := kernel.Rows[F]{Data: k.below[lo*in:], Row: in}, kernel.Rows[F]{}
 	if ln.d == 1 {
 		init = dst
 	}
-	kernel.MulRows(p, 0, p.Len(), dst, in, init, in, kernel.Mat[F]{Data: k.dx[lo*gh:], Row: gh, Col: 1}, hi-lo, &hand.rows)
+	kernel.MulRows(p, 0, p.Len(), dst, init, kernel.Rows[F]{Data: k.dx[lo*gh:], Row: gh}, hi-lo, &hand.rows)
 }

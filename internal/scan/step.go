@@ -63,7 +63,7 @@ func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp in
 			kernel.Mul(hh, p, q,
 				kernel.Block[F]{Data: sh.z, Panel: mt * cols, Row: cols},
 				kernel.Block[F]{Data: ln.sums[(p*rows+row0+m0)*inCols:], Panel: rows * inCols, Row: inCols}, tail,
-				kernel.Mat[F]{Data: prev[m0*ldp:], Row: ldp, Col: 1}, mt)
+				kernel.Rows[F]{Data: prev[m0*ldp:], Row: ldp}, mt)
 			ln.newStates(ln.block(t, c, base, p, q, m0, mt), sh.hand, prev, ldp)
 		}
 	}
@@ -139,7 +139,7 @@ func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp
 			at := (i*rows + r.Off[t] - c.r0 + m0) * inCols
 			kernel.Mul(w, i, i+1, kernel.Block[F]{Data: sh.z, Row: cols},
 				kernel.Block[F]{Data: ln.sums[at+(s.Traits.Gates-1)*kernel.Lane:], Row: inCols}, nil,
-				kernel.Mat[F]{Data: ln.late[(ln.kept(t)+m0)*s.H:], Row: s.H, Col: 1}, m)
+				kernel.Rows[F]{Data: ln.late[(ln.kept(t)+m0)*s.H:], Row: s.H}, m)
 			st := &sh.hand.step
 			st.Z.Data, st.Z.Row = sh.z, cols
 			ln.operands(st, ln.block(t, c, base, i, i+1, m0, m), i, w.UnitsPer(), prev, ldp)
@@ -157,7 +157,7 @@ func (ln *lane[F]) project(t, base int, sh share[F]) {
 		for m0 := 0; m0 < r.Sizes[t]; m0 += limits.RowTile {
 			m := min(limits.RowTile, r.Sizes[t]-m0)
 			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: sh.z, Row: cols}, kernel.Block[F]{}, nil,
-				kernel.Mat[F]{Data: ln.full[(ln.kept(t)+m0)*s.H:], Row: s.H, Col: 1}, m)
+				kernel.Rows[F]{Data: ln.full[(ln.kept(t)+m0)*s.H:], Row: s.H}, m)
 			for i := range m {
 				at := (r.Off[t]+m0+i-base)*ln.ldy + u
 				kernel.FlushTo(ln.y[at:at+min(cols, s.P-u)], sh.z[i*cols:i*cols+min(cols, s.P-u)])

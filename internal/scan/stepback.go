@@ -235,7 +235,7 @@ func (r *Run[F]) mulRows(dst []F, ld, u0, u1 int, p *kernel.Panels[F], a []F, ld
 		for m0 := 0; m0 < m; m0 += limits.RowTile {
 			mt := min(limits.RowTile, m-m0)
 			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{}, nil,
-				kernel.Mat[F]{Data: a[m0*lda:], Row: lda, Col: 1}, mt)
+				kernel.Rows[F]{Data: a[m0*lda:], Row: lda}, mt)
 			for j := range mt {
 				z, out := hand.z[j*cols+lo-from:j*cols+hi-from], dst[(m0+j)*ld+lo:(m0+j)*ld+hi]
 				if add {

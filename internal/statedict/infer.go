@@ -3,8 +3,12 @@ package statedict
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/cell"
 )
 
 // key is the place of a parameter in a layer.
@@ -12,6 +16,7 @@ type key struct {
 	layer   int
 	reverse bool
 	kind    string // weight_ih and so on
+	cell    bool   // the name has no number; false in a group
 }
 
 // String returns the name torch.nn gives the parameter.
@@ -37,6 +42,7 @@ type group struct {
 	layerMax     int
 	reverse      bool
 	twice        string // a parameter that two names give
+	extra        []string
 }
 
 func (g *group) add(k key, p param, cell bool) {
@@ -54,9 +60,38 @@ func (g *group) infer(opt Options) Part {
 	p := Part{Prefix: g.prefix, Cell: g.cell && !g.layers, Params: map[string]string{}}
 	p.Config.BatchFirst = opt.BatchFirst
 	if err := g.config(&p, opt); err != nil {
-		p.Err = fmt.Errorf("%w: %w", ErrInconsistent, err)
+		p.Err = printable(fmt.Errorf("%w: %w", ErrInconsistent, err))
+	}
+	p.Extra = g.extra
+	if p.Err == nil && len(p.Extra) > 0 && !opt.Loose {
+		p.Err = fmt.Errorf("%w: %s under %q; torch's load_state_dict refuses them too. What they do is not known here: --loose leaves them out", ErrExtra, quotedNames(p.Extra), p.Label())
 	}
 	return p
+}
+
+// printable keeps what names from a file do to a terminal out of a message.
+func printable(err error) error { return &printed{err} }
+
+type printed struct{ error }
+
+// Error returns the message with what is not printable escaped.
+func (p *printed) Error() string { return checkpoint.Printable(p.error.Error()) }
+
+// Unwrap returns the error itself.
+func (p *printed) Unwrap() error { return p.error }
+
+// quotedNames lists names from a file.
+func quotedNames(names []string) string {
+	const most = 6
+	var s []string
+	for i, n := range names {
+		if i == most {
+			s = append(s, fmt.Sprintf("%d more", len(names)-most))
+			break
+		}
+		s = append(s, strconv.Quote(n))
+	}
+	return strings.Join(s, ", ")
 }
 
 func (g *group) config(p *Part, opt Options) error {
@@ -72,17 +107,17 @@ func (g *group) config(p *Part, opt Options) error {
 	}
 	c := &p.Config
 	c.NumLayers, c.Bidirectional = g.layerMax+1, g.reverse
-	hh, err := g.matrix(key{0, false, "weight_hh"})
+	hh, err := g.matrix(key{kind: "weight_hh"})
 	if err != nil {
 		return err
 	}
-	ih, err := g.matrix(key{0, false, "weight_ih"})
+	ih, err := g.matrix(key{kind: "weight_ih"})
 	if err != nil {
 		return err
 	}
 	c.InputSize, c.HiddenSize = ih.shape[1], hh.shape[1]
-	if _, ok := g.params[key{0, false, "weight_hr"}]; ok {
-		hr, err := g.matrix(key{0, false, "weight_hr"})
+	if _, ok := g.params[key{kind: "weight_hr"}]; ok {
+		hr, err := g.matrix(key{kind: "weight_hr"})
 		if err != nil {
 			return err
 		}
@@ -91,8 +126,8 @@ func (g *group) config(p *Part, opt Options) error {
 	if err := g.mode(p, opt, hh); err != nil {
 		return err
 	}
-	_, bias := g.params[key{0, false, "bias_ih"}]
-	_, biasH := g.params[key{0, false, "bias_hh"}]
+	_, bias := g.params[key{kind: "bias_ih"}]
+	_, biasH := g.params[key{kind: "bias_hh"}]
 	c.NoBias = !bias && !biasH
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("%s and its neighbours make no layer: %w", hh.stored, err)
@@ -104,18 +139,15 @@ func (g *group) config(p *Part, opt Options) error {
 func (g *group) mode(p *Part, opt Options, hh param) error {
 	c := &p.Config
 	rows, h := hh.shape[0], c.HiddenSize
-	gates := 0
-	if h > 0 && rows%h == 0 {
-		gates = rows / h
+	var fit []unroll.Mode
+	for m, k := range cell.Kinds() {
+		if h > 0 && rows == k.Traits.Gates*h && (c.ProjSize == 0 || k.Projects) {
+			fit = append(fit, unroll.Mode(m))
+		}
 	}
 	switch {
-	case gates == 4:
-		c.Mode = unroll.LSTM
-	case gates == 3 && c.ProjSize == 0:
-		c.Mode = unroll.GRU
-	case gates == 1 && c.ProjSize == 0:
-		c.Mode = unroll.RNNTanh
-		p.ModeGuessed = opt.Mode == nil
+	case len(fit) > 0:
+		c.Mode, p.ModeGuessed = fit[0], len(fit) > 1 && opt.Mode == nil
 	case c.ProjSize > 0:
 		return fmt.Errorf("%s has %d rows, expected 4 times the %d columns of weight_hr (only an LSTM has a projection)", hh.stored, rows, h)
 	default:
@@ -124,7 +156,7 @@ func (g *group) mode(p *Part, opt Options, hh param) error {
 	if opt.Mode == nil {
 		return nil
 	}
-	if Gates(*opt.Mode) != gates {
+	if !slices.Contains(fit, *opt.Mode) {
 		return fmt.Errorf("%s has shape %v, which fits %s and not %s", hh.stored, hh.shape, c.Mode, *opt.Mode)
 	}
 	c.Mode = *opt.Mode
@@ -132,15 +164,7 @@ func (g *group) mode(p *Part, opt Options, hh param) error {
 }
 
 // Gates returns G, the number of gates of a mode.
-func Gates(m unroll.Mode) int {
-	switch m {
-	case unroll.LSTM:
-		return 4
-	case unroll.GRU:
-		return 3
-	}
-	return 1
-}
+func Gates(m unroll.Mode) int { return cell.Kinds()[m].Traits.Gates }
 
 // complete checks that every parameter of the Config is there with its shape,
 // and nothing else, and fills Params.
@@ -165,7 +189,7 @@ func (g *group) complete(p *Part) error {
 				{"weight_hr", []int{h, c.HiddenSize}, c.ProjSize > 0},
 			}
 			for _, w := range want {
-				k := key{layer, d == 1, w.kind}
+				k := key{layer: layer, reverse: d == 1, kind: w.kind}
 				got, ok := g.params[k]
 				switch {
 				case ok && !w.is:

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
 	"github.com/unroll-ml/unroll/train/data"
 )
@@ -30,10 +30,17 @@ func TestSplitAndJoinAreInverse(t *testing.T) {
 	}
 }
 
+func textTask(level string, batch, window int, valid, test float64) *task.Text {
+	t := task.NewText()
+	t.Cut = task.Cut{Batch: batch, Valid: valid, Test: test}
+	t.Level, t.Window = level, window
+	return t
+}
+
 // Every predicted token is the one after the token seen, in every stream.
 func TestTextTargetsAreTheNextTokens(t *testing.T) {
 	text := strings.Repeat("abcdefghij", 50)
-	d, err := data.Text(write(t, "t.txt", text), "char", nil, 0, 3, 7, .1, .1)
+	d, err := textTask("char", 3, 7, .1, .1).Load(write(t, "t.txt", text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +69,7 @@ func TestTextTargetsAreTheNextTokens(t *testing.T) {
 func TestTextTestPartIsOneText(t *testing.T) {
 	path := write(t, "t.txt", strings.Repeat("abcdefghij", 50))
 	for _, batch := range []int{1, 3, 8} {
-		d, err := data.Text(path, "char", nil, 0, batch, 7, .1, .2)
+		d, err := textTask("char", batch, 7, .1, .2).Load(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,16 +95,23 @@ func TestForecastWindows(t *testing.T) {
 	for i := range 40 {
 		s += strings.Repeat("1", 1) + "," + string(rune('0'+i%5)) + "\n"
 	}
-	o := data.ForecastOptions{Loss: "mse", Valid: .2, Test: .2, Batch: 4}
-	o.Forecast = nn.Forecast{Lags: 6, Horizon: 3, Season: 5, Base: "none"}
-	d, series, err := data.NewForecast(write(t, "s.csv", s), o, nil)
+	o := task.NewForecast()
+	o.Cut = task.Cut{Valid: .2, Test: .2, Batch: 4}
+	o.Lags, o.Horizon, o.Season, o.Base, o.NoCalendar = 6, 3, 5, "none", true
+	path := write(t, "s.csv", s)
+	d, err := o.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, at := d.Span()
-	if at != 32 {
-		t.Fatalf("test begins at row %d, want 32", at)
+	table, err := data.ReadTable(data.File{Path: path}, data.TableOptions{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	series, err := data.NewSeries(table, data.Forecast{Targets: o.Targets, Lags: 6, Horizon: 3, Season: 5, Base: "none"}, o.Scaling)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = 32 // of 40 rows, 8 are for the test
 	last, season := series.Naive(at)
 	truth := series.Truth(at)
 	for h := range truth {
@@ -124,15 +138,17 @@ func FuzzReaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := write(t, "f", string(b))
 		csv := write(t, "f.csv", string(b))
-		_, _ = data.ReadTable(path, "", nil)
-		_, _ = data.ReadTagged(path)
-		_, _ = data.ReadRolls(path)
+		_, _ = data.ReadTable(data.File{Path: path}, data.TableOptions{})
+		_, _, _ = data.ReadTagged(data.File{Path: path}, data.TaggedOptions{})
+		_, _ = data.ReadRolls(data.File{Path: path})
 		for _, level := range []string{"char", "number"} {
-			_, _ = data.ReadLabelled(path, "text", "label", level)
-			_, _ = data.ReadLabelled(csv, "text", "label", level)
-			_, _ = data.Classify(path, "text", "label", level, nil, 0, 2, .3, .3, 1)
+			_, _, _ = data.ReadLabelled(data.File{Path: path}, data.LabelledOptions{Text: "text", Label: "label", Level: level})
+			_, _, _ = data.ReadLabelled(data.File{Path: csv}, data.LabelledOptions{Text: "text", Label: "label", Level: level})
+			c := task.NewClassify()
+			c.Level, c.Batch, c.Valid, c.Test = level, 2, .3, .3
+			_, _ = c.Load(path)
 		}
-		if _, err := data.Text(path, "word", nil, 5, 2, 3, .1, .1); err != nil && len(b) == 0 && !errors.Is(err, data.ErrData) {
+		if _, err := textTask("word", 2, 3, .1, .1).Load(path); err != nil && len(b) == 0 && !errors.Is(err, data.ErrData) {
 			t.Errorf("an empty file: %v", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/tensor"
 	"github.com/unroll-ml/unroll/train"
 	"github.com/unroll-ml/unroll/train/data"
@@ -32,7 +33,7 @@ func TestNumbersAreTheSameFromEveryFormat(t *testing.T) {
 	}
 	var want train.Batch
 	for i, path := range []string{write(t, "n.csv", csv), write(t, "n.jsonl", lines), write(t, "l.jsonl", lists)} {
-		d, err := data.Classify(path, "text", "label", "number", nil, 0, 32, .2, .2, 1)
+		d, err := numbers(32).Load(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,12 +77,14 @@ func TestNumbersAreLearnt(t *testing.T) {
 		}
 		s += strings.Join(v, " ") + "," + []string{"rise", "fall"}[i%2] + "\n"
 	}
-	d, err := data.Classify(write(t, "n.csv", s), "text", "label", "number", nil, 0, 8, .2, .2, 1)
+	c := numbers(8)
+	d, err := c.Load(write(t, "n.csv", s))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Config.RNN.Mode, d.Config.RNN.HiddenSize = unroll.GRU, 12
-	m, err := nn.New(d.Config)
+	cfg := c.Network()
+	cfg.RNN.Mode, cfg.RNN.HiddenSize = unroll.GRU, 12
+	m, err := nn.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,27 +110,32 @@ func TestNumbersAreLearnt(t *testing.T) {
 	if err != nil || right < all-1 {
 		t.Errorf("%d of %d right, %v", right, all, err)
 	}
-	in, _, err := data.Item(m.Config(), "104 105 106 107")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := nn.Pass{Model: m}
-	y, _, err := p.Forward(in, unroll.State{})
-	if err != nil || !(y.Data[1] > y.Data[0]) { // classes are in order: fall, rise
-		t.Errorf("a rising sequence: %v, %v", y.Data, err)
+	got, err := c.Classify(&nn.Pass{Model: m}, "104 105 106 107")
+	if err != nil || got[0].Class != "rise" {
+		t.Errorf("a rising sequence: %v, %v", got, err)
 	}
 }
 
-func TestItemReadsSteps(t *testing.T) {
-	cfg := nn.Config{Scaling: &nn.Scaling{Mean: []float64{0, 0}, Std: []float64{1, 2}}}
+func numbers(batch int) *task.Classify {
+	c := task.NewClassify()
+	c.Cut = task.Cut{Batch: batch, Valid: .2, Test: .2, Seed: 1}
+	c.Level = "number"
+	return c
+}
+
+// A text of numbers is read in steps of the model's width, a line each or one
+// after another.
+func TestTextsOfNumbers(t *testing.T) {
+	c := numbers(1)
+	c.Scaling, c.Classes = &data.Scaling{Mean: []float64{0, 0}, Std: []float64{1, 2}}, []string{"a", "b"}
 	for _, s := range []string{"1 2\n3 4", "1,2,3,4", "1;2 3;4"} {
-		in, _, err := data.Item(cfg, s)
+		in, err := c.Input(s)
 		if err != nil || fmt.Sprint(in.Features.Shape, in.Features.Data) != "[2 1 2] [1 1 3 2]" {
 			t.Errorf("%q: %v %v, %v", s, in.Features.Shape, in.Features.Data, err)
 		}
 	}
 	for _, s := range []string{"", "1 2 3", "1 x", "1 2 3\n4 5 6", "1e999 2"} {
-		if _, _, err := data.Item(cfg, s); err == nil {
+		if _, err := c.Input(s); err == nil {
 			t.Errorf("%q was read", s)
 		}
 	}

@@ -8,33 +8,41 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train/data"
 )
 
 func classify(level string) func(path string) error {
 	return func(path string) error {
-		_, err := data.Classify(path, "text", "label", level, nil, 0, 2, .2, .2, 1)
+		c := task.NewClassify()
+		c.Level, c.Batch, c.Valid, c.Test = level, 2, .2, .2
+		_, err := c.Load(path)
 		return err
 	}
 }
 
 func forecast(path string) error {
-	o := data.ForecastOptions{Loss: "mse", Valid: .2, Test: .2, Batch: 4}
-	o.Forecast = nn.Forecast{Lags: 6, Horizon: 3, Season: 5, Base: "none", Calendar: true}
-	_, _, err := data.NewForecast(path, o, nil)
+	o := task.NewForecast()
+	o.Cut = task.Cut{Valid: .2, Test: .2, Batch: 4}
+	o.Lags, o.Horizon, o.Season, o.Base = 6, 3, 5, "none"
+	_, err := o.Load(path)
 	return err
 }
 
 func text(path string) error {
-	_, err := data.Text(path, "char", nil, 0, 2, 10, .1, .1)
+	_, err := textTask("char", 2, 10, .1, .1).Load(path)
 	return err
 }
 
-func music(path string) error { _, err := data.Music(path, 2); return err }
+func music(path string) error {
+	_, err := task.NewMusic().Load(path)
+	return err
+}
 
 func tag(path string) error {
-	_, err := data.Tag(path, nil, 0, 2, .2, .2, 1)
+	c := task.NewTag()
+	c.Batch, c.Valid, c.Test = 2, .2, .2
+	_, err := c.Load(path)
 	return err
 }
 
@@ -61,7 +69,7 @@ func TestBadDataIsRefused(t *testing.T) {
 		"text: too short":            {"t.txt", "short", text, `^FILE: 5 chars are too few: training needs more than the window of 10`},
 		"csv: empty":                 {"t.csv", "", forecast, `^FILE: it is empty`},
 		"csv: header only":           {"t.csv", "time,x\n", forecast, `^FILE: 0 rows \(0 for training\) are too few for 6 lags.*give more rows or ask for less`},
-		"csv: text for a number":     {"t.csv", "time,x\n1,2\n1,five\n", forecast, `^FILE:3: column "x" has "five", expected a number; correct it or leave the column out with --columns`},
+		"csv: text for a number":     {"t.csv", "time,x\n1,2\n1,five\n", forecast, `^FILE:3: column "x" has "five", expected a number; correct it or leave the column out with columns`},
 		"csv: no number":             {"t.csv", "time,x\n1,2\n1,\n", forecast, `^FILE:3: column "x" has "", expected a number`},
 		"csv: NaN":                   {"t.csv", "time,x\n1,NaN\n", forecast, `^FILE:2: column "x" has "NaN"; fill the gap or take the line out`},
 		"csv: infinite":              {"t.csv", "time,x\n1,-Inf\n", forecast, `^FILE:2: column "x" has "-Inf"; fill the gap`},
@@ -69,17 +77,17 @@ func TestBadDataIsRefused(t *testing.T) {
 		"csv: quotes":                {"t.csv", "time,x\n1,\"2\n", forecast, `^FILE:2: .*double quotes`},
 		"csv: one column":            {"t.csv", "time\n1\n", forecast, `^FILE:1: there is no column besides the time`},
 		"csv: fewer rows than lags":  {"t.csv", hours(12), forecast, `^FILE: 12 rows \(8 for training\).*6 lags`},
-		"csv: no time":               {"t.csv", strings.Replace(hours(40), "2020-01-01 05", "five o'clock 05", 1), forecast, `^FILE:7: "five o'clock 05:00:00" is no time like 2006-01-02 15:04:05; correct it or train with --no-calendar`},
+		"csv: no time":               {"t.csv", strings.Replace(hours(40), "2020-01-01 05", "five o'clock 05", 1), forecast, `^FILE:7: "five o'clock 05:00:00" is no time that can be read; these can: 2024-03-29, .*; say how with time-format, correct it, or train with no-calendar`},
 		"csv: back in time":          {"t.csv", strings.Replace(hours(40), "2020-01-01 05", "2019-01-01 05", 1), forecast, `^FILE:7: "2019-01-01 05:00:00" is before the line above; sort the file by time`},
-		"classify: no column":        {"t.csv", "word,label\na,x\n", classify("char"), `^FILE:1: the header is word,label, expected columns "text" and "label"; name yours with --text-column`},
+		"classify: no column":        {"t.csv", "word,label\na,x\n", classify("char"), `^FILE:1: the header is word,label, expected columns "text" and "label"; name yours with text-column`},
 		"classify: no label":         {"t.csv", "text,label\na,x\nb,\n", classify("char"), `^FILE:3: an empty text or label; fill it in or take the line out`},
 		"classify: ragged":           {"t.csv", "text,label\na,x\nb\n", classify("char"), `^FILE:3: it has more or fewer fields`},
 		"classify: one class":        {"t.csv", "text,label\n" + strings.Repeat("a,x\n", 10), classify("char"), `^FILE: there is one class, "x"; at least 2 are needed`},
 		"classify: few":              {"t.csv", "text,label\na,x\nb,y\n", classify("char"), `^FILE: 2 of them are too few for training and validation`},
 		"classify: blank":            {"t.csv", "text,label\n" + strings.Repeat("a,x\nb,y\n", 5) + " ,x\n", classify("word"), `^FILE:12: an empty text; take it out`},
 		"jsonl: no object":           {"t.jsonl", "{\"text\":\"a\",\"label\":1}\n[1]\n", classify("char"), `^FILE:2: .*expected one JSON object a line`},
-		"jsonl: no label":            {"t.jsonl", "{\"text\":\"a\"}\n", classify("char"), `^FILE:1: there is no label "label"; name yours with --label-column`},
-		"jsonl: no text":             {"t.jsonl", "\n{\"text\":3,\"label\":\"x\"}\n", classify("char"), `^FILE:2: "text" is no text and no list of strings; .*--level number`},
+		"jsonl: no label":            {"t.jsonl", "{\"text\":\"a\"}\n", classify("char"), `^FILE:1: there is no label "label"; name yours with label-column`},
+		"jsonl: no text":             {"t.jsonl", "\n{\"text\":3,\"label\":\"x\"}\n", classify("char"), `^FILE:2: "text" is no text and no list of strings; .*level number`},
 		"numbers: text":              {"t.csv", "text,label\n1 2,x\n1 two,y\n", classify("number"), `^FILE:3: "two" is no number`},
 		"numbers: NaN":               {"t.csv", "text,label\n1 nan,x\n", classify("number"), `^FILE:2: "nan" is no number that can be computed with`},
 		"numbers: ragged":            {"t.jsonl", "{\"text\":[[1,2],[3]],\"label\":1}\n", classify("number"), `^FILE:1: step 2 has 1 numbers, step 1 has 2`},
@@ -124,7 +132,7 @@ func TestBadFolderIsRefused(t *testing.T) {
 		t.Errorf("an empty file: %v", err)
 	}
 	must(os.WriteFile(bad, []byte("1 2\n3 4 5\n"), 0o666))
-	if err := classify("number")(dir); err == nil || err.Error() != bad+": step 2 has 3 numbers, the steps before have 2" {
+	if err := classify("number")(dir); err == nil || err.Error() != bad+": step 2 has 3 numbers, the steps before have 2; correct it, or read words with level word" {
 		t.Errorf("a ragged file: %v", err)
 	}
 	if err := classify("char")(filepath.Join(dir, "nowhere")); !errors.Is(err, os.ErrNotExist) {

@@ -2,7 +2,6 @@ package text
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -15,26 +14,16 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// CSV says how a CSV file is read. The zero value reads all columns,
-// separated by commas, and takes the first line for names if none of its
-// fields is a number.
+// CSV says how a CSV file is read. The zero value reads all columns and finds
+// out how the file is written.
 type CSV struct {
-	File    string   // name for errors; "csv" if empty
-	Comma   rune     // separator; 0 means a comma
+	File string // name for errors; "csv" if empty
+	Dialect
 	Columns []string // names of the columns to take, in this order; nil means all
-	Header  Header
+	// Note, if not nil, is called with what was found out about the file, a
+	// sentence each.
+	Note func(string)
 }
-
-// Header says whether the first line holds names.
-type Header int
-
-// The first line holds names if none of its fields is a number (HeaderAuto),
-// always, or never.
-const (
-	HeaderAuto Header = iota
-	HeaderYes
-	HeaderNo
-)
 
 // ReadCSV reads a matrix [rows, columns] and the columns' names, nil where
 // the file has none. Each row must have a number in every column taken, NaN
@@ -44,27 +33,27 @@ func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []s
 	if c.File == "" {
 		c.File = "csv"
 	}
-	b := bufio.NewReader(r)
-	if bom, err := b.Peek(3); err == nil && bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
-		_, _ = b.Discard(3)
+	rows, err := NewRows(r, c.File, c.Dialect)
+	if err != nil {
+		return d, nil, &checkpoint.Error{File: c.File, Reason: "reading failed: " + err.Error(), Err: err}
 	}
-	in := csv.NewReader(b)
-	in.ReuseRecord = true
-	if c.Comma != 0 {
-		in.Comma = c.Comma
+	header := rows.header(c.Header)
+	if c.Note != nil {
+		for _, n := range rows.Notes() {
+			c.Note(n)
+		}
 	}
-	in.TrimLeadingSpace = in.Comma != '\t' // or an empty field would vanish
-	var take []int                         // columns taken, as positions in a row
+	var take []int // columns taken, as positions in a row
 	for first := true; ; first = false {
-		row, err := in.Read()
+		row, err := rows.Read()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return d, nil, c.broken(err)
+			return d, nil, rows.broken(err)
 		}
 		if first {
-			take, names, err = c.columns(row)
+			take, names, err = c.columns(row, header)
 			if err != nil {
 				return d, nil, err
 			}
@@ -73,11 +62,9 @@ func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []s
 			}
 		}
 		for _, at := range take {
-			field := strings.TrimSpace(row[at])
-			v, err := strconv.ParseFloat(field, bits[F]())
+			v, err := rows.Float(row[at], bits[F]())
 			if err != nil {
-				line, _ := in.FieldPos(at)
-				return d, nil, c.fail(line, at, names, take, field, err)
+				return d, nil, c.fail(rows.Line(at), at, names, take, strings.TrimSpace(row[at]), err)
 			}
 			d.Data = append(d.Data, F(v))
 		}
@@ -92,14 +79,7 @@ func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []s
 
 // columns decides from the first row which columns are taken and, if it is a
 // header, what they are called.
-func (c CSV) columns(row []string) (take []int, names []string, err error) {
-	header := c.Header == HeaderYes
-	if c.Header == HeaderAuto {
-		header = !slices.ContainsFunc(row, func(s string) bool {
-			_, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-			return err == nil || errors.Is(err, strconv.ErrRange)
-		})
-	}
+func (c CSV) columns(row []string, header bool) (take []int, names []string, err error) {
 	if !header && c.Columns != nil {
 		return nil, nil, &checkpoint.Error{File: c.File, Place: "line 1", Reason: fmt.Sprintf("columns %q are asked for and the file has no line of names", c.Columns)}
 	}
@@ -131,19 +111,6 @@ func (c CSV) columns(row []string) (take []int, names []string, err error) {
 	return take, slices.Clone(c.Columns), nil
 }
 
-// broken puts a fault of the CSV itself into words.
-func (c CSV) broken(err error) error {
-	e := (*csv.ParseError)(nil)
-	if !errors.As(err, &e) {
-		return &checkpoint.Error{File: c.File, Reason: "reading failed: " + err.Error(), Err: err}
-	}
-	reason := e.Err.Error()
-	if errors.Is(err, csv.ErrFieldCount) {
-		reason = "this row has another number of columns than the first"
-	}
-	return &checkpoint.Error{File: c.File, Place: fmt.Sprintf("line %d", e.Line), Reason: reason}
-}
-
 func (c CSV) fail(line, at int, names []string, take []int, field string, err error) error {
 	place := fmt.Sprintf("line %d, column %d", line, at+1)
 	if names != nil {
@@ -153,6 +120,8 @@ func (c CSV) fail(line, at int, names []string, take []int, field string, err er
 	switch {
 	case field == "":
 		reason = "the field is empty, expected a number"
+	case errors.Is(err, ErrDecimal):
+		reason = err.Error()
 	case errors.Is(err, strconv.ErrRange):
 		reason = fmt.Sprintf("%q is beyond the range of the element type", short(field))
 	}

@@ -28,12 +28,12 @@ func TestReadCSV(t *testing.T) {
 		{"plain", "1,2\n3,4\n", CSV{}, []int{2, 2}, []float64{1, 2, 3, 4}, nil},
 		{"no last line feed, carriage returns", "1,2\r\n3,4", CSV{}, []int{2, 2}, []float64{1, 2, 3, 4}, nil},
 		{"header", "a,b\n1,2\n", CSV{}, []int{1, 2}, []float64{1, 2}, []string{"a", "b"}},
-		{"header of numbers", "2020,2021\n1,2\n", CSV{Header: HeaderYes}, []int{1, 2}, []float64{1, 2}, []string{"2020", "2021"}},
+		{"header of numbers", "2020,2021\n1,2\n", CSV{Dialect: Dialect{Header: HeaderYes}}, []int{1, 2}, []float64{1, 2}, []string{"2020", "2021"}},
 		{"byte order mark", "\xef\xbb\xbfa\n1\n", CSV{Columns: []string{"a"}}, []int{1, 1}, []float64{1}, []string{"a"}},
 		{"spaces and quotes", " 1 , \"2\"\n 3,4 \n", CSV{}, []int{2, 2}, []float64{1, 2, 3, 4}, nil},
 		{"empty lines", "1\n\n2\n\n", CSV{}, []int{2, 1}, []float64{1, 2}, nil},
-		{"semicolons", "1;2\n", CSV{Comma: ';'}, []int{1, 2}, []float64{1, 2}, nil},
-		{"tabs", "1\t2\n", CSV{Comma: '\t'}, []int{1, 2}, []float64{1, 2}, nil},
+		{"semicolons", "1;2\n", CSV{Dialect: Dialect{Comma: ';'}}, []int{1, 2}, []float64{1, 2}, nil},
+		{"tabs", "1\t2\n", CSV{Dialect: Dialect{Comma: '\t'}}, []int{1, 2}, []float64{1, 2}, nil},
 		{"columns by name, reordered", "date,a,b\nMonday,1,2\nTuesday,3,4\n", CSV{Columns: []string{"b", "a"}}, []int{2, 2}, []float64{2, 1, 4, 3}, []string{"b", "a"}},
 		{"NaN and infinities", "NaN,Inf,-Infinity,1e-3\n", CSV{}, []int{1, 4}, []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e-3}, nil},
 	} {
@@ -57,9 +57,9 @@ func TestBadCSVIsRefused(t *testing.T) {
 		{"text", "a,b\n1,2\n3,x\n", CSV{}, `f.csv: line 3, column 2 (b): "x" is not a number`},
 		{"text without header", "1,2\n3,x\n", CSV{}, `f.csv: line 2, column 2: "x" is not a number`},
 		{"typo in the first row", "1,x\n3,4\n", CSV{}, `f.csv: line 1, column 2: "x" is not a number`},
-		{"no header wanted", "a,b\n3,4\n", CSV{Header: HeaderNo}, `f.csv: line 1, column 1: "a" is not a number`},
+		{"no header wanted", "a,b\n3,4\n", CSV{Dialect: Dialect{Header: HeaderNo}}, `f.csv: line 1, column 1: "a" is not a number`},
 		{"empty field", "1,2\n3,\n", CSV{}, "f.csv: line 2, column 2: the field is empty, expected a number"},
-		{"empty field between tabs", "1\t2\t3\n1\t\t3\n", CSV{Comma: '\t'}, "f.csv: line 2, column 2: the field is empty, expected a number"},
+		{"empty field between tabs", "1\t2\t3\n1\t\t3\n", CSV{Dialect: Dialect{Comma: '\t'}}, "f.csv: line 2, column 2: the field is empty, expected a number"},
 		{"beyond range", "1e999\n", CSV{}, `f.csv: line 1, column 1: "1e999" is beyond the range of the element type`},
 		{"ragged", "1,2\n3\n", CSV{}, "f.csv: line 2: this row has another number of columns than the first"},
 		{"quote", "1,\"2\n", CSV{}, `f.csv: line 1: extraneous or missing " in quoted-field`},
@@ -240,7 +240,7 @@ func FuzzCSV(f *testing.F) {
 		f.Add(s, byte(','))
 	}
 	f.Fuzz(func(t *testing.T, s string, comma byte) {
-		d, _, err := ReadCSV[float64](strings.NewReader(s), CSV{Comma: rune(comma)})
+		d, _, err := ReadCSV[float64](strings.NewReader(s), CSV{Dialect: Dialect{Comma: rune(comma)}})
 		if err != nil {
 			return
 		}
@@ -251,7 +251,7 @@ func FuzzCSV(f *testing.F) {
 		if err := WriteCSV(&b, nil, checkpoint.Of("d", d)); err != nil {
 			t.Fatal(err)
 		}
-		again, _, err := ReadCSV[float64](&b, CSV{Header: HeaderNo})
+		again, _, err := ReadCSV[float64](&b, CSV{Dialect: Dialect{Header: HeaderNo}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,11 @@
 // writes every *_amd64.s into DIR. The package's `go generate` runs it over the
 // committed files; check-generated.sh and TestGenerated compare.
 //
-// What the files compute is defined by the pure Go code of the package; the
-// stubs in stubs_amd64.go say which loop each routine replaces.
+// What the files compute is defined by pure Go code, of the package and of the
+// cells; the stubs in stubs_amd64.go and the operations of fused.go and chain.go
+// say which loop each routine replaces. Offsets of arguments and places in tables
+// come from go_asm.h, which the go command writes from the package's own types and
+// constants.
 package main
 
 import (
@@ -24,7 +27,7 @@ var files = []struct {
 	{"peak_amd64.s", func(w *writer) { peakFile(w, avx512); peakFile(w, avx2) }},
 	{"pause_amd64.s", pauseFile},
 	{"call_amd64.s", callFile},
-	{"sums_amd64.s", sumsFile},
+	{"optimise_amd64.s", optimiseFile},
 	{"exp_amd64.s", func(w *writer) { expFile(w, avx512); expFile(w, avx2) }},
 	{"transpose_amd64.s", func(w *writer) { transposeFile(w, avx512); transposeFile(w, avx2) }},
 	{"chain_amd64.s", func(w *writer) { chainFile(w, avx512); chainFile(w, avx2) }},

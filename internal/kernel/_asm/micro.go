@@ -55,8 +55,8 @@ func micro(w *writer, s isa, rows, nv, p int) {
 	if p > 1 {
 		for range p - 1 {
 			for _, a := range advances {
-				w.op("MOVQ", mem("DI", a[0]), "AX")
-				w.op("ADDQ", "AX", mem("DI", a[1]))
+				w.op("MOVQ", arg(a[0]), "AX")
+				w.op("ADDQ", "AX", arg(a[1]))
 			}
 		}
 	}
@@ -71,40 +71,40 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 
 	// The sums begin with init. Side by side panels are reached through SI as
 	// an index, which the loop sets afterwards.
-	w.op("MOVQ", mem("DI", argW), "SI")
+	w.op("MOVQ", arg("w"), "SI")
 	for r := range rows {
 		for q := range p {
 			for v := range n {
 				base, disp := "R13", (g.lo+v)*s.bytes()
-				panel := argInitPanel
+				panel := "initPanel"
 				if g.lo+v >= lastVec {
-					base, disp, panel = "R15", (g.lo+v-lastVec)*s.bytes(), argLastPanel
+					base, disp, panel = "R15", (g.lo+v-lastVec)*s.bytes(), "lastPanel"
 				}
 				switch {
 				case q == 0:
 					w.op("VMOVUPS", mem(base, disp), acc(r, q, v))
 				default:
-					w.op("MOVQ", mem("DI", panel), "DX")
+					w.op("MOVQ", arg(panel), "DX")
 					w.op("VMOVUPS", memIndex(base, "DX", q, disp), acc(r, q, v))
 				}
 			}
 		}
 		if last || rows > 1 {
-			w.op("ADDQ", mem("DI", argInitRow), "R13")
-			w.op("ADDQ", mem("DI", argLastRow), "R15")
+			w.op("ADDQ", arg("initRow"), "R13")
+			w.op("ADDQ", arg("lastRow"), "R15")
 		}
 	}
 	if !last && rows > 1 { // the next group begins at the first row again
-		w.op("IMUL3Q", rows, mem("DI", argInitRow), "DX")
+		w.op("IMUL3Q", rows, arg("initRow"), "DX")
 		w.op("SUBQ", "DX", "R13")
-		w.op("IMUL3Q", rows, mem("DI", argLastRow), "DX")
+		w.op("IMUL3Q", rows, arg("lastRow"), "DX")
 		w.op("SUBQ", "DX", "R15")
 	}
 	w.op("MOVQ", "R14", "AX")
 	if p > 1 {
-		w.op("MOVQ", mem("DI", argPanel), "R8") // one or two rows need no R8
+		w.op("MOVQ", arg("panel"), "R8") // one or two rows need no R8
 	}
-	w.op("MOVQ", mem("DI", argDepth), "DX")
+	w.op("MOVQ", arg("depth"), "DX")
 	w.op("TESTQ", "DX", "DX")
 	w.jump("JEQ", end)
 	w.align()
@@ -116,7 +116,7 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 	for r := range rows {
 		for q := range p {
 			if q == 1 {
-				w.op("MOVQ", mem("DI", argDstPanel), "DX")
+				w.op("MOVQ", arg("dstPanel"), "DX")
 			}
 			for v := range n {
 				addr := mem("R12", (g.lo+v)*s.bytes())
@@ -127,11 +127,11 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 			}
 		}
 		if last || rows > 1 {
-			w.op("ADDQ", mem("DI", argDstRow), "R12")
+			w.op("ADDQ", arg("dstRow"), "R12")
 		}
 	}
 	if !last && rows > 1 {
-		w.op("IMUL3Q", rows, mem("DI", argDstRow), "DX")
+		w.op("IMUL3Q", rows, arg("dstRow"), "DX")
 		w.op("SUBQ", "DX", "R12")
 	}
 }

@@ -17,45 +17,17 @@ import "fmt"
 //
 // The microkernel uses SI (weights), AX (a) and DX (k steps left) freely.
 
-// Offsets of mulArgs in mul_amd64.go.
-const (
-	argW           = 0
-	argPanel       = 8
-	argDepth       = 16
-	argDst         = 24
-	argDstPanel    = 32
-	argDstRow      = 40
-	argInit        = 48
-	argInitPanel   = 56
-	argInitRow     = 64
-	argLast        = 72
-	argLastPanel   = 80
-	argLastRow     = 88
-	argA           = 96
-	argRow         = 104
-	argCol         = 112
-	argPanels      = 120
-	argKernel      = 128
-	argBig         = 136
-	argBigBytes    = 144
-	argKernelSmall = 152
-	argSmall       = 160
-	argSmallBytes  = 168
-	argPrefetch    = 176
-	argPrefetchBy  = 184
-)
+// arg is a field of the arguments.
+func arg(name string) string { return field("mulArgs_" + name) }
 
-const (
-	maxRows = 8
-	maxVecs = 4
-)
+const maxVecs = 4
 
 // rowsOf is the number of rows the registers allow for nv vectors of 16.
 func rowsOf(s isa, nv int) int {
 	if s.lanes == 8 || nv == 4 {
 		return 6
 	}
-	return maxRows
+	return 8
 }
 
 // sideBySide is how many panels a microkernel of few rows walks at once, so
@@ -70,6 +42,8 @@ func sideBySide(s isa, rows, nv int) int {
 	return 1
 }
 
+// mulFile writes the microkernels of a level, the table of them and the driver.
+// The package finds out from the table which there are.
 func mulFile(w *writer, s isa) {
 	micros := map[string]bool{}
 	for nv := 1; nv <= maxVecs; nv++ {
@@ -80,23 +54,19 @@ func mulFile(w *writer, s isa) {
 			}
 		}
 	}
+	fmt.Fprintln(w)
 	for p := 1; p <= 3; p++ {
-		for rows := 1; rows <= maxRows; rows++ {
+		for rows := 1; rows <= rowsOf(s, 1); rows++ {
 			for nv := 1; nv <= maxVecs; nv++ {
 				if name := microName(s, rows, nv, p); micros[name] {
-					fmt.Fprintf(w, "\nDATA %s+%d(SB)/8, $%s(SB)", table(s), 8*microIndex(rows, nv, p), name)
+					fmt.Fprintf(w, "DATA ·micro%s+(8*((%d*const_microRows+%d)*const_microVecs+%d))(SB)/8, $%s(SB)\n", s.name, p-1, rows-1, nv-1, name)
 				}
 			}
 		}
 	}
-	fmt.Fprintf(w, "\nGLOBL %s(SB), RODATA, $%d\n", table(s), 8*microIndex(1, 1, 4))
+	fmt.Fprintf(w, "GLOBL ·micro%s(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n", s.name)
 	driver(w, s)
 }
-
-func table(s isa) string { return "micro" + s.name + "<>" }
-
-// microIndex must equal microIndex in mul_amd64.go.
-func microIndex(rows, nv, p int) int { return ((p-1)*maxRows+rows-1)*maxVecs + nv - 1 }
 
 func microName(s isa, rows, nv, p int) string {
 	name := fmt.Sprintf("micro%s_%dx%d", s.name, rows, nv)
@@ -106,43 +76,39 @@ func microName(s isa, rows, nv, p int) string {
 	return name + "<>"
 }
 
-// driver: for every panel, argBig blocks of rows with the microkernel
-// argKernel, then argSmall blocks with the one for a row less. A microkernel
+// driver: for every panel, `big` blocks of rows with the microkernel
+// `kernel`, then `small` blocks with the one for a row less. A microkernel
 // of several panels side by side moves the arguments on by the others.
 func driver(w *writer, s isa) {
 	w.text("·mul"+s.name, "0", 32, 8)
 	const big, small, left = "big-8(SP)", "small-16(SP)", "left-24(SP)"
 	w.op("MOVQ", "p+0(FP)", "DI")
-	w.op("MOVQ", mem("DI", argRow), "BX")
-	w.op("MOVQ", mem("DI", argCol), "CX")
+	w.op("MOVQ", arg("row"), "BX")
+	w.op("MOVQ", arg("col"), "CX")
 	w.op("LEAQ", "(BX)(BX*2)", "R8")
 	w.op("LEAQ", "(BX)(BX*4)", "R9")
 	w.op("LEAQ", "(R8)(BX*4)", "R10")
-	w.op("LEAQ", table(s)+"(SB)", "AX")
-	w.op("MOVQ", mem("DI", argKernel), "DX")
-	w.op("MOVQ", "(AX)(DX*8)", "SI")
+	w.op("MOVQ", arg("kernel"), "SI")
 	w.op("MOVQ", "SI", big)
-	w.op("MOVQ", mem("DI", argKernelSmall), "DX")
-	w.op("MOVQ", "(AX)(DX*8)", "SI")
+	w.op("MOVQ", arg("kernelSmall"), "SI")
 	w.op("MOVQ", "SI", small)
 	w.label("panel")
-	w.op("MOVQ", mem("DI", argDst), "R12")
-	w.op("MOVQ", mem("DI", argInit), "R13")
-	w.op("MOVQ", mem("DI", argLast), "R15")
-	w.op("MOVQ", mem("DI", argA), "R14")
-	w.op("MOVQ", mem("DI", argPrefetch), "R11")
+	w.op("MOVQ", arg("dst"), "R12")
+	w.op("MOVQ", arg("init"), "R13")
+	w.op("MOVQ", arg("last"), "R15")
+	w.op("MOVQ", arg("a"), "R14")
+	w.op("MOVQ", arg("prefetch"), "R11")
 	for _, part := range []struct {
-		name, kernel string
-		count, bytes int
-	}{{"big", big, argBig, argBigBytes}, {"small", small, argSmall, argSmallBytes}} {
-		w.op("MOVQ", mem("DI", part.count), "AX")
+		name, kernel, count, bytes string
+	}{{"big", big, arg("big"), arg("bigBytes")}, {"small", small, arg("small"), arg("smallBytes")}} {
+		w.op("MOVQ", part.count, "AX")
 		w.jump("JMP", part.name+"Next")
 		w.label(part.name)
 		w.op("MOVQ", "AX", left)
 		w.op("MOVQ", part.kernel, "DX")
 		w.op("CALL", "DX")
-		w.op("ADDQ", mem("DI", part.bytes), "R14")
-		w.op("ADDQ", mem("DI", argPrefetchBy), "R11")
+		w.op("ADDQ", part.bytes, "R14")
+		w.op("ADDQ", arg("prefetchBy"), "R11")
 		w.op("MOVQ", left, "AX")
 		w.label(part.name + "Next")
 		w.op("SUBQ", 1, "AX")
@@ -150,11 +116,11 @@ func driver(w *writer, s isa) {
 	}
 	// The arguments are pointers that the garbage collector sees after the call:
 	// they stay at the last panel and do not move beyond it.
-	w.op("SUBQ", 1, mem("DI", argPanels))
+	w.op("SUBQ", 1, arg("panels"))
 	w.jump("JEQ", "done")
 	for _, p := range advances {
-		w.op("MOVQ", mem("DI", p[0]), "AX")
-		w.op("ADDQ", "AX", mem("DI", p[1]))
+		w.op("MOVQ", arg(p[0]), "AX")
+		w.op("ADDQ", "AX", arg(p[1]))
 	}
 	w.jump("JMP", "panel")
 	w.label("done")
@@ -163,4 +129,4 @@ func driver(w *writer, s isa) {
 }
 
 // advances are the arguments that move on with the panel, and by which.
-var advances = [][2]int{{argPanel, argW}, {argDstPanel, argDst}, {argInitPanel, argInit}, {argLastPanel, argLast}}
+var advances = [][2]string{{"panel", "w"}, {"dstPanel", "dst"}, {"initPanel", "init"}, {"lastPanel", "last"}}

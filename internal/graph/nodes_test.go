@@ -1,0 +1,143 @@
+package graph
+
+import (
+	"archive/zip"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+	"github.com/unroll-ml/unroll/internal/testkit"
+)
+
+// The ONNX project's own tests of its operators, written by
+// testdata/node_tests.py from package onnx 1.22.0.
+func TestNodesOfTheONNXProject(t *testing.T) {
+	z, err := zip.OpenReader("testdata/nodes.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	right, refused := 0, map[string]int{}
+	for _, entry := range z.File {
+		r, err := entry.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(entry.Name, ".onnx")
+		err = runNode(t, b, entry.Name, testkit.Tol{Abs: 1e-6, Rel: 1e-4})
+		switch {
+		case err == nil:
+			right++
+		case errors.Is(err, ErrOperator):
+			refused[name]++
+			if !slices.Contains(refusedNodes, name) {
+				t.Errorf("%s: refused: %v", name, err)
+			}
+		default:
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range refusedNodes {
+		if refused[name] == 0 {
+			t.Errorf("%s is listed as refused, and is not", name)
+		}
+	}
+	t.Logf("%d of %d cases right, %d refused", right, len(z.File), len(refused))
+}
+
+// refusedNodes are cases of what the table does not have.
+var refusedNodes = []string{
+	"test_batchnorm_epsilon_training_mode", "test_batchnorm_example_training_mode",
+	"test_dequantizelinear_blocked", "test_quantizelinear_blocked_asymmetric",
+	"test_scan_sum", // version 8
+	"test_training_dropout", "test_training_dropout_default", "test_training_dropout_default_mask", "test_training_dropout_mask",
+	"test_training_dropout_zero_ratio", "test_training_dropout_zero_ratio_mask",
+}
+
+// runNode runs one case, by a plan and node by node, and compares.
+func runNode(t *testing.T, b []byte, name string, tol testkit.Tol) error {
+	f, err := onnx.Parse(b, name)
+	if err != nil {
+		return err
+	}
+	g, err := FromONNX(f)
+	if err != nil {
+		return err
+	}
+	p, err := Compile(g, Limits{})
+	if err != nil {
+		return err
+	}
+	read := func(kind string, i int) Value {
+		x, err := f.Tensor(kind + "." + strconv.Itoa(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := fromTensor(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	// Values of halves are held as float32, so results differ by what a half
+	// rounds.
+	for _, p := range slices.Concat(g.Inputs, g.Outputs) {
+		switch p.Type {
+		case F16:
+			tol = testkit.Tol{Abs: 1e-3, Rel: 2e-3}
+		case BF16:
+			tol = testkit.Tol{Abs: 1e-2, Rel: 1.6e-2}
+		}
+	}
+	if strings.HasPrefix(name, "test_averagepool_2d_ceil_last") { // its numbers have four digits
+		tol.Abs = 5e-5
+	}
+	if strings.HasPrefix(name, "test_attention_24_qk_matmul_output_mode3_softmax_precision") { // softmax in halves
+		tol = testkit.Tol{Abs: 1e-3, Rel: 2e-3}
+	}
+	in, want := make([]Value, len(g.Inputs)), make([]Value, len(g.Outputs))
+	for i := range in {
+		in[i] = read("in", i)
+	}
+	for i := range want {
+		want[i] = read("out", i)
+	}
+	for range 2 {
+		out := make([]Value, len(want))
+		if err := p.Run(in, out); err != nil {
+			return err
+		}
+		for i := range want {
+			if err := closeNode(out[i], want[i], tol); err != nil {
+				return err
+			}
+		}
+		p.plans.eager = true // the other way
+		p.plans.list = nil
+	}
+	return nil
+}
+
+func closeNode(got, want Value, tol testkit.Tol) error {
+	if got.Type != want.Type || !slices.Equal(got.Shape, want.Shape) {
+		return errors.New("got " + got.String() + ", want " + want.String())
+	}
+	switch want.Type {
+	case F32:
+		return testkit.Near(Data[float32](got), Data[float32](want), tol)
+	case F64:
+		return testkit.Near(Data[float64](got), Data[float64](want), testkit.Tol{Abs: 1e-7, Rel: 1e-7})
+	}
+	if string(got.bytes()) != string(want.bytes()) {
+		return errors.New("the elements differ")
+	}
+	return nil
+}

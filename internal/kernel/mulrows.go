@@ -1,0 +1,90 @@
+package kernel
+
+import "unsafe"
+
+// Scratch is the memory of MulRows for one goroutine. The zero value is ready.
+type Scratch[F Float] struct {
+	last []F // sums of a last panel that is not full
+	left []F // columns of a left side, brought together
+}
+
+// MulRows is Mul for panels of one gate and row-major memory: the sum of row r
+// and unit u starts from init(r)[u] and goes to dst(r)[u]; nothing beyond the
+// units is touched. init may be dst, may have Row 0 (one row for all), and without
+// Data is zeros.
+func MulRows[F Float](w *Panels[F], p0, p1 int, dst, init, a Rows[F], m int, s *Scratch[F]) {
+	mulRows(w, p0, p1, dst, init, left[F]{a.Data, a.Row, 1}, m, s)
+}
+
+// MulColumns is MulRows with the transpose of a on the left: row r of the left
+// side is column r of a, whose rows are the inner dimension.
+func MulColumns[F Float](w *Panels[F], p0, p1 int, dst, init, a Rows[F], m int, s *Scratch[F]) {
+	if p1-p0 < limits.ColumnsPanels || m < limits.ColumnsRows {
+		mulRows(w, p0, p1, dst, init, left[F]{a.Data, 1, a.Row}, m, s)
+		return
+	}
+	// Steps along k lie far from each other, and each panel would take them
+	// again: part by part they are brought together.
+	part := min(m, max(limits.Columns/max(w.K, 1), 8))
+	parts := (m + part - 1) / part
+	for i := range parts {
+		lo, hi := m*i/parts, m*(i+1)/parts
+		n := hi - lo
+		s.left = grow(s.left, n*w.K)
+		for k := range w.K {
+			copy(s.left[k*n:(k+1)*n], a.Data[k*a.Row+lo:])
+		}
+		mulRows(w, p0, p1, dst.From(lo), init.From(lo), left[F]{s.left, 1, n}, n, s)
+	}
+}
+
+// mulRows is MulRows for any left side.
+func mulRows[F Float](w *Panels[F], p0, p1 int, dst, init Rows[F], a left[F], m int, s *Scratch[F]) {
+	const cols = 4 * Lane
+	if m <= 0 || p0 >= p1 {
+		return
+	}
+	whole := p1
+	if p1 == w.Len() && w.Units%Lane != 0 {
+		whole--
+	}
+	if p0 < whole {
+		var start Block[F]
+		if init.Data != nil {
+			start = Block[F]{Data: init.Data[p0*cols:], Panel: cols, Row: init.Row}
+		}
+		mul(w, p0, whole, Block[F]{Data: dst.Data[p0*cols:], Panel: cols, Row: dst.Row}, start, nil, a, m)
+	}
+	if whole == p1 {
+		return
+	}
+	s.last = grow(s.last, limits.LastRows*cols)
+	scratch := Rows[F]{s.last, cols}
+	block := Block[F]{Data: s.last, Panel: cols, Row: cols}
+	// The last panel is padded to whole blocks, which may reach beyond the row.
+	u := whole * cols
+	width := w.Units - u
+	for r := 0; r < m; r += limits.LastRows {
+		n := min(limits.LastRows, m-r)
+		var start Block[F]
+		if init.Data != nil {
+			start = block
+			for i := range n {
+				row := scratch.At(i, cols)
+				clear(row[copy(row, init.At(r+i, w.Units)[u:]):])
+			}
+		}
+		mul(w, whole, p1, block, start, nil, left[F]{a.Data[r*a.Row:], a.Row, a.Col}, n)
+		for i := range n {
+			copy(dst.At(r+i, w.Units)[u:], scratch.At(i, width))
+		}
+	}
+}
+
+// zeros is a row of panel memory, of either element type.
+var zeros [4 * Lane]float64
+
+// zeroRow returns a row of zeros to start sums from.
+func zeroRow[F Float]() []F {
+	return unsafe.Slice((*F)(unsafe.Pointer(&zeros)), len(zeros))
+}

@@ -1,0 +1,39 @@
+//go:build !amd64 || purego
+
+package kernel
+
+const bestLevel = levelGo
+
+// No vector level: these report that nothing was done.
+
+// pause passes a moment in a loop that waits.
+func pause(n int) {
+	for range 10 * n {
+		idle()
+	}
+}
+
+// idle does nothing; the call keeps the loop.
+//
+//go:noinline
+func idle() {}
+
+func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
+	return false
+}
+
+func fused(Op, Gates, []Rows[float32]) bool { return false }
+
+func squareBlocks([]float32, *[4]float64) int { return 0 }
+
+func subScaledBlocks(_, _ []float32, _ float32) int { return 0 }
+
+func expBlocks([]float64) int { return 0 }
+
+func canChain(ChainOp, int) bool { return false }
+
+func chain(ChainOp, *Walk[float32]) { panic("kernel: no chain at this level") }
+
+func transpose(int, []float32, int, []float32, int) int { return 0 }
+
+func peakRun(n int) float64 { return peakGo(n) }
