@@ -72,21 +72,21 @@ func (s *step) links() []link {
 	return []link{{s.ew.unary, s.ew.binary, 0, 1}}
 }
 
-// after makes t a step that begins with s, whose result it reads.
-func (t *step) after(s *step) {
-	chain, in := append([]link{}, s.links()...), append([]*operand{}, s.in...)
-	last, at := t.links()[0], [2]int{}
-	for k := range min(2, len(t.in)) {
+// after makes s a step that begins with another, whose result it reads.
+func (s *step) after(first *step) {
+	chain, in := append([]link{}, first.links()...), append([]*operand{}, first.in...)
+	last, at := s.links()[0], [2]int{}
+	for k := range min(2, len(s.in)) {
 		at[k] = -1
-		if t.in[k] != s.out[0] {
+		if s.in[k] != first.out[0] {
 			at[k] = len(in)
-			in = append(in, t.in[k])
+			in = append(in, s.in[k])
 		}
 	}
 	last.a, last.b = at[0], at[1]
 	chain = append(chain, last)
-	t.in, t.ew, t.read = in, &pointwise{chain: chain}, nil
-	t.run = func(a *args) error {
+	s.in, s.ew, s.read = in, &pointwise{chain: chain}, nil
+	s.run = func(a *args) error {
 		out := data[float32](a.out[0])
 		for lo := 0; lo < len(out); lo += joinedBlock {
 			dst := out[lo:min(lo+joinedBlock, len(out))]
