@@ -68,8 +68,8 @@ func network(t testing.TB, b *Builder) {
 	x = b.Op("Reshape", nil, x, b.Ints(0, 0, -1))
 	score := b.Op("Softmax", Attrs{"axis": int64(1)}, b.Op("MatMul", nil, x, c(48, 1)))
 	x = b.Op("ReduceSum", Attrs{"keepdims": int64(0)}, b.Op("Mul", nil, x, score), b.Ints(1))
-	b.Output("y", F32, b.Op("Gemm", Attrs{"transB": int64(1)}, x, c(10, 48), c(10)))
-	b.Output("h", F32, y[1])
+	b.Output("y", F32, b.Op("Gemm", Attrs{"transB": int64(1)}, x, c(10, 48), c(10)), Dim{Size: -1}, Dim{Size: 10})
+	b.Output("h", F32, y[1], Dim{Size: 2}, Dim{Size: -1}, Dim{Size: 24})
 }
 
 // A result has the same bits on every level of the kernels, alone or in a batch,
