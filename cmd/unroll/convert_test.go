@@ -156,8 +156,8 @@ func TestVariantsAreShownRunAndConverted(t *testing.T) {
 			t.Errorf("to safetensors: %s", errs)
 		}
 	}
-	for _, flag := range []string{"--trace", "--stream"} {
-		if out, _ := commandWith(t, 0, "1,2,3\n", "run", operators+"gru_lbr0.onnx", "-", flag); !strings.Contains(out, "h_n") {
+	for flag, want := range map[string]string{"--trace": "h_n", "--stream": ","} { // a line of numbers for a line
+		if out, _ := commandWith(t, 0, "1,2,3\n", "run", operators+"gru_lbr0.onnx", "-", flag); !strings.Contains(out, want) {
 			t.Errorf("%s: %s", flag, out)
 		}
 	}
