@@ -41,6 +41,7 @@ var Table = []Row{
 	{Floor: 4, Path: "nn", Duty: "`Embedding`, `Linear`, losses, and `Model`: input, layer, head; model folders", Libraries: []string{"github.com/unroll-ml/unroll/internal/statedict"}},
 	{Floor: 4, Path: "internal/graph", Duty: "programs of ONNX's operators over named values: check, fold, plan for given shapes, run; one file a family of operators"},
 	{Floor: 5, Path: "train", Duty: "optimisers, clipping, schedules, data pipelines, the loop"},
+	{Floor: 5, Path: "internal/chain", Duty: "a line over named tensors becomes a graph: PyTorch's models, whose files hold no forward()"},
 	{Floor: 5, Path: "internal/modelfile", Duty: "a file of weights of any format becomes a layer or a model, and back"},
 	{Floor: 5, Path: "internal/explain", Duty: "a recorded pass turned into formulas, numbers and the page"},
 	{Floor: 6, Path: "task", Duty: "classify, tag, text, forecast, music as values: read data, fit, predict, measure, show", Libraries: []string{"gitlab.com/gomidi/midi"}},
