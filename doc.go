@@ -1,25 +1,52 @@
-// Package unroll computes PyTorch's recurrent layers: nn.RNN, nn.LSTM and
-// nn.GRU with every option, the same parameters, names, gate order, shapes and
-// initialisation, in pure Go.
+// Package unroll computes PyTorch's stacked recurrent layers, torch.nn.RNN, LSTM
+// and GRU, in Go: forward, backward, step by step, and with every state and gate
+// in reach. A layer read from a PyTorch checkpoint gives PyTorch's numbers.
 //
-// A [Config] says what a layer is. A [Layer] is a Config and its parameters and
-// may be used by many goroutines at once while nobody changes it. A [State] is
-// (h, c); its zero value means zeros. A [Pass] is how one goroutine runs a layer
-// over sequences: it holds the options, the memory and the record. A [Stream]
-// runs a layer one step at a time.
+// A Config says what a layer is and a Layer holds its parameters; a Layer has
+// methods that need nothing else. A Pass is how one goroutine runs a layer over
+// sequences, with the options of a run and its record. A Stream runs it one step
+// at a time.
 //
 //	layer, err := unroll.New(unroll.Config{Mode: unroll.LSTM, InputSize: 10, HiddenSize: 20, NumLayers: 2})
-//	layer.ResetParameters(rng.New(0))
-//	y, sn, err := layer.Forward(x, unroll.State{}) // output, (h_n, c_n)
+//	...
+//	layer.ResetParameters(rng.New(0)) // as after torch.manual_seed(0)
+//	y, sn, err := layer.Forward(x, unroll.State{})
 //
-// Letters in shapes: T steps, B sequences, I inputs, H hidden units, L layers,
-// D directions (1 or 2), P size of the projection, H' the size of a hidden
-// state: P where there is a projection, else H.
+// # Names
 //
-// Every type comes for float32 under its short name and for any [tensor.Float]
-// with the suffix Of: Layer is LayerOf[float32].
+// Layer, Pass, Stream, State, Param and Grads are the float32 forms of LayerOf,
+// PassOf, StreamOf, StateOf, ParamOf and GradsOf, which take float32 or float64;
+// New is NewOf for float32. Methods stand with the generic types: go doc
+// unroll.LayerOf.Forward, unroll.PassOf.Backward, unroll.StreamOf.Step.
 //
-// A result does not depend on the number of workers, on what else is in the
-// batch, on whether a sequence came whole, in chunks or step by step, nor on
-// the instruction set: the bits are the same. docs/numerics.md says how.
+// # Letters
+//
+// Shapes are written with these letters:
+//
+//	T  time steps            I  input features per step
+//	B  sequences in a batch  H  hidden units
+//	L  stacked layers        D  directions, 1 or 2
+//	P  projection size       G  gates: 1 for RNN, 3 for GRU, 4 for LSTM
+//	H' the size of a hidden state: P with a projection, otherwise H
+//
+// # Caveats
+//
+// Results of a Pass are its own memory and hold until its next call; those of a
+// Layer are new. Inputs and initial states are read while a call runs, and
+// nothing of them is kept after it, except what a recorded pass copies.
+//
+// A Layer serves any number of goroutines, while none of them changes its
+// parameters. A Pass and a Stream belong to one goroutine at a time, and must not
+// be copied after their first use.
+//
+// Values of Params and of Gradients share memory with what they belong to.
+// Parameters are written through Update, which makes packed copies anew.
+//
+// Numbers closer to zero than 2^-100 count as zero where they enter a layer or a
+// state (docs/numerics.md). The bits of a result do not depend on workers,
+// batches, chunks, instruction sets or the platform; gradients of weights that
+// several calls of Backward add up are sums in the order of the calls.
+//
+// Errors say which argument was wrong, what came and what was expected: an
+// *ArgError or *LoadError, of a kind that errors.Is finds. Nothing panics.
 package unroll

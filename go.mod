@@ -4,6 +4,10 @@ go 1.26.0
 
 require pgregory.net/rapid v1.3.0
 
+require github.com/gofrs/flock v0.13.2
+
+require golang.org/x/term v0.47.0
+
 require (
 	github.com/andybalholm/brotli v1.1.1 // indirect
 	github.com/chromedp/cdproto v0.159.0

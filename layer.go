@@ -322,6 +322,19 @@ func (l *LayerOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.Dense
 	return y.Clone(), sn.Clone(), nil
 }
 
+// Check reports what Forward would refuse of x and s0, without running it: an
+// ErrShape or, for a layer that New did not make, an ErrUsage.
+func (l *LayerOf[F]) Check(x tensor.DenseOf[F], s0 StateOf[F]) error {
+	if err := l.made("layer"); err != nil {
+		return err
+	}
+	d, err := l.checkInput(x)
+	if err != nil {
+		return err
+	}
+	return checkState(l.cfg, "s0", s0, d.batched, false, d.b)
+}
+
 // Split returns the layer's single layers, [L][D] of them, each of one layer
 // and one direction. They share the parameters with l, which hold the names of
 // a layer of one (weight_ih_l0, ...).

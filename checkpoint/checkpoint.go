@@ -112,7 +112,7 @@ func rowsOf(shape []int) int {
 
 // NewInfo describes a tensor of a known element type. It is an ErrFormat if
 // the type is Unknown, a dimension is negative, there are more than MaxRank
-// dimensions, the size in bytes does not fit an int64, or a tensor without
+// dimensions, the size in bytes does not fit an int, or a tensor without
 // elements claims more than 2^20 rows. It shares shape.
 func NewInfo(name string, t DType, shape []int) (Info, error) {
 	fail := func(format string, a ...any) (Info, error) {
@@ -131,8 +131,8 @@ func NewInfo(name string, t DType, shape []int) (Info, error) {
 	if n == 0 && rowsOf(shape) > maxEmpty {
 		return fail("shape %v holds nothing, and its other dimensions make more than %d rows of it", shape, maxEmpty)
 	}
-	if int64(n) > math.MaxInt64/int64(t.Size()) {
-		return fail("shape %v of %s has more bytes than an int64 counts", shape, t)
+	if n > math.MaxInt/t.Size() { // an int, on machines of 32 bits too
+		return fail("shape %v of %s has more bytes than this machine counts", shape, t)
 	}
 	if shape == nil {
 		shape = []int{}
@@ -226,7 +226,7 @@ func Missing(file, name string) error {
 	return &Error{File: file, Tensor: name, Reason: "there is no tensor of this name", Err: ErrMissing}
 }
 
-// Set is a Source in memory, in its own order. Names are to be unique; of
+// Set is a Source in memory, in its own order. Names must be unique; of
 // equal names the first is found.
 type Set []Tensor
 

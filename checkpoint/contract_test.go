@@ -122,6 +122,13 @@ func readers() map[string]reader {
 			}
 			return drain(k, nil)
 		}, 1 << 20, 3200, true},
+		"keras models": {"keras/testdata/models/*.keras keras/testdata/models/*.h5", func(in *counted) error {
+			m, err := keras.Read(in, in.size(), file)
+			if err != nil {
+				return err
+			}
+			return drain(m, nil)
+		}, 12 << 20, 3200, true},
 		"hdf5": {"hdf5/testdata/*.h5", func(in *counted) error {
 			f, err := hdf5.New(in, in.size(), file)
 			if err != nil {

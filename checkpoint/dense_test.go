@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -181,7 +182,7 @@ func TestDenseFilesAreRead(t *testing.T) {
 	if read < 4 {
 		t.Errorf("only %d of the dense files are read to their end", read)
 	}
-	if _, err := checkpoint.NewInfo("x", checkpoint.F64, []int{1 << 62, 2}); err == nil {
+	if _, err := checkpoint.NewInfo("x", checkpoint.F64, []int{math.MaxInt/2 + 1, 2}); err == nil {
 		t.Error("a shape whose product overflows is accepted")
 	}
 }

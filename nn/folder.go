@@ -28,9 +28,10 @@ const maxConfig = 64 << 20
 
 // Save writes the model as a folder: config.json, model.safetensors with the
 // names of PyTorch's state_dict, and README.md with the given text (none if it
-// is empty). Each file is replaced as a whole or not at all. A file of the
-// folder that is a symbolic link to outside is refused: an ErrFolder. Other errors
-// are those of the file system.
+// is empty). The first two hold a checksum of themselves. Each file is replaced as
+// a whole or not at all. A file of the folder that is a symbolic link to outside is
+// refused: an ErrFolder. So is a member "checksum" of Meta. Other errors are those
+// of the file system.
 func (m *ModelOf[F]) Save(dir, readme string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -38,16 +39,28 @@ func (m *ModelOf[F]) Save(dir, readme string) error {
 	if err := inside(dir, ConfigFile, WeightsFile, ReadmeFile); err != nil {
 		return err
 	}
+	if _, ok := m.cfg.Meta[checksumMember]; ok {
+		return &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: `Config.Meta has a member "checksum", which stands for the file's own`}
+	}
 	var set checkpoint.Set
 	m.named(func(n string, v tensor.DenseOf[F]) { set = append(set, checkpoint.Of(n, v)) })
-	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), set, map[string]string{"format": "pt"}); err != nil {
+	meta, err := checkpoint.WithChecksum(set, map[string]string{"format": "pt"})
+	if err != nil {
+		return err
+	}
+	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), set, meta); err != nil {
 		return err
 	}
 	if err := atomicfile.Write(filepath.Join(dir, ConfigFile), func(w io.Writer) error {
-		e := json.NewEncoder(w)
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
-		return e.Encode(m.cfg)
+		if err := e.Encode(m.cfg); err != nil {
+			return err
+		}
+		_, err := w.Write(withChecksum(b.Bytes()))
+		return err
 	}); err != nil || readme == "" {
 		return err
 	}
@@ -81,12 +94,13 @@ func ReadConfig(dir string) (Config, error) {
 		return Config{}, err
 	}
 	defer root.Close()
-	return readConfig(root, dir)
+	cfg, _, err := readConfig(root, dir)
+	return cfg, err
 }
 
-func readConfig(root *os.Root, dir string) (cfg Config, err error) {
-	bad := func(err error) (Config, error) {
-		return Config{}, &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: err.Error()}
+func readConfig(root *os.Root, dir string) (cfg Config, checked bool, err error) {
+	bad := func(err error) (Config, bool, error) {
+		return Config{}, false, &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: err.Error()}
 	}
 	f, err := root.Open(ConfigFile)
 	if err != nil {
@@ -100,14 +114,19 @@ func readConfig(root *os.Root, dir string) (cfg Config, err error) {
 	if len(data) > maxConfig {
 		return bad(fmt.Errorf("more than %d bytes", maxConfig))
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&cfg); err != nil {
+	if checked, err = verifyChecksum(data); err != nil {
 		return bad(err)
 	}
-	if cfg, err = cfg.normal(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+	if err := json.Unmarshal(data, &cfg); err != nil {
+		return bad(err)
 	}
-	return cfg, nil
+	if delete(cfg.Meta, checksumMember); len(cfg.Meta) == 0 {
+		cfg.Meta = nil
+	}
+	if cfg, err = cfg.normal(); err != nil {
+		return Config{}, false, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return cfg, checked, nil
 }
 
 // opened says what a folder lacks whose file is not there.
@@ -123,7 +142,8 @@ func opened(err error) error {
 // that does not hold the very number of elements config.json asks for, which is
 // seen before memory is taken for them. A config no model can have is an
 // ErrConfig, of this package or of unroll, and parameters of other names or
-// shapes are an unroll.ErrParams.
+// shapes are an unroll.ErrParams. Both files are compared with the checksums Save
+// wrote into them; Model.Checked says whether there were any.
 func Open(dir string) (*Model, error) { return OpenOf[float32](dir) }
 
 // OpenOf is Open for the element type F; numbers of the file are converted.
@@ -133,7 +153,7 @@ func OpenOf[F tensor.Float](dir string) (*ModelOf[F], error) {
 		return nil, err
 	}
 	defer root.Close()
-	cfg, err := readConfig(root, dir)
+	cfg, checked, err := readConfig(root, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -165,10 +185,15 @@ func OpenOf[F tensor.Float](dir string) (*ModelOf[F], error) {
 	if have != want {
 		return nil, &FolderError{Path: path, Reason: fmt.Sprintf("it holds %.0f numbers, %s asks for %.0f", have, ConfigFile, want)}
 	}
+	found, err := checkpoint.VerifyChecksum(src, src.Metadata())
+	if err != nil {
+		return nil, &FolderError{Path: path, Reason: err.Error()}
+	}
 	m, err := NewOf[F](cfg)
 	if err != nil {
 		return nil, err
 	}
+	m.checked = checked && found
 	tensors := map[string]tensor.DenseOf[F]{}
 	for _, n := range src.Names() {
 		if tensors[n], err = checkpoint.Float[F](src, n); err != nil {

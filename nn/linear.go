@@ -50,10 +50,11 @@ func NewLinearOf[F tensor.Float](in, out int, bias bool) (*LinearOf[F], error) {
 	return l, nil
 }
 
-// maxSize bounds the number of elements of a parameter.
-const maxSize = 1 << 31
+// maxSize bounds the number of elements of a parameter: 2^31, and on machines of
+// 32 bits what a slice of float64 can have.
+const maxSize = min(1<<31, math.MaxInt/8)
 
-// Weight returns the weights [out,in], which are to be read only.
+// Weight returns the weights [out,in], which must only be read.
 func (l *LinearOf[F]) Weight() tensor.DenseOf[F] { return l.weight }
 
 // Bias returns the bias [out], to be read only; absent if there is none.

@@ -23,6 +23,7 @@ type ModelOf[F tensor.Float] struct {
 	embedding *EmbeddingOf[F] // nil for raw features
 	rnn       *unroll.LayerOf[F]
 	fc        *LinearOf[F]
+	checked   bool
 }
 
 // Model is a ModelOf of float32.
@@ -58,6 +59,10 @@ func NewOf[F tensor.Float](cfg Config) (*ModelOf[F], error) {
 
 // Config returns what the model is, derived fields filled in.
 func (m *ModelOf[F]) Config() Config { return m.cfg }
+
+// Checked reports whether the model was opened from a folder whose files held
+// checksums, and these are right. Folders of the first release have none.
+func (m *ModelOf[F]) Checked() bool { return m.checked }
 
 // RNN returns the recurrent layer.
 func (m *ModelOf[F]) RNN() *unroll.LayerOf[F] { return m.rnn }
@@ -102,7 +107,7 @@ func (m *ModelOf[F]) named(f func(name string, v tensor.DenseOf[F])) {
 }
 
 // StateDict returns the parameters by name; they share memory with the model
-// and are to be read only.
+// and must only be read.
 func (m *ModelOf[F]) StateDict() map[string]tensor.DenseOf[F] {
 	d := map[string]tensor.DenseOf[F]{}
 	m.named(func(n string, v tensor.DenseOf[F]) { d[n] = v })

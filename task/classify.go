@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/nn"
@@ -278,6 +279,10 @@ func (t *Classify) Classify(p *nn.Pass, text string) (all []Class, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.classify(p, in)
+}
+
+func (t *Classify) classify(p *nn.Pass, in nn.Input) (all []Class, err error) {
 	y, _, err := p.Forward(in, unroll.State{})
 	if err != nil {
 		return nil, err
@@ -301,13 +306,21 @@ func (t *Classify) Classify(p *nn.Pass, text string) (all []Class, err error) {
 // it is an error if the text is not numbers, the model's width a step.
 func (t *Classify) Input(text string) (in nn.Input, err error) {
 	if t.Vocabulary != nil {
-		ids := data.Encode(t.Vocabulary, data.Split(text, t.Vocabulary.Level))
-		return nn.Input{Tokens: ids, T: len(ids), B: 1}, nil
+		return t.tokens(data.Split(text, t.Vocabulary.Level)), nil
 	}
 	rows, err := data.ParseNumbers(text)
 	if err != nil {
 		return in, err
 	}
+	return t.steps(rows)
+}
+
+func (t *Classify) tokens(tokens []string) nn.Input {
+	return nn.Input{Tokens: data.Encode(t.Vocabulary, tokens), T: len(tokens), B: 1}
+}
+
+// steps makes steps of the model's width of rows.
+func (t *Classify) steps(rows [][]float64) (in nn.Input, err error) {
 	if w := len(t.Scaling.Mean); len(rows[0]) != w {
 		if len(rows[0]) != 1 || len(rows)%w != 0 {
 			return in, fmt.Errorf("%d numbers, the model reads %d a step", len(rows)*len(rows[0]), w)
@@ -327,24 +340,75 @@ func (t *Classify) Input(text string) (in nn.Input, err error) {
 }
 
 // Answer implements Task: a line for each text with its three likeliest classes
-// or, as JSON, with all.
+// or, as JSON, with all. Of a .csv, .tsv or .jsonl file the texts are those of
+// TextColumn.
 func (t *Classify) Answer(_ context.Context, m *nn.Model, q Query) error {
 	pass := nn.Pass{Model: m, Workers: 1}
+	if q.table() {
+		return t.answerTable(&pass, q)
+	}
 	return q.lines(func(text string) error {
-		all, err := t.Classify(&pass, text)
+		in, err := t.Input(text)
 		if err != nil {
 			return err
 		}
-		if q.JSON {
-			return q.object(map[string]any{"text": text, "classes": all})
+		if t.Vocabulary != nil {
+			q.strange(t.Vocabulary, fmt.Sprintf("%.40q", text), data.Split(text, t.Level), false)
 		}
-		fmt.Fprint(q.Out, text)
-		for _, a := range all[:min(3, len(all))] {
-			fmt.Fprintf(q.Out, "\t%s %.1f%%", a.Class, 100*a.Probability)
-		}
-		_, err = fmt.Fprintln(q.Out)
-		return err
+		return t.answer(&pass, q, text, in)
 	})
+}
+
+func (t *Classify) answer(p *nn.Pass, q Query, text string, in nn.Input) error {
+	all, err := t.classify(p, in)
+	if err != nil {
+		return err
+	}
+	if q.JSON {
+		return q.object(map[string]any{"text": text, "classes": all})
+	}
+	fmt.Fprint(q.Out, text)
+	for _, a := range all[:min(3, len(all))] {
+		fmt.Fprintf(q.Out, "\t%s %.1f%%", a.Class, 100*a.Probability)
+	}
+	_, err = fmt.Fprintln(q.Out)
+	return err
+}
+
+// answerTable answers a file's items, labelled or not.
+func (t *Classify) answerTable(p *nn.Pass, q Query) error {
+	d, err := t.Dialect()
+	if err != nil {
+		return err
+	}
+	all, notes, err := data.ReadLabelled(data.File{Path: q.Input}, data.LabelledOptions{Text: t.TextColumn, Label: t.LabelColumn, Level: t.Level, Dialect: d, Unlabelled: true})
+	if err != nil {
+		return err
+	}
+	q.log("%s is read as a file, its texts from %q", q.Input, t.TextColumn)
+	for _, n := range notes {
+		q.log("unroll: %s", n)
+	}
+	for i := range all {
+		l := &all[i]
+		text := l.Text
+		var in nn.Input
+		if t.Vocabulary != nil {
+			in = t.tokens(l.Split(t.Level))
+			if l.Tokens != nil {
+				text = strings.Join(l.Tokens, " ")
+			}
+		} else {
+			if in, err = t.steps(l.Rows); err != nil {
+				return data.Fault(l.File, l.Line, "%v", err)
+			}
+			text = fmt.Sprint(l.Rows)
+		}
+		if err := t.answer(p, q, text, in); err != nil {
+			return data.Fault(l.File, l.Line, "%v", err)
+		}
+	}
+	return nil
 }
 
 // Sequence implements Task: the text of a .txt file, or of one without ending.

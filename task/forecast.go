@@ -62,11 +62,11 @@ func (t *Forecast) Arguments() []Argument {
 	return append(append(t.arguments(),
 		Argument{Name: "time-column", Usage: "forecast: column with the time (default: the first)", Value: &t.TimeColumn},
 		Argument{Name: "columns", Usage: "forecast: columns the model sees (default: all)", Value: &t.Columns, Learnt: true},
-		Argument{Name: "target", Usage: "forecast: columns to foretell (default: the last)", Value: &t.Targets, Learnt: true},
+		Argument{Name: "target", Usage: "forecast: columns to predict (default: the last)", Value: &t.Targets, Learnt: true},
 		Argument{Name: "lags", Usage: "forecast: steps seen", Value: &t.Lags, Learnt: true},
 		Argument{Name: "horizon", Usage: "forecast: steps foretold", Value: &t.Horizon, Learnt: true},
 		Argument{Name: "season", Usage: "forecast: length of a season", Value: &t.Season, Learnt: true},
-		Argument{Name: "base", Usage: "forecast: foretell the change from the last value, from the season before, or from none", Value: &t.Base, Learnt: true},
+		Argument{Name: "base", Usage: "forecast: predict the change from the last value, from the season before, or from none", Value: &t.Base, Learnt: true},
 		Argument{Name: "loss", Usage: "forecast: mse, l1 or huber", Value: &t.Loss},
 		Argument{Name: "rows", Usage: "forecast: use the first rows only; 0: all", Value: &t.Rows},
 		Argument{Name: "no-calendar", Usage: "forecast: do not show the model the hour and the day of the week", Value: &t.NoCalendar, Learnt: true},
@@ -310,6 +310,9 @@ func (t *Forecast) Continue(p *nn.Pass, f data.File) (c Continuation, err error)
 func (t *Forecast) Answer(_ context.Context, m *nn.Model, q Query) error {
 	if q.Input == "" {
 		return badArg("input", "is missing: a CSV file to continue")
+	}
+	if q.Text {
+		return badArg("text", "makes no sense: a forecaster continues a file")
 	}
 	c, err := t.Continue(&nn.Pass{Model: m, Workers: 1}, fileOf(q.Input, q.In))
 	if err != nil {

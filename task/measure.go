@@ -107,7 +107,7 @@ const maxTable = 30
 // Text is the measurement for people, some lines.
 func (e *Measurement) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s loss %s %s\n", e.Part, figure(e.Loss), e.Unit)
+	fmt.Fprintf(&b, "%s loss %s %s\n", e.Part, figure(e.Loss, 0.00005), e.Unit)
 	if e.Accuracy != nil {
 		fmt.Fprintf(&b, "%s accuracy %.2f%%\n", e.Part, 100**e.Accuracy)
 		if len(e.Classes) <= maxTable {
@@ -117,7 +117,7 @@ func (e *Measurement) Text() string {
 	if e.MAE != nil {
 		fmt.Fprintf(&b, "%-15s %10s %10s %10s\n", "forecast", "MAE", "MSE", "MSE (std.)")
 		for _, n := range []string{"model", "naive", "seasonal naive"} {
-			fmt.Fprintf(&b, "%-15s %10s %10s %10s\n", n, figure(e.MAE[n]), figure(e.MSE[n]), figure(e.Scaled[n]))
+			fmt.Fprintf(&b, "%-15s %10s %10s %10s\n", n, figure(e.MAE[n], 0.001), figure(e.MSE[n], 0.001), figure(e.Scaled[n], 0.001))
 		}
 		if e.MSE["model"] >= min(e.MSE["naive"], e.MSE["seasonal naive"]) {
 			b.WriteString("the model does not beat the naive forecasts: do not use it\n")
@@ -126,10 +126,10 @@ func (e *Measurement) Text() string {
 	return b.String()
 }
 
-// figure is a number with four decimals or, where those would say little, with
-// four digits.
-func figure(x float64) string {
-	if a := math.Abs(x); x != 0 && (a < 0.001 || a >= 1e9) {
+// figure is a number with four decimals or, below least and where it has many
+// digits before the point, with four digits.
+func figure(x, least float64) string {
+	if a := math.Abs(x); x != 0 && (a < least || a >= 1e9) {
 		return fmt.Sprintf("%.4g", x)
 	}
 	return fmt.Sprintf("%.4f", x)

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -67,12 +68,14 @@ func (m *metadata) keys() map[string]any {
 func Describe(cfg nn.Config, t Task) (nn.Config, error) {
 	m := t.metadata()
 	m.Task = t.Kind().Name
-	b, err := json.Marshal(m)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // tokens are for people too
+	if err := e.Encode(m); err != nil {
 		return cfg, err
 	}
 	var set map[string]json.RawMessage
-	if err := json.Unmarshal(b, &set); err != nil {
+	if err := json.Unmarshal(b.Bytes(), &set); err != nil {
 		return cfg, err
 	}
 	cfg.Meta = maps.Clone(cfg.Meta)

@@ -14,7 +14,7 @@ import (
 	"github.com/unroll-ml/unroll/train/data"
 )
 
-// Music foretells the next step of a piano roll, and so composes. Its files are
+// Music predicts the next step of a piano roll, and so composes. Its files are
 // cut into parts already: of Cut, only Batch is used.
 type Music struct {
 	Cut

@@ -2,16 +2,24 @@ package task
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/unroll-ml/unroll/train/data"
 )
 
 // Query is a question to a model, in the words of all tasks.
 type Query struct {
-	// Input is the text or the file the answer is about; "-" is In.
+	// Input is the text or the file the answer is about; "-" is In. What names a
+	// file that is there is that file, and Log is told, unless Text is set.
 	Input string
+	Text  bool
 	In    io.Reader
 	Out   io.Writer // gets the answer
 	Log   io.Writer // gets sentences about it; nil: nobody
@@ -62,31 +70,134 @@ func (q *Query) object(v any) error {
 // maxLine bounds a line of input, in bytes.
 const maxLine = 1 << 24
 
-// lines calls answer with each line that is not empty: of Input itself, or of
-// In if it is "-" or nothing.
-func (q *Query) lines(answer func(text string) error) error {
-	var r io.Reader = strings.NewReader(q.Input)
+// textEndings are those of files that people have texts in: a word that ends so
+// is no text to be answered, but a file that is not there.
+var textEndings = []string{".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".log", ".conll", ".bio", ".dat"}
+
+// source is what Input stands for: In for "-" or nothing, a file that is there,
+// or else the text itself. A text that can only be meant as a file is an
+// ErrArgument.
+func (q *Query) source() (r io.ReadCloser, file string, err error) {
+	if q.Text {
+		return io.NopCloser(strings.NewReader(q.Input)), "", nil
+	}
 	if q.Input == "" || q.Input == std {
-		r = q.In
-	}
-	s := bufio.NewScanner(r)
-	s.Buffer(nil, maxLine)
-	n := 0
-	for s.Scan() {
-		text := strings.TrimSpace(s.Text())
-		if text == "" {
-			continue
+		if q.In == nil {
+			return nil, "", badArg("input", "is missing: a text, a file, or lines")
 		}
-		n++
-		if err := answer(text); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
+		return io.NopCloser(q.In), "", nil
 	}
-	if err := s.Err(); err != nil {
+	if st, err := os.Stat(q.Input); err == nil {
+		if st.IsDir() {
+			return nil, "", &ArgError{"input", fmt.Sprintf("%q is a folder", q.Input), "give a file or a text, or say %s if it is one", []string{"text"}}
+		}
+		f, err := os.Open(q.Input)
+		if err != nil {
+			return nil, "", err
+		}
+		q.log("%s is read as a file", q.Input)
+		return f, q.Input, nil
+	}
+	_, err = os.Stat(filepath.Dir(q.Input))
+	path := strings.HasPrefix(q.Input, "./") || strings.HasPrefix(q.Input, "../") || filepath.IsAbs(q.Input) || strings.ContainsRune(q.Input, filepath.Separator) && err == nil
+	if !strings.ContainsAny(q.Input, " \t\n") && (path || slices.Contains(textEndings, ending(q.Input))) {
+		return nil, "", &ArgError{"input", fmt.Sprintf("%q looks like a file, and there is none", q.Input), "say %s if it is a text", []string{"text"}}
+	}
+	return io.NopCloser(strings.NewReader(q.Input)), "", nil
+}
+
+// lines calls answer with each line that is not empty: of Input or the file it
+// names, or of In. The answer of a line is written out before the next line is
+// waited for.
+func (q *Query) lines(answer func(text string) error) error {
+	r, file, err := q.source()
+	if err != nil {
 		return err
 	}
-	if n == 0 {
+	defer r.Close()
+	where := "line %d"
+	if file != "" {
+		where = strings.ReplaceAll(file, "%", "%%") + ":%d"
+	}
+	in := bufio.NewReaderSize(r, 1<<16)
+	some := false
+	for n := 1; ; n++ {
+		line, err := readLine(in)
+		if err != nil && err != io.EOF {
+			return fmt.Errorf(where+": %w", n, err)
+		}
+		if n == 1 {
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		if text := strings.TrimSpace(line); text != "" {
+			some = true
+			if err := answer(text); err != nil {
+				return fmt.Errorf(where+": %w", n, err)
+			}
+			if in.Buffered() == 0 {
+				if err := q.flush(); err != nil {
+					return err
+				}
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	if !some {
 		return badArg("input", "has no text: give it, or lines on standard input")
 	}
 	return nil
+}
+
+// flush hands on what Out keeps, if it keeps anything.
+func (q *Query) flush() error {
+	if f, ok := q.Out.(interface{ Flush() error }); ok {
+		return f.Flush()
+	}
+	return nil
+}
+
+// table reports whether Input is a file of items with columns or keys, not of
+// lines of text.
+func (q *Query) table() bool {
+	if q.Text || !slices.Contains([]string{".csv", ".tsv", ".jsonl"}, ending(q.Input)) {
+		return false
+	}
+	st, err := os.Stat(q.Input)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// readLine returns a line without its end, or what is there before io.EOF.
+func readLine(in *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > maxLine {
+			return "", badArg("input", "has a line of more than %d bytes", maxLine)
+		}
+		if err != bufio.ErrBufferFull {
+			return string(bytes.TrimSuffix(line, []byte("\n"))), err
+		}
+	}
+}
+
+// strange says which of a text's tokens a model has never seen: all of them
+// with any, and otherwise only where there is no other token.
+func (q *Query) strange(v *data.Vocabulary, what string, tokens []string, any bool) {
+	var never []string
+	n := 0
+	known := v.Index()
+	for _, t := range tokens {
+		if _, ok := known[t]; ok {
+			continue
+		}
+		if n++; !slices.Contains(never, t) && len(never) < 5 {
+			never = append(never, t)
+		}
+	}
+	if n > 0 && (any || n == len(tokens)) {
+		q.log("%s: %d of %d %ss are unknown to the model: %q", what, n, len(tokens), v.Level, never)
+	}
 }

@@ -76,7 +76,7 @@ func (t *Tag) Load(path string) (*Set, error) {
 		}
 	}
 	s := &Set{
-		Notes:     notes,
+		Notes:     append(notes, t.unmeasured(all, e)...),
 		Objective: &train.Classes{}, Loss: "cross_entropy", Unit: "nats a word", Items: "words",
 		About: fmt.Sprintf("%d tagged sentences with %d labels: %d for training, %d for validation, %d for test", len(all), len(t.Classes), len(a), len(v), len(e)),
 	}
@@ -90,6 +90,25 @@ func (t *Tag) Load(path string) (*Set, error) {
 		s.Test, err = t.items(path, all, e)
 	}
 	return s, err
+}
+
+// unmeasured says which labels the test part has nothing of.
+func (t *Tag) unmeasured(all []data.Tagged, test []int) []string {
+	var labels []string
+	var held []int
+	in := map[int]bool{}
+	for _, i := range test {
+		in[i] = true
+	}
+	for i, s := range all {
+		if in[i] {
+			for k := range s.Labels {
+				held = append(held, len(labels)+k)
+			}
+		}
+		labels = append(labels, s.Labels...)
+	}
+	return unmeasured("word", labels, held)
 }
 
 // items are the batches of some of all sentences.
@@ -171,6 +190,7 @@ func (t *Tag) Answer(_ context.Context, m *nn.Model, q Query) error {
 		if err != nil {
 			return err
 		}
+		q.strange(t.Vocabulary, fmt.Sprintf("%.40q", text), data.Split(text, t.Vocabulary.Level), false)
 		for _, l := range all {
 			if q.JSON {
 				err = q.object(l)

@@ -46,16 +46,34 @@ var ErrFolder = errors.New("task: invalid model folder")
 type ArgError struct {
 	Arg    string // as in Arguments, or a field of Query or Recipe in lower case
 	Reason string // what is said after the argument's name
+	// Advice, if there is any, names other arguments: a format with a %s for
+	// each of Args.
+	Advice string
+	Args   []string
 }
 
-// Error returns one line.
-func (e *ArgError) Error() string { return e.Arg + " " + e.Reason }
+// Error returns one line, arguments by their names.
+func (e *ArgError) Error() string { return e.Say(func(arg string) string { return arg }) }
+
+// Say is Error with the arguments called what name says, flags of a command for
+// instance.
+func (e *ArgError) Say(name func(arg string) string) string {
+	s := name(e.Arg) + " " + e.Reason
+	if e.Advice == "" {
+		return s
+	}
+	var args []any
+	for _, a := range e.Args {
+		args = append(args, name(a))
+	}
+	return s + "; " + fmt.Sprintf(e.Advice, args...)
+}
 
 // Unwrap returns ErrArgument.
 func (e *ArgError) Unwrap() error { return ErrArgument }
 
 func badArg(arg, format string, a ...any) error {
-	return &ArgError{arg, fmt.Sprintf(format, a...)}
+	return &ArgError{Arg: arg, Reason: fmt.Sprintf(format, a...)}
 }
 
 // Kind is a row of the table of tasks.
@@ -63,7 +81,7 @@ type Kind struct {
 	Name  string // "classify": in config.json, and what the command calls it
 	Title string // of the model, "A classifier"
 	Reads string // the data it reads, for help; lines of at most 70 characters
-	// Causal tasks foretell the next step, so that a network that reads both
+	// Causal tasks predict the next step, so that a network that reads both
 	// ways would see the answer.
 	Causal bool
 	New    func() Task // with default options
@@ -104,6 +122,8 @@ type Task interface {
 	Kind() Kind
 	// Arguments are its options, by which data is read.
 	Arguments() []Argument
+	// From sets what Load reads for the path "-": standard input, say.
+	From(in io.Reader)
 	// Load reads data. The first Load of a task learns from the training part
 	// what Network and the answers need; a later one, and the first of a task
 	// that comes from Open, reads by what is known, and changes nothing. It is
@@ -133,7 +153,7 @@ type Task interface {
 }
 
 // Set is a data set made ready: batches for training, validation and test, and
-// what is to be made small.
+// the loss that is minimised.
 type Set struct {
 	Train, Valid, Test train.Data // Test may be nil
 	Objective          train.Objective
@@ -183,12 +203,15 @@ type Cut struct {
 	// the file.
 	Valid, Test float64
 	Seed        uint64 // of the draw of the parts; argument "seed"
-	// In, if not nil, is what Load reads for the path "-".
-	In io.Reader
+
+	in io.Reader // what Load reads for the path "-"
 }
 
+// From sets what Load reads for the path "-".
+func (c *Cut) From(in io.Reader) { c.in = in }
+
 // file is what a path stands for.
-func (c *Cut) file(path string) data.File { return fileOf(path, c.In) }
+func (c *Cut) file(path string) data.File { return fileOf(path, c.in) }
 
 func fileOf(path string, in io.Reader) data.File {
 	if path == std && in != nil {
@@ -249,7 +272,7 @@ func Of(cfg nn.Config) (Task, error) {
 		return nil, fmt.Errorf("%w: config.json has task %q, expected %s", ErrFolder, m.Task, Names())
 	}
 	t.restore(m)
-	if !t.fits(cfg) {
+	if r := cfg.RNN; r.BatchFirst || r.Bidirectional && t.Kind().Causal || m.Scaling != nil && !m.Scaling.Usable() || !t.fits(cfg) {
 		return nil, fmt.Errorf("%w: config.json lacks what task %s needs; train the model again", ErrFolder, m.Task)
 	}
 	return t, nil

@@ -17,7 +17,7 @@ import (
 	"github.com/unroll-ml/unroll/train/data"
 )
 
-// Text foretells the next character or word of a text, and so writes on.
+// Text predicts the next character or word of a text, and so writes on.
 type Text struct {
 	Cut
 	Level     string // tokens are "char" or "word"; argument "level"
@@ -32,7 +32,7 @@ func NewText() *Text { return &Text{Cut: newCut(), Level: "char", Window: 100} }
 
 var textKind = Kind{
 	Name: "text", Title: "A model of text", Causal: true,
-	Reads: "a text file; the model foretells the next character or word",
+	Reads: "a text file; the model predicts the next character or word",
 	New:   func() Task { return NewText() },
 }
 
@@ -118,8 +118,28 @@ func (t *Text) fits(c nn.Config) bool {
 
 func (t *Text) watch(*Set, *Measurement) func(*train.Batch, tensor.Dense) error { return nil }
 
-// Answer implements Task: it writes on from q.Prompt.
+// Answer implements Task: it writes on from q.Input, a text or a file, or else
+// from q.Prompt. q.Log is told of tokens that the model does not know.
 func (t *Text) Answer(ctx context.Context, m *nn.Model, q Query) error {
+	if q.Input != "" {
+		if q.Prompt != "" && q.Prompt != DefaultQuery().Prompt {
+			return badArg("prompt", "and an input are both given to write on from; give one of them")
+		}
+		r, _, err := q.source()
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		b, err := io.ReadAll(io.LimitReader(r, maxLine+1))
+		if err != nil {
+			return err
+		}
+		if len(b) > maxLine {
+			return badArg("input", "has more than %d bytes", maxLine)
+		}
+		q.Prompt = strings.TrimPrefix(string(b), "\ufeff")
+	}
+	q.strange(t.Vocabulary, "prompt", data.Split(q.Prompt, t.Level), true)
 	fmt.Fprint(q.Out, q.Prompt)
 	for s, err := range t.Write(ctx, m, q) {
 		if err != nil {

@@ -41,7 +41,7 @@ type Data = DataOf[float32]
 
 // ObjectiveOf is the loss that training lowers.
 type ObjectiveOf[F tensor.Float] interface {
-	// Loss returns the sum of the batch's losses and what it is to be divided
+	// Loss returns the sum of the batch's losses and what to divide it
 	// by, and writes the gradient of the quotient to grad, which is nil or
 	// logits.Data itself.
 	Loss(logits tensor.DenseOf[F], b *BatchOf[F], grad []F) (sum, count float64, err error)

@@ -32,7 +32,7 @@ type position struct {
 
 // Save writes a checkpoint: model, optimiser, schedule, generator, the state
 // carried between batches and the place in the data, one file that is replaced
-// as a whole or not at all. extra is returned by Extra. Errors are those of the
+// as a whole or not at all, with a checksum of itself. extra is returned by Extra. Errors are those of the
 // file system.
 func (l *LoopOf[F]) Save(path, extra string) error {
 	var set checkpoint.Set
@@ -72,7 +72,25 @@ func (l *LoopOf[F]) Save(path, extra string) error {
 	if err != nil {
 		return err
 	}
-	return safetensors.WriteFile(path, set, map[string]string{"position": string(data), "extra": extra})
+	meta, err := checkpoint.WithChecksum(set, map[string]string{"position": string(data), "extra": extra})
+	if err != nil {
+		return err
+	}
+	return safetensors.WriteFile(path, set, meta)
+}
+
+// Checked reports whether the checkpoint of the last Restore had a checksum, and
+// this was right. Those of the first release have none.
+func (l *LoopOf[F]) Checked() bool { return l.checked }
+
+// verify compares a checkpoint with its checksum, and reports whether it has one.
+func verify(f *safetensors.File) (found bool, err error) {
+	for _, k := range keys(f.Metadata()) {
+		if k != "position" && k != "extra" && k != checkpoint.ChecksumKey {
+			return false, badState("metadata", strconv.Quote(k), "position, extra and "+checkpoint.ChecksumKey+" alone; the file is damaged")
+		}
+	}
+	return checkpoint.VerifyChecksum(f, f.Metadata())
 }
 
 // sorted walks a map in the order of its keys.
@@ -99,8 +117,9 @@ func Extra(path string) (string, error) {
 
 // Restore sets the loop, whose fields are as they were in the run that saved,
 // to where that run was; Run then goes on to the same bits. It is an ErrState
-// if the checkpoint is of another model, optimiser, schedule or data; the loop
-// is then not to be used.
+// if the checkpoint is of another model, optimiser, schedule or data, or if it is
+// damaged; the loop is then not to be used. Checked says whether the checkpoint had
+// a checksum.
 func (l *LoopOf[F]) Restore(path string) error {
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -109,6 +128,9 @@ func (l *LoopOf[F]) Restore(path string) error {
 	defer f.Close()
 	bad := func(arg string, got, want any) error {
 		return fmt.Errorf("%s: %w", path, badState(arg, fmt.Sprint(got), fmt.Sprint(want)))
+	}
+	if l.checked, err = verify(f); err != nil {
+		return fmt.Errorf("%s: %w: %w", path, ErrState, err)
 	}
 	var p position
 	if err := json.Unmarshal([]byte(f.Metadata()["position"]), &p); err != nil {

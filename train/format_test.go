@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,12 +85,38 @@ func TestCheckpointsOfFormat1GoOn(t *testing.T) {
 			if got := old.Progress().Step; got != formatStop {
 				t.Fatalf("the checkpoint is of step %d, want %d", got, formatStop)
 			}
+			if old.Checked() {
+				t.Error("a file without a checksum counts as checked")
+			}
 			testkit.Bits(t, "losses", runAll(t, old, 0), want[formatStop:])
 			sameModel(t, whole.Model, old.Model)
 			if e, err := train.Extra(path); err != nil || e != "settings of "+name {
 				t.Errorf("extra %q, %v", e, err)
 			}
 		})
+	}
+}
+
+// A bit of every 13th byte of a checkpoint is changed, one at a time: none is gone
+// on from. checkpoint's own test changes all.
+func TestBytesOfACheckpointAreUnderItsChecksum(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.safetensors")
+	l := formatLoop(t, "sgd")
+	runAll(t, l, formatStop)
+	must(t, l.Save(path, "settings"))
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	must(t, l.Restore(path))
+	if !l.Checked() {
+		t.Error("the checkpoint has no checksum")
+	}
+	for i := 0; i < len(whole); i += 13 {
+		b := slices.Clone(whole)
+		b[i] ^= 1 << (i % 8)
+		must(t, os.WriteFile(path, b, 0o666))
+		if l.Restore(path) == nil {
+			t.Errorf("byte %d, %q as %q, was not noticed", i, whole[i], b[i])
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type LoopOf[F tensor.Float] struct {
 	started bool // the schedule has set the first rate
 	inEpoch bool // Data.Start was called for this epoch
 	at      Progress
+	checked bool // see Checked
 }
 
 // Loop is a LoopOf of float32.

@@ -7,10 +7,9 @@
 // without the slash in front: "model_weights/lstm/lstm/kernel:0". The root
 // group's path is "".
 //
-// Whatever the bytes, opening allocates at most 2 MiB and 64 times the file's
-// size in all, and reading every dataset once at most 8 MiB and 1024 times its
-// size more, because limits.go bounds what a file may ask for. Both end in time
-// proportional to that. Errors are *checkpoint.Error and name the path within
+// Whatever the bytes, opening and reading every dataset once allocates at most 10
+// MiB and 1,088 times the file's size in all, because limits.go bounds what a file
+// may ask for, and ends in time proportional to that. Errors are *checkpoint.Error and name the path within
 // the file and the byte. docs/formats/hdf5.md lists what is read and refused;
 // byte layouts are those of the HDF5 File Format Specification, version 3.
 package hdf5

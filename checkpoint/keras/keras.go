@@ -1,6 +1,14 @@
-// Package keras shows weights that follow Keras's conventions under PyTorch's
-// names and in PyTorch's layout, so that the rest of the project sees a state
-// dict. It computes nothing: rows are transposed, gates reordered.
+// Package keras reads the files of Keras 2 and 3 without Python.
+//
+// Open reads a .keras archive, a whole model in HDF5, or weights alone, into a
+// Model: layers with their classes, settings, connections and weights by role.
+// It says what the file holds, and computes nothing; custom classes are in it by
+// name, without their weights. docs/formats/keras.md draws the files and lists
+// what is refused.
+//
+// New shows weights that follow Keras's conventions, of whatever source, under
+// PyTorch's names and in PyTorch's layout, so that the rest of the project sees
+// a state dict: rows are transposed, gates reordered.
 //
 // Names end in kernel, recurrent_kernel and bias (with or without ":0"); what
 // stands before them, up to a slash or a dot, is the layer's name. Where

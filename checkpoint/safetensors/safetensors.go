@@ -55,6 +55,9 @@ func NewReader(r io.ReaderAt, size int64) (*File, error) {
 	return newFile("safetensors", r, size)
 }
 
+// NewNamed is NewReader with a name for errors.
+func NewNamed(r io.ReaderAt, size int64, name string) (*File, error) { return newFile(name, r, size) }
+
 func newFile(name string, r io.ReaderAt, size int64) (*File, error) {
 	fail := func(place, format string, a ...any) (*File, error) {
 		return nil, &checkpoint.Error{File: name, Place: place, Reason: fmt.Sprintf(format, a...)}

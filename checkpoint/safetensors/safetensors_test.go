@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -82,10 +83,16 @@ var hostile = []struct {
 	{"unknown type beyond the end", file(`{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,9]}}`, "a"), "the file has 1 bytes"},
 }
 
+// narrow reports whether a size was refused because a machine of 32 bits cannot
+// count it, before the reason that others give.
+func narrow(err error) bool {
+	return strconv.IntSize == 32 && strings.Contains(err.Error(), "machine")
+}
+
 func TestHostileFilesAreRefused(t *testing.T) {
 	for _, c := range hostile {
 		_, err := read(c.bytes)
-		if !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), c.reason) {
+		if !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), c.reason) && !narrow(err) {
 			t.Errorf("%s: %v; want an ErrFormat with %q", c.name, err, c.reason)
 		}
 	}
@@ -232,12 +239,15 @@ func TestLargeFileOpensAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	const n = 1 << 29
+	if strconv.IntSize == 32 {
+		t.Skip("two gigabytes are beyond a machine of 32 bits")
+	}
+	const n = int64(1 << 29)
 	header := fmt.Sprintf(`{"a":{"dtype":"F32","shape":[%d],"data_offsets":[0,%d]},"b":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}}`, n, 4*n, 4*n, 4*n+4)
 	if _, err := w.Write(file(header, "")); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Truncate(int64(8 + len(header) + 4*n + 4)); err != nil {
+	if err := w.Truncate(int64(8+len(header)) + 4*n + 4); err != nil {
 		t.Skip("this file system has no sparse files: ", err)
 	}
 	var before, after runtime.MemStats

@@ -23,7 +23,7 @@ func WriteFile(path string, src checkpoint.Source, meta map[string]string) error
 // __metadata__ where it is not empty. The same input gives the same bytes:
 // tensors stand in the order of src, but those with larger elements first, so
 // that each is aligned to its element size (the header is padded to 8 bytes).
-// Names are to be unique, valid UTF-8 and not "__metadata__".
+// Names must be unique, valid UTF-8 and not "__metadata__".
 func Write(w io.Writer, src checkpoint.Source, meta map[string]string) error {
 	infos, err := plan(src)
 	if err != nil {

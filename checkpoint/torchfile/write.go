@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -140,7 +141,7 @@ func appendInt(p []byte, n int) []byte {
 	switch {
 	case n < 1<<8:
 		return append(p, 'K', byte(n))
-	case n < 1<<31:
+	case n <= math.MaxInt32:
 		return binary.LittleEndian.AppendUint32(append(p, 'J'), uint32(n))
 	}
 	return binary.LittleEndian.AppendUint64(append(p, 0x8a, 8), uint64(n))

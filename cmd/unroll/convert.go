@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,7 +18,7 @@ import (
 func newConvertCmd() *cobra.Command {
 	var (
 		to, prefix, mode, convention, head string
-		batchFirst, verify                 bool
+		batchFirst, verify, loose          bool
 		opset                              int64
 	)
 	cmd := &cobra.Command{
@@ -32,8 +33,13 @@ What the new format cannot hold is said on stderr. --verify reads OUT again,
 runs both on the same drawn inputs and tells the largest difference.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for i, what := range []string{"IN", "OUT"} {
+				if err := notStream(what, args[i]); err != nil {
+					return err
+				}
+			}
 			opt := modelfile.Options{Prefix: prefix, Head: head}
-			opt.BatchFirst = batchFirst
+			opt.BatchFirst, opt.Loose = batchFirst, loose
 			if head != "" && head != "all" && head != "last" {
 				return usagef("--head is %q, expected all or last", head)
 			}
@@ -49,7 +55,7 @@ runs both on the same drawn inputs and tells the largest difference.`,
 				opt.Mode = &m
 			}
 			// What a graph or a folder says is not overruled, nor passed over.
-			if from, err := modelfile.FormatOf(args[0]); err == nil && (from == modelfile.ONNX || from == modelfile.Folder) {
+			if from, err := modelfile.FormatOf(args[0]); err == nil && (from == modelfile.ONNX || from == modelfile.Folder && isFolder(args[0])) {
 				for _, name := range []string{"prefix", "mode", "convention", "head", "batch-first"} {
 					if cmd.Flags().Changed(name) {
 						return usagef("--%s: %s tells that itself; leave it out", name, args[0])
@@ -67,6 +73,7 @@ runs both on the same drawn inputs and tells the largest difference.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder")
+	f.BoolVar(&loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&prefix, "prefix", "", "which of several recurrent layers")
 	f.StringVar(&mode, "mode", "", "RNN_TANH or RNN_RELU, which weights do not tell")
 	conventionFlag(f, &convention)
@@ -148,6 +155,12 @@ func verified(cmd *cobra.Command, in, out string, difference func() (float64, er
 		return fmt.Errorf("verify: %s and %s differ by %g", in, out, diff)
 	}
 	return nil
+}
+
+// isFolder reports whether a path is that of a folder that is there.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func loadFile(path string, opt modelfile.Options) (*modelfile.Loaded, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -88,6 +89,10 @@ func TestConvertSaysWhatItLeavesOut(t *testing.T) {
 }
 
 func TestConvertRefusesWhatItCannotDo(t *testing.T) {
+	hdf5 := filepath.Join(t.TempDir(), "x.h5")
+	if err := os.WriteFile(hdf5, []byte("\x89HDF\r\n\x1a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		code int
 		args []string
@@ -98,8 +103,8 @@ func TestConvertRefusesWhatItCannotDo(t *testing.T) {
 		"head":       {2, []string{"--head", "first", adam, "x.npz"}, "all or last"},
 		"told":       {2, []string{"--batch-first", languageModel, "x.npz"}, "--batch-first: " + languageModel + " tells that itself"},
 		"mode":       {2, []string{"--mode", "QRNN", adam, "x.npz"}, "--mode"},
-		"format":     {1, []string{"--to", "h5", adam, "x.h5"}, `"h5"; safetensors, pt`},
-		"keras":      {1, []string{"x.keras", "x.npz"}, "--convention keras"},
+		"format":     {1, []string{"--to", "h5", adam, "x.h5"}, `"h5"; safetensors, npz, pt, onnx and folder`},
+		"keras":      {1, []string{hdf5, "x.npz"}, "--convention keras"},
 		"opset":      {1, []string{"--opset", "3", adam, filepath.Join(t.TempDir(), "x.onnx")}, "opset 3, expected 7 to 22"},
 		"projection": {1, []string{"../../checkpoint/torchfile/testdata/golden/state_dict_lstm_bi_proj.pth", "x.onnx"}, "no projection"},
 		"prefix":     {1, []string{"--prefix", "encoder", adam, "x.npz"}, `"encoder"; there is "model_state_dict/rnn"`},
@@ -177,7 +182,11 @@ func TestInspectShowsArrays(t *testing.T) {
 			t.Errorf("%s:\n%s", f, out)
 		}
 	}
-	if _, errs := command(t, 1, "inspect", filepath.Join(dir, "x.xyz")); !strings.Contains(errs, `the ending ".xyz"`) {
+	odd := filepath.Join(dir, "x.xyz")
+	if err := os.WriteFile(odd, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := command(t, 1, "inspect", odd); !strings.Contains(errs, `its ending ".xyz"`) {
 		t.Errorf("got %s", errs)
 	}
 }

@@ -21,6 +21,9 @@ the loss, for classes the accuracy and the confusion matrix, for forecasts the
 errors beside those of the naive and the seasonal-naive forecast.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := notStream("MODEL", args[0]); err != nil {
+				return err
+			}
 			m, t, err := task.Open(args[0])
 			if err != nil {
 				return err
@@ -28,9 +31,10 @@ errors beside those of the naive and the seasonal-naive forecast.`,
 			if err := giveOptions(cmd, t, true); err != nil {
 				return err
 			}
+			t.From(cmd.InOrStdin())
 			set, err := t.Load(args[1])
 			if err != nil {
-				return inFlags(err)
+				return inFlags(cmd, err)
 			}
 			for _, n := range set.Notes {
 				fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", n)

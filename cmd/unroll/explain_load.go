@@ -3,16 +3,15 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/internal/explain"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/task"
@@ -22,6 +21,7 @@ import (
 // explainSource says where model and input come from.
 type explainSource struct {
 	mode     string
+	loose    bool
 	text     string
 	sequence int
 	limit    int
@@ -64,6 +64,10 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 			return nil, in, usageError{err}
 		}
 		opt.Mode = &m
+	}
+	opt.Loose = s.loose
+	if err := notStream("MODEL", args[0]); err != nil {
+		return nil, in, err
 	}
 	f, err := modelfile.Open(args[0])
 	if err != nil {
@@ -112,7 +116,7 @@ func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path stri
 		r, reads, err = t.Sequence(path, s.sequence)
 	}
 	if err != nil {
-		return in, inFlags(err)
+		return in, inFlags(cmd, err)
 	}
 	if !reads {
 		return s.arrays(cmd, l.Layer.Config(), path)
@@ -153,8 +157,8 @@ func (s *explainSource) arrays(cmd *cobra.Command, cfg unroll.Config, path strin
 			}
 		}
 	}
-	if strings.EqualFold(filepath.Ext(path), ".csv") {
-		in.columns = header(path)
+	if f, err := array.FormatOf(path); err == nil && f == array.CSV {
+		in.columns = header(cmd, path)
 	}
 	return in, nil
 }
@@ -179,21 +183,20 @@ func sequence(d tensor.Dense, b int, batchFirst bool) (tensor.Dense, error) {
 	return out, nil
 }
 
-// header returns the names in a CSV file's first line, nil where that line is
-// numbers already.
-func header(path string) []string {
+// header returns the names in a CSV file's first line, nil where there are none.
+func header(cmd *cobra.Command, path string) []string {
+	o, err := tableOptions(cmd)
+	if err != nil {
+		return nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	r := csv.NewReader(f)
-	r.TrimLeadingSpace, r.Comment = true, '#'
-	names, err := r.Read()
+	o.Text.Note = nil // said when the numbers were read
+	_, names, err := text.ReadCSV[float32](f, o.Text)
 	if err != nil {
-		return nil
-	}
-	if _, err := strconv.ParseFloat(names[0], 32); err == nil {
 		return nil
 	}
 	return names

@@ -88,7 +88,10 @@ Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var opt modelfile.Options
-			var err error
+			err := notStream("the file to inspect", args[0])
+			if err != nil {
+				return err
+			}
 			if opt.Keras, err = isKeras(convention); err != nil {
 				return err
 			}
@@ -287,11 +290,4 @@ func (o *inspectedONNX) print(w io.Writer) {
 }
 
 // visible escapes what a terminal would act on.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
+func visible(s string) string { return checkpoint.Printable(s) }

@@ -15,6 +15,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/unroll-ml/unroll/checkpoint"
 )
 
 func main() {
@@ -40,7 +42,8 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if err == nil {
 		return codeOK
 	}
-	line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	// Parts of the message may come from a file.
+	line := checkpoint.Printable(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 	code := exitCode(err)
 	if code == codeUsage {
 		line += fmt.Sprintf(" (see %q)", cmd.CommandPath()+" --help")

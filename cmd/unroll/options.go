@@ -14,9 +14,12 @@ import (
 )
 
 // optionFlags are a task's options as flags; what is set goes into the task.
-func optionFlags(t task.Task) *pflag.FlagSet {
-	f := pflag.NewFlagSet(t.Kind().Name, pflag.ContinueOnError)
-	for _, a := range t.Arguments() {
+func optionFlags(t task.Task) *pflag.FlagSet { return flagsOf(t.Arguments()) }
+
+// flagsOf are options as flags, which set their values.
+func flagsOf(arguments []task.Argument) *pflag.FlagSet {
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	for _, a := range arguments {
 		switch v := a.Value.(type) {
 		case *string:
 			f.StringVar(v, a.Name, *v, a.Usage)
@@ -140,8 +143,8 @@ func restoreOptions(t task.Task, settings string) error {
 }
 
 // inFlags says a library's error in the words of the command line: arguments
-// are flags.
-func inFlags(err error) error {
+// are flags. Advice that names a flag the command does not have is left out.
+func inFlags(cmd *cobra.Command, err error) error {
 	flag := func(arg string) string {
 		if arg == "input" {
 			return "INPUT"
@@ -152,11 +155,25 @@ func inFlags(err error) error {
 	var d *data.Error
 	switch {
 	case errors.As(err, &a):
-		return usagef("%s %s", flag(a.Arg), a.Reason)
+		return usageError{errors.New(a.Say(flag))}
 	case errors.As(err, &d):
-		return errors.New(d.Say(flag))
+		e := *d
+		for _, arg := range e.Args {
+			if cmd.Flags().Lookup(arg) == nil {
+				e.Advice = ""
+			}
+		}
+		return errors.New(e.Say(flag))
 	}
 	return err
+}
+
+// notStream refuses "-" where a file or folder is meant.
+func notStream(what, name string) error {
+	if name == std {
+		return usagef("%s is -, a standard stream; give the name of a file or folder", what)
+	}
+	return nil
 }
 
 // option is the value of a task's option as text, "" if it has none of the name.

@@ -13,16 +13,21 @@ func newPredictCmd() *cobra.Command {
 		Short: "Use a model folder: write on, classify, tag, forecast, compose",
 		Long: `predict does what the model folder's task is:
 
-  text      writes on from --prompt
-  classify  gives the classes of the text INPUT, or of each line of standard
-            input (none or "-"), with probabilities
-  tag       gives each word of the text INPUT, or of each line of standard
-            input, its label
+  text      writes on from INPUT or --prompt
+  classify  gives the classes of the text INPUT, or of each line of the file
+            INPUT or of standard input (none or "-"), with probabilities
+  tag       gives each word of such texts its label
   forecast  continues the series of the CSV file INPUT
   music     composes and writes a Standard MIDI file (-o FILE); INPUT, a file of
-            piano rolls, gives the first 16 steps`,
+            piano rolls, gives the first 16 steps
+
+INPUT is a file if there is one of that name, and that is said; --text takes it
+as a text. The answer of a line comes before the next line is waited for.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := notStream("MODEL", args[0]); err != nil {
+				return err
+			}
 			m, t, err := task.Open(args[0])
 			if err != nil {
 				return err
@@ -31,7 +36,7 @@ func newPredictCmd() *cobra.Command {
 				q.Input = args[1]
 			}
 			q.In, q.Out, q.Log = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return inFlags(t.Answer(cmd.Context(), m, q))
+			return inFlags(cmd, t.Answer(cmd.Context(), m, q))
 		},
 	}
 	f := cmd.Flags()
@@ -41,6 +46,7 @@ func newPredictCmd() *cobra.Command {
 	f.IntVar(&q.Top, "top-k", 0, "text: draw from the k likeliest tokens only; 0: from all")
 	f.Uint64Var(&q.Seed, "seed", q.Seed, "seed of what is drawn")
 	f.StringVarP(&q.File, "output", "o", "", "music: MIDI file to write")
+	f.BoolVar(&q.Text, "text", false, "text, classify, tag: INPUT is a text, also where a file has that name")
 	f.BoolVar(&q.JSON, "json", false, "classify, tag, forecast: print JSON, one object a line")
 	return cmd
 }

@@ -16,7 +16,7 @@ type runOptions struct {
 	mode, prefix, dtype, output string
 	convention                  string
 	batchFirst, json, trace     bool
-	stream                      bool
+	stream, loose               bool
 	workers                     int
 	seed                        uint64
 	fresh                       unroll.Config // sizes of a layer to be made
@@ -70,11 +70,13 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: "+cell.Names())
+	f.BoolVar(&o.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")
+	tableFlags(cmd)
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would")
@@ -214,8 +216,7 @@ func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOp
 	if in.lengths != nil {
 		return nil, usagef("--stream: the input has lengths, and a stream's sequences have no end; run without --stream")
 	}
-	// The pass checks shapes; a stream sees slices only.
-	if err := checkRun(layer, in); err != nil {
+	if err := layer.Check(in.x, in.s0); err != nil { // a stream sees slices only
 		return nil, err
 	}
 	cfg, shape := layer.Config(), in.x.Shape
@@ -265,12 +266,6 @@ func runStream[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOp
 		sn = unroll.StateOf[F]{H: reshaped(sn.H, cfg.Layers(), cfg.StateSize()), C: reshaped(sn.C, cfg.Layers(), cfg.HiddenSize)}
 	}
 	return final(layer, y, sn), nil
-}
-
-// checkRun refuses what a Pass refuses, by running it.
-func checkRun[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F]) error {
-	_, _, err := layer.Forward(in.x, in.s0)
-	return err
 }
 
 func reshaped[F tensor.Float](d tensor.DenseOf[F], shape ...int) tensor.DenseOf[F] {

@@ -57,7 +57,7 @@ func runSource[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 // loadLayer finds the recurrent layer of a file or folder.
 func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*unroll.LayerOf[F], error) {
 	var opt modelfile.Options
-	opt.Prefix, opt.BatchFirst = o.prefix, o.batchFirst
+	opt.Prefix, opt.BatchFirst, opt.Loose = o.prefix, o.batchFirst, o.loose
 	var err error
 	if opt.Keras, err = isKeras(o.convention); err != nil {
 		return nil, err
@@ -182,6 +182,10 @@ type piped struct{ *safetensors.File }
 func (piped) Name() string { return "standard input" }
 
 func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), error) {
+	options, err := tableOptions(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
 	if path == std {
 		b, err := io.ReadAll(cmd.InOrStdin())
 		if err != nil {
@@ -195,7 +199,8 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 			f, err := safetensors.NewReader(bytes.NewReader(b), int64(len(b)))
 			return piped{f}, nothing, err
 		}
-		s, err := array.Read(bytes.NewReader(b), "standard input", array.Options{Format: format})
+		options.Format = format
+		s, err := array.Read(bytes.NewReader(b), "standard input", options)
 		return s, nothing, err
 	}
 	if strings.EqualFold(filepath.Ext(path), ".safetensors") {
@@ -205,7 +210,7 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		}
 		return f, func() { f.Close() }, nil
 	}
-	s, err := array.Open(path, array.Options{})
+	s, err := array.Open(path, options)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -52,6 +53,7 @@ type trainFlags struct {
 	Flags       []string // as given, for the model's README
 	Seconds     float64  // spent so far
 	Form        int      // of these settings, see upgrade
+	Fingerprint string   // of the data
 	// Options are those of the task, by their names.
 	Options map[string]any
 }
@@ -59,7 +61,7 @@ type trainFlags struct {
 func newTrainCmd() *cobra.Command {
 	var t trainFlags
 	var out, log, board string
-	var resume, plot bool
+	var resume, overwrite, plot bool
 	cmd := &cobra.Command{
 		Use:   "train DATA --task " + strings.Join(taskNames(), "|"),
 		Short: "Train a model on a file and save it as a model folder",
@@ -74,19 +76,29 @@ bits as a run that was never stopped.`,
 			if out == "" {
 				return usagef("-o DIR is missing: where should the model go?")
 			}
+			for what, name := range map[string]string{"--output": out, "--log": log, "--tensorboard": board} {
+				if err := notStream(what, name); err != nil {
+					return err
+				}
+			}
 			t.Data = args[0]
 			chosen, err := t.settle(cmd, filepath.Join(out, checkpointFile), resume)
 			if err != nil {
 				return err
 			}
+			place, err := claimFolder(out, resume, overwrite, log, board)
+			if err != nil {
+				return err
+			}
+			defer place.release()
 			r, err := newReport(cmd, log, board, plot)
 			if err != nil {
 				return err
 			}
 			defer r.close()
 			u := &training{trainFlags: &t, task: chosen, report: r, out: out, point: filepath.Join(out, checkpointFile), resume: resume}
-			if err := u.prepare(); err != nil {
-				return inFlags(err)
+			if err := u.prepare(cmd); err != nil {
+				return inFlags(cmd, err)
 			}
 			return u.run(cmd)
 		},
@@ -117,6 +129,7 @@ bits as a run that was never stopped.`,
 	f.IntVar(&t.Stop, "stop", 0, "end after so many epochs without a better validation loss; 0: never")
 	f.IntVar(&t.Workers, "workers", 1, "goroutines that share a step; the bits are the same")
 	f.BoolVar(&resume, "resume", false, "go on with the run in the model folder")
+	f.BoolVar(&overwrite, "overwrite", false, "train anew where the folder holds a model")
 	f.StringVar(&log, "log", "", "write a JSON line for each epoch to this file")
 	f.StringVar(&board, "tensorboard", "", "write TensorBoard event files to this folder")
 	f.BoolVar(&plot, "plot", false, "draw the losses while training")
@@ -124,7 +137,7 @@ bits as a run that was never stopped.`,
 }
 
 // free are the flags that may differ when a run goes on.
-var free = []string{"output", "resume", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
+var free = []string{"output", "resume", "overwrite", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
 
 // settle completes the settings and returns the task with its options: of a run
 // that goes on they are those of the checkpoint, and flags that say otherwise
@@ -136,7 +149,7 @@ func (t *trainFlags) settle(cmd *cobra.Command, point string, resume bool) (task
 		t.Form = settingsForm
 		chosen, err := task.New(t.Task)
 		if err != nil {
-			return nil, inFlags(err)
+			return nil, inFlags(cmd, err)
 		}
 		if _, ok := given["weight-decay"]; !ok && strings.EqualFold(t.Optimizer, "AdamW") {
 			t.WeightDecay = 1e-2 // PyTorch's default
@@ -217,9 +230,13 @@ type training struct {
 }
 
 // prepare reads the data and builds the loop.
-func (u *training) prepare() (err error) {
+func (u *training) prepare(cmd *cobra.Command) (err error) {
+	u.task.From(cmd.InOrStdin())
 	recipe, err := u.recipe(u.task)
 	if err != nil {
+		return err
+	}
+	if err := u.sameData(); err != nil {
 		return err
 	}
 	if u.set, err = u.task.Load(u.Data); err != nil {
@@ -230,14 +247,24 @@ func (u *training) prepare() (err error) {
 	}
 	// What goes wrong here was said by flags.
 	if u.loop, err = recipe.Loop(u.task, u.set); err != nil {
-		return usageError{inFlags(err)}
+		return usageError{inFlags(cmd, err)}
 	}
 	u.Options = savedOptions(u.task)
 	if !u.resume {
-		return os.MkdirAll(u.out, 0o777)
+		// A run that ends before its first save is not to be taken for this one.
+		if err := os.Remove(u.point); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	}
 	u.saved, u.before = true, u.Seconds
-	return u.loop.Restore(u.point)
+	if err := u.loop.Restore(u.point); err != nil {
+		return err
+	}
+	if !u.loop.Checked() {
+		u.report.line("unroll: %s has no checksum: an earlier version wrote it, and damage to it could not be seen", u.point)
+	}
+	return nil
 }
 
 // run trains, and saves as it goes.

@@ -3,11 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/guptarohit/asciigraph"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
@@ -99,7 +103,11 @@ func (r *report) step(s train.Step) error {
 	rate := r.seen / max(took.Seconds(), 1e-9)
 	if r.err != nil && (time.Since(r.last) > 100*time.Millisecond) && !r.plot {
 		r.last, r.progress = time.Now(), true
-		fmt.Fprintf(r.err, "\r\x1b[Kepoch %d/%d %3d%%  loss %.4f  %.0f %s/s  left %s", s.Epoch+1, r.epochs, 100*(s.Batch+1)/s.Batches, s.Loss, rate, r.items, left.Round(time.Second))
+		line := fmt.Sprintf("epoch %d/%d %3d%%  loss %.4f  %.0f %s/s  left %s", s.Epoch+1, r.epochs, 100*(s.Batch+1)/s.Batches, s.Loss, rate, r.items, left.Round(time.Second))
+		if wide := r.columns() - 1; len(line) > wide {
+			line = line[:wide] // a line that wraps is not wiped
+		}
+		fmt.Fprint(r.err, "\r\x1b[K"+line)
 	}
 	if r.board != nil {
 		if err := r.board.scalars(s.Number, map[string]float64{"loss/step": s.Loss, "lr": s.LR}); err != nil {
@@ -139,9 +147,13 @@ func (r *report) draw() {
 	if r.drawn > 0 {
 		fmt.Fprintf(r.err, "\x1b[%dA\x1b[J", r.drawn)
 	}
-	g := asciigraph.PlotMany([][]float64{r.loss, r.valid}, asciigraph.Height(12), asciigraph.Width(64),
-		asciigraph.SeriesColors(asciigraph.Blue, asciigraph.Red),
-		asciigraph.Caption(fmt.Sprintf("epoch %d/%d: training %.4f (blue), validation %.4f (red) %s", len(r.loss), r.epochs, r.loss[len(r.loss)-1], r.valid[len(r.valid)-1], r.unit)))
+	color := os.Getenv("NO_COLOR") == ""
+	g := r.graph(r.columns(), color)
+	caption := fmt.Sprintf("epoch %d/%d: training %.4f, validation %.4f %s", len(r.loss), r.epochs, r.loss[len(r.loss)-1], r.valid[len(r.valid)-1], r.unit)
+	if color {
+		caption = strings.Replace(strings.Replace(caption, ", validation", " (blue), validation", 1), " "+r.unit, " (red) "+r.unit, 1)
+	}
+	g += "\n" + wrap(caption, r.columns()-1)
 	fmt.Fprintln(r.err, g)
 	r.drawn = 1
 	for _, c := range g {
@@ -155,7 +167,47 @@ func (r *report) draw() {
 func (r *report) end() {
 	r.wipe()
 	if r.plot && r.err == nil && len(r.loss) > 1 {
-		fmt.Fprintln(r.cmd.ErrOrStderr(), asciigraph.PlotMany([][]float64{r.loss, r.valid}, asciigraph.Height(12), asciigraph.Width(64),
-			asciigraph.Caption("loss by epoch: training and validation")))
+		fmt.Fprintln(r.cmd.ErrOrStderr(), r.graph(wideEnough, false)+"\nloss by epoch: training and validation")
 	}
+}
+
+// wideEnough is how wide a plot is where there is room for it.
+const wideEnough = 80
+
+// columns is how many there are on the terminal.
+func (r *report) columns() int {
+	if n, _, err := term.GetSize(int(r.err.Fd())); err == nil && n > 0 {
+		return max(n, 30)
+	}
+	return wideEnough
+}
+
+// graph draws the losses in so many columns.
+func (r *report) graph(columns int, color bool) string {
+	top := 0.0
+	for _, v := range append(slices.Clone(r.loss), r.valid...) {
+		top = max(top, math.Abs(v))
+	}
+	labels := len(fmt.Sprintf("%.2f", top)) + 4 // beside the axis
+	o := []asciigraph.Option{asciigraph.Height(12), asciigraph.Width(max(min(columns, wideEnough)-labels-1, 10))}
+	if color {
+		o = append(o, asciigraph.SeriesColors(asciigraph.Blue, asciigraph.Red))
+	}
+	return asciigraph.PlotMany([][]float64{r.loss, r.valid}, o...)
+}
+
+// wrap breaks a text into lines of at most n characters, between words.
+func wrap(text string, n int) string {
+	out, at := "", 0
+	for _, w := range strings.Fields(text) {
+		switch {
+		case at == 0:
+		case at+1+len(w) > n:
+			out, at = out+"\n", 0
+		default:
+			out, at = out+" ", at+1
+		}
+		out, at = out+w, at+len(w)
+	}
+	return out
 }

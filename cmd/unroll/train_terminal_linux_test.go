@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,6 +16,13 @@ import (
 // onTerminal runs the command with a pseudo-terminal as its standard error and
 // returns what the terminal got.
 func onTerminal(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	return onTerminalOf(t, 0, nil, dir, args...)
+}
+
+// onTerminalOf is onTerminal with so many columns, and variables added to the
+// environment.
+func onTerminalOf(t *testing.T, columns uint16, env []string, dir string, args ...string) string {
 	t.Helper()
 	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -32,13 +40,16 @@ func onTerminal(t *testing.T, dir string, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := unix.IoctlSetWinsize(int(ptmx.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
 	cmd.Args = append([]string{"unroll"}, args...)
-	cmd.Dir, cmd.Stderr = dir, tty
+	cmd.Dir, cmd.Stderr, cmd.Env = dir, tty, append(os.Environ(), env...)
 	var seen bytes.Buffer
 	read := make(chan struct{})
 	go func() { // ends with an error once no one holds the terminal
@@ -68,6 +79,37 @@ func TestProgressOnATerminal(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in what the terminal got:\n%q", want, out)
 		}
+	}
+}
+
+// A plot and a line of progress fit into the terminal, and NO_COLOR
+// (https://no-color.org) is obeyed.
+func TestProgressFitsTheTerminal(t *testing.T) {
+	dir, run := poem(t)
+	escape := regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	for _, more := range [][]string{{"-o", "plot", "--plot"}, {"-o", "line"}} {
+		const columns = 60
+		out := onTerminalOf(t, columns, []string{"NO_COLOR=1"}, dir, with(run, more...)...)
+		if regexp.MustCompile(`\x1b\[[0-9;]*m`).MatchString(out) {
+			t.Errorf("%v: colours in spite of NO_COLOR", more)
+		}
+		drawn := 0
+		for _, l := range strings.FieldsFunc(out, func(r rune) bool { return r == '\n' || r == '\r' }) {
+			plain := escape.ReplaceAllString(l, "")
+			if strings.ContainsRune(plain, '┤') || strings.Contains(plain, "%  loss") || strings.HasPrefix(plain, "epoch 3/40: ") {
+				drawn++
+				if n := len([]rune(plain)); n > columns {
+					t.Errorf("%v: %d columns: %q", more, n, plain)
+				}
+			}
+		}
+		if drawn < 5 {
+			t.Errorf("%v: %d lines were looked at", more, drawn)
+		}
+	}
+	colored := onTerminalOf(t, 60, []string{"NO_COLOR="}, dir, with(run, "-o", "colored", "--plot")...)
+	if !regexp.MustCompile(`\x1b\[[0-9;]+m`).MatchString(colored) {
+		t.Error("no colours without NO_COLOR")
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
@@ -17,7 +16,8 @@ import (
 // syncs it, and renames it to path. If anything fails, path is as it was, the
 // new file is gone, and the error names path. A symbolic link is followed: its
 // target is replaced. An existing file's permissions are kept; a new file gets
-// 0666 less the process's umask. What exists and is no regular file (a device,
+// 0666 less the process's umask. What an earlier Write of path left when it was
+// killed is removed, see Sweep. What exists and is no regular file (a device,
 // a pipe) is written to directly, for it cannot be replaced.
 func Write(path string, write func(w io.Writer) error) error {
 	if err := replace(path, write); err != nil {
@@ -44,6 +44,7 @@ func replace(path string, write func(w io.Writer) error) (err error) {
 	case err == nil:
 		perm = old.Mode().Perm()
 	}
+	Sweep(path)
 	f, err := create(path, perm)
 	if err != nil {
 		return err
@@ -77,10 +78,17 @@ func replace(path string, write func(w io.Writer) error) (err error) {
 // create opens a new file beside path under a name not yet taken.
 func create(path string, perm fs.FileMode) (*os.File, error) {
 	for tries := 0; ; tries++ {
-		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%08x.tmp", filepath.Base(path), rand.Uint32()))
+		name := filepath.Join(filepath.Dir(path), newName(filepath.Base(path)))
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		if err == nil {
+			if lock(f); there(f) || tries == 100 {
+				return f, nil
+			}
+			f.Close()
+			continue
+		}
 		if !errors.Is(err, fs.ErrExist) || tries == 100 {
-			return f, err
+			return nil, err
 		}
 	}
 }

@@ -112,7 +112,7 @@ func TestManyRowsOfAllLevelsAgree(t *testing.T) {
 	for i, c := range cells32 {
 		sameAtAllLevels(t, c, 9000, 5, uint64(i))
 		for rows := 1; rows < 5; rows++ {
-			low := kernel.DefaultLimits()
+			low := kernel.LimitsInUse()
 			low.Rows = rows
 			before := kernel.SetLimits(low)
 			for m := 1; m < 12; m++ {
@@ -185,7 +185,7 @@ func TestChainsAreTheirSteps(t *testing.T) {
 						continue
 					}
 					t.Run("", func(t *testing.T) {
-						low := kernel.DefaultLimits()
+						low := kernel.LimitsInUse()
 						if steps < 5000 {
 							low.Steps = 2
 						}

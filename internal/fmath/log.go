@@ -64,12 +64,3 @@ func Log1p(y float64) float64 {
 func Softplus(x float64) float64 {
 	return max(x, 0) + Log1p(Exp(-math.Abs(x)))
 }
-
-// Sigmoid returns 1/(1+exp(-x)), computed from exp(-|x|).
-func Sigmoid(x float64) float64 {
-	e := Exp(-math.Abs(x))
-	if x >= 0 {
-		return 1 / (1 + e)
-	}
-	return e / (1 + e)
-}

@@ -16,6 +16,7 @@ type operand struct {
 	pure  bool
 	deps  deps
 	root  *operand // whose memory it shares, if not its own
+	batch *label   // where the axis that is followed lies; nil: nowhere
 	// place in a frame: the index among its values, and, but for inputs and
 	// views, the offset and the first and last step that use it.
 	index, offset int
@@ -45,6 +46,7 @@ type call struct {
 	in      []*operand // nil: absent
 	out     []*operand
 	scratch []*operand
+	read    map[int]bool // inputs whose value was needed
 	local   func() any
 	work    int64 // multiply-adds
 	err     error // of an attribute
@@ -108,6 +110,10 @@ func (c *call) need(i int) (*Value, error) {
 	if c.in[i].known == nil {
 		return nil, &needError{c.in[i]}
 	}
+	if c.read == nil {
+		c.read = map[int]bool{}
+	}
+	c.read[i] = true
 	return c.in[i].known, nil
 }
 
@@ -195,6 +201,11 @@ func (c *call) view(i, from int, shape ...int) error {
 		return c.fail("shape %v has %d elements, its input %v has %d", shape, o.n, src.shape, src.n)
 	}
 	o.root, o.deps = src, src.deps
+	if src.batch != nil {
+		if o.batch = src.batch.reshaped(src.shape, shape, c.pl.batch); o.batch == nil {
+			return &mixedError{c.Node.String(), "lays it out along no axis of its own"}
+		}
+	}
 	if src.known != nil {
 		v := *src.known
 		v.Shape = o.shape

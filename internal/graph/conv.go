@@ -10,8 +10,8 @@ import (
 
 func convRows() []row {
 	return []row{
-		{op: "Conv", min: 2, max: 3, attrs: append([]string{"group"}, windowAttrs...), plan: planConv},
-		{op: "ConvTranspose", min: 2, max: 3, attrs: append([]string{"group", "output_padding", "output_shape"}, windowAttrs...), plan: planConvTranspose},
+		{op: "Conv", min: 2, max: 3, attrs: append([]string{"group"}, windowAttrs...), plan: planConv, axes: firstAxis},
+		{op: "ConvTranspose", min: 2, max: 3, attrs: append([]string{"group", "output_padding", "output_shape"}, windowAttrs...), plan: planConvTranspose, axes: firstAxis},
 	}
 }
 

@@ -30,8 +30,8 @@ var allFunctions = []onnx.Activation{
 	{Name: "Elu", Alpha: 0.7},
 }
 
-// drawn is a drawn node, and the same for the textbook.
-type drawn struct {
+// drawnNode is a drawn node, and the same for the textbook.
+type drawnNode struct {
 	r         *onnx.Recurrent
 	x, h0, c0 tensor.Dense
 	lengths   []int
@@ -40,7 +40,7 @@ type drawn struct {
 	want ref.ONNXInput
 }
 
-func draw(t *testing.T, g *rng.Generator) drawn {
+func draw(t *testing.T, g *rng.Generator) drawnNode {
 	t.Helper()
 	pick := func(n int) int { return int(g.Uint32() % uint32(n)) }
 	numbers := func(shape ...int) tensor.Dense {
@@ -62,7 +62,7 @@ func draw(t *testing.T, g *rng.Generator) drawn {
 	r.LinearBeforeReset = op == "GRU" && pick(2) == 0
 	D, per := r.Directions(), len(r.Activations)
 	r.Activations = nil
-	d := drawn{r: r}
+	d := drawnNode{r: r}
 	for range D * per {
 		a := allFunctions[pick(len(allFunctions))]
 		r.Activations = append(r.Activations, a)
@@ -125,7 +125,7 @@ func draw(t *testing.T, g *rng.Generator) drawn {
 	return d
 }
 
-// Drawn nodes with drawn settings, as layers, give what the published definition
+// Drawn nodes with drawnNode settings, as layers, give what the published definition
 // gives in float64, also from many goroutines at once.
 func TestDrawnNodesGiveTheDefinitionsNumbers(t *testing.T) {
 	g := rng.New(21)
@@ -189,7 +189,7 @@ func TestDrawnNodesGiveTheDefinitionsNumbers(t *testing.T) {
 
 // states takes a state between the layer's [D,B,H] and the node's form, which
 // with layout 1 is [B,D,H].
-func (d drawn) states(s tensor.Dense) tensor.Dense {
+func (d drawnNode) states(s tensor.Dense) tensor.Dense {
 	if s.IsZero() || !d.r.BatchFirst {
 		return s
 	}
@@ -205,7 +205,7 @@ func (d drawn) states(s tensor.Dense) tensor.Dense {
 
 // y takes the layer's output [T,B,D*H] to Y [T,D,B,H]; with layout 1 both begin
 // with [B,T].
-func (d drawn) y(y tensor.Dense) tensor.Dense {
+func (d drawnNode) y(y tensor.Dense) tensor.Dense {
 	D, H := d.r.Directions(), d.r.HiddenSize
 	if d.r.BatchFirst || D == 1 {
 		return y

@@ -37,7 +37,22 @@ func (b *Builder) Layer(l *unroll.Layer, x, h0, c0, lengths, mask string) (y, hn
 }
 
 func layerRows() []row {
-	return []row{{op: "Layer", domain: Own, min: 1, max: 5, attrs: []string{"layer"}, plan: planLayer}}
+	return []row{{op: "Layer", domain: Own, min: 1, max: 5, attrs: []string{"layer"}, plan: planLayer, axes: layerAxes}}
+}
+
+// layerAxes: sequences do not see each other.
+func layerAxes(c *call, in []int) ([]int, bool) {
+	l, _ := c.Attrs["layer"].(*unroll.Layer)
+	batch := 1
+	if l.Config().BatchFirst {
+		batch = 0
+	}
+	for i, want := range []int{batch, 1, 1, 0, batch} {
+		if c.has(i) && in[i] != want && (i == 0 || in[i] >= 0 || !c.uniformIn(i, want)) {
+			return nil, false
+		}
+	}
+	return []int{batch, 1, 1}, true
 }
 
 func planLayer(c *call) (kernel, error) {

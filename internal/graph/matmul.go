@@ -9,9 +9,9 @@ import (
 
 func matmulRows() []row {
 	return []row{
-		{op: "MatMul", min: 2, max: 2, plan: planMatMul},
-		{op: "Gemm", min: 2, max: 3, attrs: []string{"alpha", "beta", "transA", "transB"}, plan: planGemm},
-		{domain: microsoft, op: "FusedMatMul", min: 2, max: 2, attrs: []string{"alpha", "transA", "transB"}, plan: planFusedMatMul},
+		{op: "MatMul", min: 2, max: 2, plan: planMatMul, axes: matmulAxes},
+		{op: "Gemm", min: 2, max: 3, attrs: []string{"alpha", "beta", "transA", "transB"}, plan: planGemm, axes: gemmAxes},
+		{domain: microsoft, op: "FusedMatMul", min: 2, max: 2, attrs: []string{"alpha", "transA", "transB"}, plan: planFusedMatMul, axes: matmulAxes},
 	}
 }
 

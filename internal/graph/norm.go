@@ -11,9 +11,13 @@ import (
 
 func normRows() []row {
 	softmax := func(op string, since int64, flat bool, f32 func(*softmaxer, *args) error, f64 func(*softmaxer, *args) error) row {
+		axes := otherAxes(-1)
+		if flat {
+			axes = leadingAxes(1)
+		}
 		return row{op: op, since: since, min: 1, max: 1, attrs: []string{"axis"}, plan: func(c *call) (kernel, error) {
 			return planSoftmax(c, flat, f32, f64)
-		}}
+		}, axes: axes}
 	}
 	return []row{
 		softmax("Softmax", 1, true, softmaxes[float32], softmaxes[float64]),
@@ -22,12 +26,12 @@ func normRows() []row {
 		softmax("LogSoftmax", 13, false, logSoftmaxes[float32], logSoftmaxes[float64]),
 		softmax("Hardmax", 1, true, hardmaxes[float32], hardmaxes[float64]),
 		softmax("Hardmax", 13, false, hardmaxes[float32], hardmaxes[float64]),
-		{op: "BatchNormalization", min: 5, max: 5, attrs: []string{"epsilon", "momentum", "spatial", "training_mode"}, plan: planBatchNorm},
-		{op: "LayerNormalization", min: 2, max: 3, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planLayerNorm},
-		{op: "RMSNormalization", min: 2, max: 2, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planRMSNorm},
-		{op: "InstanceNormalization", min: 3, max: 3, attrs: []string{"epsilon"}, plan: planInstanceNorm},
-		{op: "GroupNormalization", since: 21, min: 3, max: 3, attrs: []string{"epsilon", "num_groups", "stash_type"}, plan: planGroupNorm},
-		{op: "LpNormalization", min: 1, max: 1, attrs: []string{"axis", "p"}, plan: planLpNorm},
+		{op: "BatchNormalization", min: 5, max: 5, attrs: []string{"epsilon", "momentum", "spatial", "training_mode"}, plan: planBatchNorm, axes: firstAxis},
+		{op: "LayerNormalization", min: 2, max: 3, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planLayerNorm, axes: leadingAxes(-1)},
+		{op: "RMSNormalization", min: 2, max: 2, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planRMSNorm, axes: leadingAxes(-1)},
+		{op: "InstanceNormalization", min: 3, max: 3, attrs: []string{"epsilon"}, plan: planInstanceNorm, axes: firstAxis},
+		{op: "GroupNormalization", since: 21, min: 3, max: 3, attrs: []string{"epsilon", "num_groups", "stash_type"}, plan: planGroupNorm, axes: firstAxis},
+		{op: "LpNormalization", min: 1, max: 1, attrs: []string{"axis", "p"}, plan: planLpNorm, axes: otherAxes(-1)},
 		{op: "MeanVarianceNormalization", min: 1, max: 1, attrs: []string{"axes"}, plan: planMeanVariance},
 	}
 }

@@ -25,6 +25,7 @@ type step struct {
 	run              kernel
 	n                *node
 	in, out, scratch []*operand
+	read             map[int]bool // inputs the plan has read
 	local            func() any
 	ew               *pointwise
 }
@@ -54,6 +55,9 @@ type planner struct {
 	bytes      int64 // of what was folded
 	given      int64 // of constants and inputs
 	fold, work int64
+	// batch and axes are set where an axis of the inputs is followed.
+	batch int
+	axes  []int
 }
 
 // maxRank bounds the dimensions of a value.
@@ -81,7 +85,10 @@ func (pl *planner) operand(t Type, shape []int) (*operand, error) {
 
 // newPlan plans for the inputs given, of which those pinned are known.
 func (p *Program) newPlan(inputs []Value, pinned []bool, eager bool) (pn *plan, err error) {
-	pl := &planner{p: p, eager: eager}
+	return p.newPlanOf(&planner{p: p, eager: eager}, inputs, pinned)
+}
+
+func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *plan, err error) {
 	pn = &plan{pins: make([]*Value, len(inputs))}
 	sc := &scope{names: map[string]*operand{}}
 	for i, v := range inputs {
@@ -92,13 +99,16 @@ func (p *Program) newPlan(inputs []Value, pinned []bool, eager bool) (pn *plan, 
 		o.input, o.deps = 1+i, inputBit(i)
 		pl.given += v.Bytes()
 		switch {
-		case eager:
+		case pl.eager:
 			o.known = &v
 		case pinned[i]:
 			v = v.Clone()
 			pn.pins[i], o.known = &v, &v
 		default:
 			pl.register(o)
+		}
+		if pl.batch > 0 && pl.axes[i] >= 0 {
+			o.batch = &label{pl.axes[i], 1, 1}
 		}
 		pn.inputs = append(pn.inputs, o)
 		sc.names[p.graph.Inputs[i].Name] = o
@@ -139,6 +149,10 @@ func (pl *planner) body(b *body, sc *scope) error {
 	}
 	for _, n := range b.nodes {
 		if err := pl.node(n, sc); err != nil {
+			var m *mixedError
+			if errors.As(err, &m) {
+				return err
+			}
 			return at(n.Node, err)
 		}
 	}
@@ -185,6 +199,11 @@ func (pl *planner) apply(c *call, pure bool) error {
 	for i := range n.Outputs {
 		if c.wants(i) && (i >= len(c.out) || c.out[i] == nil) {
 			return c.fail("output %d is not one it has", i)
+		}
+	}
+	if pl.batch > 0 {
+		if err := pl.label(c); err != nil {
+			return err
 		}
 	}
 	if run != nil {
@@ -260,7 +279,7 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		return limitError("operations or more", pl.work, l.Work, "Work")
 	}
 	if !known {
-		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, local: c.local, ew: c.ew}
+		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew}
 		for _, o := range s.scratch {
 			pl.register(o)
 		}

@@ -11,12 +11,20 @@ import (
 func poolRows() []row {
 	attrs := append([]string{"ceil_mode", "storage_order", "count_include_pad", "p"}, windowAttrs...)
 	return []row{
-		{op: "MaxPool", min: 1, max: 1, attrs: attrs, plan: planMaxPool},
-		{op: "AveragePool", min: 1, max: 1, attrs: attrs, plan: planAveragePool},
-		{op: "LpPool", min: 1, max: 1, attrs: attrs, plan: planLpPool},
-		{op: "GlobalAveragePool", min: 1, max: 1, plan: globalPool(meanOf[float32], meanOf[float64])},
-		{op: "GlobalMaxPool", min: 1, max: 1, plan: globalPool(extreme(maxOf1[float32]), extreme(maxOf1[float64]))},
+		{op: "MaxPool", min: 1, max: 1, attrs: attrs, plan: planMaxPool, axes: maxPoolAxes},
+		{op: "AveragePool", min: 1, max: 1, attrs: attrs, plan: planAveragePool, axes: firstAxis},
+		{op: "LpPool", min: 1, max: 1, attrs: attrs, plan: planLpPool, axes: firstAxis},
+		{op: "GlobalAveragePool", min: 1, max: 1, plan: globalPool(meanOf[float32], meanOf[float64]), axes: firstAxis},
+		{op: "GlobalMaxPool", min: 1, max: 1, plan: globalPool(extreme(maxOf1[float32]), extreme(maxOf1[float64])), axes: firstAxis},
 	}
+}
+
+// maxPoolAxes: where the maxima lay is counted over the whole input.
+func maxPoolAxes(c *call, in []int) ([]int, bool) {
+	if c.wants(1) {
+		return nil, false
+	}
+	return firstAxis(c, in)
 }
 
 func globalPool(f32 reducer[float32], f64 reducer[float64]) func(*call) (kernel, error) {
@@ -114,6 +122,53 @@ func (w *window) each(p int, f func(at int)) {
 	}
 }
 
+// lines calls f, for each line of the output and each tap of the window that
+// meets the input, with the line of the input and where each place of the output's
+// line comes from in it; taps come in index order.
+func lines[T Element](w *window, dst, plane []T, f func(dst, line []T, from []int)) {
+	n := w.out[2]
+	for o := range w.out[0] * w.out[1] {
+		od, oh := o/w.out[1], o%w.out[1]
+		to := dst[o*n : (o+1)*n]
+		for kd := range w.kernel[0] {
+			d := w.from[0][kd*w.out[0]+od]
+			if d < 0 {
+				continue
+			}
+			for kh := range w.kernel[1] {
+				h := w.from[1][kh*w.out[1]+oh]
+				if h < 0 {
+					continue
+				}
+				line := plane[(d*w.in[1]+h)*w.in[2]:][:w.in[2]]
+				for kw := range w.kernel[2] {
+					f(to, line, w.from[2][kw*n:(kw+1)*n])
+				}
+			}
+		}
+	}
+}
+
+func maxLine[T number](dst, line []T, from []int) {
+	from = from[:len(dst)]
+	for i, at := range from {
+		if at >= 0 {
+			if v := line[at]; !(v <= dst[i]) && dst[i] == dst[i] {
+				dst[i] = v
+			}
+		}
+	}
+}
+
+func addLine[T number](dst, line []T, from []int) {
+	from = from[:len(dst)]
+	for i, at := range from {
+		if at >= 0 {
+			dst[i] += line[at]
+		}
+	}
+}
+
 func maxPool[T number](w *window, byColumn bool) kernel {
 	p, plane := w.positions(), w.plane()
 	return func(a *args) error {
@@ -121,6 +176,13 @@ func maxPool[T number](w *window, byColumn bool) kernel {
 		var where []int64
 		if len(a.out) > 1 && a.out[1] != nil {
 			where = data[int64](a.out[1])
+		}
+		if where == nil {
+			fill(dst, lowest[T]())
+			for i := range len(dst) / p {
+				lines(w, dst[i*p:(i+1)*p], x[i*plane:(i+1)*plane], maxLine[T])
+			}
+			return nil
 		}
 		for i := range dst {
 			part, best := x[i/p*plane:(i/p+1)*plane], -1
@@ -134,9 +196,6 @@ func maxPool[T number](w *window, byColumn bool) kernel {
 				continue
 			}
 			dst[i] = part[best]
-			if where == nil {
-				continue
-			}
 			if byColumn {
 				best = best%w.in[2]*w.in[1] + best/w.in[2]
 			}
@@ -220,11 +279,12 @@ func averagePool[T float](w *window, counts []int) kernel {
 	p, plane := w.positions(), w.plane()
 	return func(a *args) error {
 		x, dst := data[T](a.in[0]), data[T](a.out[0])
-		for i := range dst {
-			part := x[i/p*plane : (i/p+1)*plane]
-			var sum T
-			w.each(i%p, func(at int) { sum += part[at] })
-			dst[i] = sum / T(counts[i%p])
+		clear(dst)
+		for i := range len(dst) / p {
+			lines(w, dst[i*p:(i+1)*p], x[i*plane:(i+1)*plane], addLine[T])
+			for j, n := range counts {
+				dst[i*p+j] /= T(n)
+			}
 		}
 		return nil
 	}

@@ -8,11 +8,11 @@ func quantizedRows() []row {
 	attrs := []string{"axis", "block_size", "saturate", "output_dtype", "precision"}
 	lstm := []string{"activations", "activation_alpha", "activation_beta", "clip", "direction", "hidden_size", "input_forget"}
 	return []row{
-		{op: "QuantizeLinear", min: 2, max: 3, attrs: attrs, plan: planQuantize},
-		{op: "DequantizeLinear", min: 2, max: 3, attrs: attrs, plan: planDequantize},
+		{op: "QuantizeLinear", min: 2, max: 3, attrs: attrs, plan: planQuantize, axes: otherAxes(1)},
+		{op: "DequantizeLinear", min: 2, max: 3, attrs: attrs, plan: planDequantize, axes: otherAxes(1)},
 		{op: "DynamicQuantizeLinear", min: 1, max: 1, plan: planDynamicQuantize},
-		{op: "MatMulInteger", min: 2, max: 4, plan: planMatMulInteger},
-		{op: "ConvInteger", min: 2, max: 4, attrs: append([]string{"group"}, windowAttrs...), plan: planConvInteger},
+		{op: "MatMulInteger", min: 2, max: 4, plan: planMatMulInteger, axes: integerAxes},
+		{op: "ConvInteger", min: 2, max: 4, attrs: append([]string{"group"}, windowAttrs...), plan: planConvInteger, axes: firstAxis},
 		{domain: microsoft, op: "DynamicQuantizeLSTM", min: 3, max: 12, attrs: lstm, plan: planQuantizedLSTM},
 	}
 }

@@ -13,9 +13,9 @@ import (
 func recurrentRows() []row {
 	attrs := []string{"activations", "activation_alpha", "activation_beta", "clip", "direction", "hidden_size", "layout", "output_sequence"}
 	return []row{
-		{op: "RNN", min: 3, max: 6, attrs: attrs, plan: planRecurrent},
-		{op: "GRU", min: 3, max: 6, attrs: append([]string{"linear_before_reset"}, attrs...), plan: planRecurrent},
-		{op: "LSTM", min: 3, max: 8, attrs: append([]string{"input_forget"}, attrs...), plan: planRecurrent},
+		{op: "RNN", min: 3, max: 6, attrs: attrs, plan: planRecurrent, axes: recurrentAxes},
+		{op: "GRU", min: 3, max: 6, attrs: append([]string{"linear_before_reset"}, attrs...), plan: planRecurrent, axes: recurrentAxes},
+		{op: "LSTM", min: 3, max: 8, attrs: append([]string{"input_forget"}, attrs...), plan: planRecurrent, axes: recurrentAxes},
 	}
 }
 
@@ -43,10 +43,8 @@ func planRecurrent(c *call) (kernel, error) {
 		}
 	}
 	for _, i := range weightInputs {
-		if c.has(i) {
-			if _, err := c.need(i); err != nil {
-				return nil, err
-			}
+		if c.has(i) && c.known(i) == nil {
+			return nil, &needError{c.in[i]}
 		}
 	}
 	l, err := once(c, "layer", weightInputs, func() (layer, error) {

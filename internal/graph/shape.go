@@ -20,19 +20,19 @@ func shapeRows() []row {
 		{op: "Squeeze", min: 1, max: 2, attrs: []string{"axes"}, plan: planSqueeze},
 		{op: "Unsqueeze", min: 1, max: 2, attrs: []string{"axes"}, plan: planUnsqueeze},
 		{op: "Transpose", min: 1, max: 1, attrs: []string{"perm"}, plan: planTranspose, axes: transposeAxes},
-		{op: "Expand", min: 2, max: 2, plan: planExpand},
-		{op: "Tile", min: 2, max: 2, plan: planTile},
-		{op: "Concat", min: 1, max: -1, attrs: []string{"axis"}, plan: planConcat},
-		{op: "Split", min: 1, max: 2, attrs: []string{"axis", "split", "num_outputs"}, plan: planSplit},
-		{op: "Slice", min: 1, max: 5, attrs: []string{"starts", "ends", "axes"}, plan: planSlice},
-		{op: "Pad", min: 1, max: 4, attrs: []string{"mode", "pads", "value"}, plan: planPad},
+		{op: "Expand", min: 2, max: 2, plan: planExpand, axes: expandAxes},
+		{op: "Tile", min: 2, max: 2, plan: planTile, axes: sizeKept},
+		{op: "Concat", min: 1, max: -1, attrs: []string{"axis"}, plan: planConcat, axes: concatAxes},
+		{op: "Split", min: 1, max: 2, attrs: []string{"axis", "split", "num_outputs"}, plan: planSplit, axes: otherAxes(0)},
+		{op: "Slice", min: 1, max: 5, attrs: []string{"starts", "ends", "axes"}, plan: planSlice, axes: sliceAxes},
+		{op: "Pad", min: 1, max: 4, attrs: []string{"mode", "pads", "value"}, plan: planPad, axes: padAxes},
 		{op: "Constant", attrs: []string{"value", "value_float", "value_floats", "value_int", "value_ints"}, plan: planConstant},
 		{op: "ConstantOfShape", min: 1, max: 1, attrs: []string{"value"}, plan: planConstantOfShape},
 		{op: "Range", min: 3, max: 3, plan: planRange},
 		{op: "EyeLike", min: 1, max: 1, attrs: []string{"dtype", "k"}, plan: planEyeLike},
 		{op: "ReverseSequence", min: 2, max: 2, attrs: []string{"batch_axis", "time_axis"}, plan: planReverseSequence},
-		{op: "DepthToSpace", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planDepthToSpace},
-		{op: "SpaceToDepth", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planSpaceToDepth},
+		{op: "DepthToSpace", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planDepthToSpace, axes: firstAxis},
+		{op: "SpaceToDepth", min: 1, max: 1, attrs: []string{"blocksize", "mode"}, plan: planSpaceToDepth, axes: firstAxis},
 	}
 }
 
@@ -434,7 +434,7 @@ func (c *call) ranges() (first, count, step []int, err error) {
 			from, to, by = min(max(from, 0), n), min(max(to, 0), n), min(by, n+1)
 			count[a] = int(max(0, (to-from+by-1)/by))
 		} else {
-			from, to, by = min(max(from, -1), n-1), min(max(to, -1), n-1), max(by, -n-1)
+			from, to, by = min(max(from, 0), n-1), min(max(to, -1), n-1), max(by, -n-1)
 			count[a] = int(max(0, (from-to-by-1)/-by))
 		}
 		if from == to {

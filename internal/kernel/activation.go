@@ -217,6 +217,17 @@ func SigmoidTo[F Float](dst, src []F) {
 	}
 }
 
+// ReLUTo writes ReLU of every element of src to dst, which may be src.
+func ReLUTo[F Float](dst, src []F) {
+	dst = dst[:len(src)]
+	if elementwise(reluOf, dst, src) {
+		return
+	}
+	for i, x := range src {
+		dst[i] = ReLU(x)
+	}
+}
+
 func tinyLimit[F Float]() F {
 	if isFloat32[F]() {
 		return F(tinyLimit32)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/unroll-ml/unroll/internal/fmath"
 	"github.com/unroll-ml/unroll/internal/testkit"
 )
 
@@ -18,6 +19,8 @@ var elementwiseOps = []struct {
 	{"FlushTo", FlushTo[float32], Flush[float32]},
 	{"TanhTo", TanhTo[float32], Tanh32},
 	{"SigmoidTo", SigmoidTo[float32], Sigmoid32},
+	{"ReLUTo", ReLUTo[float32], ReLU[float32]},
+	{"ExpTo", ExpTo, func(x float32) float32 { return float32(fmath.Exp(float64(x))) }},
 }
 
 // TestElementwiseLevelsAgree: every level gives the bits of the function of one

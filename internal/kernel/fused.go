@@ -23,6 +23,7 @@ const (
 	ReLUBackward
 	tanhOf
 	sigmoidOf
+	reluOf
 	flushOf
 	numOps
 )
@@ -108,6 +109,7 @@ var fusedOps = [numOps]struct {
 	ReLUBackward: {"ReLUBackward", []operand{units("h", reads), units("dh", reads), units("dz", writes)}},
 	tanhOf:       {"TanhTo", []operand{units("src", reads), units("dst", writes)}},
 	sigmoidOf:    {"SigmoidTo", []operand{units("src", reads), units("dst", writes)}},
+	reluOf:       {"ReLUTo", []operand{units("src", reads), units("dst", writes)}},
 	flushOf:      {"FlushTo", []operand{units("src", reads), units("dst", writes)}},
 }
 

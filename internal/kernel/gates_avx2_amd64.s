@@ -1621,6 +1621,52 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT reluOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y3, Y5, Y3
+	VMOVUPS Y3, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y3
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y3, Y5, Y3
+	VMASKMOVPS Y3, Y15, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT flushOf256<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -1681,6 +1727,7 @@ DATA ·fused256+(8*const_TanhBackward)(SB)/8, $TanhBackward256<>(SB)
 DATA ·fused256+(8*const_ReLUBackward)(SB)/8, $ReLUBackward256<>(SB)
 DATA ·fused256+(8*const_tanhOf)(SB)/8, $tanhOf256<>(SB)
 DATA ·fused256+(8*const_sigmoidOf)(SB)/8, $sigmoidOf256<>(SB)
+DATA ·fused256+(8*const_reluOf)(SB)/8, $reluOf256<>(SB)
 DATA ·fused256+(8*const_flushOf)(SB)/8, $flushOf256<>(SB)
 GLOBL ·fused256(SB), RODATA|NOPTR, $(8*const_numOps)
 

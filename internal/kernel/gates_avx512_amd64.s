@@ -1491,6 +1491,52 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT reluOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z3
+	VXORPS Z5, Z5, Z5
+	VMAXPS Z3, Z5, Z3
+	VMOVUPS Z3, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z3
+	VXORPS Z5, Z5, Z5
+	VMAXPS Z3, Z5, Z3
+	VMOVUPS Z3, K1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT flushOf512<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -1549,6 +1595,7 @@ DATA ·fused512+(8*const_TanhBackward)(SB)/8, $TanhBackward512<>(SB)
 DATA ·fused512+(8*const_ReLUBackward)(SB)/8, $ReLUBackward512<>(SB)
 DATA ·fused512+(8*const_tanhOf)(SB)/8, $tanhOf512<>(SB)
 DATA ·fused512+(8*const_sigmoidOf)(SB)/8, $sigmoidOf512<>(SB)
+DATA ·fused512+(8*const_reluOf)(SB)/8, $reluOf512<>(SB)
 DATA ·fused512+(8*const_flushOf)(SB)/8, $flushOf512<>(SB)
 GLOBL ·fused512(SB), RODATA|NOPTR, $(8*const_numOps)
 

@@ -45,8 +45,8 @@ func SetLimits(l Limits) Limits {
 	return before
 }
 
-// DefaultLimits returns the limits in use.
-func DefaultLimits() Limits { return limits }
+// LimitsInUse returns the limits in use.
+func LimitsInUse() Limits { return limits }
 
 // LowLimits draws limits, many of them so low that small shapes are cut; intN
 // draws a number below n.

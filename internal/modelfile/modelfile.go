@@ -1,7 +1,7 @@
 // Package modelfile opens a file of weights, whatever its format, and makes of
 // it what can be run: a recurrent layer, or a model with an embedding or a head
-// around it. It knows formats by their endings; everything else is the work of
-// the packages below.
+// around it. One table, Formats, tells the formats; everything else is the work
+// of the packages below.
 package modelfile
 
 import (
@@ -10,11 +10,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
-	"github.com/unroll-ml/unroll/checkpoint/array/npy"
 	"github.com/unroll-ml/unroll/checkpoint/keras"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
@@ -22,45 +21,6 @@ import (
 	"github.com/unroll-ml/unroll/internal/statedict"
 	"github.com/unroll-ml/unroll/nn"
 )
-
-// Format is a kind of file.
-type Format string
-
-// The formats, by the names that --to takes.
-const (
-	Safetensors Format = "safetensors"
-	Torch       Format = "pt"
-	ONNX        Format = "onnx"
-	NPZ         Format = "npz"
-	Folder      Format = "folder"
-)
-
-// ErrUnknown is a name whose ending says no format.
-var ErrUnknown = errors.New("unknown format")
-
-// FormatOf tells the format by a name's ending; a name without one, or that of
-// a folder that is there, is a model folder.
-func FormatOf(path string) (Format, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return Folder, nil
-	}
-	switch ext := strings.ToLower(filepath.Ext(path)); ext {
-	case ".safetensors":
-		return Safetensors, nil
-	case ".pt", ".pth", ".bin", ".ckpt":
-		return Torch, nil
-	case ".onnx":
-		return ONNX, nil
-	case ".npz":
-		return NPZ, nil
-	case "":
-		return Folder, nil
-	case ".keras", ".h5", ".hdf5":
-		return "", fmt.Errorf("%w: %s: Keras's own files are not read; save the weights as .npz or .safetensors by their paths (docs/formats/keras.md) and read those with --convention keras, or convert the model to ONNX", ErrUnknown, path)
-	default:
-		return "", fmt.Errorf("%w: %s: the ending %q is none of .safetensors, .pt, .pth, .onnx, .npz, and it is no folder", ErrUnknown, path, ext)
-	}
-}
 
 // Options say what a file does not.
 type Options struct {
@@ -90,48 +50,57 @@ type File struct {
 	closer io.Closer
 }
 
-// Open opens a file or a model folder. Its errors name the file.
+// Open opens a file or a folder: a model folder, or one with an index of shards.
+// Its errors name the file. One shard of several is an ErrShard.
 func Open(path string) (*File, error) {
-	format, err := FormatOf(path)
-	if err != nil {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if index := indexIn(path); index != "" {
+			return openFile(index, nil)
+		}
+		return openFolder(path)
+	}
+	if err := alone(path); err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, Format: format}
-	switch format {
-	case Safetensors:
-		err = f.safetensors(path)
-	case Torch:
-		if f.Torch, err = torchfile.Open(path); err == nil {
-			f.Source, f.closer = f.Torch, f.Torch
-		}
-	case ONNX:
-		if f.ONNX, err = onnx.Open(path); err == nil {
-			f.Source, f.Meta = f.ONNX, f.ONNX.Metadata()
-		}
-	case NPZ:
-		var a *npy.Archive
-		if a, err = npy.OpenArchive(path); err == nil {
-			f.Source, f.closer = a, a
-		}
-	case Folder:
-		var cfg nn.Config
-		if cfg, err = nn.ReadConfig(path); err == nil {
-			f.Model = &cfg
-			err = f.weights(path)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
+	return openFile(path, nil)
 }
 
-func (f *File) safetensors(path string) error {
-	s, err := safetensors.Open(path)
-	if err == nil {
-		f.Source, f.closer, f.Meta = s, s, s.Metadata()
+// openFile opens a file that the table of formats knows, of one of the formats
+// named, if any are.
+func openFile(path string, only []Format) (*File, error) {
+	in, err := checkpoint.OpenInput(path)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	r, err := detect(path, in)
+	if err != nil {
+		_ = in.Close() // it was only read
+		return nil, err
+	}
+	if only != nil && !slices.Contains(only, r.Format) {
+		_ = in.Close() // it was only read
+		return nil, &checkpoint.Error{File: path, Reason: fmt.Sprintf("this is %s, expected %v", r.What, only)}
+	}
+	f := &File{Path: path, Format: r.Format}
+	if err := r.open(f, in); err != nil {
+		_ = f.Close()
+		_ = in.Close()
+		return nil, err
+	}
+	if f.closer == nil && f.ONNX == nil {
+		f.closer = in
+		return f, nil
+	}
+	return f, in.Close() // what is open besides does not need it
+}
+
+func openFolder(path string) (*File, error) {
+	cfg, err := nn.ReadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Path: path, Format: Folder, Model: &cfg}
+	return f, f.weights(path)
 }
 
 // weights opens a model folder's weights, which have to lie inside it.
@@ -172,8 +141,9 @@ func (f *File) Close() error {
 
 // Notes that a command has more to say to, or nothing.
 const (
-	NoteMode = "the nonlinearity of an RNN is not in its weights: tanh is assumed"
-	NoteHead = "whether the head reads every step or the last is not in its weights: every step is assumed"
+	NoteMode    = "the nonlinearity of an RNN is not in its weights: tanh is assumed"
+	NoteProgram = "the file is a program: its parameters are read by name, its code is not run"
+	NoteHead    = "whether the head reads every step or the last is not in its weights: every step is assumed"
 )
 
 // Loaded is what a file holds that can be run: a layer, or a model around one.
@@ -239,6 +209,12 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	if opt.Keras && part.Config.Mode == unroll.GRU && part.Config.NoBias && !part.Config.Variant.ResetBefore {
 		l.Notes = append(l.Notes, "a GRU without biases does not tell reset_after: True, Keras's default, is assumed")
 	}
+	if folded, ok := src.(*statedict.Folded); ok {
+		l.Notes = append(l.Notes, folded.Notes...)
+	}
+	if f.Torch != nil && f.Torch.Program() {
+		l.Notes = append(l.Notes, NoteProgram)
+	}
 	if part.ModeGuessed {
 		l.Notes = append(l.Notes, NoteMode)
 	}
@@ -255,8 +231,9 @@ func (f *File) Parts(opt Options) ([]statedict.Part, error) {
 // parts is Parts with the source that the parts' names are in.
 func (f *File) parts(opt Options) (checkpoint.Source, []statedict.Part, error) {
 	if !opt.Keras {
-		parts, err := f.find(f.Source, opt)
-		return f.Source, parts, err
+		folded := statedict.Fold(f.Source, f.settings())
+		parts, err := f.find(folded, opt)
+		return folded, parts, err
 	}
 	k, err := keras.New(f.Source)
 	if err != nil {
@@ -276,11 +253,7 @@ func (f *File) find(src checkpoint.Source, opt Options) ([]statedict.Part, error
 	if err != nil || f.Torch == nil {
 		return parts, err
 	}
-	modules := map[string]*torchfile.Module{}
-	for all := f.Torch.Modules(); len(all) > 0; {
-		m := all[0]
-		modules[m.Path], all = m, append(all[1:], m.Modules...)
-	}
+	modules := f.modules()
 	for i := range parts {
 		p := &parts[i]
 		m := modules[p.Label()]
@@ -300,6 +273,30 @@ func (f *File) find(src checkpoint.Source, opt Options) ([]statedict.Part, error
 		}
 	}
 	return parts, nil
+}
+
+// modules are the modules of a PyTorch file by their path.
+func (f *File) modules() map[string]*torchfile.Module {
+	modules := map[string]*torchfile.Module{}
+	if f.Torch == nil {
+		return modules
+	}
+	for all := slices.Clone(f.Torch.Modules()); len(all) > 0; {
+		m := all[len(all)-1]
+		modules[m.Path], all = m, append(all[:len(all)-1], m.Modules...)
+	}
+	return modules
+}
+
+// settings tells Fold what a pickled module says of itself.
+func (f *File) settings() statedict.Settings {
+	modules := f.modules()
+	return func(path, name string) (any, bool) {
+		if m := modules[path]; m != nil {
+			return m.Attr(name)
+		}
+		return nil, false
+	}
 }
 
 // attr is a plain attribute of a pickled module.

@@ -181,8 +181,61 @@ func TestTorchFilesBecomeLayersAndModels(t *testing.T) {
 	}
 }
 
-func TestUnknownEndingIsRefused(t *testing.T) {
-	if _, err := Open("weights.xyz"); !errors.Is(err, ErrUnknown) {
+// TestContentsDecide: a file is what its bytes say, whatever it is called, also
+// without an ending; a name decides only where they say nothing.
+func TestContentsDecide(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		from string
+		as   []string
+		want Format
+	}{
+		{torchGoldens + "half.pt", []string{"model_best.pth.tar", "noext", "x.onnx", "x.npz", "x.xyz", "x.csv"}, Torch},
+		{torchGoldens + "legacy_module_rnn.pt", []string{"old.tar", "old"}, Torch},
+		{torchGoldens + "half.pt.expect.safetensors", []string{"weights.sft", "pytorch_model.bin", "weights", "x.pt"}, Safetensors},
+		{onnxGoldens + "lstm.onnx", []string{"lstm", "lstm.bin", "lstm.pt"}, ONNX},
+		{"../../checkpoint/keras/testdata/*.npz", []string{"arrays", "arrays.pt"}, NPZ},
+		{"../../checkpoint/torchfile/testdata/forms/numpy0.pkl", []string{"n.pkl"}, Torch},
+		{"../../checkpoint/torchfile/testdata/forms/numpy2.pkl", []string{"n2"}, Torch},
+		{"../../checkpoint/torchfile/testdata/forms/script.pt", []string{"s.jit", "s"}, Torch},
+		{"../../checkpoint/torchfile/testdata/forms/export.pt2", []string{"e"}, Torch},
+	} {
+		paths, err := filepath.Glob(c.from)
+		if err != nil || len(paths) == 0 {
+			if paths, err = filepath.Glob(onnxGoldens + "*lstm*.onnx"); err != nil || len(paths) == 0 {
+				t.Fatalf("%s: no file", c.from)
+			}
+		}
+		b, err := os.ReadFile(paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range c.as {
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f, err := Open(path)
+			if err != nil {
+				t.Errorf("%s as %s: %v", c.from, name, err)
+				continue
+			}
+			if f.Format != c.want {
+				t.Errorf("%s as %s is %s, expected %s", c.from, name, f.Format, c.want)
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	odd := filepath.Join(dir, "weights.xyz")
+	if err := os.WriteFile(odd, []byte("1,2,3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(odd); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), `its ending ".xyz"`) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := FormatOf("new.xyz"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,51 +19,76 @@ import (
 // cannot hold. A file is replaced as a whole or not at all. opset is for ONNX,
 // 0 for the default. A file of PyTorch's is a state_dict.
 func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err error) {
+	if to == Folder {
+		if l.Model == nil {
+			return nil, fmt.Errorf("a model folder holds a layer with a linear head; this is a lone layer, which safetensors holds")
+		}
+		return nil, l.Model.Save(path, "")
+	}
+	r := row(to)
+	if r == nil || !r.Writes() {
+		return nil, fmt.Errorf("%w: %q; %s and folder are written", ErrUnknown, to, written())
+	}
+	if cfg := l.Layer.Config(); to != ONNX && !cfg.Variant.IsZero() {
+		return nil, fmt.Errorf("%w: %s has settings that torch.nn's layers do not have, and %s holds tensors alone; ONNX holds them", ErrVariant, cfg, to)
+	}
+	return l.lost(to), r.save(l, path, opset)
+}
+
+// written lists the formats that Save takes.
+func written() string {
+	var all []string
+	for _, r := range formats {
+		if r.Writes() {
+			all = append(all, string(r.Format))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// lost says what a format cannot hold.
+func (l *Loaded) lost(to Format) (left []string) {
 	cfg := l.Layer.Config()
-	switch to {
-	case Safetensors, NPZ, Torch:
-		if !cfg.Variant.IsZero() {
-			return nil, fmt.Errorf("%w: %s has settings that torch.nn's layers do not have, and %s holds tensors alone; ONNX holds them", ErrVariant, cfg, to)
-		}
-		if l.Model != nil {
-			left = append(left, "the model's config (task, vocabulary, scaling); a model folder keeps it")
-		} else {
-			if k := cell.Kinds()[cfg.Mode]; k.Options != "" {
-				left = append(left, "the "+strings.ReplaceAll(k.Options, "=", " "))
-			}
-			if cfg.BatchFirst {
-				left = append(left, "batch_first")
-			}
-			if cfg.Dropout > 0 {
-				left = append(left, "dropout")
-			}
-		}
-		switch to {
-		case Torch:
-			return left, torchfile.WriteFile(path, l.tensors())
-		case NPZ:
-			return left, atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, l.tensors()) })
-		}
-		return left, safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
-	case ONNX:
-		n, err := l.Network()
-		if err != nil {
-			return nil, err
-		}
+	if to == ONNX {
 		if cfg.Dropout > 0 {
 			left = append(left, "dropout, which an ONNX graph for inference has not")
 		}
 		if l.Model != nil {
 			left = append(left, "the model's config (task, vocabulary, scaling)")
 		}
-		return left, atomicfile.Write(path, func(w io.Writer) error { return onnx.Write(w, n, opset) })
-	case Folder:
-		if l.Model == nil {
-			return nil, fmt.Errorf("a model folder holds a layer with a linear head; this is a lone layer, which safetensors holds")
-		}
-		return nil, l.Model.Save(path, "")
+		return left
 	}
-	return nil, fmt.Errorf("%w: %q; safetensors, pt, npz, onnx and folder are written", ErrUnknown, to)
+	if l.Model != nil {
+		return append(left, "the model's config (task, vocabulary, scaling); a model folder keeps it")
+	}
+	if k := cell.Kinds()[cfg.Mode]; k.Options != "" {
+		left = append(left, "the "+strings.ReplaceAll(k.Options, "=", " "))
+	}
+	if cfg.BatchFirst {
+		left = append(left, "batch_first")
+	}
+	if cfg.Dropout > 0 {
+		left = append(left, "dropout")
+	}
+	return left
+}
+
+func saveTorch(l *Loaded, path string, _ int64) error { return torchfile.WriteFile(path, l.tensors()) }
+
+func saveNPZ(l *Loaded, path string, _ int64) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, l.tensors()) })
+}
+
+func saveSafetensors(l *Loaded, path string, _ int64) error {
+	return safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
+}
+
+func saveONNX(l *Loaded, path string, opset int64) error {
+	n, err := l.Network()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error { return onnx.Write(w, n, opset) })
 }
 
 // tensors returns all parameters under PyTorch's names.

@@ -3,8 +3,11 @@ package statedict
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/internal/cell"
 )
 
@@ -13,6 +16,7 @@ type key struct {
 	layer   int
 	reverse bool
 	kind    string // weight_ih and so on
+	cell    bool   // the name has no number; false in a group
 }
 
 // String returns the name torch.nn gives the parameter.
@@ -38,6 +42,7 @@ type group struct {
 	layerMax     int
 	reverse      bool
 	twice        string // a parameter that two names give
+	extra        []string
 }
 
 func (g *group) add(k key, p param, cell bool) {
@@ -55,9 +60,38 @@ func (g *group) infer(opt Options) Part {
 	p := Part{Prefix: g.prefix, Cell: g.cell && !g.layers, Params: map[string]string{}}
 	p.Config.BatchFirst = opt.BatchFirst
 	if err := g.config(&p, opt); err != nil {
-		p.Err = fmt.Errorf("%w: %w", ErrInconsistent, err)
+		p.Err = printable(fmt.Errorf("%w: %w", ErrInconsistent, err))
+	}
+	p.Extra = g.extra
+	if p.Err == nil && len(p.Extra) > 0 && !opt.Loose {
+		p.Err = fmt.Errorf("%w: %s under %q; torch's load_state_dict refuses them too. What they do is not known here: --loose leaves them out", ErrExtra, quotedNames(p.Extra), p.Label())
 	}
 	return p
+}
+
+// printable keeps what names from a file do to a terminal out of a message.
+func printable(err error) error { return &printed{err} }
+
+type printed struct{ error }
+
+// Error returns the message with what is not printable escaped.
+func (p *printed) Error() string { return checkpoint.Printable(p.error.Error()) }
+
+// Unwrap returns the error itself.
+func (p *printed) Unwrap() error { return p.error }
+
+// quotedNames lists names from a file.
+func quotedNames(names []string) string {
+	const most = 6
+	var s []string
+	for i, n := range names {
+		if i == most {
+			s = append(s, fmt.Sprintf("%d more", len(names)-most))
+			break
+		}
+		s = append(s, strconv.Quote(n))
+	}
+	return strings.Join(s, ", ")
 }
 
 func (g *group) config(p *Part, opt Options) error {
@@ -73,17 +107,17 @@ func (g *group) config(p *Part, opt Options) error {
 	}
 	c := &p.Config
 	c.NumLayers, c.Bidirectional = g.layerMax+1, g.reverse
-	hh, err := g.matrix(key{0, false, "weight_hh"})
+	hh, err := g.matrix(key{kind: "weight_hh"})
 	if err != nil {
 		return err
 	}
-	ih, err := g.matrix(key{0, false, "weight_ih"})
+	ih, err := g.matrix(key{kind: "weight_ih"})
 	if err != nil {
 		return err
 	}
 	c.InputSize, c.HiddenSize = ih.shape[1], hh.shape[1]
-	if _, ok := g.params[key{0, false, "weight_hr"}]; ok {
-		hr, err := g.matrix(key{0, false, "weight_hr"})
+	if _, ok := g.params[key{kind: "weight_hr"}]; ok {
+		hr, err := g.matrix(key{kind: "weight_hr"})
 		if err != nil {
 			return err
 		}
@@ -92,8 +126,8 @@ func (g *group) config(p *Part, opt Options) error {
 	if err := g.mode(p, opt, hh); err != nil {
 		return err
 	}
-	_, bias := g.params[key{0, false, "bias_ih"}]
-	_, biasH := g.params[key{0, false, "bias_hh"}]
+	_, bias := g.params[key{kind: "bias_ih"}]
+	_, biasH := g.params[key{kind: "bias_hh"}]
 	c.NoBias = !bias && !biasH
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("%s and its neighbours make no layer: %w", hh.stored, err)
@@ -155,7 +189,7 @@ func (g *group) complete(p *Part) error {
 				{"weight_hr", []int{h, c.HiddenSize}, c.ProjSize > 0},
 			}
 			for _, w := range want {
-				k := key{layer, d == 1, w.kind}
+				k := key{layer: layer, reverse: d == 1, kind: w.kind}
 				got, ok := g.params[k]
 				switch {
 				case ok && !w.is:

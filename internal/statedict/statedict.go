@@ -14,7 +14,7 @@ package statedict
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +32,8 @@ var (
 	ErrPrefix = errors.New("no recurrent layer of that prefix")
 	// ErrInconsistent: names or shapes that do not make up a layer.
 	ErrInconsistent = errors.New("parameters do not make up a layer")
+	// ErrExtra: tensors under a layer's own prefix that it does not take.
+	ErrExtra = errors.New("tensors that the layer does not take")
 )
 
 // Options say what names and shapes cannot.
@@ -42,6 +44,9 @@ type Options struct {
 	Mode *unroll.Mode
 	// BatchFirst is copied to the Config.
 	BatchFirst bool
+	// Loose takes a layer also where tensors stand under its own prefix that none
+	// of its parameters takes, as load_state_dict(strict=False) does.
+	Loose bool
 }
 
 // Part is one recurrent layer among the tensors of a source.
@@ -59,6 +64,8 @@ type Part struct {
 	Cell bool
 	// ModeGuessed reports that the part is an RNN whose nonlinearity nothing told.
 	ModeGuessed bool
+	// Extra are tensors under the layer's own prefix that it does not take.
+	Extra []string
 	// Err is why the part cannot be loaded, of Find's an ErrInconsistent; then
 	// Config and Params hold what was understood so far.
 	Err error
@@ -67,42 +74,110 @@ type Part struct {
 // Label returns the prefix without its last separator, as Choose takes it.
 func (p Part) Label() string { return strings.TrimRight(p.Prefix, "./") }
 
-var paramName = regexp.MustCompile(`^((?s:.*)[./])?(weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?:_l([0-9]{1,6})(_reverse)?)?$`)
+// parameter reads the last part of a name, "weight_ih_l0_reverse"; nil if it is
+// no parameter's. A cell's has no number.
+func parameter(last string) *key {
+	for _, kind := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"} {
+		rest, ok := strings.CutPrefix(last, kind)
+		if !ok {
+			continue
+		}
+		if rest == "" {
+			return &key{kind: kind, cell: true}
+		}
+		digits, ok := strings.CutPrefix(rest, "_l")
+		digits, reverse := strings.CutSuffix(digits, "_reverse")
+		layer, err := strconv.ParseUint(digits, 10, 32)
+		if !ok || err != nil || len(digits) > 6 {
+			return nil
+		}
+		return &key{layer: int(layer), reverse: reverse, kind: kind}
+	}
+	return nil
+}
 
 // Find returns the recurrent layers of a source, in the order of their first
-// tensors. It is an ErrNone if there are none; a layer that is inconsistent has
-// its Err set, so that others can still be used. It reads names and shapes only.
+// tensors. It is an ErrNone if there are none; a layer that is inconsistent, or
+// beside whose parameters there are tensors that it does not take, has its Err
+// set, so that others can still be used. It reads names and shapes only.
 func Find(src checkpoint.Source, opt Options) ([]Part, error) {
 	var order []string
 	found := map[string]*group{}
 	names := src.Names()
 	for _, name := range names {
-		m := paramName.FindStringSubmatch(name)
-		if m == nil {
+		prefix, last := split(name)
+		k := parameter(last)
+		if k == nil {
 			continue
 		}
 		info, ok := src.Info(name)
 		if !ok {
 			continue
 		}
-		prefix, kind := m[1], m[2]
 		g := found[prefix]
 		if g == nil {
 			g = &group{prefix: prefix, params: map[key]param{}}
 			found[prefix] = g
 			order = append(order, prefix)
 		}
-		layer, _ := strconv.Atoi(m[3]) // at most six digits, or none: a cell
-		g.add(key{layer, m[4] != "", kind}, param{name, info.Shape}, m[3] == "")
+		cell := k.cell
+		k.cell = false
+		g.add(*k, param{name, info.Shape}, cell)
 	}
-	if len(order) == 0 {
+	var faults []Part
+	if f, ok := src.(*Folded); ok {
+		faults = f.Faults
+	}
+	if len(order)+len(faults) == 0 {
 		return nil, fmt.Errorf("%w: none of the %d tensors is called weight_ih_l0 or weight_ih, with or without a prefix", ErrNone, len(names))
 	}
-	parts := make([]Part, len(order))
-	for i, prefix := range order {
-		parts[i] = found[prefix].infer(opt)
+	strangers(found, names)
+	parts := make([]Part, 0, len(order)+len(faults))
+	for _, prefix := range order {
+		parts = append(parts, found[prefix].infer(opt))
+	}
+	for _, f := range faults {
+		if i := slices.IndexFunc(parts, func(p Part) bool { return p.Prefix == f.Prefix }); i >= 0 {
+			parts[i].Err = f.Err // what is missing is missing because of it
+		} else if found[f.Prefix] == nil {
+			parts = append(parts, f)
+		}
 	}
 	return parts, nil
+}
+
+// mostNested is how many modules around a tensor are looked at for a layer.
+const mostNested = 32
+
+// strangers gives each layer the tensors that stand under its own prefix and are
+// no parameter's: those beside its parameters, and all below it where the prefix
+// is a module's own and not the whole model's, which has other parts.
+func strangers(found map[string]*group, names []string) {
+	for _, name := range names {
+		prefix, last := split(name)
+		if g := found[prefix]; g != nil {
+			if parameter(last) == nil {
+				g.extra = append(g.extra, name)
+			}
+			continue
+		}
+		at := prefix
+		for range mostNested {
+			if at == "" {
+				break
+			}
+			at, _ = split(at[:len(at)-1])
+			g := found[at]
+			if g == nil {
+				continue
+			}
+			next, _, _ := strings.Cut(name[len(at):], ".")
+			if parameter(next) != nil || next == "parametrizations" || strings.HasSuffix(at, ".") && unwrapped(strings.TrimRight(at, "./")) != "" && unwrapped(at) != "" {
+				g.extra = append(g.extra, name)
+			}
+			break
+		}
+	}
 }
 
 // Choose returns the part with that prefix, the last dot or slash and leading
@@ -156,6 +231,9 @@ func list(parts []Part) string {
 		what := p.Config.Mode.String()
 		if errors.Is(p.Err, ErrInconsistent) {
 			what = "damaged"
+		}
+		if errors.Is(p.Err, ErrExtra) {
+			what += " with other tensors"
 		}
 		s = append(s, fmt.Sprintf("%q (%s)", p.Label(), what))
 	}

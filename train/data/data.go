@@ -162,18 +162,19 @@ func SharesByClass(classes []string, valid, test float64, seed uint64) (a, b, c 
 			if count[p][class] > 0 || len(parts[p]) == 0 {
 				continue
 			}
-			// From the part with most of the class, for one of the class with most
-			// in this part.
-			from := p
+			// From the part that can spare most of the class, for one of the class
+			// with most in this part.
+			from, spare := p, 0
 			for q := range parts {
-				if count[q][class] > count[from][class] {
-					from = q
+				n := count[q][class]
+				if q < due {
+					n--
+				}
+				if n > spare {
+					from, spare = q, n
 				}
 			}
-			other, spare := most(count[p]), count[from][class]
-			if from < due {
-				spare--
-			}
+			other := most(count[p])
 			if count[p][other] < 2 || spare < 1 {
 				continue
 			}

@@ -31,6 +31,8 @@ type Labelled struct {
 type LabelledOptions struct {
 	Text, Label string // names of the columns or keys
 	Level       string // "number": an item is a sequence of numbers
+	// Unlabelled items are wanted: labels may be missing and are not read.
+	Unlabelled bool
 	text.Dialect
 }
 
@@ -193,6 +195,12 @@ func readCSV(f File, b []byte, o LabelledOptions) (all []Labelled, notes []strin
 		return nil, nil, err
 	}
 	ti, li := slices.Index(head, o.Text), slices.Index(head, o.Label)
+	if o.Unlabelled && ti < 0 {
+		return nil, nil, Fault(path, 1, "the header is %s, expected a column %q", strings.Join(head, ","), o.Text)
+	}
+	if o.Unlabelled {
+		li = ti
+	}
 	if ti < 0 || li < 0 {
 		return nil, nil, Fault(path, 1, "the header is %s, expected columns %q and %q", strings.Join(head, ","), o.Text, o.Label).Try("name yours with %s and %s", "text-column", "label-column")
 	}
@@ -227,7 +235,7 @@ func readJSONLines(path string, b []byte, o LabelledOptions) (all []Labelled, er
 		if err != nil {
 			return nil, Fault(path, line, "%v; expected one JSON object a line", err)
 		}
-		if l.Label = labelOf(label); l.Label == "" {
+		if l.Label = labelOf(label); l.Label == "" && !o.Unlabelled {
 			return nil, Fault(path, line, "there is no label %q", o.Label).Try("name yours with %s", "label-column")
 		}
 		if err := l.json(item, o.Text, o.Level); err != nil {

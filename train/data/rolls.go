@@ -40,7 +40,7 @@ func ReadRolls(f File) (r Rolls, err error) {
 		}
 		for p, piece := range part {
 			if len(piece) < 2 {
-				return r, Fault(path, 0, "%s piece %d has %d steps, at least 2 are needed to foretell one", name, p, len(piece))
+				return r, Fault(path, 0, "%s piece %d has %d steps, at least 2 are needed to predict one", name, p, len(piece))
 			}
 			for s, step := range piece {
 				for _, k := range step {

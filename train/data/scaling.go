@@ -32,6 +32,20 @@ func NewScaling(columns []string, rows [][]float64) *Scaling {
 	return s
 }
 
+// Usable reports whether every column has a mean and a deviation that can be
+// divided by.
+func (s *Scaling) Usable() bool {
+	if len(s.Mean) != len(s.Std) || len(s.Columns) != len(s.Mean) {
+		return false
+	}
+	for i, v := range s.Std {
+		if !(v > 0) || math.IsInf(v, 0) || math.IsNaN(s.Mean[i]) || math.IsInf(s.Mean[i], 0) {
+			return false
+		}
+	}
+	return true
+}
+
 // Apply standardises a sequence and lays its steps one after another. Each row
 // has as many numbers as the scaling.
 func (s *Scaling) Apply(rows [][]float64) (x []float32) {

@@ -66,7 +66,7 @@ func ReadTable(f File, o TableOptions) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if head, err = t.header(rows, head, ti, o.Header); err != nil {
+	if err := t.header(rows, head, ti, o.Header); err != nil {
 		return nil, err
 	}
 	for {
@@ -151,20 +151,20 @@ func (t *Table) choose(head []string) (at []int, ti int, err error) {
 }
 
 // header refuses a first line that seems to hold numbers and no names.
-func (t *Table) header(rows *text.Rows, head []string, ti int, h text.Header) ([]string, error) {
+func (t *Table) header(rows *text.Rows, head []string, ti int, h text.Header) error {
 	if h != text.HeaderAuto {
-		return head, nil
+		return nil
 	}
 	rest := slices.Concat(head[:ti], head[ti+1:])
 	if !rows.Numbers(rest) {
-		return head, nil
+		return nil
 	}
 	_, isTime := scan(head[ti])
 	if !isTime && !rows.Numbers(head[ti:ti+1]) && (text.Counts(rest) || len(rest) == 1 && rest[0] == "0") {
 		t.Notes = append(t.Notes, fmt.Sprintf("%s: the columns are called %s, as pandas numbers them", t.file, strings.Join(rest, ", ")))
-		return head, nil
+		return nil
 	}
-	return nil, Fault(t.file, 1, "the first line is %s: numbers, where names are expected", strings.Join(head, ",")).
+	return Fault(t.file, 1, "the first line is %s: numbers, where names are expected", strings.Join(head, ",")).
 		Try("say %s if the file has no line of names (the columns are then 1, 2, ...), or %s if these are names", "no-header", "header")
 }
 

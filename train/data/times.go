@@ -363,9 +363,6 @@ func monthly(at []time.Time) (p pace, ok bool) {
 			continue
 		}
 		d := (t.Year()-at[i-1].Year())*12 + int(t.Month()) - int(at[i-1].Month())
-		if d < 0 {
-			return p, false
-		}
 		if d > 0 {
 			months[d]++
 		}

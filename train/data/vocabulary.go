@@ -73,12 +73,18 @@ func BuildVocabulary(tokens []string, level string, limit int, extra ...string) 
 	return v
 }
 
-// Encode turns tokens into their numbers.
-func Encode(v *Vocabulary, tokens []string) []int {
+// Index returns each token's number.
+func (v *Vocabulary) Index() map[string]int {
 	index := make(map[string]int, len(v.Tokens))
 	for i, t := range v.Tokens {
 		index[t] = i
 	}
+	return index
+}
+
+// Encode turns tokens into their numbers.
+func Encode(v *Vocabulary, tokens []string) []int {
+	index := v.Index()
 	out := make([]int, len(tokens))
 	for i, t := range tokens {
 		n, ok := index[t]

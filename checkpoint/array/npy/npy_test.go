@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,13 +140,19 @@ var hostile = []struct {
 	{"f4 without order", file(strings.Replace(one, "<f4", "|f4", 1), "abcd"), "element type"},
 }
 
+// narrow reports whether a size was refused because a machine of 32 bits cannot
+// count it, before the reason that others give.
+func narrow(err error) bool {
+	return strconv.IntSize == 32 && strings.Contains(err.Error(), "machine")
+}
+
 func TestHostileArraysAreRefused(t *testing.T) {
 	if _, err := NewReader(bytes.NewReader(file(one, "abcd")), int64(len(one)+14)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range hostile {
 		_, err := NewReader(bytes.NewReader(c.bytes), int64(len(c.bytes)))
-		if !errors.Is(err, checkpoint.ErrFormat) && !errors.Is(err, checkpoint.ErrDType) || !strings.Contains(err.Error(), c.reason) {
+		if !errors.Is(err, checkpoint.ErrFormat) && !errors.Is(err, checkpoint.ErrDType) || !strings.Contains(err.Error(), c.reason) && !narrow(err) {
 			t.Errorf("%s: %v; want %q", c.name, err, c.reason)
 		}
 	}
@@ -204,7 +211,7 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"an array that is none": {archive(raw("a.npy", []byte("hello"))), "no .npy"},
 	} {
 		_, err := NewArchive(bytes.NewReader(c.bytes), int64(len(c.bytes)))
-		if !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), c.reason) {
+		if !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), c.reason) && !narrow(err) {
 			t.Errorf("%s: %v; want %q", name, err, c.reason)
 		}
 	}

@@ -55,6 +55,11 @@ func OpenArchive(path string) (*Archive, error) {
 // must stay valid as long as the Archive is used.
 func NewArchive(r io.ReaderAt, size int64) (*Archive, error) { return newArchive("npz", r, size) }
 
+// NewNamedArchive is NewArchive with a name for errors.
+func NewNamedArchive(r io.ReaderAt, size int64, name string) (*Archive, error) {
+	return newArchive(name, r, size)
+}
+
 func newArchive(name string, r io.ReaderAt, size int64) (*Archive, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {

@@ -2,14 +2,31 @@ package main
 
 // backward writes the derivatives of the gates.
 func backward(v *vec) {
-	one := func(x, to string) { // 1 - x
-		v.set(v.float(1), to)
-		v.op("VSUBPS", x, to, to)
-	}
-	oneSq := func(x, to string) { // 1 - x*x, rounded once
-		v.set(v.float(1), to)
-		v.op("VFNMADD231PS", x, x, to)
-	}
+	v.lstmBackward()
+	v.gruBackward()
+	v.tanhBackward()
+	v.reluBackward()
+}
+
+// oneLess leaves 1 - x in to.
+func (v *vec) oneLess(x, to string) {
+	v.set(v.float(1), to)
+	v.op("VSUBPS", x, to, to)
+}
+
+// oneLessSquare leaves 1 - x*x in to, rounded once.
+func (v *vec) oneLessSquare(x, to string) {
+	v.set(v.float(1), to)
+	v.op("VFNMADD231PS", x, x, to)
+}
+
+// slope leaves x*(1-x), the slope of a sigmoid with the value x, in to.
+func (v *vec) slope(x, to string) {
+	v.oneLess(x, to)
+	v.op("VMULPS", to, x, to)
+}
+
+func (v *vec) lstmBackward() {
 	v.rowwise("LSTMBackward", 6, func(p []string) {
 		rec, c, cp, dh, dc, dz := p[0], p[1], p[2], p[3], p[4], p[5]
 		var g [4]string
@@ -23,14 +40,13 @@ func backward(v *vec) {
 		v.load(mem(dh, 0), x)
 		// dz of o: (dh*t) * (o*(1-o))
 		v.op("VMULPS", t, x, d)
-		one(g[3], y)
-		v.op("VMULPS", y, g[3], y)
+		v.slope(g[3], y)
 		v.op("VMULPS", y, d, d)
 		v.flush(d)
 		v.store(d, memIndex(dz, "R12", 1, 0))
 		// d = (dh*o)*(1-t*t) + dc
 		v.op("VMULPS", g[3], x, x)
-		oneSq(t, y)
+		v.oneLessSquare(t, y)
 		v.load(mem(dc, 0), d)
 		v.op("VFMADD231PS", y, x, d)
 		v.load(mem(cp, 0), t)
@@ -42,10 +58,9 @@ func backward(v *vec) {
 		}{{0, g[2], g[0], mem(dz, 0)}, {1, t, g[1], memIndex(dz, "R11", 1, 0)}, {2, g[0], g[2], memIndex(dz, "R11", 2, 0)}} {
 			v.op("VMULPS", k.factor, d, x)
 			if k.gate == 2 {
-				oneSq(k.gradient, y)
+				v.oneLessSquare(k.gradient, y)
 			} else {
-				one(k.gradient, y)
-				v.op("VMULPS", y, k.gradient, y)
+				v.slope(k.gradient, y)
 			}
 			v.op("VMULPS", y, x, x)
 			v.flush(x)
@@ -57,6 +72,9 @@ func backward(v *vec) {
 		v.put(t, d, x, y)
 		v.put(g[:]...)
 	})
+}
+
+func (v *vec) gruBackward() {
 	v.rowwise("GRUBackward", 7, func(p []string) {
 		rec, nh, hp, dh, dp, dx, dz := p[0], p[1], p[2], p[3], p[4], p[5], p[6]
 		r, u, n, d, x, y := v.get(), v.get(), v.get(), v.get(), v.get(), v.get()
@@ -69,7 +87,7 @@ func backward(v *vec) {
 		v.op("VSUBPS", n, x, x)
 		v.op("VMULPS", x, d, x)
 		w := v.get()
-		one(u, w)
+		v.oneLess(u, w)
 		v.op("VMULPS", w, u, y)
 		v.op("VMULPS", y, x, x)
 		v.flush(x)
@@ -81,7 +99,7 @@ func backward(v *vec) {
 		v.store(x, mem(dp, 0))
 		// dn = (dh*(1-u)) * (1-n*n)
 		v.op("VMULPS", w, d, d)
-		oneSq(n, x)
+		v.oneLessSquare(n, x)
 		v.op("VMULPS", x, d, d)
 		v.op("VMULPS", r, d, x) // dnh = dn*r
 		v.flush(x)
@@ -89,8 +107,7 @@ func backward(v *vec) {
 		// dr = (dn*nh) * (r*(1-r))
 		v.load(mem(nh, 0), x)
 		v.op("VMULPS", x, d, x)
-		one(r, y)
-		v.op("VMULPS", y, r, y)
+		v.slope(r, y)
 		v.op("VMULPS", y, x, x)
 		v.flush(x)
 		v.store(x, mem(dx, 0))
@@ -99,16 +116,22 @@ func backward(v *vec) {
 		v.store(d, memIndex(dx, "R11", 2, 0))
 		v.put(r, u, n, d, x, y, w)
 	})
+}
+
+func (v *vec) tanhBackward() {
 	v.rowwise("TanhBackward", 3, func(p []string) {
 		h, d, y := v.get(), v.get(), v.get()
 		v.load(mem(p[0], 0), h)
 		v.load(mem(p[1], 0), d)
-		oneSq(h, y)
+		v.oneLessSquare(h, y)
 		v.op("VMULPS", y, d, d)
 		v.flush(d)
 		v.store(d, mem(p[2], 0))
 		v.put(h, d, y)
 	})
+}
+
+func (v *vec) reluBackward() {
 	v.rowwise("ReLUBackward", 3, func(p []string) {
 		h, d, zero := v.get(), v.get(), v.get()
 		v.load(mem(p[0], 0), h)

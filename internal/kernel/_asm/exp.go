@@ -16,16 +16,8 @@ var expTaylor = []float64{
 // the number of blocks done. In that range the result is normal, so that
 // scaling it once is what the two factors of fmath.Exp do.
 func expFile(w *writer, s isa) {
-	lanes, names := s.lanes/2, map[uint64]string{}
-	var order []uint64
-	c := func(x float64) string {
-		b := math.Float64bits(x)
-		if _, ok := names[b]; !ok {
-			names[b] = fmt.Sprintf("d%016x%s<>", b, s.name)
-			order = append(order, b)
-		}
-		return names[b] + "(SB)"
-	}
+	d := &doubles{writer: w, s: s, lanes: s.lanes / 2, names: map[uint64]string{}}
+	c, lanes := d.constant, d.lanes
 	next := 0
 	hold := func(x float64) string { // constants stay in registers
 		r := s.r(next)
@@ -100,15 +92,41 @@ func expFile(w *writer, s isa) {
 	w.op("MOVQ", "CX", "ret+16(FP)")
 	w.op("VZEROUPPER")
 	w.ret()
+	d.tables()
+}
+
+// doubles are the float64 constants of a routine, in the order of their first
+// use.
+type doubles struct {
+	*writer
+	s     isa
+	lanes int // float64 values a register
+	names map[uint64]string
+	order []uint64
+}
+
+// constant returns the operand that stands for x.
+func (d *doubles) constant(x float64) string {
+	b := math.Float64bits(x)
+	if _, ok := d.names[b]; !ok {
+		d.names[b] = fmt.Sprintf("d%016x%s<>", b, d.s.name)
+		d.order = append(d.order, b)
+	}
+	return d.names[b] + "(SB)"
+}
+
+// tables writes the constants, for AVX2 in all lanes, because it has no
+// broadcast from memory; call it last.
+func (d *doubles) tables() {
 	copies := 1
-	if lanes == 4 {
+	if d.lanes == 4 {
 		copies = 4
 	}
-	for _, b := range order {
-		fmt.Fprintln(w)
+	for _, b := range d.order {
+		fmt.Fprintln(d)
 		for i := range copies {
-			fmt.Fprintf(w, "DATA %s+%d(SB)/8, $%#x\n", names[b], 8*i, b)
+			fmt.Fprintf(d, "DATA %s+%d(SB)/8, $%#x\n", d.names[b], 8*i, b)
 		}
-		fmt.Fprintf(w, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", names[b], 8*copies)
+		fmt.Fprintf(d, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", d.names[b], 8*copies)
 	}
 }

@@ -142,6 +142,7 @@ func gatesFile(w *writer, s isa) {
 	backward(v)
 	v.elementwise("tanhOf", v.tanh)
 	v.elementwise("sigmoidOf", v.sigmoid)
+	v.elementwise("reluOf", v.relu)
 	v.elementwise("flushOf", v.flush)
 	v.table("fused", "numOps", s.name, v.ops)
 	v.tables()

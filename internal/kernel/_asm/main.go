@@ -5,8 +5,11 @@
 // writes every *_amd64.s into DIR. The package's `go generate` runs it over the
 // committed files; check-generated.sh and TestGenerated compare.
 //
-// What the files compute is defined by the pure Go code of the package; the
-// stubs in stubs_amd64.go say which loop each routine replaces.
+// What the files compute is defined by pure Go code, of the package and of the
+// cells; the stubs in stubs_amd64.go and the operations of fused.go and chain.go
+// say which loop each routine replaces. Offsets of arguments and places in tables
+// come from go_asm.h, which the go command writes from the package's own types and
+// constants.
 package main
 
 import (

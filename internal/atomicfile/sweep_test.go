@@ -1,0 +1,96 @@
+package atomicfile
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// What a killed Write left goes, what is someone else's stays: files of other
+// names, folders, links, and the new file of a Write that runs.
+func TestSweepTakesWhatWasLeftAlone(t *testing.T) {
+	for _, base := range []string{"a", "a[1]*?"} {
+		dir := filepath.Join(t.TempDir(), "d[x]")
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, base)
+		make := func(name string) string {
+			name = filepath.Join(dir, name)
+			if err := os.WriteFile(name, nil, 0o666); err != nil {
+				t.Skip(err) // a name the system does not have
+			}
+			return name
+		}
+		left := make("." + base + ".0123abcd.tmp")
+		var stay []string
+		for _, name := range []string{base, base + ".0123abcd.tmp", "." + base + ".0123abcd", "." + base + ".0123abcde.tmp", ".b.0123abcd.tmp"} {
+			stay = append(stay, make(name))
+		}
+		if err := os.Mkdir(filepath.Join(dir, "."+base+".01234567.tmp"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		stay = append(stay, filepath.Join(dir, "."+base+".01234567.tmp"))
+		if err := os.Symlink(stay[0], filepath.Join(dir, "."+base+".abcdefab.tmp")); err == nil {
+			stay = append(stay, filepath.Join(dir, "."+base+".abcdefab.tmp"))
+		}
+		err := Write(path, func(w io.Writer) error {
+			if _, err := os.Stat(left); err == nil {
+				t.Errorf("%s is still there", left)
+			}
+			before := news(t, dir, base)
+			Sweep(path) // while this Write runs
+			after := news(t, dir, base)
+			if len(after) != len(before) || len(before) == 0 {
+				t.Errorf("a Sweep turned %v into %v", before, after)
+			}
+			_, err := io.WriteString(w, "new")
+			return err
+		})
+		if err != nil || content(t, path) != "new" {
+			t.Error(err)
+		}
+		for _, name := range stay {
+			if _, err := os.Lstat(name); err != nil {
+				t.Errorf("%s is gone", name)
+			}
+		}
+		only(t, dir, len(stay))
+	}
+}
+
+func TestTry(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	if err := Write(path, text("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Try(path); err != nil || content(t, path) != "old" {
+		t.Errorf("%v, the file has %q", err, content(t, path))
+	}
+	if err := Try(filepath.Join(dir, "b")); err != nil {
+		t.Error(err)
+	}
+	only(t, dir, 1)
+	for _, bad := range []string{filepath.Join(dir, "none", "a"), filepath.Join(path, "a")} {
+		if err := Try(bad); err == nil {
+			t.Errorf("%s can be written", bad)
+		}
+	}
+}
+
+// news are the new files for base in dir.
+func news(t *testing.T, dir, base string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && isNewOf(base, e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}

@@ -1,0 +1,181 @@
+package task_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll/task"
+	"github.com/unroll-ml/unroll/train"
+	"github.com/unroll-ml/unroll/train/data"
+)
+
+// golden is what pandas, scikit-learn and PyTorch make of the same data
+// (train/data/testdata/golden.py).
+type golden struct {
+	Futures []struct {
+		Name        string
+		Times, Next []string
+	}
+	Forecast struct {
+		CSV                   string
+		Lags, Horizon, Season int
+		Valid, Test           float64
+		Mean, Std             []float64
+		Parts                 map[string]struct{ X, Y, Season [][]float64 }
+	}
+	Classify struct {
+		Items       [][][]float64
+		Valid, Test float64
+		Draws       []struct {
+			Seed               uint64
+			Train, Valid, Test []int
+			Mean, Std          []float64
+			Scaled             [][]float64
+		}
+	}
+}
+
+func readGolden(t *testing.T) (g golden) {
+	t.Helper()
+	b, err := os.ReadFile("../train/data/testdata/golden.json")
+	if err == nil {
+		err = json.Unmarshal(b, &g)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// near compares with what was computed in float64; ours became float32.
+func near[F float32 | float64](t *testing.T, what string, got []F, want []float64, atol float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d numbers, want %d", what, len(got), len(want))
+		return
+	}
+	for i, w := range want {
+		if d := math.Abs(float64(got[i]) - w); !(d <= atol+1e-6*math.Abs(w)) {
+			t.Errorf("%s: number %d is %v, want %v", what, i, got[i], w)
+			return
+		}
+	}
+}
+
+// The times after a series are those pandas.date_range goes on with.
+func TestFutureTimesArePandas(t *testing.T) {
+	for _, c := range readGolden(t).Futures {
+		csv := "when,x\n"
+		for _, s := range c.Times {
+			csv += s + ",1\n"
+		}
+		table, err := data.ReadTable(data.File{Path: write(t, "t.csv", csv)}, data.TableOptions{})
+		if err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+			continue
+		}
+		if got, why := table.After(len(c.Next)); !slices.Equal(got, c.Next) {
+			t.Errorf("%s: %v %s, want %v", c.Name, got, why, c.Next)
+		}
+	}
+}
+
+// Parts, scaling, calendar and windows of a forecaster are those of
+// scikit-learn and pandas: the scaling has seen the training part alone, and no
+// part's targets reach into the next.
+func TestForecastSetsAreGolden(t *testing.T) {
+	g := readGolden(t).Forecast
+	for _, base := range []string{"none", "season"} {
+		f := task.NewForecast()
+		f.Cut = task.Cut{Batch: 4, Valid: g.Valid, Test: g.Test}
+		f.Lags, f.Horizon, f.Season, f.Base, f.Targets = g.Lags, g.Horizon, g.Season, base, []string{"a", "b"}
+		s, err := f.Load(write(t, "f.csv", g.CSV))
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "mean", f.Scaling.Mean, g.Mean, 1e-12)
+		near(t, "std", f.Scaling.Std, g.Std, 1e-12)
+		for name, part := range map[string]train.Data{"train": s.Train, "valid": s.Valid, "test": s.Test} {
+			want := g.Parts[name]
+			targets := want.Y
+			if base == "season" {
+				targets = want.Season
+			}
+			at := 0
+			var b train.Batch
+			part.Start(nil)
+			for i := range part.Len() {
+				part.Batch(i, &b)
+				n, width := b.In.Features.Shape[1], b.In.Features.Shape[2]
+				for c := range n {
+					var x []float32
+					for k := range g.Lags {
+						x = append(x, b.In.Features.Data[(k*n+c)*width:(k*n+c+1)*width]...)
+					}
+					if at == len(targets) {
+						t.Fatalf("%s has more than %d windows", name, at)
+					}
+					out := len(targets[at])
+					near(t, fmt.Sprintf("%s window %d", name, at), x, want.X[at], 2e-6)
+					near(t, fmt.Sprintf("%s targets %d", name, at), b.Values.Data[c*out:(c+1)*out], targets[at], 2e-6)
+					at++
+				}
+			}
+			if at != len(targets) {
+				t.Errorf("%s: %d windows, want %d", name, at, len(targets))
+			}
+		}
+	}
+}
+
+// Parts are drawn as torch.randperm draws, and numbers scaled as scikit-learn
+// scales those of the training part.
+func TestClassifySetsAreGolden(t *testing.T) {
+	g := readGolden(t).Classify
+	var lines strings.Builder
+	for i, item := range g.Items {
+		b, err := json.Marshal(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&lines, "{\"text\":%s,\"label\":\"%c\"}\n", b, 'x'+i%2)
+	}
+	path := write(t, "c.jsonl", lines.String())
+	for _, d := range g.Draws {
+		c := numbers(100)
+		c.Valid, c.Test, c.Seed = g.Valid, g.Test, d.Seed
+		s, err := c.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "mean", c.Scaling.Mean, d.Mean, 1e-12)
+		near(t, "std", c.Scaling.Std, d.Std, 1e-12)
+		for name, part := range map[string]struct {
+			train.Data
+			items []int
+		}{"train": {s.Train, d.Train}, "valid": {s.Valid, d.Valid}, "test": {s.Test, d.Test}} {
+			var b train.Batch
+			part.Start(nil)
+			part.Batch(0, &b)
+			n := len(b.Lengths)
+			if n != len(part.items) {
+				t.Fatalf("seed %d: %d items in %s, want %d", d.Seed, n, name, len(part.items))
+			}
+			for i, item := range part.items {
+				var x []float32
+				for k := range b.Lengths[i] {
+					x = append(x, b.In.Features.Data[(k*n+i)*2:(k*n+i)*2+2]...)
+				}
+				near(t, fmt.Sprintf("seed %d, %s item %d", d.Seed, name, i), x, d.Scaled[item], 1e-6)
+				if b.Classes[i] != item%2 {
+					t.Errorf("seed %d, %s item %d has class %d", d.Seed, name, i, b.Classes[i])
+				}
+			}
+		}
+	}
+}
