@@ -15,10 +15,13 @@ type param struct {
 	need bool
 	// rest takes all arguments by position from here on, as permute(2, 0, 1).
 	rest bool
+	// silent changes nothing in evaluation.
+	silent bool
 }
 
 func need(name string) param         { return param{name: name, need: true} }
 func opt(name string, def any) param { return param{name: name, def: def} }
+func silent(name string) param       { return param{name: name, silent: true} }
 
 // call is a step with its arguments bound.
 type call struct {

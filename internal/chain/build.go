@@ -380,12 +380,6 @@ func (b *builder) step(s *step, v *value, first bool) (*value, error) {
 		}
 	}
 	if f := b.asFunction(s); f != nil {
-		if m := b.names.find(s.name); m != nil && !strings.Contains(s.name, ".") {
-			if m.tree == nil || len(m.leaves) > 0 || classes[className(m.tree.Class)] != f.name {
-				return nil, b.failAt(s.pos, ErrAmbiguous, "%s is a module of the file and a function of torch; write '%s' in quotes for the module, torch.%s for the function", s.name, s.name, s.name)
-			}
-			return b.module(s, m, v)
-		}
 		b.steps = append(b.steps, step{name: s.name, called: len(s.args) > 0, args: s.args})
 		return b.function(f, s, v, nil)
 	}
@@ -397,13 +391,13 @@ func (b *builder) step(s *step, v *value, first bool) (*value, error) {
 }
 
 // asFunction returns the function a step is, by its name or with "torch." or "F."
-// before it.
+// before it; nil for a module of that name, which comes first.
 func (b *builder) asFunction(s *step) *function {
-	if s.quoted {
+	if s.quoted || b.names.find(s.name) != nil {
 		return nil
 	}
 	for _, p := range []string{"torch.", "F."} {
-		if name, ok := strings.CutPrefix(s.name, p); ok && b.names.find(s.name) == nil {
+		if name, ok := strings.CutPrefix(s.name, p); ok {
 			return functionOf(name)
 		}
 	}

@@ -18,7 +18,6 @@ type kind struct {
 
 var eps = opt("eps", 1e-5)
 
-// momentum and its like are settings that change nothing in evaluation.
 var convParams = []param{opt("stride", int64(1)), opt("padding", int64(0)), opt("dilation", int64(1)), opt("groups", nil), opt("padding_mode", "zeros")}
 
 var transposeParams = []param{opt("stride", int64(1)), opt("padding", int64(0)), opt("output_padding", int64(0)), opt("groups", int64(1)), opt("dilation", int64(1)), opt("padding_mode", "zeros")}
@@ -30,13 +29,13 @@ func init() { // kinds refer to functions that look up kinds
 	kinds = map[string]*kind{}
 	for _, k := range []*kind{
 		{"linear", nil, linear},
-		{"embedding", []param{opt("padding_idx", nil), opt("max_norm", nil)}, embedding},
+		{"embedding", []param{silent("padding_idx"), opt("max_norm", nil)}, embedding},
 		{"conv", convParams, conv},
 		{"conv_transpose", transposeParams, convTranspose},
-		{"batch_norm", []param{eps, opt("momentum", nil), opt("track_running_stats", nil)}, batchNorm},
+		{"batch_norm", []param{eps, silent("momentum"), silent("track_running_stats")}, batchNorm},
 		{"layer_norm", []param{eps}, layerNorm},
 		{"group_norm", []param{need("num_groups"), eps}, groupNorm},
-		{"instance_norm", []param{eps, opt("momentum", nil), opt("track_running_stats", nil)}, instanceNorm},
+		{"instance_norm", []param{eps, silent("momentum"), silent("track_running_stats")}, instanceNorm},
 		{"rms_norm", []param{opt("eps", nil)}, rmsNorm},
 		{"prelu", nil, prelu},
 	} {
@@ -56,6 +55,9 @@ func (b *builder) module(s *step, m *module, v *value) (*value, error) {
 		return b.stateless(s, m, v)
 	}
 	if p := b.part(m); p != nil {
+		if i := slices.IndexFunc(s.args, func(a arg) bool { return a.name == "" }); i >= 0 {
+			return nil, b.failAt(s.args[i].pos, ErrArgument, "%s is a module, whose arguments have names, such as batch_first=True", shownName(s))
+		}
 		c, err := b.bind(shownName(s), recurrentParams, s.args, m)
 		if err != nil {
 			return nil, err
@@ -86,7 +88,7 @@ func (b *builder) module(s *step, m *module, v *value) (*value, error) {
 		full.args = append(full.args, arg{name: "kind", value: k.name})
 	}
 	for _, p := range k.params {
-		if c.said[p.name] && !agree(c.args[p.name], p.def) {
+		if c.said[p.name] && !p.silent && !agree(c.args[p.name], p.def) && (p.name != "groups" || !agree(c.args[p.name], int64(1))) {
 			full.args = append(full.args, arg{name: p.name, value: c.args[p.name]})
 		}
 	}

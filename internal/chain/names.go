@@ -96,9 +96,7 @@ func (n *names) choose(c *Chain, said string) error {
 			if i > 0 && label[i-1] != '.' && label[i-1] != '/' {
 				continue
 			}
-			if wanted[label[i:]] {
-				count[label[:i]]++
-			}
+			count[label[:i]] += wanted[label[i:]]
 		}
 	}
 	best := []string{""}
@@ -121,7 +119,7 @@ func (n *names) choose(c *Chain, said string) error {
 	return nil
 }
 
-func (n *names) said(said string, wanted map[string]bool) error {
+func (n *names) said(said string, wanted map[string]int) error {
 	base := strings.TrimRight(said, "./")
 	for _, p := range []string{base + ".", base + "/"} {
 		for name := range wanted {
@@ -142,13 +140,20 @@ func trimmed(list []string) []string {
 	return out
 }
 
-// moduleNames are the names of the line that could be modules.
-func (c *Chain) moduleNames() map[string]bool {
-	out := map[string]bool{}
+// moduleNames are the names of the line that could be modules, with how much each
+// says of the prefix: those that are functions' names too, little.
+func (c *Chain) moduleNames() map[string]int {
+	out := map[string]int{}
 	for _, p := range slices.Concat(c.pipes, c.results) {
 		for _, s := range p.steps {
-			if s.quoted || s.name != "" && !special[s.name] && inputNumber(s.name) < 0 && functionOf(s.name) == nil {
-				out[s.name] = true
+			switch {
+			case s.quoted:
+				out[s.name] = maxSteps
+			case s.name == "" || special[s.name] || inputNumber(s.name) >= 0:
+			case functionOf(s.name) != nil:
+				out[s.name] = max(out[s.name], 1)
+			default:
+				out[s.name] = maxSteps
 			}
 		}
 	}
@@ -162,7 +167,7 @@ func (c *Chain) moduleNames() map[string]bool {
 func (n *names) unknown(name string) (reason string) {
 	var mods []string
 	for _, label := range n.order {
-		if rest, ok := strings.CutPrefix(label, n.prefix); ok && rest != "" && len(n.all[label].leaves) > 0 {
+		if rest, ok := strings.CutPrefix(label, n.prefix); ok && rest != "" {
 			mods = append(mods, rest)
 		}
 	}
@@ -176,13 +181,13 @@ func (n *names) unknown(name string) (reason string) {
 		return fmt.Sprintf("%q holds the modules %s and is none itself; name them in the order in which they run, with the functions between", name, listed(inside))
 	}
 	reason = fmt.Sprintf("%q is neither a module of the file, a function, nor a value named before", name)
-	if near := nearest(name, slices.Concat(mods, functionNames())); near != "" {
+	if near := nearest(name, slices.Concat(mods, functionNames(), sortedKeys(special))); near != "" {
 		reason += fmt.Sprintf("; did you mean %s?", near)
 	}
 	if len(mods) == 0 {
-		return reason + " The file has no modules."
+		return reason + "; the file has no modules"
 	}
-	return reason + " Modules are " + listed(mods)
+	return reason + "; modules are " + listed(mods)
 }
 
 // listed joins names, at most 24 of them.

@@ -85,10 +85,14 @@ func (s *solver) try(given map[int]guess) error {
 	return nil
 }
 
-// place is how far in the line an error is; a question comes before a misfit.
+// place is how far in the line an error is. A question comes before a misfit, and
+// what is wrong whatever the inputs are before either.
 func place(err error, b *builder) int {
 	var e *Error
 	if errors.As(err, &e) {
+		if !errors.Is(err, ErrArgument) {
+			return 4*maxText + e.Pos
+		}
 		return 2 * e.Pos
 	}
 	var l *LayoutError
