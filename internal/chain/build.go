@@ -321,6 +321,9 @@ func (b *builder) pipe(p pipe) (v *value, err error) {
 	for i := range p.steps {
 		s := &p.steps[i]
 		b.at = s
+		if err := b.spend(); err != nil {
+			return nil, err
+		}
 		if i == 0 {
 			if v, err = b.first(s); err != nil {
 				return nil, err

@@ -3,6 +3,7 @@ package chain
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -202,6 +203,35 @@ func TestInputsFollowFromTheLine(t *testing.T) {
 		if s := strings.Join(got, ", "); s != want {
 			t.Errorf("%s: inputs are %s, want %s", line, s, want)
 		}
+	}
+}
+
+// What a line leaves open is tried within bounds, counted in steps.
+func TestGuessingIsBounded(t *testing.T) {
+	src := weights(model())
+	var b strings.Builder
+	b.WriteString("x0")
+	for i := range maxInputs - 1 {
+		b.WriteString(" | add(x" + strconv.Itoa(i+1) + ")")
+	}
+	many := b.String()
+	for _, line := range []string{many, "x0 | add(x1) | add(x2)" + strings.Repeat(" | relu", 4000)} {
+		c := mustParse(t, line)
+		s := &solver{src: src, chain: c, opt: Options{Type: graph.F32}, names: newNames(src, nil)}
+		if _, err := s.solve(); !errors.Is(err, ErrAmbiguous) || s.work > maxWork+1 {
+			t.Errorf("%.40s: %v after %d steps", line, err, s.work)
+		}
+	}
+	opt := Options{}
+	for range maxInputs {
+		opt.Inputs = append(opt.Inputs, graph.Port{Type: graph.F32, Shape: []graph.Dim{{Size: 2}}})
+	}
+	if _, err := Build(src, mustParse(t, many), opt); err != nil {
+		t.Errorf("with types and shapes said: %v", err)
+	}
+	long := map[string][]int{strings.Repeat("a.", 1<<16) + "fc.weight": {2, 3}}
+	if _, err := Build(weights(long), mustParse(t, "fc(kind=linear)"), Options{}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -96,7 +96,12 @@ func (n *names) choose(c *Chain, said string) error {
 			if i > 0 && label[i-1] != '.' && label[i-1] != '/' {
 				continue
 			}
-			count[label[:i]] += wanted[label[i:]]
+			if len(label)-i > maxName { // no name of a line is as long
+				break
+			}
+			if k := wanted[label[i:]]; k > 0 {
+				count[label[:i]] += k
+			}
 		}
 	}
 	best := []string{""}

@@ -23,9 +23,11 @@ type solver struct {
 	names  *names
 	parts  []statedict.Part
 	layers map[string]*unroll.Layer // by label and settings
-	tries  int
-	found  []*builder
-	wrong  error // of the guess that came furthest
+	work   int                      // steps made, of all guesses
+	first  *builder                 // the first guess that fits
+	nodes  string                   // its signature
+	open   map[int]bool             // inputs for which more than one rank fits
+	wrong  error                    // of the guess that came furthest
 }
 
 // guess is a type and a shape of an input.
@@ -39,27 +41,39 @@ type needError struct{ input int }
 
 func (e *needError) Error() string { return fmt.Sprintf("chain: x%d is needed", e.input) }
 
-// Ranks that are guessed, those of batches of sequences first, and how many
-// graphs are tried in all.
+// guessedRanks are the ranks that are tried, those of batches of sequences first.
 var guessedRanks = []int{3, 2, 4, 1, 5}
 
-const maxTries = 4096
+// maxWork bounds the steps that are made, of all guesses together.
+const maxWork = 1 << 18
+
+// errWork: there are more guesses than are tried.
+var errWork = fmt.Errorf("%w: the line leaves too much open of what its inputs are; say their types and shapes", ErrAmbiguous)
+
+// spend counts a step.
+func (s *solver) spend() error {
+	if s.work++; s.work > maxWork {
+		return errWork
+	}
+	return nil
+}
 
 func (s *solver) solve() (*builder, error) {
+	s.open = map[int]bool{}
 	if err := s.try(map[int]guess{}); err != nil {
 		return nil, err
 	}
-	if len(s.found) == 0 {
+	if s.first == nil {
 		return nil, s.wrong
 	}
-	return s.pick()
+	for i := range s.open { // any of them will do
+		s.first.graph.Inputs[i].Shape = nil
+	}
+	return s.first, nil
 }
 
 // try builds with the guesses there are, and where another is needed with each.
 func (s *solver) try(given map[int]guess) error {
-	if s.tries++; s.tries > maxTries {
-		return fmt.Errorf("%w: the line leaves open what its inputs are; say their types and shapes", ErrAmbiguous)
-	}
 	b := &builder{
 		solver: s, given: given, env: map[string]*value{}, reads: map[string]bool{}, inputs: map[int]*value{},
 		loaded: map[string]bool{}, used: map[*module]bool{}, layers: map[string]*unroll.Layer{},
@@ -68,7 +82,9 @@ func (s *solver) try(given map[int]guess) error {
 	var need *needError
 	switch {
 	case err == nil:
-		s.found = append(s.found, b)
+		return s.keep(b)
+	case errors.Is(err, errWork):
+		return err
 	case errors.As(err, &need):
 		for _, g := range s.guesses(need.input) {
 			next := map[int]guess{need.input: g}
@@ -138,31 +154,30 @@ func (s *solver) guesses(i int) []guess {
 // said reports whether the caller gave input i's shape.
 func (s *solver) said(i int) bool { return i < len(s.opt.Inputs) && s.opt.Inputs[i].Shape != nil }
 
-// pick returns the one program of those that fit.
-func (s *solver) pick() (*builder, error) {
-	first := s.found[0]
-	open := map[int]bool{}
-	for _, b := range s.found[1:] {
-		if !slices.Equal(b.readings, first.readings) {
-			return nil, s.twoReadings(first, b)
+// keep compares a guess that fits with the first that did: it has to be the same
+// program, but for indices in the place of numbers where nothing else differs.
+func (s *solver) keep(b *builder) error {
+	if s.first == nil {
+		s.first, s.nodes = b, b.signature()
+		return nil
+	}
+	if !slices.Equal(b.readings, s.first.readings) {
+		return s.twoReadings(s.first, b)
+	}
+	if b.types() != s.first.types() {
+		return nil
+	}
+	for i, v := range b.inputs {
+		one, two := s.first.inputs[i].rank(), v.rank()
+		if one == two {
+			continue
 		}
-		if b.types() != first.types() {
-			continue // numbers rather than indices, where nothing else differs
-		}
-		for i, v := range b.inputs {
-			if v.rank() == first.inputs[i].rank() {
-				continue
-			}
-			open[i] = true
-			if b.signature() != first.signature() {
-				return nil, fmt.Errorf("%w: %s may have %d or %d dimensions, and the line means another program for each; say its shape", ErrAmbiguous, v.id, first.inputs[i].rank(), v.rank())
-			}
+		s.open[i] = true
+		if b.signature() != s.nodes {
+			return fmt.Errorf("%w: %s may have %d or %d dimensions, and the line means another program for each; say its shape", ErrAmbiguous, v.id, one, two)
 		}
 	}
-	for i := range open { // any of them will do
-		first.graph.Inputs[i].Shape = nil
-	}
-	return first, nil
+	return nil
 }
 
 func (s *solver) twoReadings(a, b *builder) error {
