@@ -128,6 +128,7 @@ type builder struct {
 	inputs    map[int]*value
 	used      map[*module]bool
 	layers    map[string]*unroll.Layer
+	results   []*value
 	states    []state
 	readings  []string
 	notes     []string
@@ -176,6 +177,7 @@ func (b *builder) run() error {
 			name = s.name
 		}
 		b.g.Output(name, v.typ, v.id)
+		b.results = append(b.results, v)
 	}
 	for _, p := range b.chain.pipes {
 		if !b.reads[p.name] {
@@ -215,11 +217,10 @@ func (b *builder) finish() {
 	var ports []graph.Port
 	for i := range len(b.inputs) {
 		v := b.inputs[i]
-		p := graph.Port{Name: v.id, Type: v.typ, Shape: make([]graph.Dim, len(v.dims))}
-		for k, d := range v.dims {
-			p.Shape[k] = graph.Dim{Size: d}
-		}
-		ports = append(ports, p)
+		ports = append(ports, graph.Port{Name: v.id, Type: v.typ, Shape: portShape(v.dims)})
+	}
+	for i, v := range b.results {
+		g.Outputs[i].Shape = portShape(v.dims)
 	}
 	for _, s := range b.states {
 		ports = append(ports, graph.Port{Name: s.in, Type: s.typ, Shape: []graph.Dim{{Size: s.layers}, {Size: -1, Name: "batch"}, {Size: s.size}}})
@@ -227,6 +228,14 @@ func (b *builder) finish() {
 	g.Inputs = ports
 	g.Constants = append(g.Constants, b.constants...)
 	b.graph = g
+}
+
+func portShape(sizes []int) []graph.Dim {
+	shape := make([]graph.Dim, len(sizes))
+	for i, d := range sizes {
+		shape[i].Size = d
+	}
+	return shape
 }
 
 // explicit is the line as it was understood.

@@ -79,10 +79,8 @@ func conv(c *call, v *value) (*value, error) {
 	attrs := s.attrs()
 	attrs["group"] = int64(groups)
 	out := append([]int{v.dims[0], w[0]}, s.out(v.dims[2:])...)
-	if _, said := c.args["padding"].(string); said || !slices.Equal(before, after) {
-		for i := range n {
-			out[2+i] = -1
-		}
+	if c.args["padding"] == "same" {
+		copy(out[2:], v.dims[2:])
 	}
 	attrs["pads"] = append(slices.Clone(before), after...)
 	if c.mode() != "zeros" {

@@ -121,6 +121,7 @@ func TestFunctionsAndModulesArePyTorchs(t *testing.T) {
 			}
 			got := evaluate(t, n, g.in)
 			compare(t, got, g.out, 2e-6)
+			shapesHold(t, n, g.out)
 			again, err := Build(g.sd, n.Chain, Options{Inputs: opt.Inputs})
 			if err != nil {
 				t.Fatalf("%s: %v", n.Chain, err)
@@ -140,6 +141,7 @@ func TestFunctionsAndModulesArePyTorchs(t *testing.T) {
 					t.Error(err)
 				} else {
 					compare(t, out, g.out, 2e-6)
+					shapesHold(t, free, g.out)
 				}
 			}
 		})
@@ -148,6 +150,33 @@ func TestFunctionsAndModulesArePyTorchs(t *testing.T) {
 	for _, name := range functionNames() {
 		if !used[name] && !aliases[name] {
 			t.Errorf("no line has the function %s", name)
+		}
+	}
+}
+
+// shapesHold checks what a program says of its outputs' shapes: no size may be
+// another, and where the inputs' are all said, none may be unknown.
+func shapesHold(t *testing.T, n *Network, out []graph.Value) {
+	t.Helper()
+	said := true
+	for _, p := range n.Graph.Inputs {
+		said = said && p.Shape != nil && !slices.ContainsFunc(p.Shape, func(d graph.Dim) bool { return d.Size < 0 })
+	}
+	for i, p := range n.Graph.Outputs {
+		if p.Shape == nil {
+			continue
+		}
+		if len(p.Shape) != len(out[i].Shape) {
+			t.Errorf("output %d is said to be %v, and is %v", i, p.Shape, out[i].Shape)
+			continue
+		}
+		for k, d := range p.Shape {
+			if d.Size >= 0 && d.Size != out[i].Shape[k] {
+				t.Errorf("output %d is said to be %v, and is %v", i, p.Shape, out[i].Shape)
+			}
+			if said && d.Size < 0 {
+				t.Errorf("output %d is said to be %v of known inputs, and is %v", i, p.Shape, out[i].Shape)
+			}
 		}
 	}
 }

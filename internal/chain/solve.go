@@ -68,6 +68,9 @@ func (s *solver) solve() (*builder, error) {
 	}
 	for i := range s.open { // any of them will do
 		s.first.graph.Inputs[i].Shape = nil
+		for k := range s.first.results {
+			s.first.graph.Outputs[k].Shape = nil
+		}
 	}
 	return s.first, nil
 }
