@@ -42,6 +42,9 @@ type Options struct {
 	// of every recurrent layer NAME of one direction, so that chunks of a
 	// sequence can follow each other.
 	States bool
+	// Loose takes a recurrent layer also where there are tensors under its prefix
+	// that none of its parameters takes.
+	Loose bool
 	// Modules are those of the file, whose settings and classes then hold.
 	Modules []*torchfile.Module
 }
@@ -81,7 +84,7 @@ func Build(src checkpoint.Source, c *Chain, opt Options) (*Network, error) {
 		return nil, err
 	}
 	var err error
-	if s.parts, err = statedict.Find(src, statedict.Options{}); err != nil && !errors.Is(err, statedict.ErrNone) {
+	if s.parts, err = statedict.Find(src, statedict.Options{Loose: opt.Loose}); err != nil && !errors.Is(err, statedict.ErrNone) {
 		return nil, err
 	}
 	b, err := s.solve()

@@ -172,6 +172,19 @@ func TestThePrefixIsFoundOrAsked(t *testing.T) {
 	}
 }
 
+// Tensors that no parameter takes are refused unless the caller says so.
+func TestLooseTakesALayerWithMoreBesideIt(t *testing.T) {
+	s := model()
+	s["lstm.weight_hh_l0_raw"] = []int{20, 5}
+	line := mustParse(t, "lstm | last")
+	if _, err := Build(weights(s), line, Options{Layout: BatchFirst}); !errors.Is(err, statedict.ErrExtra) {
+		t.Error(err)
+	}
+	if _, err := Build(weights(s), line, Options{Layout: BatchFirst, Loose: true}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Inputs are what the line needs: indices for an embedding, as many dimensions as
 // a layer takes, and nothing said where any will do.
 func TestInputsFollowFromTheLine(t *testing.T) {

@@ -66,6 +66,9 @@ func (c *call) config(p *statedict.Part, rank int, shape []int) (unroll.Config, 
 			return cfg, c.fail("%s: %s is %s, and its tensors make it %s", c.what, name, literal(c.args[name]), literal(is))
 		}
 	}
+	if mode, ok := c.m.attr("mode"); ok && mode == "RNN_RELU" && c.args["nonlinearity"] == nil {
+		c.args["nonlinearity"] = "relu" // before there was an attribute of that name
+	}
 	if v := c.args["nonlinearity"]; v != nil {
 		fits := cfg.Mode == unroll.RNNTanh || cfg.Mode == unroll.RNNReLU
 		switch {

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,4 +114,23 @@ func mustParse(t *testing.T, line string) *Chain {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// Older files of RNNs have no attribute nonlinearity; their mode tells it.
+func TestAnRNNsModeTellsItsFunction(t *testing.T) {
+	f, in, out := pickled(t, "custom")
+	modules := f.Modules()
+	m := modules[0].Modules[2]
+	m.Attrs = slices.DeleteFunc(slices.Clone(m.Attrs), func(a torchfile.Attr) bool { return a.Name == "nonlinearity" })
+	if v, _ := m.Attr("mode"); v != "RNN_RELU" {
+		t.Fatalf("the mode is %v", v)
+	}
+	n, err := Build(f, mustParse(t, "conv | norm | transpose(1, 2) | rnn | last | head"), Options{Modules: modules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, evaluate(t, n, in), out, 2e-6)
+	if !strings.Contains(n.Chain.String(), "nonlinearity='relu'") {
+		t.Errorf("the line %s does not say it", n.Chain)
+	}
 }
