@@ -136,7 +136,7 @@ type Loaded struct {
 func (f *File) Load(opt Options) (*Loaded, error) {
 	switch {
 	case f.Format == Folder:
-		m, err := nn.LoadOf[float32](f.Folder)
+		m, err := nn.Load(f.Folder)
 		if err != nil {
 			return nil, err
 		}
