@@ -52,7 +52,7 @@ func PackPadded[F tensor.Float](x tensor.DenseOf[F], lengths []int, batchFirst, 
 		}
 	}
 	if !enforceSorted {
-		slices.SortStableFunc(order, func(a, b int) int { return lengths[b] - lengths[a] })
+		fallingLengths(order, lengths)
 		ps.SortedIndices, ps.UnsortedIndices = order, inverse(order)
 	}
 	ps.pack(x, lengths, order, batchFirst)

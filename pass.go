@@ -3,7 +3,6 @@ package unroll
 import (
 	"fmt"
 	"runtime"
-	"slices"
 
 	"github.com/unroll-ml/unroll/internal/scan"
 	"github.com/unroll-ml/unroll/rng"
@@ -194,7 +193,7 @@ func (p *PassOf[F]) arrange(d dims) error {
 		if p.order != nil {
 			copy(p.perm, p.order)
 		} else {
-			slices.SortStableFunc(p.perm, func(a, b int) int { return p.Lengths[b] - p.Lengths[a] })
+			fallingLengths(p.perm, p.Lengths)
 		}
 		r.Perm = p.perm
 		if d.b > 0 {

@@ -136,7 +136,7 @@ func readers() map[string]reader {
 			}
 			return drain(f, nil)
 		}, 10 << 20, 1088, true},
-		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth", func(in *counted) error {
+		"torchfile": {"torchfile/testdata/golden/*.pt torchfile/testdata/golden/*.pth torchfile/testdata/forms/*.pt torchfile/testdata/forms/*.pt2 torchfile/testdata/forms/*[024].pkl", func(in *counted) error {
 			f, err := torchfile.New(in, in.size(), file)
 			if err != nil {
 				return err

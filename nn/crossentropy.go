@@ -78,7 +78,7 @@ func (l *CrossEntropyOf[F]) Loss(logits tensor.DenseOf[F], targets []int, grad [
 	if l.Reduction == Mean {
 		scale = 1 / l.Total(targets)
 	}
-	workers := max(1, min(l.Workers, len(logits.Data)/rowsWork))
+	workers := l.team.Workers(max(1, min(l.Workers, len(logits.Data)/rowsWork)))
 	l.p, l.share = grow(l.p, workers*c), grow(l.share, len(targets))
 	l.task = rowsTask[F]{l, logits.Data, targets, grad, c, scale}
 	l.team.Run(&l.task, workers)

@@ -137,6 +137,50 @@ func opened(err error) error {
 	return err
 }
 
+// Folder is an open model folder: its config, and its weights, which are read when
+// they are asked for.
+type Folder struct {
+	Config  Config
+	Weights *safetensors.File
+
+	path    string // of the weights, for errors
+	checked bool   // config.json has a checksum
+	file    *os.File
+}
+
+// OpenFolder opens a model folder that Save wrote, without its weights' numbers.
+// Errors are those of ReadConfig, and an ErrFolder for weights that are missing,
+// no regular file, or outside the folder.
+func OpenFolder(dir string) (*Folder, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f := &Folder{path: filepath.Join(dir, WeightsFile)}
+	if f.Config, f.checked, err = readConfig(root, dir); err != nil {
+		return nil, err
+	}
+	info, err := root.Stat(WeightsFile) // first, for opening a pipe waits
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file; a model folder holds its weights itself")
+	}
+	if err != nil {
+		return nil, &FolderError{Path: f.path, Reason: opened(err).Error()}
+	}
+	if f.file, err = root.Open(WeightsFile); err != nil {
+		return nil, &FolderError{Path: f.path, Reason: opened(err).Error()}
+	}
+	if f.Weights, err = safetensors.NewReader(f.file, info.Size()); err != nil {
+		_ = f.file.Close() // it was only read
+		return nil, fmt.Errorf("%s: %w", f.path, err)
+	}
+	return f, nil
+}
+
+// Close closes the weights' file.
+func (f *Folder) Close() error { return f.file.Close() }
+
 // Open loads a float32 model folder that Save wrote. A file that is missing or
 // damaged, or a link out of the folder, is an ErrFolder; so is a weights file
 // that does not hold the very number of elements config.json asks for, which is
@@ -148,29 +192,17 @@ func Open(dir string) (*Model, error) { return OpenOf[float32](dir) }
 
 // OpenOf is Open for the element type F; numbers of the file are converted.
 func OpenOf[F tensor.Float](dir string) (*ModelOf[F], error) {
-	root, err := os.OpenRoot(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		return nil, err
-	}
-	defer root.Close()
-	cfg, checked, err := readConfig(root, dir)
-	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, WeightsFile)
-	f, err := root.Open(WeightsFile)
-	if err != nil {
-		return nil, &FolderError{Path: path, Reason: opened(err).Error()}
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	src, err := safetensors.NewReader(f, st.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
+	return LoadOf[F](f)
+}
+
+// LoadOf loads the model of an open folder. Errors are those of Open.
+func LoadOf[F tensor.Float](f *Folder) (*ModelOf[F], error) {
+	cfg, src := f.Config, f.Weights
 	want, err := cfg.Parameters()
 	if err != nil {
 		return nil, err
@@ -183,25 +215,25 @@ func OpenOf[F tensor.Float](dir string) (*ModelOf[F], error) {
 		}
 	}
 	if have != want {
-		return nil, &FolderError{Path: path, Reason: fmt.Sprintf("it holds %.0f numbers, %s asks for %.0f", have, ConfigFile, want)}
+		return nil, &FolderError{Path: f.path, Reason: fmt.Sprintf("it holds %.0f numbers, %s asks for %.0f", have, ConfigFile, want)}
 	}
 	found, err := checkpoint.VerifyChecksum(src, src.Metadata())
 	if err != nil {
-		return nil, &FolderError{Path: path, Reason: err.Error()}
+		return nil, &FolderError{Path: f.path, Reason: err.Error()}
 	}
 	m, err := NewOf[F](cfg)
 	if err != nil {
 		return nil, err
 	}
-	m.checked = checked && found
+	m.checked = f.checked && found
 	tensors := map[string]tensor.DenseOf[F]{}
 	for _, n := range src.Names() {
 		if tensors[n], err = checkpoint.Float[F](src, n); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", f.path, err)
 		}
 	}
 	if err := m.Load(tensors); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
 	return m, nil
 }

@@ -11,10 +11,12 @@ import (
 
 // InputOf is what a model reads: tokens, or features.
 type InputOf[F tensor.Float] struct {
-	// Tokens are [T,B] token indices, flattened ([B,T] with BatchFirst).
+	// Tokens are [T,B] token indices, flattened ([B,T] with BatchFirst). With T and
+	// B 0 they are one sequence without a batch dimension.
 	Tokens []int
 	T, B   int // of Tokens
-	// Features [T,B,I] is read by models without embedding.
+	// Features [T,B,I] is read by models without embedding; [T,I] is one sequence
+	// without a batch dimension.
 	Features tensor.DenseOf[F]
 }
 
@@ -58,8 +60,10 @@ type PassOf[F tensor.Float] struct {
 type Pass = PassOf[float32]
 
 // Forward returns the head's output, logits [T,B,C] ([B,T,C] with BatchFirst)
-// or, with Output "last", [B,C], and the layer's final state. Where a sequence
-// has ended (Lengths) the logits are those of a zero output: the head's bias.
+// or, with Output "last", [B,C], and the layer's final state. For one sequence
+// without a batch dimension they are [T,C] or [C], and states have none either
+// (unroll.Pass.Forward). Where a sequence has ended (Lengths) the logits are those
+// of a zero output: the head's bias.
 //
 // It is an ErrUsage without a Model, with features for a model that reads tokens
 // or the other way round, and with dropout but no Generator; an ErrIndex for a
@@ -107,11 +111,16 @@ func (p *PassOf[F]) read(in InputOf[F]) error {
 		if in.Tokens != nil || in.Features.IsZero() {
 			return badUse("input", "tokens, or nothing", fmt.Sprintf("features [T,B,%d]", p.Model.cfg.RNN.InputSize))
 		}
-		if in.Features.Rank() != 3 {
-			return badShape("features", in.Features.Shape, fmt.Sprintf("[T,B,%d]", p.Model.cfg.RNN.InputSize))
+		if r := in.Features.Rank(); r != 3 && r != 2 {
+			return badShape("features", in.Features.Shape, fmt.Sprintf("[T,B,%d], or [T,%[1]d] for one sequence", p.Model.cfg.RNN.InputSize))
 		}
 		p.x = in.Features
 		return nil
+	}
+	dim := e.Weight.Shape[1]
+	if n := len(in.Tokens); n > 0 && in.T == 0 && in.B == 0 {
+		p.x = tensor.DenseOf[F]{Shape: append(p.x.Shape[:0], n, dim), Data: grow(p.x.Data, n*dim)}
+		return e.Forward(p.x.Data, in.Tokens)
 	}
 	if in.T < 1 || in.B < 1 || in.T > maxSize/in.B || len(in.Tokens) != in.T*in.B {
 		return badShape("tokens", []int{len(in.Tokens)}, fmt.Sprintf("T*B = %d*%d of them, at least one", in.T, in.B))
@@ -120,16 +129,21 @@ func (p *PassOf[F]) read(in InputOf[F]) error {
 	if p.Model.cfg.RNN.BatchFirst {
 		a, b = b, a
 	}
-	dim := e.Weight.Shape[1]
 	p.x = tensor.DenseOf[F]{Shape: append(p.x.Shape[:0], a, b, dim), Data: grow(p.x.Data, a*b*dim)}
 	return e.Forward(p.x.Data, in.Tokens)
 }
 
-// gather lays the top layer's final hidden states side by side: [B,D*H'].
+// gather lays the top layer's final hidden states side by side: [B,D*H'], [D*H']
+// without a batch dimension.
 func (p *PassOf[F]) gather(h tensor.DenseOf[F]) tensor.DenseOf[F] {
-	b, s, d := h.Shape[1], h.Shape[2], p.Model.cfg.RNN.Directions()
+	b, s, d := 1, p.Model.cfg.RNN.StateSize(), p.Model.cfg.RNN.Directions()
+	p.own.Shape = p.own.Shape[:0]
+	if h.Rank() == 3 {
+		b = h.Shape[1]
+		p.own.Shape = append(p.own.Shape, b)
+	}
 	top := h.Data[len(h.Data)-d*b*s:]
-	p.own = tensor.DenseOf[F]{Shape: append(p.own.Shape[:0], b, d*s), Data: grow(p.own.Data, b*d*s)}
+	p.own = tensor.DenseOf[F]{Shape: append(p.own.Shape, d*s), Data: grow(p.own.Data, b*d*s)}
 	for r := range b {
 		for k := range d {
 			copy(p.own.Data[(r*d+k)*s:(r*d+k+1)*s], top[(k*b+r)*s:])
@@ -187,8 +201,13 @@ func (p *PassOf[F]) Backward(d tensor.DenseOf[F]) error {
 // scatter is gather the other way: the gradient of the final states.
 func (p *PassOf[F]) scatter() unroll.StateOf[F] {
 	cfg := p.Model.cfg.RNN
-	b, s, d := p.dh.Shape[0], cfg.StateSize(), cfg.Directions()
-	p.dn.H.Shape = append(p.dn.H.Shape[:0], cfg.Layers()*d, b, s)
+	b, s, d := 1, cfg.StateSize(), cfg.Directions()
+	p.dn.H.Shape = append(p.dn.H.Shape[:0], cfg.Layers()*d)
+	if p.dh.Rank() == 2 {
+		b = p.dh.Shape[0]
+		p.dn.H.Shape = append(p.dn.H.Shape, b)
+	}
+	p.dn.H.Shape = append(p.dn.H.Shape, s)
 	p.dn.H.Data = grow(p.dn.H.Data, cfg.Layers()*d*b*s)
 	lower := len(p.dn.H.Data) - d*b*s
 	clear(p.dn.H.Data[:lower])

@@ -39,7 +39,7 @@ func (p *productOf[F]) run(parts, work int) {
 	if work < 1<<18 {
 		n = 1
 	}
-	p.team.Run(p, min(n, parts))
+	p.team.Run(p, p.team.Workers(min(n, parts)))
 }
 
 // mul computes dst[r][u] = init[r][u] + sum over k of a(r,k)*w(k,u), a chain of

@@ -188,3 +188,23 @@ func TestEdges(t *testing.T) {
 }
 
 func second(_ tensor.Dense, err error) error { return err }
+
+// Rows that count for nothing have no gradient, whatever stood in its memory: it
+// may be the logits'.
+func TestIgnoredRowsHaveNoGradient(t *testing.T) {
+	for _, each := range []bool{false, true} {
+		x := tensor.NewOf[float64](3, 2)
+		for i := range x.Data {
+			x.Data[i] = float64(i + 1)
+		}
+		var err error
+		if l := (&nn.CrossEntropyOf[float64]{}); each {
+			err = l.Each(nil, x, []int{0, -100, 1}, nil, x.Data)
+		} else {
+			_, err = l.Loss(x, []int{0, -100, 1}, x.Data)
+		}
+		if err != nil || x.Data[2] != 0 || x.Data[3] != 0 || x.Data[0] == 0 || x.Data[4] == 0 {
+			t.Errorf("gradient %v, %v", x.Data, err)
+		}
+	}
+}

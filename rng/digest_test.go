@@ -95,7 +95,7 @@ func TestDigests(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := New(s)
+				g := WithVersion(s, PyTorch1)
 				g.Scalar = kernels == "scalar"
 				x, err := calls[name](g)
 				if err != nil {

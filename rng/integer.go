@@ -1,16 +1,20 @@
 package rng
 
 // Randint fills dst with integers of [lo,hi): a 32-bit draw modulo hi-lo, or a
-// 64-bit draw if hi-lo is 2^32 or more. It is an ErrArgument if lo >= hi.
+// 64-bit draw if hi-lo is 2^28 or more (of Version PyTorch1: 2^32). It is an
+// ErrArgument if lo >= hi.
 // PyTorch: torch.randint of int64, Tensor.random_(lo, hi).
 func Randint(g *Generator, dst []int64, lo, hi int64) error {
 	if lo >= hi {
 		return &ArgumentError{Func: "Randint", Arg: "[lo,hi)", Got: [2]int64{lo, hi}, Want: "lo < hi"}
 	}
-	n := uint64(hi) - uint64(lo)
+	n, wide := uint64(hi)-uint64(lo), uint64(1<<28)
+	if g.Version == PyTorch1 {
+		wide = 1 << 32
+	}
 	for i := range dst {
 		x := uint64(0)
-		if n >= 1<<32 {
+		if n >= wide {
 			x = g.Uint64()
 		} else {
 			x = uint64(g.Uint32())

@@ -5,8 +5,10 @@
 // Rand, Uniform, Normal, Bernoulli, ... fill a slice the way the PyTorch
 // function of that name fills a contiguous tensor, and leave the generator
 // where PyTorch would leave it, so a program that draws in the same order sees
-// the same stream. What is reproduced is PyTorch 1.13.1 on a CPU, in a build
-// without Intel MKL; golden files and their origin are in testdata/golden.
+// the same stream. What is reproduced is PyTorch 2.15.0 on a CPU
+// (testdata/current.json) and, with Generator.Version set to PyTorch1, 1.13.1 in
+// a build without Intel MKL (testdata/golden). Randint and TruncNormal tell the
+// two apart; releases in between were not compared.
 //
 // PyTorch has two sets of kernels for some of these functions, and their
 // results differ in the last bits. Generator.Scalar chooses between them. All
@@ -44,6 +46,26 @@ func (e *ArgumentError) Error() string {
 // Unwrap returns ErrArgument.
 func (e *ArgumentError) Unwrap() error { return ErrArgument }
 
+// Version is a release of PyTorch whose numbers are drawn.
+type Version uint8
+
+const (
+	// PyTorch2 is the current release: 64-bit draws for Randint from ranges of
+	// 2^28 on, TruncNormal by rejection.
+	PyTorch2 Version = iota
+	// PyTorch1 is 1.13: 64-bit draws from ranges of 2^32 on, TruncNormal by the
+	// inverse error function.
+	PyTorch1
+)
+
+// WithVersion returns a generator seeded with seed that draws as a release of
+// PyTorch does.
+func WithVersion(seed uint64, v Version) *Generator {
+	g := New(seed)
+	g.Version = v
+	return g
+}
+
 const (
 	words = 624 // words of engine state (Matsumoto and Nishimura 1998, MT19937)
 	shift = 397 // distance of the word mixed in
@@ -61,6 +83,9 @@ type Generator struct {
 	// and what is made of them differ in the last bits. It belongs to the
 	// kernels, not to the stream, and so is not part of State.
 	Scalar bool
+	// Version chooses whose stream it is where releases of PyTorch differ: the zero
+	// value is the current one's. Like Scalar it is not part of State.
+	Version Version
 
 	state  [words]uint32
 	left   int    // words of state not yet given out; at 0 the next draw mixes anew

@@ -54,7 +54,8 @@ func (g *Generator) State() []byte {
 
 // SetState continues where the generator that gave the state stood; it accepts
 // what torch.get_rng_state() returns. It is an ErrState, and g is as before,
-// if b has another length or holds what no generator can hold. Scalar stays.
+// if b has another length or holds what no generator can hold. Scalar and Version
+// stay.
 func (g *Generator) SetState(b []byte) error {
 	if len(b) != StateSize {
 		return fmt.Errorf("%w: %d bytes, expected %d", ErrState, len(b), StateSize)
@@ -70,7 +71,7 @@ func (g *Generator) SetState(b []byte) error {
 	case b[offHasFloat] != 0:
 		return fmt.Errorf("%w: it holds a float32 normal value, which a CPU generator does not", ErrState)
 	}
-	n := Generator{Scalar: g.Scalar, left: int(left) - 1, fresh: fresh, seeded: true}
+	n := Generator{Scalar: g.Scalar, Version: g.Version, left: int(left) - 1, fresh: fresh, seeded: true}
 	n.seed = binary.LittleEndian.Uint64(b[offSeed:])
 	for i := range n.state {
 		w := binary.LittleEndian.Uint64(b[offWords+8*i:])

@@ -2,10 +2,16 @@ package rng
 
 import "math"
 
-// TruncNormal fills dst with normal values cut off to [lo,hi]: uniform values
-// between the two cumulated probabilities, through the inverse error function.
-// It is an ErrArgument if std is not above 0 or not lo < hi. float64 values
-// may differ from PyTorch's by some units of 2^-52·std. PyTorch:
+// TruncNormal fills dst with normal values cut off to [lo,hi], by rejection:
+// where more than 0.3 of the normal values fall inside, those outside are drawn
+// anew, all of dst each time; otherwise uniform values of [lo,hi] are accepted
+// with the ratio of the density to its peak there. Where the interval is wide
+// and far in the tail that takes long, as it does in PyTorch. Of Version
+// PyTorch1: uniform values between the two cumulated probabilities, through the
+// inverse error function, whose float64 values may differ from PyTorch's by some
+// units of 2^-52·std.
+//
+// It is an ErrArgument if std is not above 0 or not lo < hi. PyTorch:
 // torch.nn.init.trunc_normal_(w, mean, std, lo, hi).
 func TruncNormal[F Float](g *Generator, dst []F, mean, std, lo, hi float64) error {
 	if !(std > 0) || math.IsInf(std, 0) {
@@ -17,6 +23,79 @@ func TruncNormal[F Float](g *Generator, dst []F, mean, std, lo, hi float64) erro
 	if math.IsNaN(mean) || math.IsInf(mean, 0) {
 		return &ArgumentError{Func: "TruncNormal", Arg: "mean", Got: mean, Want: "a finite number"}
 	}
+	if g.Version == PyTorch1 {
+		return truncInverse(g, dst, mean, std, lo, hi)
+	}
+	cdf := func(x float64) float64 { return (1 + erf64(x/math.Sqrt2)) / 2 }
+	if cdf((hi-mean)/std)-cdf((lo-mean)/std) > 0.3 {
+		truncRedraw(g, dst, mean, std, F(lo), F(hi))
+		return nil
+	}
+	return truncAccept(g, dst, mean, std, lo, hi)
+}
+
+// truncRedraw draws normal values until all are inside, each time as many as dst
+// has.
+func truncRedraw[F Float](g *Generator, dst []F, mean, std float64, lo, hi F) {
+	normal(g, dst, mean, std)
+	var again []F
+	for {
+		outside := false
+		for _, x := range dst {
+			outside = outside || x < lo || x > hi
+		}
+		if !outside {
+			return
+		}
+		if again == nil {
+			again = make([]F, len(dst))
+		}
+		normal(g, again, mean, std)
+		for i, x := range dst {
+			if x < lo || x > hi {
+				dst[i] = again[i]
+			}
+		}
+	}
+}
+
+// truncAccept draws uniform values of [lo,hi] and, for each, one of [0,1) whose
+// logarithm the density's has to reach, all of dst each time.
+func truncAccept[F Float](g *Generator, dst []F, mean, std, lo, hi float64) error {
+	peak := (max(lo, min(mean, hi)) - mean) / std
+	logPeak := F(-0.5 * float64(peak*peak))
+	pending := make([]bool, len(dst))
+	for i := range pending {
+		pending[i] = true
+	}
+	candidates, accept := make([]F, len(dst)), make([]F, len(dst))
+	for left := len(dst); left > 0; {
+		if err := Uniform(g, candidates, lo, hi); err != nil {
+			return err
+		}
+		Rand(g, accept)
+		for i, x := range candidates {
+			if !pending[i] {
+				continue
+			}
+			dst[i] = x
+			z := (x - F(mean)) / F(std)
+			density := float64(F(F(z*z)*F(-0.5)) - logPeak)
+			u := math.Inf(-1)
+			if accept[i] > 0 {
+				u = float64(F(log64(float64(accept[i]))))
+			}
+			if !(u > density) {
+				pending[i] = false
+				left--
+			}
+		}
+	}
+	return nil
+}
+
+// truncInverse is what PyTorch 1.13 does.
+func truncInverse[F Float](g *Generator, dst []F, mean, std, lo, hi float64) error {
 	cdf := func(x float64) float64 { return (1 + erf64((x-mean)/std/math.Sqrt2)) / 2 }
 	if err := Uniform(g, dst, 2*cdf(lo)-1, 2*cdf(hi)-1); err != nil {
 		return err

@@ -103,9 +103,11 @@ func (t *Classify) Load(path string) (*Set, error) {
 		return nil, err
 	}
 	if len(e) > 0 {
-		s.Test, err = t.items(all, e)
+		if s.Test, err = t.items(all, e); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	return s, data.CheckPadding(path, s.Train, s.Valid, s.Test)
 }
 
 // unmeasured says which classes the test part has nothing of, a sentence each.
@@ -342,12 +344,12 @@ func (t *Classify) steps(rows [][]float64) (in nn.Input, err error) {
 // Answer implements Task: a line for each text with its three likeliest classes
 // or, as JSON, with all. Of a .csv, .tsv or .jsonl file the texts are those of
 // TextColumn.
-func (t *Classify) Answer(_ context.Context, m *nn.Model, q Query) error {
+func (t *Classify) Answer(ctx context.Context, m *nn.Model, q Query) error {
 	pass := nn.Pass{Model: m, Workers: 1}
 	if q.table() {
-		return t.answerTable(&pass, q)
+		return t.answerTable(ctx, &pass, q)
 	}
-	return q.lines(func(text string) error {
+	return q.lines(ctx, func(text string) error {
 		in, err := t.Input(text)
 		if err != nil {
 			return err
@@ -376,7 +378,7 @@ func (t *Classify) answer(p *nn.Pass, q Query, text string, in nn.Input) error {
 }
 
 // answerTable answers a file's items, labelled or not.
-func (t *Classify) answerTable(p *nn.Pass, q Query) error {
+func (t *Classify) answerTable(ctx context.Context, p *nn.Pass, q Query) error {
 	d, err := t.Dialect()
 	if err != nil {
 		return err
@@ -390,6 +392,9 @@ func (t *Classify) answerTable(p *nn.Pass, q Query) error {
 		q.log("unroll: %s", n)
 	}
 	for i := range all {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		l := &all[i]
 		text := l.Text
 		var in nn.Input

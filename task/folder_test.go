@@ -3,9 +3,13 @@ package task_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/unroll-ml/unroll/task"
 )
@@ -95,5 +99,40 @@ func TestDescribedTaskComesBack(t *testing.T) {
 		if got, err := task.Measure(back, again, s, 1); err != nil || got.Text() != want.Text() {
 			t.Errorf("%s: %v\n%s, it was\n%s", k.Name, err, got.Text(), want.Text())
 		}
+	}
+}
+
+// The folder remembers how its file had to be read, so that the next file of
+// the kind is read alike.
+func TestReadingIsRemembered(t *testing.T) {
+	first := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := ""
+	for i := range 60 {
+		s += fmt.Sprintf("%s;%d,5\n", first.Add(time.Duration(i+19*24)*time.Hour).Format("02/01/2006 15:04"), i%7)
+	}
+	f := task.NewForecast()
+	f.Lags, f.Horizon, f.Season, f.NoHeader, f.Valid, f.Test = 4, 2, 3, true, 10, 10
+	set, err := f.Load(write(t, "s.csv", s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := task.DefaultRecipe()
+	r.Hidden, r.Epochs = 3, 1
+	m, err := r.Fit(t.Context(), f, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := task.Of(m.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, ok := again.(*task.Forecast)
+	if !ok || !g.NoHeader || g.TimeFormat != "day-first" || !slices.Equal(g.Columns, []string{"2"}) {
+		t.Errorf("%+v", again)
+	}
+	// These days alone do not tell day and month apart.
+	short := strings.ReplaceAll(strings.Join(strings.SplitAfter(s, "\n")[:8], ""), "20/01/2024", "02/01/2024")
+	if _, ok, err := again.Sequence(write(t, "s.csv", short), 0); err != nil || !ok {
+		t.Errorf("the next file: %v, %v", ok, err)
 	}
 }

@@ -5,22 +5,17 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
-	"github.com/unroll-ml/unroll/train/data"
 )
 
 // golden is what pandas, scikit-learn and PyTorch make of the same data
 // (train/data/testdata/golden.py).
 type golden struct {
-	Futures []struct {
-		Name        string
-		Times, Next []string
-	}
 	Forecast struct {
 		CSV                   string
 		Lags, Horizon, Season int
@@ -52,6 +47,15 @@ func readGolden(t *testing.T) (g golden) {
 	return g
 }
 
+func write(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // near compares with what was computed in float64; ours became float32.
 func near[F float32 | float64](t *testing.T, what string, got []F, want []float64, atol float64) {
 	t.Helper()
@@ -63,24 +67,6 @@ func near[F float32 | float64](t *testing.T, what string, got []F, want []float6
 		if d := math.Abs(float64(got[i]) - w); !(d <= atol+1e-6*math.Abs(w)) {
 			t.Errorf("%s: number %d is %v, want %v", what, i, got[i], w)
 			return
-		}
-	}
-}
-
-// The times after a series are those pandas.date_range goes on with.
-func TestFutureTimesArePandas(t *testing.T) {
-	for _, c := range readGolden(t).Futures {
-		csv := "when,x\n"
-		for _, s := range c.Times {
-			csv += s + ",1\n"
-		}
-		table, err := data.ReadTable(data.File{Path: write(t, "t.csv", csv)}, data.TableOptions{})
-		if err != nil {
-			t.Errorf("%s: %v", c.Name, err)
-			continue
-		}
-		if got, why := table.After(len(c.Next)); !slices.Equal(got, c.Next) {
-			t.Errorf("%s: %v %s, want %v", c.Name, got, why, c.Next)
 		}
 	}
 }
@@ -147,8 +133,8 @@ func TestClassifySetsAreGolden(t *testing.T) {
 	}
 	path := write(t, "c.jsonl", lines.String())
 	for _, d := range g.Draws {
-		c := numbers(100)
-		c.Valid, c.Test, c.Seed = g.Valid, g.Test, d.Seed
+		c := task.NewClassify()
+		c.Cut, c.Level = task.Cut{Batch: 100, Valid: g.Valid, Test: g.Test, Seed: d.Seed}, "number"
 		s, err := c.Load(path)
 		if err != nil {
 			t.Fatal(err)

@@ -56,11 +56,12 @@ func (t *Music) Load(path string) (*Set, error) {
 		}
 		return data.BatchRolls(p, r.Dim, t.Batch)
 	}
-	return &Set{
+	s := &Set{
 		Objective: &train.KeysOf[float32]{}, Loss: "keys", Unit: "nats a step", Items: "steps",
 		Train: of(r.Train), Valid: of(r.Valid), Test: of(r.Test),
 		About: fmt.Sprintf("piano rolls of %d keys: %d pieces for training, %d for validation, %d for test", r.Dim, len(r.Train), len(r.Valid), len(r.Test)),
-	}, nil
+	}
+	return s, data.CheckPadding(path, s.Train, s.Valid, s.Test)
 }
 
 // Network implements Task.

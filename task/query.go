@@ -3,6 +3,7 @@ package task
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -109,7 +110,8 @@ func (q *Query) source() (r io.ReadCloser, file string, err error) {
 // lines calls answer with each line that is not empty: of Input or the file it
 // names, or of In. The answer of a line is written out before the next line is
 // waited for.
-func (q *Query) lines(answer func(text string) error) error {
+// ctx ends the waiting too.
+func (q *Query) lines(ctx context.Context, answer func(text string) error) error {
 	r, file, err := q.source()
 	if err != nil {
 		return err
@@ -120,9 +122,13 @@ func (q *Query) lines(answer func(text string) error) error {
 		where = strings.ReplaceAll(file, "%", "%%") + ":%d"
 	}
 	in := bufio.NewReaderSize(r, 1<<16)
+	next := reader(ctx, in)
 	some := false
 	for n := 1; ; n++ {
-		line, err := readLine(in)
+		line, err := next()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil && err != io.EOF {
 			return fmt.Errorf(where+": %w", n, err)
 		}
@@ -166,6 +172,28 @@ func (q *Query) table() bool {
 	}
 	st, err := os.Stat(q.Input)
 	return err == nil && st.Mode().IsRegular()
+}
+
+// reader returns readLine of in, and ctx's error once that has ended, even while
+// in is waited for. What waits then goes on until in gives something.
+func reader(ctx context.Context, in *bufio.Reader) func() (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	read := make(chan result, 1)
+	return func() (string, error) {
+		go func() {
+			line, err := readLine(in)
+			read <- result{line, err}
+		}()
+		select {
+		case r := <-read:
+			return r.line, r.err
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
 }
 
 // readLine returns a line without its end, or what is there before io.EOF.

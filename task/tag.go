@@ -87,9 +87,11 @@ func (t *Tag) Load(path string) (*Set, error) {
 		return nil, err
 	}
 	if len(e) > 0 {
-		s.Test, err = t.items(path, all, e)
+		if s.Test, err = t.items(path, all, e); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	return s, data.CheckPadding(path, s.Train, s.Valid, s.Test)
 }
 
 // unmeasured says which labels the test part has nothing of.
@@ -183,9 +185,9 @@ func (t *Tag) Tag(p *nn.Pass, sentence string) (all []Label, err error) {
 
 // Answer implements Task: a line for each word, and an empty one after each
 // sentence.
-func (t *Tag) Answer(_ context.Context, m *nn.Model, q Query) error {
+func (t *Tag) Answer(ctx context.Context, m *nn.Model, q Query) error {
 	pass := nn.Pass{Model: m, Workers: 1}
-	return q.lines(func(text string) error {
+	return q.lines(ctx, func(text string) error {
 		all, err := t.Tag(&pass, text)
 		if err != nil {
 			return err

@@ -154,7 +154,7 @@ func (t *Text) Answer(ctx context.Context, m *nn.Model, q Query) error {
 }
 
 // Write yields what follows q.Prompt, token by token, q.Length of them or until
-// ctx ends: it reads the prompt, draws a token, and reads that. It is an
+// ctx ends, with its error: it reads the prompt, draws a token, and reads that. It is an
 // ErrArgument if q's Prompt is empty or its other fields for text cannot be.
 func (t *Text) Write(ctx context.Context, m *nn.Model, q Query) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -183,7 +183,7 @@ func (t *Text) write(ctx context.Context, m *nn.Model, q Query, yield func(strin
 	last := prompt[len(prompt)-1]
 	for range q.Length {
 		if ctx.Err() != nil {
-			return nil
+			return ctx.Err()
 		}
 		tok, err := q.draw(g, y.Data[len(y.Data)-len(v.Tokens):], v.Unknown)
 		if err != nil {

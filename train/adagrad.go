@@ -42,9 +42,9 @@ func (a *Adagrad) UnmarshalJSON(b []byte) error {
 
 func (a Adagrad) start() Hyper { return Hyper{LR: a.LR} }
 
-func (a Adagrad) slots() []slot { return []slot{{"sum", a.InitialAccumulator}} }
+func (a Adagrad) slots(Hyper) []slot { return []slot{{"sum", a.InitialAccumulator}} }
 
-func (a Adagrad) sparse() bool { return a.WeightDecay == 0 }
+func (a Adagrad) sparse(Hyper) bool { return a.WeightDecay == 0 }
 
 func (a Adagrad) rule32() rule[float32] { return newAdagradRule[float32](a) }
 func (a Adagrad) rule64() rule[float64] { return newAdagradRule[float64](a) }

@@ -54,9 +54,9 @@ func (a *Adam) UnmarshalJSON(b []byte) error {
 
 func (a Adam) start() Hyper { return Hyper{a.LR, a.Betas[0]} }
 
-func (a Adam) slots() []slot { return adamSlots(a.AMSGrad) }
+func (a Adam) slots(Hyper) []slot { return adamSlots(a.AMSGrad) }
 
-func (a Adam) sparse() bool { return a.Sparse }
+func (a Adam) sparse(Hyper) bool { return a.Sparse }
 
 func (a Adam) rule32() rule[float32] { return newAdamRule[float32](a) }
 func (a Adam) rule64() rule[float64] { return newAdamRule[float64](a) }

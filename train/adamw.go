@@ -47,9 +47,9 @@ func (a *AdamW) UnmarshalJSON(b []byte) error {
 
 func (a AdamW) start() Hyper { return Hyper{a.LR, a.Betas[0]} }
 
-func (a AdamW) slots() []slot { return adamSlots(a.AMSGrad) }
+func (a AdamW) slots(Hyper) []slot { return adamSlots(a.AMSGrad) }
 
-func (AdamW) sparse() bool { return false }
+func (AdamW) sparse(Hyper) bool { return false }
 
 func (a AdamW) rule32() rule[float32] { return newAdamWRule[float32](a) }
 func (a AdamW) rule64() rule[float64] { return newAdamWRule[float64](a) }

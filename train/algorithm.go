@@ -21,10 +21,12 @@ type Algorithm interface {
 	// Validate reports the first setting torch.optim refuses: an ErrArgument.
 	Validate() error
 	start() Hyper
-	// slots are the numbers kept for each element of a parameter.
-	slots() []slot
-	// sparse reports whether rows without gradient may be left alone.
-	sparse() bool
+	// slots are the numbers kept for each element of a parameter, by the settings
+	// of the first step: a schedule may have given a momentum by then.
+	slots(first Hyper) []slot
+	// sparse reports whether rows without gradient may be left alone, with these
+	// settings at the first step.
+	sparse(first Hyper) bool
 	// rule32 and rule64 return the update of an element type.
 	rule32() rule[float32]
 	rule64() rule[float64]

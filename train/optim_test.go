@@ -123,6 +123,12 @@ type optimFile struct {
 		Args  json.RawMessage
 		Steps [][]float64
 	}
+	Cycles []struct {
+		Name  string
+		Args  json.RawMessage
+		Top   float64
+		Steps [][]float64
+	}
 	Metrics   []float64
 	Schedules []struct {
 		Name         string
@@ -215,9 +221,56 @@ func checkOptimizers(t *testing.T, data []byte) {
 	}
 }
 
+// The momentum that a schedule sets is used, also by an optimiser that has none of
+// its own, and not used where the schedule sets 0.
+func TestCycledMomentumIsThatOfTorchOptim(t *testing.T) { checkCycles(t, golden(t)) }
+
+func TestCycledMomentumIsThatOfTheInstalledPyTorch(t *testing.T) { checkCycles(t, installed(t)) }
+
+func checkCycles(t *testing.T, data []byte) {
+	f := parsed(t, data)
+	if len(f.Cycles) != 17 {
+		t.Fatalf("%d cases", len(f.Cycles))
+	}
+	for _, c := range f.Cycles {
+		t.Run(fmt.Sprint(c.Name, string(c.Args), c.Top), func(t *testing.T) {
+			alg := algorithm(t, c.Name, c.Args)
+			o, err := train.NewOptimizerOf[float64](alg)
+			must(t, err)
+			s := train.NewOneCycleLR(.05, len(f.Grads)+1)
+			if s.MaxMomentum = c.Top; c.Top == 0 {
+				s.BaseMomentum = 0
+			}
+			if c.Top >= 0 {
+				o.Hyper = s.Start(o.Hyper)
+			}
+			p := slices.Clone(f.Start)
+			for k, g := range f.Grads {
+				if k == 4 { // restored
+					n, err := train.NewOptimizerOf[float64](alg)
+					must(t, err)
+					n.Hyper = o.Hyper
+					must(t, n.SetState(o.Steps(), []string{"p"}, o.State()))
+					o = n
+				}
+				if c.Top < 0 { // no schedule: a momentum that goes and comes again
+					if o.Momentum = .7; k >= 5 && k < 8 {
+						o.Momentum = 0
+					}
+				}
+				must(t, o.Step(param(p, slices.Clone(g))))
+				if c.Top >= 0 {
+					o.Hyper = s.Step(o.Hyper, 0)
+				}
+				near(t, fmt.Sprintf("step %d", k), p, c.Steps[k], 1e-11)
+			}
+		})
+	}
+}
+
 func checkSchedules(t *testing.T, data []byte) {
 	f := parsed(t, data)
-	if len(f.Schedules) != 24 {
+	if len(f.Schedules) != 25 {
 		t.Fatalf("%d cases", len(f.Schedules))
 	}
 	for _, c := range f.Schedules {
@@ -379,6 +432,14 @@ func TestSavedSettings(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", old, got, want)
 		}
 	}
+	for name, want := range map[string]train.Algorithm{
+		"SGD": train.NewSGD(1e-3), "Adam": train.NewAdam(1e-3), "AdamW": train.NewAdamW(1e-3),
+		"RMSprop": train.NewRMSprop(1e-2), "Adagrad": train.NewAdagrad(1e-2),
+	} {
+		if got := saved(t, name, json.RawMessage(`{}`)); got != want {
+			t.Errorf("%s without settings: %+v, want %+v", name, got, want)
+		}
+	}
 	zero := []train.Algorithm{
 		train.NewSGD(0), with(train.NewAdam(0), func(a *train.Adam) { a.Eps, a.Betas = 0, [2]float64{} }),
 		with(train.NewAdamW(0), func(a *train.AdamW) { a.Eps, a.WeightDecay = 0, 0 }),
@@ -506,5 +567,55 @@ func TestClip(t *testing.T) {
 	}
 	if err := train.ClipGradValue(p, math.NaN()); !errors.Is(err, train.ErrArgument) {
 		t.Error(err)
+	}
+}
+
+// States that no schedule of the kind gave are refused, whatever is wrong of them.
+func TestScheduleStatesRefuse(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	counted := [][]float64{nil, {1, 2}, {1, 2, 3, 4}, {1, 2, -1}, {1, 2, 1 << 53}, {1, 2, .5}, {1, 2, nan}, {1, 2, inf}}
+	for _, s := range []train.Scheduler{train.NewStepLR(1), train.NewCosineAnnealingLR(1), train.NewOneCycleLR(1, 1), train.NewLinearLR()} {
+		for _, v := range counted {
+			if err := s.SetState(v); !errors.Is(err, train.ErrState) {
+				t.Errorf("%s, %v: %v", s.Name(), v, err)
+			}
+		}
+		must(t, s.SetState([]float64{1, 2, 1<<53 - 1}))
+	}
+	plateau := train.NewReduceLROnPlateau()
+	for _, v := range [][]float64{nil, {1, 2}, {1, 2, 3, 4}, {1, -1, 0}, {1, 0, -1}, {1, 1 << 53, 0}, {1, 0, 1 << 53}, {1, nan, 0}, {1, 0, nan}} {
+		if err := plateau.SetState(v); !errors.Is(err, train.ErrState) {
+			t.Errorf("ReduceLROnPlateau, %v: %v", v, err)
+		}
+	}
+	must(t, plateau.SetState([]float64{inf, 0, 0}))
+	both := train.NewSequentialLR(train.NewLinearLR(), train.NewCosineAnnealingLR(3), 2)
+	for _, v := range [][]float64{nil, {1, 2, 0}, {1, 2, 0, -1}, {1, 2, 0, 4}, {1, 2, 0, .5, 1}, {1, 2, 0, 3, 1, 2, 0}, {1, 2, -1, 3, 1, 2, 0, 1, 2, 0}} {
+		if err := both.SetState(v); !errors.Is(err, train.ErrState) {
+			t.Errorf("SequentialLR, %v: %v", v, err)
+		}
+	}
+	must(t, both.SetState(both.State()))
+}
+
+// A state without momentum, of a release that did not take a schedule's, goes on
+// without it.
+func TestStateWithoutMomentumGoesOnWithout(t *testing.T) {
+	for _, alg := range []train.Algorithm{train.NewSGD(.1), train.NewRMSprop(.1)} {
+		run := func(momentum float64) []float64 {
+			o, err := train.NewOptimizerOf[float64](alg)
+			must(t, err)
+			p := []float64{1, 2}
+			must(t, o.Step(param(p, []float64{1, -1})))
+			n, err := train.NewOptimizerOf[float64](alg)
+			must(t, err)
+			must(t, n.SetState(1, []string{"p"}, o.State()))
+			n.Momentum = momentum
+			must(t, n.Step(param(p, []float64{2, 3})))
+			return p
+		}
+		if a, b := run(0), run(.9); !slices.Equal(a, b) {
+			t.Errorf("%s: %v without momentum, %v with one that came later", alg.Name(), a, b)
+		}
 	}
 }

@@ -18,11 +18,13 @@ type Hyper struct {
 // OptimizerOf is an algorithm at work on the parameters of one model.
 type OptimizerOf[F tensor.Float] struct {
 	Hyper
-	alg   Algorithm
-	rule  rule[F]
-	steps int
-	names []string
-	state [][][]F // [parameter][slot][element]
+	alg    Algorithm
+	rule   rule[F]
+	steps  int
+	names  []string
+	slots  []slot  // of the first step
+	sparse bool    // rows without gradient are left alone
+	state  [][][]F // [parameter][slot][element]
 }
 
 // Optimizer is an OptimizerOf of float32.
@@ -63,7 +65,7 @@ func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 	}
 	o.steps++
 	o.rule.begin(o.Hyper, o.steps)
-	sparse := o.alg.sparse()
+	sparse := o.sparse
 	for i, p := range params {
 		if !p.Sparse || !sparse {
 			o.rule.apply(p.Value.Data, p.Grad.Data, o.state[i], 0)
@@ -82,13 +84,13 @@ func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
 		return badState("optimiser", "one without algorithm", "the result of NewOptimizer")
 	}
 	if o.names == nil {
-		slots := o.alg.slots()
+		o.slots, o.sparse = o.alg.slots(o.Hyper), o.alg.sparse(o.Hyper)
 		o.names = make([]string, len(params))
 		o.state = make([][][]F, len(params))
 		for i, p := range params {
 			o.names[i] = p.Name
-			o.state[i] = make([][]F, len(slots))
-			for s, slot := range slots {
+			o.state[i] = make([][]F, len(o.slots))
+			for s, slot := range o.slots {
 				o.state[i][s] = slices.Repeat([]F{F(slot.begin)}, len(p.Value.Data))
 			}
 		}
@@ -118,7 +120,7 @@ func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {
 func (o *OptimizerOf[F]) State() map[string]tensor.DenseOf[F] {
 	m := map[string]tensor.DenseOf[F]{}
 	for i, n := range o.names {
-		for s, slot := range o.alg.slots() {
+		for s, slot := range o.slots {
 			m[slot.name+"."+n] = tensor.DenseOf[F]{Shape: []int{len(o.state[i][s])}, Data: o.state[i][s]}
 		}
 	}
@@ -129,13 +131,19 @@ func (o *OptimizerOf[F]) State() map[string]tensor.DenseOf[F] {
 // steps on the parameters of these names. It copies. It is an ErrState if
 // tensors are missing or unexpected.
 func (o *OptimizerOf[F]) SetState(steps int, names []string, m map[string]tensor.DenseOf[F]) error {
-	slots := o.alg.slots()
 	if steps < 0 || steps == 0 && len(m) > 0 {
 		return badState("steps", strconv.Itoa(steps), fmt.Sprintf("0 or above, and more than 0 for %d tensors", len(m)))
 	}
 	if steps == 0 {
-		o.steps, o.names, o.state = 0, nil, nil
+		o.steps, o.names, o.slots, o.state = 0, nil, nil, nil
 		return nil
+	}
+	// A schedule may have given the momentum that the algorithm has not.
+	first := Hyper{Momentum: 1}
+	slots := o.alg.slots(first)
+	if len(m) != len(names)*len(slots) {
+		first.Momentum = 0
+		slots = o.alg.slots(first)
 	}
 	if len(m) != len(names)*len(slots) {
 		return badState("tensors", strconv.Itoa(len(m)), fmt.Sprintf("%d for each of %d parameters", len(slots), len(names)))
@@ -150,6 +158,7 @@ func (o *OptimizerOf[F]) SetState(steps int, names []string, m map[string]tensor
 			state[i] = append(state[i], slices.Clone(d.Data))
 		}
 	}
-	o.steps, o.names, o.state = steps, slices.Clone(names), state
+	o.steps, o.names, o.slots, o.state = steps, slices.Clone(names), slots, state
+	o.sparse = o.alg.sparse(first)
 	return nil
 }

@@ -45,18 +45,18 @@ func (a *RMSprop) UnmarshalJSON(b []byte) error {
 
 func (a RMSprop) start() Hyper { return Hyper{a.LR, a.Momentum} }
 
-func (a RMSprop) slots() []slot {
+func (a RMSprop) slots(first Hyper) []slot {
 	s := []slot{{name: "square_avg"}}
 	if a.Centered {
 		s = append(s, slot{name: "grad_avg"})
 	}
-	if a.Momentum > 0 {
+	if first.Momentum > 0 {
 		s = append(s, slot{name: "momentum_buffer"})
 	}
 	return s
 }
 
-func (RMSprop) sparse() bool { return false }
+func (RMSprop) sparse(Hyper) bool { return false }
 
 func (a RMSprop) rule32() rule[float32] { return newRMSpropRule[float32](a) }
 func (a RMSprop) rule64() rule[float64] { return newRMSpropRule[float64](a) }
@@ -64,16 +64,16 @@ func (a RMSprop) rule64() rule[float64] { return newRMSpropRule[float64](a) }
 // rmspropRule is torch.optim's _single_tensor_rmsprop.
 type rmspropRule[F tensor.Float] struct {
 	gradient[F]
-	b, b1, eps   F // alpha and what is left of it to 1
-	lr, keep     F
-	centered     bool
-	withMomentum bool
+	b, b1, eps F // alpha and what is left of it to 1
+	lr, keep   F
+	centered   bool
+	own        int // slots besides that of the momentum
 }
 
 func newRMSpropRule[F tensor.Float](a RMSprop) *rmspropRule[F] {
 	return &rmspropRule[F]{
 		gradient: newGradient[F](a.Maximize, a.WeightDecay), b: F(a.Alpha), b1: F(1 - a.Alpha), eps: F(a.Eps),
-		centered: a.Centered, withMomentum: a.Momentum > 0,
+		centered: a.Centered, own: len(a.slots(Hyper{})),
 	}
 }
 
@@ -86,7 +86,7 @@ func (u *rmspropRule[F]) apply(p, d []F, state [][]F, at int) {
 	if u.centered {
 		mean = state[1][at : at+len(p)]
 	}
-	if u.withMomentum {
+	if u.keep > 0 && len(state) > u.own {
 		buf = state[len(state)-1][at : at+len(p)]
 	}
 	for i, w := range p {

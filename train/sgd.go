@@ -47,14 +47,14 @@ func (a *SGD) UnmarshalJSON(b []byte) error {
 
 func (a SGD) start() Hyper { return Hyper{a.LR, a.Momentum} }
 
-func (a SGD) slots() []slot {
-	if a.Momentum != 0 {
+func (SGD) slots(first Hyper) []slot {
+	if first.Momentum != 0 {
 		return []slot{{name: "momentum_buffer"}}
 	}
 	return nil
 }
 
-func (a SGD) sparse() bool { return a.Momentum == 0 && a.WeightDecay == 0 }
+func (a SGD) sparse(first Hyper) bool { return first.Momentum == 0 && a.WeightDecay == 0 }
 
 func (a SGD) rule32() rule[float32] { return newSGDRule[float32](a) }
 func (a SGD) rule64() rule[float64] { return newSGDRule[float64](a) }
@@ -63,7 +63,6 @@ func (a SGD) rule64() rule[float64] { return newSGDRule[float64](a) }
 type sgdRule[F tensor.Float] struct {
 	gradient[F]
 	lr, keep, add F // add is 1 - dampening
-	momentum      bool
 	nesterov      bool
 	first         bool
 }
@@ -71,7 +70,7 @@ type sgdRule[F tensor.Float] struct {
 func newSGDRule[F tensor.Float](a SGD) *sgdRule[F] {
 	return &sgdRule[F]{
 		gradient: newGradient[F](a.Maximize, a.WeightDecay), add: F(1 - a.Dampening),
-		momentum: a.Momentum != 0, nesterov: a.Nesterov,
+		nesterov: a.Nesterov,
 	}
 }
 
@@ -82,7 +81,7 @@ func (u *sgdRule[F]) begin(h Hyper, t int) {
 func (u *sgdRule[F]) apply(p, d []F, state [][]F, at int) {
 	d = d[:len(p)]
 	switch {
-	case u.momentum:
+	case len(state) > 0 && u.keep != 0:
 		u.heavy(p, d, state[0][at:at+len(p)])
 	case u.sign == 1 && u.decay == 0:
 		kernel.SubScaled(p, d, u.lr)

@@ -75,7 +75,8 @@ type Options struct {
 	// F64; the zero value means F64. Read as F32, they are rounded once. Other
 	// formats keep their types.
 	DType checkpoint.DType
-	// Text says how CSV is read; its File is filled in.
+	// Text says how CSV is read; its File is filled in, and its Columns are those
+	// of Parquet too.
 	Text text.CSV
 }
 
@@ -183,16 +184,16 @@ func parse[F tensor.Float](r io.Reader, name string, o Options) (Source, error) 
 	return held(name, set), nil
 }
 
-// readParquet reads a matrix of all the file's columns.
+// readParquet reads a matrix of the columns asked for, or of all.
 func readParquet(r io.ReaderAt, size int64, name string, o Options) (Source, error) {
 	if o.DType == checkpoint.F32 {
-		return columns[float32](r, size, name)
+		return columns[float32](r, size, name, o.Text.Columns)
 	}
-	return columns[float64](r, size, name)
+	return columns[float64](r, size, name, o.Text.Columns)
 }
 
-func columns[F tensor.Float](r io.ReaderAt, size int64, name string) (Source, error) {
-	d, _, err := parquet.Read[F](r, size, name, nil)
+func columns[F tensor.Float](r io.ReaderAt, size int64, name string, names []string) (Source, error) {
+	d, _, err := parquet.Read[F](r, size, name, names)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ type Layer struct {
 
 // IsModel reports whether Inner are the connected layers of a model.
 func (l *Layer) IsModel() bool {
-	return l.Class == "Sequential" || l.Class == "Functional"
+	return l.Custom == "" && (l.Class == "Sequential" || l.Class == "Functional")
 }
 
 // IsOperation reports whether it is an operation of keras.ops, not a layer.

@@ -82,7 +82,7 @@ func TestMutatedFilesAreReadOrRefused(t *testing.T) {
 // FuzzOpen opens any bytes. Seeds are the goldens, the hostile files and a
 // few that use every instruction.
 func FuzzOpen(f *testing.F) {
-	for _, path := range goldenFiles(f) {
+	for _, path := range seedFiles(f) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)
@@ -103,7 +103,7 @@ func FuzzOpen(f *testing.F) {
 // FuzzPickle lets the fuzzer change the pickle alone, so that it need not find
 // out how to keep a zip file whole.
 func FuzzPickle(f *testing.F) {
-	for _, path := range goldenFiles(f) {
+	for _, path := range seedFiles(f) {
 		if p, ok := pickleOf(f, path); ok {
 			f.Add(p)
 		}
@@ -130,4 +130,18 @@ func pickleOf(t testing.TB, path string) ([]byte, bool) {
 		t.Fatal(err)
 	}
 	return pickleIn(b)
+}
+
+// seedFiles are what fuzzing begins with: the goldens, and the other forms of
+// PyTorch's files.
+func seedFiles(t testing.TB) []string {
+	all := goldenFiles(t)
+	for _, pattern := range []string{"*.pt", "*.pt2", "*.pkl"} {
+		forms, err := filepath.Glob("testdata/forms/" + pattern)
+		if err != nil || len(forms) == 0 {
+			t.Fatalf("%s: no files, %v", pattern, err)
+		}
+		all = append(all, forms...)
+	}
+	return all
 }

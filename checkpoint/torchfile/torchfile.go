@@ -5,21 +5,25 @@
 // and call any Python function, and beside it the numbers of the tensors. This
 // package runs the program on a machine of its own which knows no functions:
 // it builds tuples, lists and dictionaries, interprets the few calls by which
-// PyTorch describes tensors, keeps objects of any other class as what they
-// were given, and refuses the rest by name. Nothing in a file is executed.
+// PyTorch describes tensors, and keeps objects of any other class, and calls of
+// any other function, as their name and what they were given. Nothing in a file
+// is executed. Names of Python's library that could do harm refuse the file.
 //
 // Read are the zip format of PyTorch 1.6 and later and the pickle stream
 // before it: state_dicts, checkpoints with dictionaries in dictionaries,
 // optimizer state, and whole modules, of which the tensors and
-// hyper-parameters are read. A tensor's name is its path: keys joined by "/",
-// positions in lists as numbers. docs/formats/torch.md draws the format and
-// lists what is refused.
+// hyper-parameters are read; quantized tensors and packed parameters; the
+// parameters of programs (torch.jit.save, torch.export.save); pickles of arrays
+// and tensors that torch.save did not write. A tensor's name is its path: keys
+// joined by "/", positions in lists as numbers. docs/formats/torch.md draws the
+// format and lists what is refused.
 //
 // Opening reads the pickle and the zip directory but no tensor; tensors are
-// read when asked for, a piece at a time. For any bytes whatever, Open
-// allocates at most 1 MiB and 384 times the file's size in all, reading every
-// tensor of it once at most 4 MiB a tensor and 128 times the file's size more,
-// and both end in time proportional to that. Errors are *checkpoint.Error.
+// read when asked for, a piece at a time. For any bytes whatever, an open File
+// keeps at most 4 MiB and 12 times the file's size in memory and Open allocates
+// at most 8 MiB and 40 times it in all; reading every tensor of it once takes at
+// most 4 MiB a tensor and 128 times the file's size more, and both end in time
+// proportional to that. Errors are *checkpoint.Error.
 package torchfile
 
 import (

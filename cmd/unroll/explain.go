@@ -69,7 +69,7 @@ network; --open shows it at once.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&opt.Step, "step", -1, "show only this step, counted from 0")
-	f.IntVar(&opt.Layer, "layer", -1, "show only this layer, counted from 0")
+	f.IntVar(&opt.Layer, "layer", -1, "show only this layer, counted from 0 as in weight_ih_l0")
 	f.IntVar(&opt.Unit, "unit", -1, "show only this hidden unit, counted from 0")
 	f.BoolVar(&opt.LaTeX, "latex", false, "write LaTeX")
 	f.StringVar(&html, "html", "", "write a page to this file")

@@ -38,7 +38,9 @@ clip, other activations, linear_before_reset 0, a reverse direction alone.
 
 INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; .npz and
 .safetensors hold the tensor input and perhaps hx, cx, lengths; "-" is standard
-input. The input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one
+input. With --stream and -, lines of CSV or arrays of JSON are the steps of one
+sequence, and the output of each is written (CSV, JSON arrays with --json)
+before the next is waited for. The input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one
 sequence. hx and cx are [L*D,B,H], or [L*D,H] for one sequence. JSON has no NaN
 and no infinities: --json prints null for them.
 
@@ -79,7 +81,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	tableFlags(cmd)
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
-	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would")
+	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
 	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
@@ -124,6 +126,11 @@ type result[F tensor.Float] struct {
 }
 
 func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) error {
+	if o.stream && len(args) > 0 && args[len(args)-1] == std && o.output == "" {
+		if done, err := runLines[F](cmd, args, o); done || err != nil {
+			return err
+		}
+	}
 	layer, in, err := runSource[F](cmd, args, o)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 // tableFlags give a command the options for files of separated values.
 func tableFlags(cmd *cobra.Command) {
 	cmd.Flags().AddFlagSet(flagsOf(new(task.Separated).Arguments()))
+	cmd.Flags().StringSlice("columns", nil, "columns of a table or of Parquet to read, by name and in this order (default: all)")
 }
 
 // tableOptions are those that were given; what is found out about a file goes to
@@ -23,6 +24,11 @@ func tableOptions(cmd *cobra.Command) (o array.Options, err error) {
 			if err := setFlag(flagsOf([]task.Argument{a}).Lookup(a.Name).Value, f.Value); err != nil {
 				return o, err
 			}
+		}
+	}
+	if cmd.Flags().Lookup("columns") != nil {
+		if o.Text.Columns, err = cmd.Flags().GetStringSlice("columns"); err != nil || len(o.Text.Columns) == 0 {
+			o.Text.Columns = nil
 		}
 	}
 	o.Text.Note = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", s) }

@@ -103,7 +103,7 @@ func TestProgressFitsTheTerminal(t *testing.T) {
 				}
 			}
 		}
-		if drawn < 5 {
+		if drawn == 0 {
 			t.Errorf("%v: %d lines were looked at", more, drawn)
 		}
 	}

@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -31,6 +32,10 @@ type activation[F kernel.Float] struct {
 // definition is one row of the table of functions.
 type definition struct {
 	constants int // how many of Alpha and Beta it takes
+	// text and tex name it in formulas; means is the formula in x and its
+	// constants α and β, empty where the name says enough.
+	text, tex, means string
+	bounded          bool // its values lie within -1 and 1
 	// make and make64 return the function and its slope by its value.
 	make   func(Function) (func([]float32), func(float32) float32)
 	make64 func(Function) (func([]float64), func(float64) float64)
@@ -39,22 +44,55 @@ type definition struct {
 // functions are the activations that ONNX's recurrent operators have
 // (https://onnx.ai/onnx/operators/onnx__LSTM.html).
 var functions = map[string]definition{
-	"Tanh":            {0, tanhOf[float32], tanhOf[float64]},
-	"Sigmoid":         {0, sigmoidOf[float32], sigmoidOf[float64]},
-	"Relu":            {0, reluOf[float32], reluOf[float64]},
-	"Affine":          {2, affineOf[float32], affineOf[float64]},
-	"LeakyRelu":       {1, leakyOf[float32], leakyOf[float64]},
-	"ThresholdedRelu": {1, thresholdOf[float32], thresholdOf[float64]},
-	"ScaledTanh":      {2, scaledTanhOf[float32], scaledTanhOf[float64]},
-	"HardSigmoid":     {2, hardSigmoidOf[float32], hardSigmoidOf[float64]},
-	"Elu":             {1, eluOf[float32], eluOf[float64]},
-	"Softsign":        {0, softsignOf[float32], softsignOf[float64]},
-	"Softplus":        {0, softplusOf[float32], softplusOf[float64]},
+	"Tanh":            {0, "tanh", `\tanh`, "", true, tanhOf[float32], tanhOf[float64]},
+	"Sigmoid":         {0, "sigmoid", `\sigma`, "", true, sigmoidOf[float32], sigmoidOf[float64]},
+	"Relu":            {0, "relu", `\operatorname{ReLU}`, "", false, reluOf[float32], reluOf[float64]},
+	"Affine":          {2, "affine", `\operatorname{affine}`, "α·x + β", false, affineOf[float32], affineOf[float64]},
+	"LeakyRelu":       {1, "leakyrelu", `\operatorname{LeakyReLU}`, "x where x ≥ 0, else α·x", false, leakyOf[float32], leakyOf[float64]},
+	"ThresholdedRelu": {1, "thresholdedrelu", `\operatorname{ThresholdedReLU}`, "x where x > α, else 0", false, thresholdOf[float32], thresholdOf[float64]},
+	"ScaledTanh":      {2, "scaledtanh", `\operatorname{ScaledTanh}`, "α·tanh(β·x)", false, scaledTanhOf[float32], scaledTanhOf[float64]},
+	"HardSigmoid":     {2, "hardsigmoid", `\operatorname{HardSigmoid}`, "max(0, min(1, α·x + β))", true, hardSigmoidOf[float32], hardSigmoidOf[float64]},
+	"Elu":             {1, "elu", `\operatorname{ELU}`, "x where x ≥ 0, else α·(exp(x) - 1)", false, eluOf[float32], eluOf[float64]},
+	"Softsign":        {0, "softsign", `\operatorname{softsign}`, "x / (1 + |x|)", true, softsignOf[float32], softsignOf[float64]},
+	"Softplus":        {0, "softplus", `\operatorname{softplus}`, "ln(1 + exp(x))", false, softplusOf[float32], softplusOf[float64]},
 }
 
 // FunctionNames lists the activations.
 func FunctionNames() string {
 	return strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
+}
+
+// Text returns the name of f in a formula, as text and in LaTeX, and what it is
+// of x as text where the name does not say it, with its constants as numbers.
+func (f Function) Text() (text, tex, means string) {
+	d := functions[f.Name]
+	constant := func(v float64) string {
+		if v < 0 {
+			return fmt.Sprintf("(%g)", v)
+		}
+		return fmt.Sprintf("%g", v)
+	}
+	return d.text, d.tex, strings.NewReplacer("α", constant(f.Alpha), "β", constant(f.Beta)).Replace(d.means)
+}
+
+// Bounded reports whether the values of f lie within -1 and 1.
+func (f Function) Bounded() bool { return functions[f.Name].bounded }
+
+// At returns f of one number, as cells compute it.
+func (f Function) At(x float32) float32 {
+	v := []float32{x}
+	a := activate[float32](f, 0)
+	a.apply(v)
+	return v[0]
+}
+
+// FunctionOf returns the cell's function of a place, as set or its own.
+func (k *Kind) FunctionOf(s Settings, place int) Function {
+	f := s.Functions[place]
+	if f.Name == "" {
+		f.Name = k.Functions[place]
+	}
+	return f
 }
 
 // Backwards reports whether the derivative of f follows from its value: not

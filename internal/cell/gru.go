@@ -4,7 +4,7 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 
 var gruKind = Kind{
 	Name: "GRU", Class: "GRU",
-	Gates:     []Gate{{"r", 0}, {"z", 0}, {"n", 1}},
+	Gates:     []Gate{{Name: "r"}, {Name: "z"}, {Name: "n", Function: 1, Apart: "{r}", Late: "{r} * {h-}"}},
 	Traits:    Traits{Gates: 3, Apart: true, Activations: true},
 	Functions: []string{"Sigmoid", "Tanh"},
 	Takes:     Takes{ResetBefore: true},

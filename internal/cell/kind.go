@@ -41,16 +41,33 @@ type Kind struct {
 	Double func(*Kind, Settings) Cell[float64]
 }
 
-// Gate is one gate of a Kind.
+// Gate is one gate of a Kind: its function of the sum
+//
+//	W_i x + b_i + W_h h + b_h
+//
+// unless one of the formulas below, in the language of Formula, says otherwise.
 type Gate struct {
 	Name string
 	// Function is the place of its activation among Kind.Functions.
 	Function int
+	// Apart, of a last gate whose recurrent part stays apart (Traits.Apart), is
+	// what multiplies that part: W_i x + b_i + Apart * (W_h h + b_h).
+	Apart string
+	// Late, of a last gate that is late (Traits.Late), is what its recurrent
+	// weights multiply in the place of h.
+	Late string
+	// Coupled is the gate itself with Settings.InputForget; it has no sum then.
+	Coupled string
+	// Peephole is the state that the gate's sum sees with Settings.Peepholes,
+	// {c-} or {c}. A unit's own parameters are those of the gates that have
+	// one, in their order.
+	Peephole string
 }
 
-// Formula is the formula of a state: {i} is the gate i, {h-} and {c-} the states
-// before the step, {c} a state of a formula above, [2] the function of that
-// place among Kind.Functions, and * the product element by element.
+// Formula is the formula of a state. In it {i} is the gate i, {h-} and {c-} are
+// the states before the step, {c} is a state of a formula above, [2](...) is the
+// function of that place among Kind.Functions, 1 is one, and + - * ( ) mean what
+// they do, element by element.
 type Formula struct{ Left, Right string }
 
 // Outside is a cell as another system has it.
@@ -169,9 +186,5 @@ func (k *Kind) Plain(s Settings) Settings {
 
 // function returns the cell's function of a place, as set or its own.
 func function[F kernel.Float](k *Kind, s Settings, place int) activation[F] {
-	f := s.Functions[place]
-	if f.Name == "" {
-		f.Name = k.Functions[place]
-	}
-	return activate[F](f, s.Clip)
+	return activate[F](k.FunctionOf(s, place), s.Clip)
 }

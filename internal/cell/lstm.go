@@ -4,7 +4,12 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 
 var lstmKind = Kind{
 	Name: "LSTM", Class: "LSTM",
-	Gates:     []Gate{{"i", 0}, {"f", 0}, {"g", 1}, {"o", 0}},
+	Gates: []Gate{
+		{Name: "i", Peephole: "{c-}"},
+		{Name: "f", Coupled: "1 - {i}", Peephole: "{c-}"},
+		{Name: "g", Function: 1},
+		{Name: "o", Peephole: "{c}"},
+	},
 	Traits:    Traits{Gates: 4, CellState: true, Activations: true},
 	Projects:  true,
 	Functions: []string{"Sigmoid", "Tanh", "Tanh"},

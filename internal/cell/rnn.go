@@ -4,7 +4,7 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 
 var tanhKind = Kind{
 	Name: "RNN_TANH", Class: "RNN",
-	Gates:     []Gate{{"h", 0}},
+	Gates:     []Gate{{Name: "h"}},
 	Traits:    Traits{Gates: 1},
 	Functions: []string{"Tanh"},
 	ONNX:      Outside{"RNN", []int{0}},
@@ -59,7 +59,7 @@ func (Tanh[F]) Backward(s *Step[F]) {
 
 var reluKind = Kind{
 	Name: "RNN_RELU", Class: "RNN", Options: "nonlinearity=relu",
-	Gates:     []Gate{{"h", 0}},
+	Gates:     []Gate{{Name: "h"}},
 	Traits:    Traits{Gates: 1},
 	Functions: []string{"Relu"},
 	ONNX:      Outside{"RNN", []int{0}},

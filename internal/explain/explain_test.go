@@ -146,6 +146,28 @@ func TestEveryUnitSpelledOutEqualsTheRecord(t *testing.T) {
 	}
 }
 
+// Same is false where a sum that is spelled out is not what the engine computed,
+// and where the record has another number.
+func TestSameSeesWhatDiffers(t *testing.T) {
+	for _, cfg := range configs()[:4] {
+		tr := traceOf(t, cfg, 3)
+		own := tr.lanes[0].ih
+		tr.lanes[0].ih = own.Clone()
+		tr.lanes[0].ih.Data[1*3] += 0.25 // of unit 1 in the first gate
+		if u, err := tr.Unit(0, 0, 1, 1, false); err != nil || u.Same {
+			t.Errorf("%v: another weight, and all is said to be the same (%v)", cfg, err)
+		}
+		if u, err := tr.Unit(0, 0, 1, 0, false); err != nil || !u.Same {
+			t.Errorf("%v: a unit without that weight is said to differ (%v)", cfg, err)
+		}
+		tr.lanes[0].ih = own
+		row(tr.H[0], 1)[1] += 0.25
+		if u, err := tr.Unit(0, 0, 1, 1, false); err != nil || u.Same {
+			t.Errorf("%v: another record, and all is said to be the same (%v)", cfg, err)
+		}
+	}
+}
+
 func TestPlacesThatAreNotThereAreRefused(t *testing.T) {
 	tr := traceOf(t, unroll.Config{InputSize: 3, HiddenSize: 4, NumLayers: 2}, 5)
 	for _, at := range [][4]int{{2, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 5, 0}, {0, 0, 0, 4}, {-1, 0, 0, 0}, {0, 0, -1, 0}, {0, 0, 0, -1}} {
@@ -167,33 +189,39 @@ func TestInfluenceIsTheSlope(t *testing.T) {
 		if cfg.Mode == unroll.RNNReLU {
 			continue // kinks
 		}
-		tr := traceOf(t, cfg, 5)
-		g := Target{tr.cfg.NumLayers - 1, cfg.Directions() - 1, 2, 1}
-		inf, err := tr.Influence(g, 0, nil)
-		if err != nil {
+		slopes(t, traceOf(t, cfg, 5))
+	}
+}
+
+// slopes compares the derivative by every input with the slope of the target.
+func slopes(t *testing.T, tr *Trace) {
+	t.Helper()
+	cfg := tr.cfg
+	g := Target{tr.cfg.NumLayers - 1, cfg.Directions() - 1, 2, 1}
+	inf, err := tr.Influence(g, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := g.Layer*cfg.Directions() + g.Direction
+	at := func(x tensor.Dense) float64 {
+		moved, _ := NewTrace(tr.Layer, x, tr.S0)
+		if err := moved.Run(nil); err != nil {
 			t.Fatal(err)
 		}
-		i := g.Layer*cfg.Directions() + g.Direction
-		at := func(x tensor.Dense) float64 {
-			moved, _ := NewTrace(tr.Layer, x, tr.S0)
-			if err := moved.Run(nil); err != nil {
-				t.Fatal(err)
-			}
-			return float64(row(moved.H[i], g.Step)[g.Unit])
+		return float64(row(moved.H[i], g.Step)[g.Unit])
+	}
+	for k := range tr.X.Data {
+		const e = 1.0 / 64
+		up, down := tr.X.Clone(), tr.X.Clone()
+		up.Data[k] += e
+		down.Data[k] -= e
+		slope := (at(up) - at(down)) / (2 * e)
+		if got := float64(inf.X.Data[k]); math.Abs(got-slope) > 2e-3 {
+			t.Errorf("%v input %d: derivative %g, slope %g", cfg, k, got, slope)
 		}
-		for k := range tr.X.Data {
-			const e = 1.0 / 64
-			up, down := tr.X.Clone(), tr.X.Clone()
-			up.Data[k] += e
-			down.Data[k] -= e
-			slope := (at(up) - at(down)) / (2 * e)
-			if got := float64(inf.X.Data[k]); math.Abs(got-slope) > 2e-3 {
-				t.Errorf("%v input %d: derivative %g, slope %g", cfg, k, got, slope)
-			}
-		}
-		if inf.H[i][g.Step] != 1 {
-			t.Errorf("%v: the derivative of the target by its own state has norm %g", cfg, inf.H[i][g.Step])
-		}
+	}
+	if inf.H[i][g.Step] != 1 {
+		t.Errorf("%v: the derivative of the target by its own state has norm %g", cfg, inf.H[i][g.Step])
 	}
 }
 
@@ -232,14 +260,49 @@ func TestLoopWithoutMistakesIsTheLayer(t *testing.T) {
 	for _, cfg := range configs() {
 		tr := traceOf(t, cfg, 5)
 		res, err := tr.Loop(Loop{})
-		if cfg.Bidirectional {
-			if !errors.Is(err, ErrLoop) {
-				t.Errorf("%v: %v", cfg, err)
-			}
-			continue
-		}
 		if err != nil || res.Break != nil || res.WrongStates+res.WrongOutput+res.WrongHN > 0 || res.Overwritten {
 			t.Errorf("%v: %v %+v", cfg, err, res)
+		}
+	}
+}
+
+// Every mistake is one in every kind of layer, and the loop's own numbers differ
+// where it says so. Copies of the last state stand at all other steps of each
+// direction, T-1 of T.
+func TestLoopMistakesOfEveryCell(t *testing.T) {
+	for _, cfg := range configs() {
+		cfg.InputSize, cfg.ProjSize = cfg.HiddenSize*cfg.Directions(), 0 // so that the sizes fit
+		tr := traceOf(t, cfg, 5)
+		res, err := tr.Loop(Loop{EveryLayer: true})
+		if err != nil || res.Break != nil {
+			t.Fatalf("%v: %v %+v", cfg, err, res.Break)
+		}
+		if want := cfg.NumLayers > 1; (res.WrongOutput > 0) != want || want && (res.FirstLayer != 1 || res.FirstDirection != 0 || res.FirstStep != 0) {
+			t.Errorf("%v: x[t] in every layer: %+v", cfg, res)
+		}
+		wrong := 0
+		for i := range res.H {
+			wrong += differ(res.H[i].Data, tr.H[i].Data)
+		}
+		if wrong != res.WrongStates {
+			t.Errorf("%v: %d numbers of the loop differ, it says %d", cfg, wrong, res.WrongStates)
+		}
+		if res, err = tr.Loop(Loop{InPlace: true}); err != nil || res.WrongOutput+res.WrongStates > 0 || !res.Overwritten {
+			t.Errorf("%v in place: %v %+v", cfg, err, res)
+		}
+		if res, err = tr.Loop(Loop{InPlace: true, NoClone: true}); err != nil || res.WrongOutput == 0 || !cfg.Bidirectional && res.WrongStates > 0 {
+			t.Errorf("%v no clone: %v %+v", cfg, err, res)
+		}
+		for _, loop := range []Loop{{}, {EveryLayer: true, InPlace: true, NoClone: true}} {
+			wrong := 0
+			for _, line := range tr.LoopCode(loop) {
+				if line.Wrong {
+					wrong++
+				}
+			}
+			if want := map[bool]int{false: 0, true: 3}[loop.NoClone]; wrong != want {
+				t.Errorf("%v: %d lines are marked as mistakes, expected %d", cfg, wrong, want)
+			}
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (t *Trace) gates(layer, direction, from, to int, names ...string) ([]tensor
 		return out, nil
 	}
 	at := func(s int) int { // time of the s-th step in the direction's order
-		if direction == 1 {
+		if t.reversed(direction) {
 			return from + n - 1 - s
 		}
 		return from + s

@@ -3,89 +3,187 @@ package explain
 import (
 	"fmt"
 	"strings"
-
-	"github.com/unroll-ml/unroll"
 )
 
-// names are the symbols of one cell: superscripts count layers from 1, as the
-// mathematics of the stacked layer does; parameters' names count them from 0.
+// names are the symbols of one cell: the superscript counts layers from 1, as
+// the mathematics of the stacked layer does; parameters' names count them from
+// 0. The state before the first step is h_init, in both directions.
 type names struct {
-	sup     string // ^{(2)}
+	sup     string // ^{2}
 	h       string // the new state
 	c       string
 	x       string // the input: x_2 or the layer below's h_2
 	hp, cp  string // the state before
 	project bool
+	cell    *cellText
+}
+
+// symbol is a letter at a step, of a layer and direction.
+func (t *Trace) symbol(letter string, d int, layer, step string) string {
+	return fmt.Sprintf(`%s_{%s}^{%s%s}`, letter, step, layer, t.way(d))
+}
+
+// way is the arrow of a direction, where it is not the only usual one.
+func (t *Trace) way(d int) string {
+	switch {
+	case t.reversed(d):
+		return `\leftarrow`
+	case t.cfg.Directions() == 1:
+		return ""
+	}
+	return `\rightarrow`
+}
+
+// below is what a layer above the first takes: the states of the one below.
+func (t *Trace) below(layer, step string) string {
+	x := t.symbol("h", 0, layer, step)
+	if t.cfg.Directions() == 2 {
+		x = `\bigl[` + x + `;\,` + t.symbol("h", 1, layer, step) + `\bigr]`
+	}
+	return x
 }
 
 func (t *Trace) names(layer, direction, step int) names {
 	prev := step - 1
-	if direction == 1 {
+	if t.reversed(direction) {
 		prev = step + 1
 	}
-	way := func(d int) string {
-		if t.cfg.Directions() == 1 {
-			return ""
-		}
-		return [...]string{`\rightarrow`, `\leftarrow`}[d]
+	before := fmt.Sprint(prev)
+	if prev < 0 || prev >= t.Steps() {
+		before = `\text{init}`
 	}
-	at := func(s string, d, layer, step int) string {
-		return fmt.Sprintf(`%s_{%d}^{(%d)%s}`, s, step, layer+1, way(d))
-	}
-	n := names{
-		sup: fmt.Sprintf(`^{(%d)%s}`, layer+1, way(direction)),
-		h:   at("h", direction, layer, step), c: at("c", direction, layer, step),
-		hp: at("h", direction, layer, prev), cp: at("c", direction, layer, prev),
-		x: fmt.Sprintf(`x_{%d}`, step), project: t.cfg.ProjSize > 0,
-	}
+	n := t.named(direction, fmt.Sprint(layer+1), fmt.Sprint(step), before)
+	n.x = fmt.Sprintf(`x_{%d}`, step)
 	if layer > 0 {
-		n.x = at("h", 0, layer-1, step)
-		if t.cfg.Directions() == 2 {
-			n.x = `\bigl[` + n.x + `;\,` + at("h", 1, layer-1, step) + `\bigr]`
-		}
+		n.x = t.below(fmt.Sprint(layer), fmt.Sprint(step))
 	}
 	return n
+}
+
+// named are names but for x.
+func (t *Trace) named(d int, layer, step, before string) names {
+	return names{
+		sup: fmt.Sprintf(`^{%s%s}`, layer, t.way(d)),
+		h:   t.symbol("h", d, layer, step), c: t.symbol("c", d, layer, step),
+		hp: t.symbol("h", d, layer, before), cp: t.symbol("c", d, layer, before),
+		project: t.cfg.ProjSize > 0, cell: t.cells[d],
+	}
+}
+
+// Idea returns the cell's equations of any layer l and step t in LaTeX, the last
+// of them what the first layer takes.
+func (t *Trace) Idea() []string {
+	before := "t-1"
+	if t.reversed(0) {
+		before = "t+1"
+	}
+	n := t.named(0, "l", "t", before)
+	n.x = t.below("l-1", "t")
+	return append(append(n.cell.equations(n, !t.cfg.NoBias), n.cell.meanings(true)...), t.below("0", "t")+" = x_t")
 }
 
 // Equations returns the cell's equations for one lane and step in LaTeX, a
 // line each, as torch.nn's pages state them, in the order they are computed.
 func (t *Trace) Equations(layer, direction, step int) []string {
-	n := t.names(layer, direction, step)
-	line := func(left, act, gate string) string {
-		s := fmt.Sprintf(`W_{i%s}%s %s`, gate, n.sup, n.x)
-		if !t.cfg.NoBias {
-			s += fmt.Sprintf(` + b_{i%s}%s`, gate, n.sup)
+	c := t.cells[direction]
+	return append(c.equations(t.names(layer, direction, step), !t.cfg.NoBias), c.meanings(true)...)
+}
+
+func (c *cellText) equations(n names, bias bool) []string {
+	s := n.symbols()
+	var out []string
+	c.walk(func(i int) {
+		g := &c.gates[i]
+		left := g.name
+		if c.single() {
+			left = n.h
 		}
-		s += fmt.Sprintf(` + W_{h%s}%s %s`, gate, n.sup, n.hp)
-		if !t.cfg.NoBias {
-			s += fmt.Sprintf(` + b_{h%s}%s`, gate, n.sup)
+		if g.coupled != nil {
+			out = append(out, left+" = "+s.write(g.coupled, true))
+			return
 		}
-		return fmt.Sprintf(`%s = %s\bigl(%s\bigr)`, left, act, s)
+		_, act, _ := g.fn.Text()
+		sum := g.sum(c.letter(g.name), n, s, bias)
+		if c.set.Clip > 0 {
+			sum = `\operatorname{clip}\bigl(` + sum + `\bigr)`
+		}
+		out = append(out, fmt.Sprintf(`%s = %s\bigl(%s\bigr)`, left, act, sum))
+	}, func(st stateText) {
+		left, right := n.c, s.write(st.right, true)
+		if st.left == "h" {
+			left = n.h
+			if n.project {
+				right = fmt.Sprintf(`W_{hr}%s \bigl(%s\bigr)`, n.sup, right)
+			}
+		}
+		out = append(out, left+" = "+right)
+	})
+	return out
+}
+
+// sum writes what a gate's function is of.
+func (g *gateText) sum(letter string, n names, s *style, bias bool) string {
+	plus := func(side string) string {
+		if !bias {
+			return ""
+		}
+		return fmt.Sprintf(` + b_{%s%s}%s`, side, letter, n.sup)
 	}
-	switch t.cfg.Mode {
-	case unroll.LSTM:
-		hidden := fmt.Sprintf(`%s = o \odot \tanh\bigl(%s\bigr)`, n.h, n.c)
-		if n.project {
-			hidden = fmt.Sprintf(`%s = W_{hr}%s \bigl(o \odot \tanh\bigl(%s\bigr)\bigr)`, n.h, n.sup, n.c)
-		}
-		return []string{
-			line("i", `\sigma`, "i"), line("f", `\sigma`, "f"), line("g", `\tanh`, "g"), line("o", `\sigma`, "o"),
-			fmt.Sprintf(`%s = f \odot %s + i \odot g`, n.c, n.cp), hidden,
-		}
-	case unroll.GRU:
-		bi, bh := fmt.Sprintf(` + b_{in}%s`, n.sup), fmt.Sprintf(` + b_{hn}%s`, n.sup)
-		if t.cfg.NoBias {
-			bi, bh = "", ""
-		}
-		return []string{
-			line("r", `\sigma`, "r"), line("z", `\sigma`, "z"),
-			fmt.Sprintf(`n = \tanh\bigl(W_{in}%s %s%s + r \odot \bigl(W_{hn}%s %s%s\bigr)\bigr)`, n.sup, n.x, bi, n.sup, n.hp, bh),
-			fmt.Sprintf(`%s = (1 - z) \odot n + z \odot %s`, n.h, n.hp),
-		}
-	case unroll.RNNReLU:
-		return []string{line(n.h, `\operatorname{ReLU}`, "h")}
+	state := n.hp
+	if g.late != nil {
+		state = `\bigl(` + s.write(g.late, true) + `\bigr)`
 	}
-	return []string{line(n.h, `\tanh`, "h")}
+	input := fmt.Sprintf(`W_{i%s}%s %s`, letter, n.sup, n.x) + plus("i")
+	state = fmt.Sprintf(`W_{h%s}%s %s`, letter, n.sup, state) + plus("h")
+	if g.apart != nil {
+		state = s.write(&expr{op: exprProduct, kids: []*expr{g.apart}}, true) + ` \odot \bigl(` + state + `\bigr)`
+	}
+	if g.peep != nil {
+		state += fmt.Sprintf(` + p_{%s}%s \odot %s`, letter, n.sup, s.write(g.peep, true))
+	}
+	return input + " + " + state
+}
+
+// symbols writes formulas with the symbols of a lane and step.
+func (n names) symbols() *style {
+	s := &style{times: ` \odot `, minus: " - "}
+	s.name = func(name string, _ bool) string {
+		switch name {
+		case "h-":
+			return n.hp
+		case "c-":
+			return n.cp
+		case "c":
+			return n.c
+		}
+		return name
+	}
+	s.call = func(place int, arg *expr) string {
+		return n.cell.functionTeX(place) + `\bigl(` + s.write(arg, true) + `\bigr)`
+	}
+	return s
+}
+
+func (c *cellText) functionTeX(place int) string {
+	_, tex, _ := c.kind.FunctionOf(c.set, place).Text()
+	return tex
+}
+
+// brief writes formulas with names alone: what was before the step is called as
+// what is after it.
+func (c *cellText) brief(latex bool) *style {
+	s := &style{times: `·`, minus: "-", name: func(name string, _ bool) string { return strings.TrimSuffix(name, "-") }}
+	if latex {
+		s.times, s.bind, s.minus = `\,`, " ", " - "
+	}
+	s.call = func(place int, arg *expr) string {
+		f, tex, _ := c.kind.FunctionOf(c.set, place).Text()
+		if latex {
+			f = tex
+		}
+		return f + "(" + s.write(arg, true) + ")"
+	}
+	return s
 }
 
 // mostTerms is how many products of a sum the text spells out, and mostTeX how
@@ -95,63 +193,96 @@ const (
 	mostTeX   = 4
 )
 
+// numbersTeX writes formulas with the numbers of a unit; a function as itself
+// with its argument if open, else as its value.
+func (c *cellText) numbersTeX(values map[string]Num, open bool) *style {
+	s := &style{times: ` \cdot `, minus: " - "}
+	s.name = func(name string, _ bool) string { return texShort(values[name]) }
+	s.call = func(place int, arg *expr) string {
+		v := Num(arg.value(c, values))
+		if open {
+			return c.functionTeX(place) + `\left(` + texFull(v) + `\right)`
+		}
+		return texShort(Num(c.kind.FunctionOf(c.set, place).At(float32(v))))
+	}
+	return s
+}
+
 // Numbers returns Equations with the numbers of one unit put in.
 func (t *Trace) Numbers(u *Unit) []string {
-	n := t.names(u.Layer, u.Direction, u.Step)
-	var out []string
-	for _, g := range u.Gates {
-		out = append(out, gateNumbers(g, u.Bias, n, u.Unit)...)
-	}
-	val := func(name string) Num {
-		for _, g := range u.Gates {
-			if g.Name == name {
-				return g.Value
-			}
-		}
-		return 0
-	}
+	n, c := t.names(u.Layer, u.Direction, u.Step), t.cells[u.Direction]
 	unit := fmt.Sprintf(`[%d]`, u.Unit)
-	switch {
-	case u.Projection != nil:
-		out = append(out, fmt.Sprintf(`%s%s = %s = %s`, n.h, unit, texTerms(u.Projection.Terms), texFull(u.H)))
-	case t.cfg.Mode == unroll.LSTM:
-		left := n.h + unit
-		if u.Inner {
-			left = `m` + unit
-		}
-		out = append(out,
-			fmt.Sprintf(`%s%s = f\,c + i\,g = %s \cdot %s + %s \cdot %s = %s`, n.c, unit, texShort(val("f")), texShort(u.CPrev), texShort(val("i")), texShort(val("g")), texFull(u.C)),
-			fmt.Sprintf(`%s = o \tanh(c) = %s \cdot \tanh\left(%s\right) = %s \cdot %s = %s`, left, texShort(val("o")), texFull(u.C), texShort(val("o")), texShort(u.TanhC), texFull(u.H)))
-	case t.cfg.Mode == unroll.GRU:
-		out = append(out, fmt.Sprintf(`%s%s = (1 - z)\,n + z\,h = (1 - %s) \cdot %s + %s \cdot %s = %s`, n.h, unit,
-			texShort(val("z")), texShort(val("n")), texShort(val("z")), texShort(u.HPrev), texFull(u.H)))
+	if u.Projection != nil {
+		return []string{fmt.Sprintf(`%s%s = %s = %s`, n.h, unit, texTerms(u.Projection.Terms), texFull(u.H))}
 	}
+	var out []string
+	values, brief := u.values(), c.brief(true)
+	stages := func(left string, e *expr, result Num) {
+		line := left + unit + " = " + brief.write(e, true)
+		if e.calls() {
+			line += " = " + c.numbersTeX(values, true).write(e, true)
+		}
+		out = append(out, line+" = "+c.numbersTeX(values, false).write(e, true)+" = "+texFull(result))
+	}
+	c.walk(func(i int) {
+		if g := &c.gates[i]; g.coupled != nil {
+			stages(g.name, g.coupled, u.Gates[i].Value)
+		} else {
+			out = append(out, c.gateNumbers(i, u, n)...)
+		}
+	}, func(s stateText) {
+		left := n.h
+		switch {
+		case s.left == "c":
+			left = n.c
+		case u.Inner:
+			left = "m"
+		}
+		stages(left, s.right, values[s.left])
+	})
 	return out
 }
 
-func gateNumbers(g Gate, bias bool, n names, unit int) []string {
-	act := map[string]string{"tanh": `\tanh`, "sigmoid": `\sigma`, "relu": `\operatorname{ReLU}`}[g.Activation]
+func (c *cellText) gateNumbers(i int, u *Unit, n names) []string {
+	g, t := &u.Gates[i], &c.gates[i]
+	letter := c.letter(g.Name)
+	_, act, _ := t.fn.Text()
 	left := g.Name
-	if g.Name == "h" {
+	if c.single() {
 		left = n.h
 	}
-	left += fmt.Sprintf(`[%d]`, unit)
-	input := fmt.Sprintf(`\underbrace{%s}_{W_{i%s}\,%s\,=\,%s}`, texTerms(g.Input.Terms), g.Name, n.x, texShort(g.Input.Share))
-	state := fmt.Sprintf(`\underbrace{%s}_{W_{h%s}\,%s\,=\,%s}`, texTerms(g.State.Terms), g.Name, n.hp, texShort(g.State.Share))
-	// One line a part: a sum of eight products is wider than any page.
-	lines := []string{fmt.Sprintf(`%s = %s\Bigl(`, left, act), `\qquad ` + input}
-	bi, bh := fmt.Sprintf(`\underbrace{%s}_{b_{i%s}}`, texShort(g.BiasIH), g.Name), fmt.Sprintf(`\underbrace{%s}_{b_{h%s}}`, texShort(g.BiasHH), g.Name)
-	switch {
-	case g.Apart && bias:
-		lines = append(lines, `\qquad + `+bi, `\qquad + r \cdot \bigl( `+state, `\qquad + `+bh+` \bigr) \Bigr)`)
-	case g.Apart:
-		lines = append(lines, `\qquad + r \cdot `+state+` \Bigr)`)
-	case bias:
-		lines = append(lines, `\qquad + `+state, `\qquad + `+bi+` + `+bh+` \Bigr)`)
-	default:
-		lines = append(lines, `\qquad + `+state+` \Bigr)`)
+	left += fmt.Sprintf(`[%d]`, u.Unit)
+	takes := n.hp
+	if t.late != nil {
+		takes = "(" + c.brief(true).write(t.late, true) + ")"
 	}
-	return append(lines, fmt.Sprintf(`\qquad = %s(%s) = %s`, act, texFull(g.Pre), texFull(g.Value)))
+	input := fmt.Sprintf(`\underbrace{%s}_{W_{i%s}\,%s\,=\,%s}`, texTerms(g.Input.Terms), letter, n.x, texShort(g.Input.Share))
+	state := fmt.Sprintf(`\underbrace{%s}_{W_{h%s}\,%s\,=\,%s}`, texTerms(g.State.Terms), letter, takes, texShort(g.State.Share))
+	bi, bh := fmt.Sprintf(`\underbrace{%s}_{b_{i%s}}`, texShort(g.BiasIH), letter), fmt.Sprintf(`\underbrace{%s}_{b_{h%s}}`, texShort(g.BiasHH), letter)
+	// One line a part: a sum of eight products is wider than any page.
+	open, end := act+`\Bigl(`, ` \Bigr)`
+	if c.set.Clip > 0 {
+		open, end = act+`\Bigl(\operatorname{clip}\bigl(`, ` \bigr)\Bigr)`
+	}
+	if t.peep != nil {
+		end = fmt.Sprintf(` + \underbrace{%s{\cdot}%s}_{p_{%s}\,%s}`, texShort(g.Peephole.Weight), texShort(g.Peephole.Value), letter, n.symbols().write(t.peep, true)) + end
+	}
+	lines := []string{fmt.Sprintf(`%s = %s`, left, open), `\qquad ` + input}
+	switch {
+	case t.apart != nil && u.Bias:
+		lines = append(lines, `\qquad + `+bi, `\qquad + `+c.brief(true).write(t.apart, true)+` \cdot \bigl( `+state, `\qquad + `+bh+` \bigr)`+end)
+	case t.apart != nil:
+		lines = append(lines, `\qquad + `+c.brief(true).write(t.apart, true)+` \cdot `+state+end)
+	case u.Bias:
+		lines = append(lines, `\qquad + `+state, `\qquad + `+bi+` + `+bh+end)
+	default:
+		lines = append(lines, `\qquad + `+state+end)
+	}
+	pre := texFull(g.Pre)
+	if c.set.Clip > 0 {
+		pre = `\operatorname{clip}(` + pre + `)`
+	}
+	return append(lines, fmt.Sprintf(`\qquad = %s(%s) = %s`, act, pre, texFull(g.Value)))
 }
 
 // texTerms writes products, the middle ones as dots where there are many.

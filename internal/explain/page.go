@@ -67,19 +67,13 @@ func (t *Trace) Page(w io.Writer, opt PageOptions) error {
 	for _, c := range t.C {
 		block = append(block, c.Data...)
 	}
-	type param struct {
-		Name  string `json:"name"`
-		Shape []int  `json:"shape"`
+	facts := t.facts()
+	for k, v := range map[string]any{
+		"record": record, "title": opt.Title, "kind": opt.Kind, "labels": opt.Labels, "columns": opt.Columns, "example": opt.Example,
+	} {
+		facts[k] = v
 	}
-	var params []param
-	for _, p := range t.Layer.Params() {
-		params = append(params, param{p.Name, p.Value.Shape})
-	}
-	data, err := json.Marshal(map[string]any{
-		"config": t.cfg, "steps": t.Steps(), "params": params, "gates": t.Layer.Gates(), "record": record,
-		"title": opt.Title, "kind": opt.Kind, "labels": opt.Labels, "columns": opt.Columns, "example": opt.Example,
-		"equations": t.Equations(t.cfg.NumLayers-1, 0, 0),
-	})
+	data, err := json.Marshal(facts)
 	if err != nil {
 		return err
 	}

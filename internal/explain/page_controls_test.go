@@ -123,6 +123,13 @@ func exampleControls() []operated {
 		number("row", "#row", change, `unroll.S.param.index===3`),
 		number("column", "#column", change, `unroll.S.param.index===1`),
 		number("value", "#value", func(b *browser) { change(b); b.run(js(id("status") + `.textContent=''`)) }, id("status")+`.textContent==='computed here'`),
+		{name: "typed", selector: "#typed", before: func(b *browser) {
+			change(b)
+			b.run(js(id("typed") + `.value='';` + id("typed") + `.oninput({target:` + id("typed") + `})`))
+		}, mouse: func(b *browser) {
+			b.click("#typed")
+			b.run(chromedp.KeyEvent("1 2 3"))
+		}, keys: "1 2 3", want: id("typed") + `.value==='1 2 3'`},
 		number("nlayers", "#nlayers", do(id("tab-change")+`.click()`, id("nlayers")+`.value=2;`+id("nlayers")+`.onchange()`, `until unroll.S.L===2`), `unroll.S.L===3`),
 		{name: "lnext", selector: "#lnext", before: chapterOf(1), want: `document.querySelector('#lesson h2').textContent.startsWith('2')`},
 		{name: "lback", selector: "#lback", before: chapterOf(2), want: `document.querySelector('#lesson h2').textContent.startsWith('1')`},
@@ -133,6 +140,11 @@ func exampleControls() []operated {
 			do(`if(unroll.S.I!==3)document.getElementById('sizes').click()`, `until unroll.S.I===3`)(b)
 		}, want: `unroll.S.I===4`},
 	}
+	// Last: it runs on another input, which is no longer the example's.
+	last := operated{name: "setinput", selector: "#setinput", before: func(b *browser) {
+		change(b)
+		b.run(js(id("typed") + `.value=[1,2].map(()=>Array(unroll.S.I).fill(.5).join(' ')).join('\n');` + id("typed") + `.oninput({target:` + id("typed") + `});` + id("status") + `.textContent=''`))
+	}, want: `unroll.S.steps===2&&` + id("status") + `.textContent==='what was typed: 2 steps, on this machine only'`}
 	for _, m := range []string{"every", "inplace", "noclone"} {
 		all = append(all, operated{name: "m-" + m, selector: "#m-" + m, keys: " ", before: func(b *browser) {
 			chapterOf(6)(b)
@@ -143,7 +155,7 @@ func exampleControls() []operated {
 		other := map[bool]string{true: "tab-ask", false: "tab-cell"}[tab == "cell"]
 		all = append(all, operated{name: "tab", selector: "#tab-" + tab, before: do(id(other) + `.click()`), want: `!` + id(tab) + `.hidden&&` + id("tab-"+tab) + `.getAttribute('aria-selected')==='true'`})
 	}
-	return all
+	return append(all, last)
 }
 
 // gatedControls are there for gates, and for more units than are drawn.
@@ -253,6 +265,8 @@ func TestPageKeys(t *testing.T) {
 		mods []chromedp.Modifier
 		want string
 	}{
+		{kb.ArrowLeft, nil, at(1, 3, 0)}, // the page opens at the last step of the top layer
+		{kb.Home, nil, at(1, 0, 0)},
 		{kb.ArrowRight, nil, at(1, 1, 0)},
 		{kb.ArrowDown, nil, at(0, 1, 0)},
 		{kb.ArrowDown, []chromedp.Modifier{chromedp.ModifierShift}, at(0, 1, 1)},
@@ -263,16 +277,16 @@ func TestPageKeys(t *testing.T) {
 		{kb.PageUp, nil, at(0, 0, 0)},
 		{kb.ArrowDown, nil, at(-1, 0, 0)},
 		{kb.ArrowUp, nil, at(0, 0, 0)},
-		{"2", nil, `!` + id("ask") + `.hidden`},
-		{"3", nil, `!` + id("change") + `.hidden`},
-		{"4", nil, `!` + id("lesson") + `.hidden`},
-		{"1", nil, `!` + id("cell") + `.hidden`},
-		{"4", nil, `!` + id("lesson") + `.hidden`},
+		{"3", nil, `!` + id("ask") + `.hidden`},
+		{"4", nil, `!` + id("change") + `.hidden`},
+		{"1", nil, `!` + id("lesson") + `.hidden`},
+		{"2", nil, `!` + id("cell") + `.hidden`},
+		{"1", nil, `!` + id("lesson") + `.hidden`},
 		{kb.Enter, nil, `!` + id("cell") + `.hidden`},
-		{"n", nil, id("processing") + `.textContent==='Processing x_0: layer 0'`},
 		{"n", nil, id("processing") + `.textContent==='Processing x_0: layer 1'`},
-		{"b", nil, id("processing") + `.textContent==='Processing x_0: layer 0'`},
-		{" ", nil, id("processing") + `.textContent==='Processing x_2: layer 1'`},
+		{"n", nil, id("processing") + `.textContent==='Processing x_0: layer 2'`},
+		{"b", nil, id("processing") + `.textContent==='Processing x_0: layer 1'`},
+		{" ", nil, id("processing") + `.textContent==='Processing x_2: layer 2'`},
 		{" ", nil, id("play") + `.textContent.includes('play')`},
 		{"w", nil, `unroll.S.cursor===-1&&` + id("processing") + `.textContent===''`},
 		{"-", nil, `unroll.S.cell<80`},
@@ -287,7 +301,7 @@ func TestPageKeys(t *testing.T) {
 	b.want(`document.activeElement.id==='tab-ask'&&!`+id("ask")+`.hidden`, "arrow on a tab")
 	// What a screen reader hears is another element at each move.
 	b.run(chromedp.Focus("#grid"), chromedp.KeyEvent(kb.ArrowRight))
-	b.want(`document.getElementById(`+id("grid")+`.getAttribute('aria-activedescendant')).textContent==='layer 1, step 1, 0.3831, 0.0295, -0.2423, -0.8370, unit 0'`, "screen reader")
+	b.want(`document.getElementById(`+id("grid")+`.getAttribute('aria-activedescendant')).textContent==='layer 2, step 1, 0.3831, 0.0295, -0.2423, -0.8370, unit 0'`, "screen reader")
 }
 
 // With two directions a layer is finished, forward and then reverse, before the
@@ -299,7 +313,7 @@ func TestPagePlaysInTheOrderOfComputation(t *testing.T) {
 	for l := range 2 {
 		for d, arrow := range []string{"→", "←"} {
 			for s := range 3 {
-				want = append(want, fmt.Sprintf("Processing x_%d: layer %d %s", tr.time(d, s), l, arrow))
+				want = append(want, fmt.Sprintf("Processing x_%d: layer %d %s", tr.time(d, s), l+1, arrow))
 			}
 		}
 	}

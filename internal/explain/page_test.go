@@ -44,7 +44,7 @@ func TestPageShowsTheEnginesNumbers(t *testing.T) {
 	for i := range tr.H {
 		for s := range tr.Steps() {
 			for u, v := range row(tr.H[i], s) {
-				want = append(want, fmt.Sprintf("layer %d, step %d, unit %d: h = %s = the record, bit for bit", i, s, u, Num(v)))
+				want = append(want, fmt.Sprintf("layer %d, step %d, unit %d: h = %s = the record, bit for bit", i+1, s, u, Num(v)))
 			}
 		}
 	}
@@ -253,9 +253,9 @@ func TestPageOpensADroppedCheckpoint(t *testing.T) {
 	}
 	// What is no checkpoint is refused in words, and the page goes on.
 	b.drop("picture.png", []byte("\x89PNG no checkpoint"))
-	b.want(id("status")+`.textContent.includes('picture.png')&&!`+id("status")+`.textContent.startsWith('reading')`, "a picture")
+	b.want(id("notice")+`.textContent.startsWith('picture.png is not opened: ')&&`+id("notice")+`.className==='bad'&&`+id("status")+`.textContent===''`, "a picture")
 	b.run(js(`unroll.go(0,1,1)`))
-	b.want(`document.querySelector('#cell h2').textContent==='layer 0, step 1, unit 1'&&`+result+`.endsWith('bit for bit')`, "after a picture")
+	b.want(`document.querySelector('#cell h2').textContent==='layer 1, step 1, unit 1'&&`+result+`.endsWith('bit for bit')`, "after a picture")
 	// By the button's dialog.
 	path, err := filepath.Abs(filepath.Join("..", "..", "examples", "bach", "model.pt"))
 	if err != nil {
@@ -313,7 +313,7 @@ func TestPageShowsWhatTheInputIs(t *testing.T) {
 	b.run(js(`unroll.go(0,5,1)`))
 	b.want(id("here")+`.textContent.endsWith('(x_5 “␣”)')`, "a character")
 	b.click("#first")
-	b.want(id("processing")+`.textContent==='Processing x_0 “h”: layer 0'`, "a character played")
+	b.want(id("processing")+`.textContent==='Processing x_0 “h”: layer 1'`, "a character played")
 	b.click("#tab-ask")
 	b.click("#askfollow")
 	b.want(`document.querySelector('.painted').textContent==='hello '&&document.querySelectorAll('.painted span').length===6&&document.querySelector('#followed canvas')`, "text above the unit")
@@ -354,7 +354,7 @@ func TestPageLesson(t *testing.T) {
 	said := func(s string) string {
 		return fmt.Sprintf(`%s.textContent.includes(%q)`, id("loopresult"), s)
 	}
-	b.want(said("Step 0, layer 1: mat1 and mat2 shapes cannot be multiplied (1x3 and 4x4)"), "where the shapes break")
+	b.want(said("At t = 0, layer = 1 (layer 2): mat1 and mat2 shapes cannot be multiplied (1x3 and 4x4)"), "where the shapes break")
 	b.shot("lesson")
 	// The cells that are never computed are marked, and only they.
 	if got, want := fmt.Sprint(eval[[]float64](b, `[...unroll.S.marks]`)), "[0 -1 -1 -1 -1 -1 -1 -1 -1 -1]"; got != want {
@@ -367,11 +367,11 @@ func TestPageLesson(t *testing.T) {
 	b.click("#m-noclone")
 	b.click("#m-every")
 	b.click("#sizes")
-	b.want(said("20 of 20 numbers of output are wrong, first in step 0, layer 1"), "where the sizes fit")
+	b.want(said("20 of 20 numbers of output are wrong, first in step 0, layer 2"), "where the sizes fit")
 	if got, want := fmt.Sprint(eval[[]float64](b, `[...unroll.S.marks]`)), "[0 0 0 0 0 4 4 4 4 4]"; got != want {
 		t.Errorf("marks %s, expected %s", got, want)
 	}
 	// PyTorch: torch.manual_seed(0); x = torch.randn(5, 4); RNN(4, 4, 2)(x)[0][4, 0].
 	b.run(js(`unroll.go(1,4,0,false)`))
-	b.want(id("here")+`.textContent.startsWith('layer 1, step 4, -0.7331, 0.0917, -0.2758, 0.3331')`, "PyTorch's numbers")
+	b.want(id("here")+`.textContent.startsWith('layer 2, step 4, -0.7331, 0.0917, -0.2758, 0.3331')`, "PyTorch's numbers")
 }

@@ -31,6 +31,7 @@ type Session struct {
 	x       tensor.Dense
 	s0      unroll.State
 	example bool // the layer is an example's, so that more layers are drawn as PyTorch would
+	drawn   bool // no input came with the model: x is drawn
 	run     int  // counts edits and runs; a run that is no longer the newest stops
 }
 
@@ -89,7 +90,7 @@ var commands = map[string]func(*Session, Args, []byte) (any, []byte, error){
 	"values": (*Session).values, "unit": (*Session).unit, "edit": (*Session).edit,
 	"layers": (*Session).layers, "influence": (*Session).influence, "keep": (*Session).keep,
 	"chain": (*Session).chain, "loop": (*Session).loop, "numbers": (*Session).numbers,
-	"openness": (*Session).openness, "inputs": (*Session).inputs,
+	"openness": (*Session).openness, "inputs": (*Session).inputs, "input": (*Session).input,
 }
 
 // load takes the page's own model and run: parameters in the order of
@@ -134,6 +135,7 @@ func (s *Session) load(a Args, block []byte) (any, []byte, error) {
 		return nil, nil, &unroll.ArgError{Kind: unroll.ErrShape, Arg: "block", Got: fmt.Sprintf("%d bytes", len(block)), Want: "all parameters, the input and the record"}
 	}
 	s.layer, s.kept, s.x, s.s0, s.example = layer, nil, x, t.S0, a.Example
+	s.drawn = false
 	s.run++
 	s.hold(t)
 	if !a.Recorded {
@@ -144,7 +146,8 @@ func (s *Session) load(a Args, block []byte) (any, []byte, error) {
 }
 
 // open reads a dropped checkpoint: the first recurrent layer in it. The input
-// stays if it fits, otherwise a random one of 12 steps is drawn from seed 0.
+// stays if it fits, otherwise a random one of 12 steps is drawn from seed 0, and
+// the answer says that it was drawn.
 func (s *Session) open(a Args, block []byte) (any, []byte, error) {
 	var src checkpoint.Source
 	var err error
@@ -180,6 +183,7 @@ func (s *Session) open(a Args, block []byte) (any, []byte, error) {
 	if x.IsZero() || x.Shape[1] != parts[0].Config.InputSize {
 		x = tensor.New(12, parts[0].Config.InputSize)
 		rng.Randn(rng.New(0), x.Data)
+		s.drawn = true
 	}
 	return s.replace(layer, x, unroll.State{}, false)
 }
@@ -249,14 +253,7 @@ func (s *Session) spoil(first, step int) {
 
 // about describes the model for the page.
 func (s *Session) about() any {
-	c := s.trace.cfg
-	type param struct {
-		Name  string `json:"name"`
-		Shape []int  `json:"shape"`
-	}
-	var ps []param
-	for _, p := range s.layer.Params() {
-		ps = append(ps, param{p.Name, p.Value.Shape})
-	}
-	return map[string]any{"config": c, "steps": s.trace.Steps(), "params": ps, "gates": s.layer.Gates(), "kept": s.kept != nil}
+	facts := s.trace.facts()
+	facts["kept"], facts["drawn"] = s.kept != nil, s.drawn
+	return facts
 }

@@ -26,31 +26,35 @@ func (s *Session) chain(Args, []byte) (any, []byte, error) {
 	return map[string]int{"numbers": n, "wrong": wrong}, nil, err
 }
 
-// loop answers with what went wrong, and per lane and step how many numbers of
-// the cell differ ([L,T]; -1 where the loop never came).
+// loop answers with what went wrong, and its code. The block has, per lane and
+// step, how many numbers of the cell differ ([L*D,T]; -1 where the loop never
+// came), and then the loop's own numbers, states [L*D,T,H'] and output [T,D*H'].
 func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
-	res, err := s.trace.Loop(a.Loop)
+	t := s.trace
+	res, err := t.Loop(a.Loop)
 	if err != nil {
 		return nil, nil, err
 	}
-	var out []float32
-	for l, h := range res.H {
-		for t := range s.trace.Steps() {
-			n := float32(differ(row(h, t), row(s.trace.H[l], t)))
-			if b := res.Break; b != nil && (t > b.Step || t == b.Step && l >= b.Layer) {
+	var out, own []float32
+	for i, h := range res.H {
+		for k := range t.Steps() {
+			n := float32(differ(row(h, k), row(t.H[i], k)))
+			if !res.reached(t, i, k) {
 				n = -1
 			}
 			out = append(out, n)
 		}
+		own = append(own, h.Data...)
 	}
 	reply := map[string]any{
 		"states": res.WrongStates, "output": res.WrongOutput, "hn": res.WrongHN, "numbers": len(res.Output.Data),
-		"firstStep": res.FirstStep, "firstLayer": res.FirstLayer, "overwritten": res.Overwritten,
+		"firstStep": res.FirstStep, "firstLayer": res.FirstLayer, "firstDirection": res.FirstDirection,
+		"overwritten": res.Overwritten, "code": t.LoopCode(a.Loop),
 	}
 	if res.Break != nil {
 		reply["break"], reply["message"] = res.Break, res.Break.Error()
 	}
-	return reply, floats(out), nil
+	return reply, floats(append(append(out, own...), res.Output.Data...)), nil
 }
 
 // openness answers with the mean of each gate of a lane over steps From to To,

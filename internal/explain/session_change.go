@@ -1,9 +1,15 @@
 package explain
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array/npy"
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -31,7 +37,7 @@ func (s *Session) tensor(name string) (tensor.Dense, error) {
 func (s *Session) laneOf(name string) int {
 	for l := range s.trace.cfg.NumLayers {
 		for d := range s.trace.cfg.Directions() {
-			for _, kind := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"} {
+			for _, kind := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "weight_peephole"} {
 				if ParamName(kind, l, d) == name {
 					return l*s.trace.cfg.Directions() + d
 				}
@@ -64,7 +70,7 @@ func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
 	switch a.Name {
 	case "input":
 		s.x = d
-		s.spoil(0, a.Index/d.Shape[1])
+		s.spoil(0, s.trace.time(0, a.Index/d.Shape[1]))
 	case "h_0":
 		s.s0 = unroll.State{H: d, C: s.s0.C}
 		s.spoil(a.Index/d.Shape[1], 0)
@@ -88,6 +94,50 @@ func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
 		s.spoil(s.laneOf(a.Name), 0)
 	}
 	return s.compute()
+}
+
+// input takes another input [T,I] for the model at hand: of a .npy file, or of
+// text with a step a line, dropped, chosen or typed. Rows of the wrong width are
+// an ErrShape.
+func (s *Session) input(a Args, block []byte) (any, []byte, error) {
+	var x tensor.Dense
+	var err error
+	if strings.HasSuffix(a.Name, ".npy") {
+		var f *npy.File
+		if f, err = npy.NewReader(bytes.NewReader(block), int64(len(block))); err == nil {
+			x, err = checkpoint.Float[float32](f, f.Names()[0])
+		}
+	} else {
+		x, _, err = text.ReadCSV[float32](bytes.NewReader(separated(block)), text.CSV{File: a.Name})
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	size := s.layer.Config().InputSize
+	if len(x.Shape) == 1 && size == 1 {
+		x.Shape = []int{x.Shape[0], 1}
+	}
+	if len(x.Shape) != 2 || x.Shape[1] != size || x.Shape[0] < 1 {
+		return nil, nil, &tensor.ShapeError{Arg: a.Name, Got: x.Shape, Want: fmt.Sprintf("[T,%d]: at least one step, and in each the %d inputs of this model", size, size)}
+	}
+	s.drawn = false
+	return s.replace(s.layer, x, s.s0, false)
+}
+
+// separated puts commas where numbers of a line are apart by blanks alone, as
+// they are when pasted.
+func separated(b []byte) []byte {
+	var out bytes.Buffer
+	for line := range bytes.Lines(b) {
+		line = bytes.TrimSpace(line)
+		if !bytes.ContainsAny(line, ",\"") {
+			line = bytes.Join(bytes.FieldsFunc(line, func(r rune) bool { return r == ';' || unicode.IsSpace(r) }), []byte(","))
+		}
+		if len(line) > 0 {
+			out.Write(append(line, '\n'))
+		}
+	}
+	return out.Bytes()
 }
 
 // inputs makes the example one with N inputs, which stands for no other model.

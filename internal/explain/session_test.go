@@ -68,7 +68,11 @@ func TestSessionGivesTheRecord(t *testing.T) {
 
 // After any edits the session holds what a run of the edited model gives.
 func TestSessionEditsAsARunFromTheBeginning(t *testing.T) {
-	for _, cfg := range configs() {
+	all := configs()
+	for _, v := range variants {
+		all = append(all, v.cfg)
+	}
+	for _, cfg := range all {
 		tr := traceOf(t, cfg, 5)
 		s := session(t, tr, false)
 		names := []string{"input", "h_0"}

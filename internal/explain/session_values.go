@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/tensor"
@@ -35,7 +36,7 @@ func (s *Session) values(a Args, _ []byte) (any, []byte, error) {
 	case "h0":
 		return s.rows(tensor.Dense{Shape: []int{1, t.cfg.StateSize()}, Data: row(t.S0.H, a.Lane)}, nil, Args{To: 1, Units: a.Units})
 	}
-	if t.cfg.HasCell() || t.cfg.Mode == unroll.GRU {
+	if slices.Contains(s.layer.Gates(), a.What) && len(s.layer.Gates()) > 1 {
 		d := t.cfg.Directions()
 		g, err := t.Gate(a.Lane/d, a.Lane%d, a.From, a.To, a.What)
 		if err != nil {

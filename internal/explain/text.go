@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -72,6 +73,9 @@ func (t *Trace) heading(p *printer) {
 	c := t.cfg
 	p.f("%s, input_size %d, hidden_size %d, num_layers %d%s", c.Mode, c.InputSize, c.HiddenSize, c.NumLayers, t.extras())
 	p.f("%d steps. output [%d, %d], h_n [%d, %d]", t.Steps(), t.Steps(), c.OutputSize(), t.Lanes(), c.StateSize())
+	p.f("h_t^l is the state of layer l after step t. Steps count from 0, layers from 1; in")
+	p.f("PyTorch's names, and in --layer, layers count from 0: layer 1 has weight_ih_l0.")
+	p.f("h_init^l is the state before the first step, PyTorch's h_0[l-1].")
 	p.f("")
 }
 
@@ -79,6 +83,9 @@ func (t *Trace) extras() string {
 	s := ""
 	if t.cfg.Bidirectional {
 		s += ", bidirectional"
+	}
+	if t.cfg.Variant.Reverse {
+		s += ", reverse"
 	}
 	if t.cfg.NoBias {
 		s += ", bias=False"
@@ -118,9 +125,12 @@ func (t *Trace) steps(p *printer, opt TextOptions) {
 		}
 		return
 	}
+	if t.reversed(0) {
+		slices.Reverse(steps)
+	}
 	for k, s := range steps {
-		if k > 0 && s > steps[k-1]+1 && !opt.LaTeX {
-			p.f("... %d steps left out; --step N shows one\n", s-steps[k-1]-1)
+		if k > 0 && max(s-steps[k-1], steps[k-1]-s) > 1 && !opt.LaTeX {
+			p.f("... %d steps left out; --step N shows one\n", max(s-steps[k-1], steps[k-1]-s)-1)
 		}
 		t.processing(p, s, opt)
 		for _, l := range layers {
@@ -150,14 +160,20 @@ func (t *Trace) cell(p *printer, l, d, s int, opt TextOptions) {
 		return
 	}
 	way := ""
-	if t.cfg.Bidirectional {
-		way = [...]string{", forward", ", reverse: from the last step to the first"}[d]
+	switch {
+	case t.reversed(d):
+		way = ", reverse: from the last step to the first"
+	case t.cfg.Bidirectional:
+		way = ", forward"
 	}
-	p.f("  layer %d%s", l, way)
-	for _, e := range t.Equations(l, d, s) {
+	p.f("  layer %d (l%d)%s", l+1, l, way)
+	n := t.names(l, d, s)
+	for _, e := range t.cells[d].equations(n, !t.cfg.NoBias) {
 		p.f("    %s", plain(e))
 	}
-	n := t.names(l, d, s)
+	for _, line := range t.cells[d].meanings(false) {
+		p.f("    %s", line)
+	}
 	left := 0
 	for u := range t.cfg.StateSize() {
 		if !wanted(u, t.cfg.StateSize(), opt.Unit) {
@@ -173,7 +189,7 @@ func (t *Trace) cell(p *printer, l, d, s int, opt TextOptions) {
 			p.err = err
 			return
 		}
-		for _, line := range unitText(unit, plain(n.h), t.cfg) {
+		for _, line := range t.cells[d].unitText(unit, plain(n.h)) {
 			p.f("    %s", line)
 		}
 		if !unit.Same {
@@ -223,43 +239,76 @@ func (t *Trace) cellLaTeX(p *printer, l, d, s int, opt TextOptions) {
 
 // unitText writes one unit's numbers: each gate's sum, then what the cell
 // makes of the gates.
-func unitText(u *Unit, h string, cfg unroll.Config) []string {
-	var out []string
+func (c *cellText) unitText(u *Unit, h string) []string {
 	left := fmt.Sprintf("%s[%d]", h, u.Unit)
-	for _, g := range u.Gates {
+	if u.Projection != nil {
+		return []string{fmt.Sprintf("%s = W_hr·(%s) = %s = %s", left, c.brief(false).write(c.hidden(), true), signedSum(products(u.Projection.Terms, "·")), u.H)}
+	}
+	var out []string
+	values := u.values()
+	stages := func(left string, e *expr, result Num) {
+		out = append(out, fmt.Sprintf("%s = %s = %s = %s", left, c.brief(false).write(e, true), c.numbersText(values).write(e, true), result))
+	}
+	c.walk(func(i int) {
+		g := &u.Gates[i]
 		name := fmt.Sprintf("%s[%d]", g.Name, u.Unit)
-		if g.Name == "h" {
+		if c.single() {
 			name = left
 		}
-		input, state := products(g.Input.Terms, "·"), products(g.State.Terms, "·")
-		if u.Bias {
-			input, state = append(input, g.BiasIH.Short()), append(state, g.BiasHH.Short())
+		if c.gates[i].coupled != nil {
+			stages(name, c.gates[i].coupled, g.Value)
+		} else {
+			out = append(out, gateLines(g, u.Bias, name)...)
 		}
-		second := plus(signedSum(state))
-		if g.Apart {
-			second = "+ r·(" + signedSum(state) + ")"
+	}, func(s stateText) {
+		name := left
+		if s.left != "h" {
+			name = fmt.Sprintf("%s[%d]", s.left, u.Unit)
 		}
-		blank := strings.Repeat(" ", len([]rune(name)))
-		out = append(out,
-			fmt.Sprintf("%s = %s(%s", name, g.Activation, signedSum(input)),
-			fmt.Sprintf("%s   %s %s)", blank, strings.Repeat(" ", len(g.Activation)), second),
-			fmt.Sprintf("%s = %s(%s) = %s", blank, g.Activation, g.Pre, g.Value))
-	}
-	val := map[string]Num{}
-	for _, g := range u.Gates {
-		val[g.Name] = g.Value
-	}
-	switch {
-	case u.Projection != nil:
-		out = append(out, fmt.Sprintf("%s = W_hr·(o·tanh(c)) = %s = %s", left, signedSum(products(u.Projection.Terms, "·")), u.H))
-	case cfg.Mode == unroll.LSTM:
-		out = append(out,
-			fmt.Sprintf("c[%d] = f·c + i·g = %s·%s + %s·%s = %s", u.Unit, val["f"].Short(), signed(u.CPrev), val["i"].Short(), signed(val["g"]), u.C),
-			fmt.Sprintf("%s = o·tanh(c) = %s·%s = %s", left, val["o"].Short(), signed(u.TanhC), u.H))
-	case cfg.Mode == unroll.GRU:
-		out = append(out, fmt.Sprintf("%s = (1-z)·n + z·h = (1 - %s)·%s + %s·%s = %s", left, val["z"].Short(), signed(val["n"]), val["z"].Short(), signed(u.HPrev), u.H))
-	}
+		stages(name, s.right, values[s.left])
+	})
 	return out
+}
+
+// gateLines are a gate's sum and its function of it.
+func gateLines(g *Gate, bias bool, name string) []string {
+	input, state := products(g.Input.Terms, "·"), products(g.State.Terms, "·")
+	if bias {
+		input, state = append(input, g.BiasIH.Short()), append(state, g.BiasHH.Short())
+	}
+	open, end, pre := g.Activation+"(", ")", g.Pre.String()
+	if g.Clip > 0 {
+		open, end, pre = open+"clip(", "))", "clip("+pre+")"
+	}
+	second := plus(signedSum(state))
+	if g.Apart != "" {
+		second = "+ " + g.Apart + "·(" + signedSum(state) + ")"
+	}
+	if p := g.Peephole; p != nil {
+		second += " " + plus(p.Weight.Short()+"·"+signed(p.Value))
+	}
+	blank := strings.Repeat(" ", len([]rune(name)))
+	return []string{
+		fmt.Sprintf("%s = %s%s", name, open, signedSum(input)),
+		fmt.Sprintf("%s  %s %s%s", blank, strings.Repeat(" ", len(open)), second, end),
+		fmt.Sprintf("%s = %s(%s) = %s", blank, g.Activation, pre, g.Value),
+	}
+}
+
+// numbersText writes formulas with the numbers of a unit.
+func (c *cellText) numbersText(values map[string]Num) *style {
+	s := &style{times: "·", minus: " - "}
+	write := func(v Num, first bool) string {
+		if first {
+			return v.Short()
+		}
+		return signed(v)
+	}
+	s.name = func(name string, first bool) string { return write(values[name], first) }
+	s.call = func(place int, arg *expr) string {
+		return write(Num((&expr{op: exprCall, place: place, kids: []*expr{arg}}).value(c, values)), false)
+	}
+	return s
 }
 
 // products writes the products of a sum; of many, the first and the last, and
@@ -325,11 +374,13 @@ func vector(v []float32) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// plain turns the LaTeX of Equations into text.
+// plain turns the LaTeX of equations into text.
 func plain(s string) string {
 	return strings.NewReplacer(
-		`^{(`, "^(", `)\rightarrow}`, ")→", `)\leftarrow}`, ")←", `)}`, ")",
-		`\operatorname{ReLU}`, "relu", `\tanh`, "tanh", `\sigma`, "sigmoid",
+		`\rightarrow`, "→", `\leftarrow`, "←", `\text`, "",
+		`\operatorname{ReLU}`, "relu", `\operatorname`, "", `\tanh`, "tanh", `\sigma`, "sigmoid",
+		"LeakyReLU", "leakyrelu", "ThresholdedReLU", "thresholdedrelu", "ScaledTanh", "scaledtanh",
+		"HardSigmoid", "hardsigmoid", "ELU", "elu",
 		`\bigl`, "", `\bigr`, "", `\odot`, "·", `\,`, " ", `{`, "", `}`, "",
 	).Replace(s)
 }

@@ -7,8 +7,12 @@ func (t *Trace) corner(p *printer) {
 	p.f("output and h_n")
 	p.f("")
 	if !c.Bidirectional {
-		p.f("  output is the top row of the grid, h_n its last column. They share one cell,")
-		p.f("  h_%d^(%d): the state of the last layer after the last step.", last, c.NumLayers)
+		column, end := "last", "last step"
+		if t.reversed(0) {
+			column, end, last = "first", "last of its steps, step 0", 0
+		}
+		p.f("  output is the top row of the grid, h_n its %s column. They share one cell,", column)
+		p.f("  %s: the state of the last layer after the %s.", plain(t.names(top, 0, last).h), end)
 		p.f("    output[%d] = %s", last, vector(row(y, last)))
 		p.f("    h_n[%d]    = %s", top, vector(row(hn, top)))
 		p.f("  %d of %d numbers are the same, bit for bit.", c.StateSize()-differ(row(y, last), row(hn, top)), c.StateSize())
@@ -32,46 +36,38 @@ func (t *Trace) corner(p *printer) {
 func (t *Trace) loops(p *printer) {
 	p.f("The hand-written loop")
 	p.f("")
-	if t.cfg.Bidirectional {
-		p.f("  It knows one direction, so it cannot compute this layer.")
-		return
-	}
-	if t.cfg.NumLayers == 1 {
-		p.f("  It feeds x[t] to every layer. With one layer that is right; with more, layer l")
-		p.f("  needs h_t[layer-1], the new state of the layer below.")
-	} else {
-		res, err := t.Loop(Loop{EveryLayer: true, InPlace: true})
+	loop := func(l Loop) *LoopResult {
+		res, err := t.Loop(l)
 		if err != nil {
 			p.err = err
-			return
+			return &LoopResult{}
 		}
-		p.f("  It feeds x[t] to every layer; layer l needs h_t[layer-1], the new state of the")
-		p.f("  layer below.")
-		switch b := res.Break; {
-		case b != nil:
-			p.f("  Here it stops at step %d, layer %d: %s.", b.Step, b.Layer, b)
-			p.f("  x[%d] has %d numbers, weight_ih_l%d takes the %d of the layer below.", b.Step, b.Left[1], b.Layer, b.Right[0])
-		case res.WrongOutput > 0:
-			p.f("  Here the sizes happen to fit, so nothing stops it: %d of the %d numbers of output", res.WrongOutput, len(res.Output.Data))
-			p.f("  are wrong, first at step %d, layer %d.", res.FirstStep, res.FirstLayer)
-		default:
-			p.f("  On this input it makes no difference.")
-		}
+		return res
 	}
-	right, err := t.Loop(Loop{InPlace: true})
-	if err != nil {
-		p.err = err
-		return
+	p.f("  It feeds x[t] to every layer; with layers counted from 0, layer l needs")
+	p.f("  h_t[layer-1], the new state of the layer below.")
+	switch res := loop(Loop{EveryLayer: true, InPlace: true}); {
+	case t.cfg.NumLayers == 1:
+		p.f("  With one layer that is right.")
+	case res.Break != nil:
+		b := res.Break
+		p.f("  Here it stops at step %d, layer %d: %s.", b.Step, b.Layer, b)
+		p.f("  x[%d] has %d numbers, weight_ih_l%d takes the %d of the layer below.", b.Step, b.Left[1], b.Layer, b.Right[0])
+	case res.WrongOutput > 0:
+		p.f("  Here the sizes happen to fit, so nothing stops it: %d of the %d numbers of output", res.WrongOutput, len(res.Output.Data))
+		p.f("  are wrong, first at step %d, layer %d:", res.FirstStep, res.FirstLayer)
+		i := res.FirstLayer*t.cfg.Directions() + res.FirstDirection
+		p.f("    right    %s", vector(row(t.H[i], res.FirstStep)))
+		p.f("    the loop %s", vector(row(res.H[i], res.FirstStep)))
+	default:
+		p.f("  On this input it makes no difference.")
 	}
+	right := loop(Loop{InPlace: true})
 	p.f("  It also writes h_t over the state it still has to read: h_t and h_t_minus_1 are")
 	p.f("  one tensor. With the right input this alone changes %d of the %d numbers, because", right.WrongOutput, len(right.Output.Data))
 	p.f("  each layer reads its row before it writes it; but the h_0 that was handed in is")
 	p.f("  gone, and autograd refuses a state that was changed in place.")
-	bare, err := t.Loop(Loop{InPlace: true, NoClone: true})
-	if err != nil {
-		p.err = err
-		return
-	}
+	bare := loop(Loop{InPlace: true, NoClone: true})
 	p.f("  Without the .clone() in output.append, %d of the %d numbers of output are wrong:", bare.WrongOutput, len(bare.Output.Data))
 	p.f("  every row is the last state. docs/story.md has the corrected loop.")
 }

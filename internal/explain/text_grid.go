@@ -33,13 +33,13 @@ func (t *Trace) grid(p *printer, opt TextOptions) {
 	p.f("")
 	for i := t.Lanes() - 1; i >= 0; i-- {
 		l, d := i/t.cfg.Directions(), i%t.cfg.Directions()
-		name, mark := fmt.Sprintf("layer %d", l), ""
+		name, mark := fmt.Sprintf("layer %d", l+1), ""
 		last := len(cols) - 1
-		if t.cfg.Bidirectional {
-			name += [...]string{" →", " ←"}[d]
-			if d == 1 {
-				last = 0
-			}
+		switch {
+		case t.reversed(d):
+			name, last = name+" ←", 0
+		case t.cfg.Bidirectional:
+			name += " →"
 		}
 		if l == t.cfg.NumLayers-1 {
 			mark = "output"

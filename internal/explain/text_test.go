@@ -39,8 +39,10 @@ func TestTextOfTheExample(t *testing.T) {
 	}
 	for _, want := range []string{
 		"x_0 = [1.5410, -0.2934, -2.1788]",
-		"h_0^(2) = tanh(W_ih^(2) h_0^(1) + b_ih^(2) + W_hh^(2) h_-1^(2) + b_hh^(2))",
-		"h_0^(2) = [-0.3164, 0.3568, -0.3453, -0.9212]",
+		"h_0^2 = tanh(W_ih^2 h_0^1 + b_ih^2 + W_hh^2 h_init^2 + b_hh^2)",
+		"h_1^2 = tanh(W_ih^2 h_1^1 + b_ih^2 + W_hh^2 h_0^2 + b_hh^2)",
+		"layer 2 (l1)\n",
+		"h_0^2 = [-0.3164, 0.3568, -0.3453, -0.9212]",
 		"output[4] = [0.1340, 0.1614, 0.1837, -0.6358]",
 		"h_n[1]    = [0.1340, 0.1614, 0.1837, -0.6358]",
 		"4 of 4 numbers are the same, bit for bit",
@@ -64,7 +66,7 @@ func TestTextNarrowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := b.String()
-	if !strings.Contains(s, "Processing x_2") || strings.Contains(s, "layer 0") || strings.Contains(s, "Processing x_1") || strings.Contains(s, "[2] =") {
+	if !strings.Contains(s, "Processing x_2") || strings.Contains(s, "layer 1") || strings.Contains(s, "Processing x_1") || strings.Contains(s, "[2] =") {
 		t.Errorf("got\n%s", s)
 	}
 	for _, bad := range []TextOptions{{Step: 5, Layer: -1, Unit: -1}, {Step: -1, Layer: 2, Unit: -1}, {Step: -1, Layer: -1, Unit: 4}, {Step: -2}} {

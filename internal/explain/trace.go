@@ -30,12 +30,13 @@ type Trace struct {
 	C     []tensor.Dense    // of each lane, [T,H]; LSTM only
 	cfg   unroll.Config     // of the layer, with L filled in
 	lanes []lane            // parameters
+	cells []*cellText       // of each direction
 	split [][]*unroll.Layer // [L][D]
 	done  []int             // of each lane, steps that Run finds computed, in the direction's order
 }
 
 // lane holds the parameters of one layer and direction, shared with the layer.
-type lane struct{ ih, hh, bih, bhh, hr tensor.Dense }
+type lane struct{ ih, hh, bih, bhh, hr, peephole tensor.Dense }
 
 // NewTrace prepares a trace of x [T,I] from the state s0, whose parts are
 // [L*D,H'] and [L*D,H] or absent for zeros. Nothing is computed yet; H and C
@@ -56,7 +57,9 @@ func NewTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State) (*Trace, err
 			return nil, err
 		}
 	}
-	t.split = layer.Split()
+	if err := t.take(layer); err != nil {
+		return nil, err
+	}
 	t.lanes = params(layer)
 	t.done = make([]int, t.Lanes())
 	for range t.Lanes() {
@@ -67,6 +70,43 @@ func NewTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State) (*Trace, err
 	}
 	return t, nil
 }
+
+// take splits the layer into lanes that all walk from their first input to their
+// last, whichever way time goes: a trace hands a reverse one its input reversed.
+func (t *Trace) take(layer *unroll.Layer) error {
+	t.split = layer.Split()
+	for _, lanes := range t.split {
+		for d, one := range lanes {
+			cfg := one.Config()
+			if cfg.Variant.Reverse {
+				cfg.Variant.Reverse = false
+				forward, err := unroll.New(cfg)
+				if err != nil {
+					return err
+				}
+				values := map[string]tensor.Dense{}
+				for _, p := range one.Params() {
+					values[p.Name] = p.Value
+				}
+				if err := forward.Load(values); err != nil {
+					return err
+				}
+				lanes[d] = forward
+			}
+			if len(t.cells) <= d {
+				c, err := newCellText(cfg)
+				if err != nil {
+					return err
+				}
+				t.cells = append(t.cells, c)
+			}
+		}
+	}
+	return nil
+}
+
+// reversed reports whether a direction goes from the last step to the first.
+func (t *Trace) reversed(d int) bool { return d == 1 || t.cfg.Variant.Reverse }
 
 func initial(name string, s tensor.Dense, lanes, size int) (tensor.Dense, error) {
 	if s.IsZero() {
@@ -88,7 +128,7 @@ func params(layer *unroll.Layer) []lane {
 	for l := range cfg.Layers() {
 		for d := range cfg.Directions() {
 			name := func(kind string) tensor.Dense { return byName[ParamName(kind, l, d)] }
-			lanes = append(lanes, lane{name("weight_ih"), name("weight_hh"), name("bias_ih"), name("bias_hh"), name("weight_hr")})
+			lanes = append(lanes, lane{name("weight_ih"), name("weight_hh"), name("bias_ih"), name("bias_hh"), name("weight_hr"), name("weight_peephole")})
 		}
 	}
 	return lanes
@@ -213,7 +253,7 @@ func (t *Trace) put(dst tensor.Dense, d, s int, rows tensor.Dense) {
 // time returns the time of the s-th step of a direction, which is also the
 // inverse.
 func (t *Trace) time(d, s int) int {
-	if d == 1 {
+	if t.reversed(d) {
 		return t.Steps() - 1 - s
 	}
 	return s
@@ -243,7 +283,7 @@ func (t *Trace) input(l, time int, dst []float32) {
 // before returns the states that a lane's step at a time starts from.
 func (t *Trace) before(i, time int) (h, c []float32) {
 	prev := time - 1
-	if i%t.cfg.Directions() == 1 {
+	if t.reversed(i % t.cfg.Directions()) {
 		prev = time + 1
 	}
 	from := func(s0 tensor.Dense, rec []tensor.Dense) []float32 {

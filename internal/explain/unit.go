@@ -26,9 +26,9 @@ type Sum struct {
 }
 
 // Gate is one gate of a unit. Its sum starts with the biases, takes the input's
-// terms, then the state's. In the last gate of a GRU the two parts stay apart:
-// Input starts from b_ih, State from b_hh, and Pre is r times State's end plus
-// Input's.
+// terms, then the state's. Where the recurrent part stays apart (n of a GRU),
+// Input starts from b_ih, State from b_hh, and Pre is Input's end plus what
+// Apart names times State's. A coupled gate has no sum.
 type Gate struct {
 	Name       string `json:"name"` // i f g o, r z n, or h
 	Activation string `json:"act"`  // tanh, sigmoid, relu
@@ -37,9 +37,19 @@ type Gate struct {
 	BiasHH     Num    `json:"bhh"`
 	Input      Sum    `json:"input"`
 	State      Sum    `json:"state"`
-	Apart      bool   `json:"apart,omitempty"`
-	Pre        Num    `json:"pre"`
-	Value      Num    `json:"value"`
+	// Apart is what multiplies the recurrent part, where that stays apart; Late
+	// what the recurrent weights multiply, where that is not h; Coupled what the
+	// gate is, where it has no sum.
+	Apart   string `json:"apart,omitempty"`
+	Late    string `json:"late,omitempty"`
+	Coupled string `json:"coupled,omitempty"`
+	// Peephole is the last product of the sum, of parameter Place of
+	// weight_peephole and a cell state.
+	Peephole *Term `json:"peephole,omitempty"`
+	Place    int   `json:"place,omitempty"`
+	Clip     Num   `json:"clip,omitempty"` // what bounds Pre before the function
+	Pre      Num   `json:"pre"`
+	Value    Num   `json:"value"` // of the record
 }
 
 // Unit is one number of the record, h of one unit of one lane at one time, and
@@ -53,14 +63,15 @@ type Unit struct {
 	Bias      bool   `json:"bias"`
 	Gates     []Gate `json:"gates,omitempty"`
 	HPrev     Num    `json:"hprev"` // h of this unit before the step (without projection)
-	CPrev     Num    `json:"cprev"` // c before the step, of an LSTM
+	CPrev     Num    `json:"cprev"` // c before the step, where there is a cell state
 	C         Num    `json:"c"`
-	TanhC     Num    `json:"tanhc"`
 	// Projection is the sum that makes h of the inner units, with a projection.
 	Projection *Sum `json:"projection,omitempty"`
-	H          Num  `json:"h"`
-	// Record is the engine's number of this unit (of c for an inner unit), and
-	// Same reports that the spelled-out arithmetic arrived at its bits.
+	// H is the engine's number; of an inner unit what the projection takes.
+	H Num `json:"h"`
+	// Record is the record's number of this unit (of c for an inner unit), and
+	// Same reports that the sums that are spelled out give it, and every gate,
+	// to the bit when the engine's cell takes them.
 	Record Num  `json:"record"`
 	Same   bool `json:"same"`
 }
@@ -81,19 +92,14 @@ func (t *Trace) Unit(layer, direction, time, u int, inner bool) (*Unit, error) {
 	if u < 0 || u >= n {
 		return nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "unit", Got: fmt.Sprint(u), Want: fmt.Sprintf("0 to %d", n-1)}
 	}
-	w := t.workings(i, time)
+	w, err := t.workings(layer, direction, time)
+	if err != nil {
+		return nil, err
+	}
 	out := &Unit{Layer: layer, Direction: direction, Step: time, Unit: u, Inner: inner, Bias: !t.cfg.NoBias}
 	if t.cfg.ProjSize > 0 && !inner {
-		m := make([]float32, t.cfg.HiddenSize)
-		w.brief = true
-		for j := range m {
-			var part Unit
-			w.unit(&part, j)
-			m[j] = float32(part.H)
-		}
-		w.brief = false
-		p := w.chain(0, row(t.lanes[i].hr, u), m)
-		out.Projection, out.H = &p, Num(kernel.Flush(float32(p.End)))
+		p := w.chain(0, row(t.lanes[i].hr, u), w.full)
+		out.Projection, out.H, out.Same = &p, Num(kernel.Flush(float32(p.End))), true
 	} else {
 		w.unit(out, u)
 	}
@@ -102,7 +108,7 @@ func (t *Trace) Unit(layer, direction, time, u int, inner bool) (*Unit, error) {
 	if inner {
 		out.Record, got = Num(row(t.C[i], time)[u]), out.C
 	}
-	out.Same = same(got, out.Record)
+	out.Same = out.Same && same(got, out.Record)
 	return out, nil
 }
 
@@ -123,114 +129,13 @@ func (u *Unit) Cut(n int) {
 	}
 }
 
-// workings is what the units of one step of a lane share.
-type workings struct {
-	cfg    unroll.Config
-	lane   lane
-	brief  bool      // sums without their terms
-	x, h   []float32 // flushed, as the engine takes them
-	hp, cp []float32
-}
-
-func (t *Trace) workings(i, time int) *workings {
-	l := i / t.cfg.Directions()
-	w := &workings{cfg: t.cfg, lane: t.lanes[i], x: make([]float32, t.inputSize(l))}
-	t.input(l, time, w.x)
-	kernel.FlushTo(w.x, w.x)
-	h, c := t.before(i, time)
-	w.h = make([]float32, len(h))
-	kernel.FlushTo(w.h, h)
-	w.hp = w.h
-	w.cp = make([]float32, len(c))
-	kernel.FlushTo(w.cp, c)
-	return w
-}
-
-// unit spells out unit u of H: gates, then what the cell makes of them.
-func (w *workings) unit(out *Unit, u int) {
-	switch w.cfg.Mode {
-	case unroll.LSTM:
-		out.Gates = []Gate{
-			w.gate("i", "sigmoid", 0, u), w.gate("f", "sigmoid", 1, u),
-			w.gate("g", "tanh", 2, u), w.gate("o", "sigmoid", 3, u),
-		}
-		i, f, g, o := float32(out.Gates[0].Value), float32(out.Gates[1].Value), float32(out.Gates[2].Value), float32(out.Gates[3].Value)
-		c := kernel.Flush(kernel.FMA32(f, w.cp[u], float32(i*g)))
-		tc := kernel.Tanh32(c)
-		out.CPrev, out.C, out.TanhC = Num(w.cp[u]), Num(c), Num(tc)
-		out.H = Num(kernel.Flush(float32(o * tc)))
-		if w.cfg.ProjSize == 0 {
-			out.HPrev = Num(w.hp[u])
-		}
-	case unroll.GRU:
-		r, z := w.gate("r", "sigmoid", 0, u), w.gate("z", "sigmoid", 1, u)
-		n := w.apart(u, float32(r.Value))
-		out.Gates, out.HPrev = []Gate{r, z, n}, Num(w.hp[u])
-		cand := float32(n.Value)
-		out.H = Num(kernel.Flush(kernel.FMA32(float32(z.Value), w.hp[u]-cand, cand)))
-	default:
-		act := "tanh"
-		if w.cfg.Mode == unroll.RNNReLU {
-			act = "relu"
-		}
-		g := w.gate("h", act, 0, u)
-		out.Gates, out.HPrev = []Gate{g}, Num(w.hp[u])
-		out.H = Num(kernel.Flush(float32(g.Value)))
+// values are the numbers of a unit by the names that formulas have for them.
+func (u *Unit) values() map[string]Num {
+	v := map[string]Num{"h-": u.HPrev, "c-": u.CPrev, "c": u.C, "h": u.H}
+	for _, g := range u.Gates {
+		v[g.Name] = g.Value
 	}
-}
-
-// gate is a gate whose sum is one chain.
-func (w *workings) gate(name, act string, index, u int) Gate {
-	g := w.named(name, act, index, u)
-	g.Input = w.chain(float32(g.BiasIH)+float32(g.BiasHH), row(w.lane.ih, g.Row), w.x)
-	g.State = w.chain(float32(g.Input.End), row(w.lane.hh, g.Row), w.h)
-	g.Pre = g.State.End
-	switch act {
-	case "sigmoid":
-		g.Value = Num(kernel.Sigmoid32(float32(g.Pre)))
-	case "relu":
-		g.Value = Num(kernel.ReLU(float32(g.Pre)))
-	default:
-		g.Value = Num(kernel.Tanh32(float32(g.Pre)))
-	}
-	return g
-}
-
-// apart is the gate n of a GRU.
-func (w *workings) apart(u int, r float32) Gate {
-	g := w.named("n", "tanh", 2, u)
-	g.Apart = true
-	g.Input = w.chain(float32(g.BiasIH), row(w.lane.ih, g.Row), w.x)
-	g.State = w.chain(float32(g.BiasHH), row(w.lane.hh, g.Row), w.h)
-	g.Pre = Num(kernel.FMA32(r, float32(g.State.End), float32(g.Input.End)))
-	g.Value = Num(kernel.Tanh32(float32(g.Pre)))
-	return g
-}
-
-func (w *workings) named(name, act string, index, u int) Gate {
-	g := Gate{Name: name, Activation: act, Row: index*w.cfg.HiddenSize + u}
-	if !w.cfg.NoBias {
-		g.BiasIH, g.BiasHH = Num(w.lane.bih.Data[g.Row]), Num(w.lane.bhh.Data[g.Row])
-	}
-	return g
-}
-
-// chain adds weights[k]*v[k] to start in order, each rounded once.
-func (w *workings) chain(start float32, weights, v []float32) Sum {
-	s := Sum{Start: Num(start), Count: len(v)}
-	if !w.brief {
-		s.Terms = make([]Term, len(v))
-	}
-	acc, share := start, 0.0
-	for k, x := range v {
-		acc = kernel.FMA32(kernel.Flush(weights[k]), x, acc)
-		share += float64(weights[k]) * float64(x) // display only
-		if !w.brief {
-			s.Terms[k] = Term{Num(weights[k]), Num(x), Num(acc)}
-		}
-	}
-	s.Share, s.End = Num(float32(share)), Num(acc)
-	return s
+	return v
 }
 
 func same(a, b Num) bool { return a == b || a != a && b != b }

@@ -44,6 +44,7 @@ var Table = []Row{
 	{Floor: 5, Path: "internal/chain", Duty: "a line over named tensors becomes a graph: PyTorch's models, whose files hold no forward()"},
 	{Floor: 5, Path: "internal/modelfile", Duty: "a file of weights of any format becomes a layer or a model, and back"},
 	{Floor: 5, Path: "internal/kerasgraph", Duty: "a model of Keras becomes a program of ONNX's operators: layers, arguments, masks"},
+	{Floor: 5, Path: "model", Duty: "the public door: opens any file or folder of a model, runs it by names of inputs and outputs", Libraries: []string{"github.com/unroll-ml/unroll/internal/modelfile", "github.com/unroll-ml/unroll/internal/kerasgraph"}},
 	{Floor: 5, Path: "internal/explain", Duty: "a recorded pass turned into formulas, numbers and the page"},
 	{Floor: 6, Path: "task", Duty: "classify, tag, text, forecast, music as values: read data, fit, predict, measure, show", Libraries: []string{"gitlab.com/gomidi/midi"}},
 	{Floor: 7, Path: "cmd", Duty: "one file a subcommand: flags in, exit code out", Anything: true},

@@ -445,3 +445,18 @@ func integerAxes(c *call, in []int) ([]int, bool) {
 func expandAxes(c *call, in []int) ([]int, bool) {
 	return []int{in[0] + len(c.out[0].shape) - len(c.shape(0))}, in[0] >= 0
 }
+
+// cumSumAxes keeps all axes but the one summed along.
+func cumSumAxes(c *call, in []int) ([]int, bool) {
+	list, err := c.needInts(1)
+	if err != nil || len(list) != 1 || in[0] < 0 || in[1] >= 0 {
+		return nil, false
+	}
+	a, err := c.axis(list[0], len(c.shape(0)))
+	return in[:1], err == nil && a != in[0]
+}
+
+// gatherNDAxes keeps what the operator itself calls a batch dimension.
+func gatherNDAxes(c *call, in []int) ([]int, bool) {
+	return in[:1], in[0] >= 0 && in[0] == in[1] && int64(in[0]) < c.intAttr("batch_dims", 0)
+}

@@ -52,6 +52,15 @@ func TestBatchAxes(t *testing.T) {
 			y := b.Op("MatMul", nil, x, b.Op("Transpose", Attrs{"perm": []int64{0, 2, 1}}, x))
 			return b.Op("MatMul", nil, y, x)
 		}, -1, "MatMul"},
+		"summed up to each": {func(b *Builder, x string) string { return b.Op("CumSum", nil, x, b.Constant("", Scalar(int64(1)))) }, 0, ""},
+		"summed over it":    {func(b *Builder, x string) string { return b.Op("CumSum", nil, x, b.Constant("", Scalar(int64(0)))) }, -1, "CumSum"},
+		"picked of each": {func(b *Builder, x string) string {
+			i := b.Op("ArgMax", Attrs{"axis": 2}, x) // [B,4,1]
+			return b.Op("GatherND", Attrs{"batch_dims": 1}, b.Op("Transpose", Attrs{"perm": []int64{0, 2, 1}}, x), i)
+		}, 0, ""},
+		"picked of all": {func(b *Builder, x string) string {
+			return b.Op("GatherND", nil, b.Constant("", must(New(F32, 6, 3))), b.Op("ArgMax", Attrs{"axis": 2}, x))
+		}, -1, "GatherND"},
 		"scaled at run time": {func(b *Builder, x string) string {
 			return b.Op("DequantizeLinear", nil, func() []string { q := b.Ops("DynamicQuantizeLinear", 3, nil, x); return q }()...)
 		}, -1, "DynamicQuantizeLinear"},

@@ -48,12 +48,13 @@ func (b *Builder) Ops(op string, outputs int, attrs Attrs, inputs ...string) []s
 // Add adds a node as it stands.
 func (b *Builder) Add(n Node) { b.graph.Nodes = append(b.graph.Nodes, n) }
 
-// Output makes a value an output under a name of its own.
-func (b *Builder) Output(name string, t Type, value string) {
+// Output makes a value an output under a name of its own. Its shape is not needed
+// to run, but ONNX's checker wants one in a file.
+func (b *Builder) Output(name string, t Type, value string, shape ...Dim) {
 	if name != value {
 		b.Add(Node{Name: name, Op: "Identity", Inputs: []string{value}, Outputs: []string{name}})
 	}
-	b.graph.Outputs = append(b.graph.Outputs, Port{Name: name, Type: t})
+	b.graph.Outputs = append(b.graph.Outputs, Port{Name: name, Type: t, Shape: shape})
 }
 
 // Graph returns what was written; the builder is not to be used after.

@@ -171,6 +171,19 @@ func (c *compiler) body(g *Graph, up *names, depth int) (b *body, free map[strin
 			}
 		}
 	}
+	for _, o := range g.Outputs {
+		if !sc.find(o.Name) {
+			return nil, nil, graphError("", "output %q: no node, input or constant has that name", o.Name)
+		}
+	}
+	b.keep(sc, nodes, reads)
+	return b, sc.free, nil
+}
+
+// keep keeps the nodes and constants that an output needs; reads are the names
+// that each node reads, in its bodies too.
+func (b *body) keep(sc *names, nodes []*node, reads [][]string) {
+	g := b.graph
 	needed, constants := make([]bool, len(nodes)), map[int]bool{}
 	need := func(name string) {
 		i, own := sc.own[name]
@@ -182,9 +195,6 @@ func (c *compiler) body(g *Graph, up *names, depth int) (b *body, free map[strin
 		}
 	}
 	for _, o := range g.Outputs {
-		if !sc.find(o.Name) {
-			return nil, nil, graphError("", "output %q: no node, input or constant has that name", o.Name)
-		}
 		need(o.Name)
 	}
 	for i := len(nodes) - 1; i >= 0; i-- {
@@ -204,7 +214,6 @@ func (c *compiler) body(g *Graph, up *names, depth int) (b *body, free map[strin
 			b.used = append(b.used, &g.Constants[i])
 		}
 	}
-	return b, sc.free, nil
 }
 
 // node finds a node's row and compiles its bodies, whose free names it returns.

@@ -103,6 +103,10 @@ func planPair[T, R Element](c *call, f pairwise[T, R]) (kernel, error) {
 	if err := c.result(0, typeOf[R](), shape...); err != nil {
 		return nil, err
 	}
+	n := c.out[0].n
+	if g, ok := any(f).(pairwise[float32, float32]); ok && (c.in[0].n == n || c.in[0].n == 1) && (c.in[1].n == n || c.in[1].n == 1) {
+		c.ew = &pointwise{binary: g}
+	}
 	l := newLoops(shape, c.shape(0), c.shape(1))
 	runs := l.count()
 	return func(a *args) error {

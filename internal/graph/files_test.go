@@ -21,9 +21,13 @@ func TestFilesOfExporters(t *testing.T) {
 	compared := 0
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			src, err := safetensors.Open(strings.TrimSuffix(path, ".onnx") + ".safetensors")
+			numbers := strings.TrimSuffix(path, ".onnx") + ".safetensors"
+			src, err := safetensors.Open(numbers)
+			if err != nil { // those that the reader refuses, by testdata/written_out.py
+				src, err = safetensors.Open(filepath.Join("testdata", filepath.Base(numbers)))
+			}
 			if err != nil {
-				t.Skip("no recorded outputs")
+				t.Fatal(err)
 			}
 			defer src.Close()
 			p := open(t, path)

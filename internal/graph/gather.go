@@ -13,14 +13,14 @@ func gatherRows() []row {
 	return []row{
 		{op: "Gather", min: 2, max: 2, attrs: []string{"axis"}, plan: planGather, axes: gatherAxes},
 		{op: "GatherElements", min: 2, max: 2, attrs: []string{"axis"}, plan: planGatherElements},
-		{op: "GatherND", min: 2, max: 2, attrs: []string{"batch_dims"}, plan: planGatherND},
+		{op: "GatherND", min: 2, max: 2, attrs: []string{"batch_dims"}, plan: planGatherND, axes: gatherNDAxes},
 		{op: "ScatterND", min: 3, max: 3, attrs: []string{"reduction"}, plan: planScatterND},
 		{op: "ScatterElements", min: 3, max: 3, attrs: scatter, plan: planScatterElements},
 		{op: "Scatter", min: 3, max: 3, attrs: scatter, plan: planScatterElements},
 		{op: "OneHot", min: 3, max: 3, attrs: []string{"axis"}, plan: planOneHot},
 		{op: "TopK", min: 1, max: 2, attrs: []string{"axis", "largest", "sorted", "k"}, plan: planTopK, axes: otherAxes(-1)},
 		{op: "NonZero", min: 1, max: 1, plan: planNonZero},
-		{op: "CumSum", min: 2, max: 2, attrs: []string{"exclusive", "reverse"}, plan: planCumSum},
+		{op: "CumSum", min: 2, max: 2, attrs: []string{"exclusive", "reverse"}, plan: planCumSum, axes: cumSumAxes},
 		{op: "Trilu", min: 1, max: 2, attrs: []string{"upper"}, plan: planTrilu},
 	}
 }

@@ -58,7 +58,9 @@ func network(t testing.TB, b *Builder) {
 	c := func(shape ...int) string { return b.Constant("", drawn(t, g, shape...)) }
 	x := b.Input("x", F32, Dim{Size: -1}, Dim{Size: 3}, Dim{Size: -1})
 	x = b.Op("Conv", Attrs{"pads": []int64{1, 1}, "strides": []int64{2}}, x, c(20, 3, 3), c(20))
-	x = b.Op("Gelu", nil, x)
+	// A chain that is joined: x*sigmoid(x), then tanh of twice it.
+	x = b.Op("Mul", nil, x, b.Op("Sigmoid", nil, x))
+	x = b.Op("Tanh", nil, b.Op("Mul", nil, b.Constant("", Scalar(float32(2))), x))
 	x = b.Op("Transpose", Attrs{"perm": []int64{2, 0, 1}}, x)
 	x = b.Op("LayerNormalization", nil, x, c(20), c(20))
 	y := b.Ops("LSTM", 3, Attrs{"hidden_size": 24, "direction": "bidirectional"}, x, c(2, 96, 20), c(2, 96, 24), c(2, 192))
@@ -66,8 +68,8 @@ func network(t testing.TB, b *Builder) {
 	x = b.Op("Reshape", nil, x, b.Ints(0, 0, -1))
 	score := b.Op("Softmax", Attrs{"axis": int64(1)}, b.Op("MatMul", nil, x, c(48, 1)))
 	x = b.Op("ReduceSum", Attrs{"keepdims": int64(0)}, b.Op("Mul", nil, x, score), b.Ints(1))
-	b.Output("y", F32, b.Op("Gemm", Attrs{"transB": int64(1)}, x, c(10, 48), c(10)))
-	b.Output("h", F32, y[1])
+	b.Output("y", F32, b.Op("Gemm", Attrs{"transB": int64(1)}, x, c(10, 48), c(10)), Dim{Size: -1}, Dim{Size: 10})
+	b.Output("h", F32, y[1], Dim{Size: 2}, Dim{Size: -1}, Dim{Size: 24})
 }
 
 // A result has the same bits on every level of the kernels, alone or in a batch,
@@ -177,6 +179,32 @@ func TestMemoryIsReused(t *testing.T) {
 	}
 	if got := p.plans.list[0].arena; got > 3*4*n {
 		t.Errorf("a frame of %d bytes for values of %d", got, 4*n)
+	}
+}
+
+// Chains of element-wise operators are one step each, with the bits of all.
+func TestElementwiseChainsAreJoined(t *testing.T) {
+	var b Builder
+	x := b.Input("x", F32, Dim{Size: -1}, Dim{Size: 1000})
+	row := b.Constant("", drawn(t, rng.New(5), 1000))
+	y := b.Op("Sub", nil, b.Constant("", Scalar(float32(1))), b.Op("Sigmoid", nil, b.Op("Mul", nil, x, x)))
+	y = b.Op("Div", nil, b.Op("Add", nil, b.Op("Relu", nil, y), x), b.Constant("", Scalar(float32(3))))
+	z := b.Op("Tanh", nil, b.Op("Add", nil, y, row)) // a row is not of the output's size
+	b.Output("y", F32, b.Op("Mul", nil, z, b.Op("Neg", nil, z)))
+	p := compiled(t, &b, Limits{})
+	in, got, want := []Value{drawn(t, rng.New(6), 9, 1000)}, make([]Value, 1), make([]Value, 1)
+	if err := p.Run(in, got); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(p.plans.list[0].steps); n != 4 {
+		t.Errorf("%d steps, want 4: the chain, the row, tanh, and its product", n)
+	}
+	p.plans.list, p.plans.eager = nil, true
+	if err := p.Run(in, want); err != nil {
+		t.Fatal(err)
+	}
+	if err := testkit.SameBits(Data[float32](got[0]), Data[float32](want[0])); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -97,24 +97,30 @@ type boundLayer[F tensor.Float] struct {
 }
 
 func newBound[F tensor.Float](c *call, r *onnx.Recurrent) (layer, error) {
-	cfg, err := LayerConfig(r)
+	l, err := layerOf[F](r)
 	if err != nil {
 		return nil, c.fail("%v", err)
 	}
+	return &boundLayer[F]{r, l}, nil
+}
+
+// layerOf makes the layer of a node.
+func layerOf[F tensor.Float](r *onnx.Recurrent) (*unroll.LayerOf[F], error) {
+	cfg, err := LayerConfig(r)
+	if err != nil {
+		return nil, err
+	}
 	l, err := unroll.NewOf[F](cfg)
 	if err != nil {
-		return nil, c.fail("%v", err)
+		return nil, err
 	}
 	params := map[string]tensor.DenseOf[F]{}
 	for _, p := range r.Params {
 		if params[p.Name], err = checkpoint.FloatOf[F](p); err != nil {
-			return nil, c.fail("%v", err)
+			return nil, err
 		}
 	}
-	if err := l.Load(params); err != nil {
-		return nil, c.fail("%v", err)
-	}
-	return &boundLayer[F]{r, l}, nil
+	return l, l.Load(params)
 }
 
 func (p *boundLayer[F]) settings() *onnx.Recurrent { return p.r }

@@ -2,15 +2,19 @@ package graph
 
 import (
 	"archive/zip"
+	"bytes"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 
+	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/internal/testkit/python"
+	"github.com/unroll-ml/unroll/rng"
 )
 
 // Single operators with drawn attributes and shapes give ONNX Runtime's numbers,
@@ -49,4 +53,55 @@ func TestLiveAgainstONNXRuntime(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d: %d models", seed, len(z.File))
+}
+
+// What WriteONNX writes passes ONNX's checker, and ONNX Runtime computes the same
+// of it.
+func TestLiveWrittenFiles(t *testing.T) {
+	interpreter := python.With("onnx", "onnxruntime", "numpy")
+	if interpreter == "" {
+		t.Skip("no Python with onnx and onnxruntime")
+	}
+	var b Builder
+	network(t, &b)
+	x := drawn(t, rng.New(7), 2, 3, 25)
+	b.Constant("in.0", x) // nothing reads it but the script
+	p := compiled(t, &b, Limits{})
+	var file bytes.Buffer
+	if err := WriteONNX(&file, p.Graph()); err != nil {
+		t.Fatal(err)
+	}
+	model, numbers := filepath.Join(t.TempDir(), "model.onnx"), filepath.Join(t.TempDir(), "out.npz")
+	if err := os.WriteFile(model, file.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script := `
+import sys, numpy, onnx, onnxruntime
+m = onnx.load(sys.argv[1])
+onnx.checker.check_model(m, full_check=True)
+x, = (onnx.numpy_helper.to_array(i) for i in m.graph.initializer if i.name == "in.0")
+y = onnxruntime.InferenceSession(sys.argv[1]).run(None, {"x": x})
+numpy.savez(sys.argv[2], **{"out%d" % i: v for i, v in enumerate(y)})
+`
+	if out, err := exec.Command(interpreter, "-c", script, model, numbers).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	src, err := array.Open(numbers, array.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	out := make([]Value, 2)
+	if err := p.Run([]Value{x}, out); err != nil {
+		t.Fatal(err)
+	}
+	for i, port := range p.graph.Outputs {
+		want, err := recordedValue(src, "out", i, port)
+		if err != nil || want.IsZero() {
+			t.Fatal(err)
+		}
+		if _, err := difference(out[i], want); err != nil {
+			t.Errorf("output %q: %v", port.Name, err)
+		}
+	}
 }

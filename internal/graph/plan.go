@@ -89,6 +89,11 @@ func (p *Program) newPlan(inputs []Value, pinned []bool, eager bool) (pn *plan, 
 }
 
 func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *plan, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = graphError("", "a defect of unroll: %v", r)
+		}
+	}()
 	pn = &plan{pins: make([]*Value, len(inputs))}
 	sc := &scope{names: map[string]*operand{}}
 	for i, v := range inputs {

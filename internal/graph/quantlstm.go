@@ -51,24 +51,7 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 		}
 	}
 	var err error
-	q.packed, err = once(c, "integers", []int{1, 2, 9, 11}, func() (p [][2]*integerPanels, err error) {
-		for d := range q.D {
-			pick := func(i, k, zero int) *integerPanels {
-				z, at := c.in[zero].known, 0
-				if z.n == q.D { // one for the direction
-					one := must(New(z.Type, 1))
-					copy(one.bytes(), z.bytes()[d:d+1])
-					z = &one
-				} else {
-					at = d * 4 * q.H
-				}
-				return packIntegers(c.in[i].known, d*k*4*q.H, k, 4*q.H, 1, 4*q.H, z, at)
-			}
-			p = append(p, [2]*integerPanels{pick(1, q.I, 9), pick(2, q.H, 11)})
-		}
-		return p, nil
-	})
-	if err != nil {
+	if q.packed, err = q.pack(c); err != nil {
 		return nil, err
 	}
 	c.work = macs(q.T, q.B, q.D, 4*q.H, q.H+q.I)
@@ -89,6 +72,27 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 	}
 	c.local = func() any { return &scratchRows{} }
 	return q.run, nil
+}
+
+// pack packs the weights of every direction, less their zero points.
+func (q *quantizedLSTM) pack(c *call) ([][2]*integerPanels, error) {
+	return once(c, "integers", []int{1, 2, 9, 11}, func() (p [][2]*integerPanels, err error) {
+		for d := range q.D {
+			pick := func(i, k, zero int) *integerPanels {
+				z, at := c.in[zero].known, 0
+				if z.n == q.D { // one for the direction
+					one := must(New(z.Type, 1))
+					copy(one.bytes(), z.bytes()[d:d+1])
+					z = &one
+				} else {
+					at = d * 4 * q.H
+				}
+				return packIntegers(c.in[i].known, d*k*4*q.H, k, 4*q.H, 1, 4*q.H, z, at)
+			}
+			p = append(p, [2]*integerPanels{pick(1, q.I, 9), pick(2, q.H, 11)})
+		}
+		return p, nil
+	})
 }
 
 // plainActivations reports whether a list names those an LSTM has anyway, or none.

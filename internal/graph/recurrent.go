@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 )
@@ -89,8 +90,20 @@ func planRecurrent(c *call) (kernel, error) {
 
 // recurrent reads the node's settings and parameters.
 func (c *call) recurrent() (*onnx.Recurrent, error) {
-	n := &onnx.Node{Name: c.Name, Op: c.Op, Inputs: c.Inputs, Outputs: c.Outputs}
-	for name, a := range c.Attrs {
+	return readRecurrent(c.Node, func(name string) (*Value, error) {
+		for _, i := range weightInputs {
+			if i < len(c.Inputs) && c.Inputs[i] == name {
+				return c.in[i].known, nil
+			}
+		}
+		return nil, fmt.Errorf("no value %q", name)
+	})
+}
+
+// readRecurrent is it for a node whose parameters constant returns.
+func readRecurrent(from *Node, constant func(name string) (*Value, error)) (*onnx.Recurrent, error) {
+	n := &onnx.Node{Name: from.Name, Op: from.Op, Inputs: from.Inputs, Outputs: from.Outputs}
+	for name, a := range from.Attrs {
 		if name == "output_sequence" { // of version 1, without meaning since 7
 			continue
 		}
@@ -114,11 +127,62 @@ func (c *call) recurrent() (*onnx.Recurrent, error) {
 		n.Attributes = append(n.Attributes, at)
 	}
 	return onnx.ReadRecurrent(n, func(name string) (checkpoint.Tensor, error) {
-		for _, i := range weightInputs {
-			if i < len(c.Inputs) && c.Inputs[i] == name {
-				return stored(name, c.in[i].known), nil
+		v, err := constant(name)
+		if err != nil {
+			return checkpoint.Tensor{}, err
+		}
+		return stored(name, v), nil
+	})
+}
+
+// NamedLayer is a layer under the name of its node.
+type NamedLayer struct {
+	Name  string
+	Layer *unroll.Layer
+}
+
+// Layers returns the recurrent layers of the program's own nodes, not those of
+// bodies, whose parameters are constants as they stand. Errors are those of a
+// node that is no layer and of constants that do not load.
+func (p *Program) Layers() ([]NamedLayer, error) {
+	constants := map[string]*Constant{}
+	for i := range p.graph.Constants {
+		constants[p.graph.Constants[i].Name] = &p.graph.Constants[i]
+	}
+	var list []NamedLayer
+	for i := range p.graph.Nodes {
+		n := &p.graph.Nodes[i]
+		if l, ok := n.Attrs["layer"].(*unroll.Layer); ok {
+			list = append(list, NamedLayer{n.Name, l})
+			continue
+		}
+		if !isRecurrent(n, constants) {
+			continue
+		}
+		r, err := readRecurrent(n, func(name string) (*Value, error) { return p.constant(constants[name]) })
+		if err != nil {
+			return nil, at(n, err)
+		}
+		l, err := layerOf[float32](r)
+		if err != nil {
+			return nil, at(n, err)
+		}
+		list = append(list, NamedLayer{n.Name, l})
+	}
+	return list, nil
+}
+
+// isRecurrent reports whether a node is a layer of constant float parameters.
+func isRecurrent(n *Node, constants map[string]*Constant) bool {
+	if domain(n.Domain) != "" || n.Op != "RNN" && n.Op != "GRU" && n.Op != "LSTM" {
+		return false
+	}
+	for _, i := range weightInputs {
+		if i < len(n.Inputs) && n.Inputs[i] != "" {
+			if c := constants[n.Inputs[i]]; c == nil || !c.Type.isFloat() {
+				return false
 			}
 		}
-		return checkpoint.Tensor{}, fmt.Errorf("no value %q", name)
-	})
+	}
+	return true
 }

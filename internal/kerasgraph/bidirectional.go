@@ -35,7 +35,7 @@ func bidirectional(b *builder, l *keras.Layer, c *call) ([]value, error) {
 	zero := b.zeroesMasked(f)
 	var list []result
 	if cells[0].same(cells[1]) && !f[0].backwards {
-		list, err = b.masked(cells[:], []bool{false, true}, x, start, zero)
+		list, err = b.masked(cells[:], []bool{false, true}, x, start, zero, false)
 	} else {
 		for i := range cells {
 			half := start
@@ -43,7 +43,7 @@ func bidirectional(b *builder, l *keras.Layer, c *call) ([]value, error) {
 				half = start[i*len(start)/2 : (i+1)*len(start)/2]
 			}
 			var one []result
-			if one, err = b.masked(cells[i:i+1], []bool{f[i].backwards}, x, half, zero); err != nil {
+			if one, err = b.masked(cells[i:i+1], []bool{f[i].backwards}, x, half, zero, false); err != nil {
 				break
 			}
 			list = append(list, one...)

@@ -40,6 +40,17 @@ type builder struct {
 	load  []graph.Constant
 	notes []string
 	calls int
+
+	states bool // what Options say
+	many   int  // more than 0: within layers that share a state among many steps
+	ends   []end
+	told   map[string]bool // layers whose states are inputs
+}
+
+// end is a state that is an output.
+type end struct {
+	name, value string
+	typ         graph.Type
 }
 
 // call is one call of a layer: the values of its first argument, and the other
@@ -85,19 +96,29 @@ func key(l *keras.Layer) string {
 	return l.Class
 }
 
+// Options say what Build adds to a model.
+type Options struct {
+	// States makes the states of recurrent layers inputs NAME.h_in and NAME.c_in and
+	// outputs NAME.h_out and NAME.c_out, of shape [B,H], after the model's own: of
+	// layers that go forward, begin with zeros otherwise, and are called once, not
+	// within a TimeDistributed or a Bidirectional. The cells of a stack are numbered
+	// from the second on: NAME.h1_in. Without it every run begins with zeros.
+	States bool
+}
+
 // Build turns a model into a graph. Inputs and outputs have the names of their
 // layers. notes says, a sentence each, what of the model has no place in it. It
 // is a graph.ErrOperator that names every layer whose class is not in the table,
 // and one that names layer and setting for what of a layer is not; a setting or
 // shape that no layer has is a graph.ErrGraph.
-func Build(m *keras.Model) (g *graph.Graph, notes []string, err error) {
+func Build(m *keras.Model, opt Options) (g *graph.Graph, notes []string, err error) {
 	if m.Root == nil {
 		return nil, nil, &graph.Error{Reason: fmt.Sprintf("%s has weights alone, without the layers' settings: give the model's JSON beside it, or a whole .keras or .h5", m.Name()), Err: graph.ErrGraph}
 	}
 	if missing := missing(m.Root); len(missing) > 0 {
 		return nil, nil, &graph.Error{Reason: strings.Join(missing, "; "), Err: graph.ErrOperator}
 	}
-	b := &builder{m: m, major: 3}
+	b := &builder{m: m, major: 3, states: opt.States}
 	if n, _, ok := strings.Cut(m.Version, "."); ok {
 		if b.major, err = strconv.Atoi(n); err != nil {
 			b.major = 3
@@ -130,6 +151,9 @@ func Build(m *keras.Model) (g *graph.Graph, notes []string, err error) {
 		seen[name] = true
 		b.Output(name, v.typ, v.name)
 	}
+	for _, s := range b.ends {
+		b.Output(s.name, s.typ, s.value)
+	}
 	g = b.Graph()
 	g.Name = root.Name
 	g.Constants = append(g.Constants, b.load...)
@@ -143,7 +167,7 @@ func missing(root *keras.Layer) []string {
 	more := 0
 	root.Walk(func(l *keras.Layer) bool {
 		_, ok := table[key(l)]
-		if ok && l.Custom == "" || l.IsModel() || cellKinds[l.Class] != "" || l.Class == "StackedRNNCells" {
+		if l.Custom == "" && (ok || l.IsModel() || cellKinds[l.Class] != "" || l.Class == "StackedRNNCells") {
 			return true
 		}
 		if len(list) == most {

@@ -226,7 +226,9 @@ func timeDistributed(b *builder, l *keras.Layer, c *call) ([]value, error) {
 	}
 	flat := b.regroup(x, 2, -1)
 	flat.mask = ""
+	b.many++
 	out, err := b.layer(inner, &call{in: []value{flat}, layer: inner})
+	b.many--
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ var tolerance = testkit.Tol{Abs: 1e-5, Rel: 1e-4}
 
 // compile makes a program of a model.
 func compile(m *keras.Model) (*graph.Program, error) {
-	g, _, err := Build(m)
+	g, _, err := Build(m, Options{})
 	if err != nil {
 		return nil, err
 	}

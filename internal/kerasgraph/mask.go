@@ -14,8 +14,9 @@ import (
 // bits of the steps that are kept. This file is all that knows.
 
 // masked is run with the mask of x, where it has one. zero: masked steps give
-// zeros.
-func (b *builder) masked(cells []*cell, back []bool, x value, start []value, zero bool) ([]result, error) {
+// zeros. carried: start is where the run before ended, so that its output goes
+// on before the first step that is kept.
+func (b *builder) masked(cells []*cell, back []bool, x value, start []value, zero, carried bool) ([]result, error) {
 	if x.mask == "" {
 		return b.run(cells, back, x, start, "")
 	}
@@ -30,7 +31,11 @@ func (b *builder) masked(cells []*cell, back []bool, x value, start []value, zer
 	n := cells[0].states()
 	for d := range list {
 		r := &list[d]
-		r.sequence = b.spread(s, r.sequence, back[d])
+		before := b.scalar(0)
+		if carried {
+			before = b.unsqueeze(start[d*n], 1).name
+		}
+		r.sequence = b.spread(s, r.sequence, back[d], before)
 		if zero {
 			r.sequence = r.sequence.same(b.Op("Where", nil, b.Op("Unsqueeze", nil, x.mask, b.Ints(2)), r.sequence.name, b.scalar(0)))
 			at := int64(-1) // the step that is done last
@@ -39,6 +44,9 @@ func (b *builder) masked(cells []*cell, back []bool, x value, start []value, zer
 			}
 			end := b.Op("Gather", graph.Attrs{"axis": int64(1)}, x.mask, b.Constant("", graph.Vector(at))) // [B,1]
 			r.last = r.last.same(b.Op("Where", nil, end, r.last.name, b.scalar(0)))
+		}
+		if carried && !zero { // the last output is the state, also where no step was kept
+			r.last = r.last.same(b.Op("Where", nil, s.some, r.last.name, start[d*n].name))
 		}
 		// Of a sequence without a step the state is what it was.
 		for i := range r.states {
@@ -87,8 +95,9 @@ func (b *builder) pick(x value, index string) value {
 }
 
 // spread puts the outputs of the steps that are kept to all steps that repeat
-// them: going forward those after it, going back those before it.
-func (b *builder) spread(s steps, y value, back bool) value {
+// them: going forward those after it, going back those before it. before is what
+// steps repeat that have none.
+func (b *builder) spread(s steps, y value, back bool, before string) value {
 	one := b.Constant("", graph.Scalar(int64(1)))
 	zero := b.Constant("", graph.Scalar(int64(0)))
 	// Forward: the last kept step up to t. Back: the first from t on.
@@ -104,7 +113,7 @@ func (b *builder) spread(s steps, y value, back bool) value {
 		index = b.Op("Max", nil, index, zero)
 	}
 	z := b.pick(y, index)
-	return z.same(b.Op("Where", nil, b.Op("Unsqueeze", nil, none, b.Ints(2)), b.scalar(0), z.name))
+	return z.same(b.Op("Where", nil, b.Op("Unsqueeze", nil, none, b.Ints(2)), before, z.name))
 }
 
 // version reports whether the Keras that wrote the file is at least major.minor.

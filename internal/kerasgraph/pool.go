@@ -219,14 +219,14 @@ func padding(n int) func(b *builder, l *keras.Layer, x value) (value, error) {
 		if err != nil {
 			return x, err
 		}
-		dims, pads := slices.Clone(x.dims), make([]int64, 2*n)
+		dims, pads := slices.Clone(x.dims), make([]int64, 2*(n+2))
 		for i, a := range axes {
-			pads[i], pads[n+i] = int64(m[i][0]), int64(m[i][1])
+			pads[a], pads[int64(n+2)+a] = int64(m[i][0]), int64(m[i][1])
 			if dims[a] >= 0 {
 				dims[a] += m[i][0] + m[i][1]
 			}
 		}
-		return x.with(b.Op("Pad", nil, x.name, b.Ints(pads...), b.scalar(0), b.Ints(axes...)), dims...), nil
+		return x.with(b.Op("Pad", nil, x.name, b.Ints(pads...), b.scalar(0)), dims...), nil
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/unroll-ml/unroll/checkpoint/keras"
+	"github.com/unroll-ml/unroll/internal/graph"
 )
 
 func recurrentLayers() map[string]row {
@@ -89,12 +90,44 @@ func (b *builder) stateful(l *keras.Layer, f flags) {
 	}
 }
 
+// stateNames names the states of a layer's cells.
+func stateNames(l *keras.Layer, cells []*cell) []string {
+	var names []string
+	for i, c := range cells {
+		number := ""
+		if i > 0 {
+			number = fmt.Sprint(i)
+		}
+		for _, s := range []string{"h", "c"}[:c.states()] {
+			names = append(names, l.Path+"."+s+number)
+		}
+	}
+	return names
+}
+
+// carry makes the states that a layer begins with inputs of the program.
+func (b *builder) carry(l *keras.Layer, cells []*cell) []value {
+	if b.told == nil {
+		b.told = map[string]bool{}
+	}
+	b.told[l.Path] = true
+	var start []value
+	for _, c := range cells {
+		for range c.states() {
+			start = append(start, value{typ: graph.F32, dims: []int{-1, c.units}})
+		}
+	}
+	for i, name := range stateNames(l, cells) {
+		start[i].name = b.Input(name+"_in", graph.F32, graph.Dim{Size: -1, Name: "batch"}, graph.Dim{Size: start[i].dims[1]})
+	}
+	return start
+}
+
 func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 	f, err := readFlags(l)
 	if err != nil {
 		return nil, err
 	}
-	b.stateful(l, f)
 	cells, err := b.cells(l)
 	if err != nil {
 		return nil, err
@@ -102,6 +135,12 @@ func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 	start, err := c.start()
 	if err != nil {
 		return nil, err
+	}
+	carried := b.states && b.many == 0 && len(start) == 0 && !f.backwards && !b.told[l.Path]
+	if carried {
+		start = b.carry(l, cells)
+	} else {
+		b.stateful(l, f)
 	}
 	x := b.maskless(l, c, c.in[0])
 	total := 0
@@ -118,7 +157,7 @@ func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		if len(start) > 0 {
 			from, start = start[:d.states()], start[d.states():]
 		}
-		list, err := b.masked([]*cell{d}, []bool{f.backwards}, x, from, f.zero && i == len(cells)-1)
+		list, err := b.masked([]*cell{d}, []bool{f.backwards}, x, from, f.zero && i == len(cells)-1, carried)
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +166,11 @@ func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		mask := x.mask
 		x = out.sequence
 		x.mask = mask
+	}
+	if carried {
+		for i, name := range stateNames(l, cells) {
+			b.ends = append(b.ends, end{name + "_out", states[i].name, graph.F32})
+		}
 	}
 	y := out.last
 	if f.sequences {

@@ -73,7 +73,7 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, _, err = Build(m); !errors.Is(err, graph.ErrOperator) || !strings.Contains(err.Error(), tt.want) {
+		if _, _, err = Build(m, Options{}); !errors.Is(err, graph.ErrOperator) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}
 	}
@@ -88,7 +88,7 @@ func TestAllMissingClassesAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = Build(m)
+	_, _, err = Build(m, Options{})
 	for _, want := range []string{`layer "own": my>Own is a class of the user's own`, `layer "time_distributed/dense": Attention is not supported`} {
 		if !errors.Is(err, graph.ErrOperator) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
@@ -113,7 +113,7 @@ func TestWhatNoLayerHasIsRefused(t *testing.T) {
 	} {
 		m, err := changed(t, tt.golden, tt.change)
 		if err == nil {
-			_, _, err = Build(m)
+			_, _, err = Build(m, Options{})
 		}
 		if !errors.Is(err, graph.ErrGraph) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "layer ") {
 			t.Errorf("%s: %v, want %q and the layer", name, err, tt.want)
@@ -138,7 +138,7 @@ func TestModelsThatCallEachOtherEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Build(m); !errors.Is(err, graph.ErrGraph) || !strings.Contains(err.Error(), "more than 65536 times") {
+	if _, _, err := Build(m, Options{}); !errors.Is(err, graph.ErrGraph) || !strings.Contains(err.Error(), "more than 65536 times") {
 		t.Error(err)
 	}
 }
@@ -149,7 +149,7 @@ func TestWeightsAloneAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if _, _, err := Build(m); !errors.Is(err, graph.ErrGraph) || !strings.Contains(err.Error(), "give the model's JSON beside it") {
+	if _, _, err := Build(m, Options{}); !errors.Is(err, graph.ErrGraph) || !strings.Contains(err.Error(), "give the model's JSON beside it") {
 		t.Error(err)
 	}
 }
@@ -161,7 +161,7 @@ func TestNotes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Close()
-		_, notes, err := Build(m)
+		_, notes, err := Build(m, Options{})
 		if err != nil || len(notes) != 1 || !strings.Contains(notes[0], want) {
 			t.Errorf("%s: %q, %v", name, notes, err)
 		}
@@ -183,7 +183,7 @@ func FuzzBuild(f *testing.F) {
 		if err != nil {
 			return
 		}
-		g, _, err := Build(m)
+		g, _, err := Build(m, Options{})
 		if err == nil {
 			_, err = graph.Compile(g, graph.Limits{})
 		}

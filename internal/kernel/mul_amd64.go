@@ -48,25 +48,30 @@ type micros [microSides][microRows][microVecs]uintptr
 
 var micro256, micro512 micros
 
-var microLevels = [...]*micros{levelAVX2: &micro256, levelAVX512: &micro512}
-
-// maxRows is the most rows of a microkernel of nv vectors.
-func (k *micros) maxRows(nv int) int {
-	rows := microRows
-	for k[0][rows-1][nv-1] == 0 {
-		rows--
-	}
-	return rows
+// microLevel is the microkernels of a level, the most rows of one of so many
+// vectors, and the most panels that one of so many rows and vectors walks side by
+// side: with few rows there are too few sums to hide the latency of one.
+type microLevel struct {
+	kernels *micros
+	maxRows [microVecs + 1]int
+	sides   [microRows + 1][microVecs + 1]int
 }
 
-// sides is the number of panels that can be walked side by side: with few rows
-// there are too few sums to hide the latency of one.
-func (k *micros) sides(rows, nv int) int {
-	side := microSides
-	for k[side-1][rows-1][nv-1] == 0 {
-		side--
+var microLevels = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
+
+func newMicroLevel(k *micros) microLevel {
+	l := microLevel{kernels: k}
+	for side := range microSides {
+		for rows := range microRows {
+			for vecs := range microVecs {
+				if k[side][rows][vecs] != 0 {
+					l.maxRows[vecs+1] = max(l.maxRows[vecs+1], rows+1)
+					l.sides[rows+1][vecs+1] = side + 1
+				}
+			}
+		}
 	}
-	return side
+	return l
 }
 
 // mulVector does what mul does on panels [p0, p1) with vector instructions, and
@@ -120,7 +125,7 @@ func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []
 // panels within, and slices along k inside a panel if blocks of rows share it.
 // Where a sum is stored and loaded again, its bits stay.
 func (g *mulArgs) run(lv int32, n, nv, m int) {
-	most := microLevels[lv].maxRows(nv)
+	most := microLevels[lv].maxRows[nv]
 	if m <= most && g.depth*nv*Lane*m <= limits.Work {
 		g.panelsOf(lv, n, nv, m)
 		return
@@ -167,9 +172,9 @@ func (g *mulArgs) slices(lv int32, n, nv, m int) {
 // panelsOf walks n panels with m rows, in calls of bounded work.
 func (g *mulArgs) panelsOf(lv int32, n, nv, m int) {
 	g.prefetch, g.prefetchBy = g.depth*nv*Lane*4, 64
-	side, kernels := 1, microLevels[lv]
-	if m <= kernels.maxRows(nv) {
-		side = kernels.sides(m, nv)
+	side, l := 1, &microLevels[lv]
+	if m <= l.maxRows[nv] {
+		side = l.sides[m][nv]
 	}
 	most := max(limits.Work/(max(g.depth, 1)*nv*Lane*m), 1)
 	for ; side > 0; side-- {
@@ -197,16 +202,16 @@ func (g *mulArgs) next() {
 
 // rows sets the blocks of rows and calls the assembly.
 func (g *mulArgs) rows(lv int32, nv, side, m int) {
-	kernels := microLevels[lv]
-	most := kernels.maxRows(nv)
+	l := &microLevels[lv]
+	most := l.maxRows[nv]
 	blocks := (m + most - 1) / most
 	rows := (m + blocks - 1) / blocks
 	g.big = m - blocks*(rows-1)
 	g.small = blocks - g.big
 	g.bigBytes = rows * g.row
 	g.smallBytes = g.bigBytes - g.row
-	g.kernel = kernels[side-1][rows-1][nv-1]
-	g.kernelSmall = kernels[side-1][max(rows-2, 0)][nv-1]
+	g.kernel = l.kernels[side-1][rows-1][nv-1]
+	g.kernelSmall = l.kernels[side-1][max(rows-2, 0)][nv-1]
 	if lv == levelAVX512 {
 		mul512(g)
 	} else {

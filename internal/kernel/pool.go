@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Team is a group of workers that run one function together. The zero value is
@@ -16,6 +17,8 @@ type Team struct {
 	phase   atomic.Uint32
 	left    atomic.Int32 // helpers that have not returned
 	wait    sync.WaitGroup
+	waited  atomic.Int64 // nanoseconds that workers of this run waited beyond looking
+	waits   waits
 	turns   *turns // nil but in tests of schedules
 }
 
@@ -40,6 +43,11 @@ func (t *Team) Run(task Task, n int) {
 		t.runInTurns(task, n, *o)
 		return
 	}
+	var start time.Time
+	if t.waits.watching {
+		start = time.Now()
+	}
+	t.waited.Store(0)
 	t.arrived.Store(0)
 	t.left.Store(t.n - 1)
 	t.wait.Add(n - 1)
@@ -50,7 +58,17 @@ func (t *Team) Run(task Task, n int) {
 	for i := 0; t.left.Load() > 0 && i < spins; i++ {
 		pause(1)
 	}
-	t.wait.Wait()
+	if t.left.Load() > 0 {
+		since := time.Now()
+		t.wait.Wait()
+		t.waited.Add(int64(time.Since(since)))
+	} else {
+		t.wait.Wait()
+	}
+	if lost := t.waited.Load(); lost > 0 || t.waits.watching {
+		now := time.Now()
+		t.waits.ran(now, now.Sub(start), time.Duration(lost)/time.Duration(n-1))
+	}
 }
 
 // Barrier returns when all workers of the running task have called it.
@@ -69,13 +87,17 @@ func (t *Team) Barrier() {
 		t.phase.Add(1)
 		return
 	}
-	for i := 0; t.phase.Load() == phase; i++ {
-		if i < spins {
-			pause(1)
-			continue
+	for range spins {
+		if t.phase.Load() != phase {
+			return
 		}
+		pause(1)
+	}
+	since := time.Now()
+	for t.phase.Load() == phase {
 		runtime.Gosched() // somebody else may need the processor to get here
 	}
+	t.waited.Add(int64(time.Since(since)))
 }
 
 // The states of a helper.

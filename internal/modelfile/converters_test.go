@@ -44,7 +44,7 @@ func TestOtherConvertersGraphsBecomeModels(t *testing.T) {
 // What the exporters of recent PyTorch and Keras wrote becomes a layer or a
 // model with PyTorch's and Keras's numbers, for every set of inputs.
 func TestExportersGraphsGiveTheirFrameworksNumbers(t *testing.T) {
-	paths, err := filepath.Glob("../../checkpoint/onnx/testdata/exporters/*.safetensors")
+	paths, err := filepath.Glob("../../checkpoint/onnx/testdata/exporters/[kt]*.safetensors") // not those that are no layer
 	if err != nil || len(paths) != 22 {
 		t.Fatal(paths, err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array/npy"
+	"github.com/unroll-ml/unroll/checkpoint/keras"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
@@ -29,8 +30,7 @@ const (
 	ONNX        Format = "onnx"
 	NPZ         Format = "npz"
 	Folder      Format = "folder"
-	// Sharded is an index of shards, HDF5 what Keras writes; neither is written,
-	// and HDF5 is not read here.
+	// Sharded is an index of shards, HDF5 what Keras writes; neither is written.
 	Sharded Format = "sharded"
 	HDF5    Format = "h5"
 )
@@ -62,7 +62,7 @@ var formats []Row
 func init() { // open and save refer back to the table
 	formats = []Row{
 		{Safetensors, []string{".safetensors", ".sft"}, "safetensors", sniffSafetensors, openSafetensors, saveSafetensors},
-		{HDF5, []string{".h5", ".hdf5", ".keras"}, "Keras, HDF5", sniffKeras, refuseKeras, nil},
+		{HDF5, []string{".h5", ".hdf5", ".keras"}, "Keras, HDF5", sniffKeras, openKeras, nil},
 		{NPZ, []string{".npz"}, "arrays of numpy", sniffNPZ, openNPZ, saveNPZ},
 		{Torch, []string{".pt", ".pth", ".pt2", ".ckpt", ".bin", ".tar", ".pkl", ".pickle", ".jit"}, "PyTorch", sniffTorch, openTorch, saveTorch},
 		{Sharded, []string{".index.json", ".json"}, "an index of shards", sniffIndex, openIndex, nil},
@@ -228,6 +228,10 @@ func openONNX(f *File, in *checkpoint.Input) (err error) {
 	return err
 }
 
-func refuseKeras(f *File, _ *checkpoint.Input) error {
-	return fmt.Errorf("%w: %q: Keras's own files are not read; save the weights as .npz or .safetensors by their paths (docs/formats/keras.md) and read those with --convention keras, or convert the model to ONNX", ErrUnknown, f.Path)
+func openKeras(f *File, in *checkpoint.Input) error {
+	m, err := keras.Read(in, in.Size, f.Path)
+	if err == nil {
+		f.Source, f.Keras = m, m
+	}
+	return err
 }

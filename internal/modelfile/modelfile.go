@@ -5,18 +5,15 @@
 package modelfile
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/keras"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
-	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/statedict"
 	"github.com/unroll-ml/unroll/nn"
@@ -40,8 +37,10 @@ type File struct {
 	Format Format
 	Source checkpoint.Source
 	// One of these is set beside Source where the format has more to tell.
-	ONNX  *onnx.File
-	Torch *torchfile.File
+	ONNX   *onnx.File
+	Torch  *torchfile.File
+	Keras  *keras.Model
+	Folder *nn.Folder
 	// Model is the configuration of a model folder.
 	Model *nn.Config
 	// Meta are the file's own key and value pairs.
@@ -95,40 +94,11 @@ func openFile(path string, only []Format) (*File, error) {
 }
 
 func openFolder(path string) (*File, error) {
-	cfg, err := nn.ReadConfig(path)
+	d, err := nn.OpenFolder(path)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, Format: Folder, Model: &cfg}
-	return f, f.weights(path)
-}
-
-// weights opens a model folder's weights, which have to lie inside it.
-func (f *File) weights(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	path := filepath.Join(dir, nn.WeightsFile)
-	info, err := root.Stat(nn.WeightsFile) // first, for opening a pipe waits
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s: %v; a model folder holds its weights itself", nn.ErrFolder, path, err)
-	}
-	in, err := root.Open(nn.WeightsFile)
-	if err != nil {
-		return fmt.Errorf("%w: %s: %v", nn.ErrFolder, path, err)
-	}
-	s, err := safetensors.NewReader(in, info.Size())
-	if err != nil {
-		_ = in.Close() // it was only read
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	f.Source, f.closer, f.Meta = s, in, s.Metadata()
-	return nil
+	return &File{Path: path, Format: Folder, Folder: d, Model: &d.Config, Source: d.Weights, Meta: d.Weights.Metadata(), closer: d}, nil
 }
 
 // Close closes what Open opened.
@@ -166,13 +136,16 @@ type Loaded struct {
 func (f *File) Load(opt Options) (*Loaded, error) {
 	switch {
 	case f.Format == Folder:
-		m, err := nn.Open(f.Path)
+		m, err := nn.LoadOf[float32](f.Folder)
 		if err != nil {
 			return nil, err
 		}
 		return &Loaded{Layer: m.RNN(), Model: m}, nil
 	case f.ONNX != nil:
 		return f.fromONNX()
+	}
+	if f.Keras != nil && !opt.Keras {
+		return nil, fmt.Errorf("%w: %s is Keras's own: package model runs it whole; --convention keras takes its recurrent layer alone", ErrVariant, f.Path)
 	}
 	src, parts, err := f.parts(opt)
 	if err != nil {

@@ -83,7 +83,7 @@ from torch import nn
 torch.set_grad_enabled(False)
 out = {}
 for path, config, prefix, x in json.load(sys.stdin):
-    d = torch.load(path)
+    d = torch.load(path, weights_only=False)
     if isinstance(d, nn.Module):
         m, d = d.float().eval(), None
     else:

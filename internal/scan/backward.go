@@ -37,11 +37,12 @@ type backRun[F kernel.Float] struct {
 // and are added to Grads; gradients of states and inputs are chains over the
 // gates in parameter order.
 func (r *Run[F]) Backward(b Back[F]) {
+	r.workers = r.team.Workers(r.Workers)
 	k := &r.back
 	k.Back = b
 	r.prepareBack()
 	if r.B > 0 {
-		r.team.Run(backwardTask[F]{r}, r.Workers)
+		r.team.Run(backwardTask[F]{r}, r.workers)
 	}
 	k.Back = Back[F]{} // nothing of the caller's is kept
 }
@@ -50,7 +51,7 @@ type backwardTask[F kernel.Float] struct{ *Run[F] }
 
 func (r *Run[F]) prepareBack() {
 	s, k := r.Stack, &r.back
-	k.w = s.packedBack(&r.team, r.Workers)
+	k.w = s.packedBack(&r.team, r.workers)
 	gh, in := s.Traits.Gates*s.H, 0
 	for l := range s.L {
 		in = max(in, s.In(l))

@@ -12,7 +12,7 @@ import (
 // after its first Forward.
 type Run[F kernel.Float] struct {
 	Stack   *Stack[F]
-	Workers int  // at least 1
+	Workers int  // the most that share the work, at least 1
 	Record  bool // keep what Backward and the accessors read
 	// Continue starts from the states that the last Forward or SetState left, in
 	// packed order, instead of H0 and C0; the batch must be the same.
@@ -28,13 +28,15 @@ type Run[F kernel.Float] struct {
 	H0, C0 []F        // initial states [L*D,B,H'], [L*D,B,H]; nil: zeros
 	HN, CN []F        // final states likewise; nil: not wanted
 
-	plan   []chunk
-	way    int // how workers share Forward
-	lanes  []lane[F]
-	layers []layer[F]
-	team   kernel.Team
-	hands  []hand[F] // one a worker
-	back   backRun[F]
+	plan []chunk
+	// workers is how many share the running call; a result does not depend on it.
+	workers int
+	way     int // how workers share Forward
+	lanes   []lane[F]
+	layers  []layer[F]
+	team    kernel.Team
+	hands   []hand[F] // one a worker
+	back    backRun[F]
 }
 
 // chunk is a run of steps [t0,t1) and its rows [r0,r1). Where only chunks are
@@ -60,11 +62,12 @@ const (
 
 // Forward runs the stack.
 func (r *Run[F]) Forward() {
+	r.workers = r.team.Workers(r.Workers)
 	r.prepare()
 	if r.B == 0 {
 		return
 	}
-	n := r.Workers
+	n := r.workers
 	if r.way == byDirections {
 		n = 2
 	}
@@ -82,10 +85,10 @@ func (r *Run[F]) chooseWay() {
 	s := r.Stack
 	r.way = byUnits
 	switch {
-	case r.Workers < 2 || s.Traits.Gates*s.H*s.Out() > limits.AloneWeights:
+	case r.workers < 2 || s.Traits.Gates*s.H*s.Out() > limits.AloneWeights:
 	case s.D == 2:
 		r.way = byDirections
-	case s.L%r.Workers == 0 && !r.Record && !s.Reverse && r.N >= limits.WaveRows*limits.WaveChunks && r.B <= limits.WaveRows:
+	case s.L%r.workers == 0 && !r.Record && !s.Reverse && r.N >= limits.WaveRows*limits.WaveChunks && r.B <= limits.WaveRows:
 		r.way = byLayers
 	}
 }
@@ -180,7 +183,7 @@ func (ln *lane[F]) walk(sh share[F]) {
 // prepare lays out memory and initial states.
 func (r *Run[F]) prepare() {
 	s := r.Stack
-	w := s.packed(&r.team, r.Workers)
+	w := s.packed(&r.team, r.workers)
 	r.Batch.prepare([2]bool{!s.Reverse, s.Reverse || s.D == 2})
 	r.chooseWay()
 	r.planChunks()

@@ -87,6 +87,35 @@ func single(classes []int) (labels [][]int) {
 	return labels
 }
 
+// The most a padded batch may hold: what a network keeps of a step is some
+// thousand bytes, what it reads 4 a number.
+const (
+	maxSteps   = 1 << 22
+	maxNumbers = 1 << 26
+)
+
+// CheckPadding reports an ErrData if a batch of one of the parts could be larger
+// than memory should be taken for: one long item among short ones makes all of
+// its batch as long. Data of other kinds is not looked at.
+func CheckPadding(path string, parts ...train.Data) error {
+	for _, p := range parts {
+		s, ok := p.(*sequences)
+		if !ok {
+			continue
+		}
+		longest := 0
+		for i := range s.n {
+			longest = max(longest, s.length(i))
+		}
+		steps := int64(longest) * int64(min(s.batch, s.n))
+		if numbers := steps * int64(max(s.keys, 1)); steps > maxSteps || numbers > maxNumbers {
+			return Fault(path, 0, "the longest item has %d steps, and with %d in a batch all are padded to that: %d numbers, expected at most %d steps and %d numbers", longest, min(s.batch, s.n), numbers, maxSteps, maxNumbers).
+				Try("cut it, or take a smaller %s", "batch")
+		}
+	}
+	return nil
+}
+
 // Len implements train.DataOf.
 func (s *sequences) Len() int { return (s.n + s.batch - 1) / s.batch }
 

@@ -140,10 +140,13 @@ func readText(f File) ([]byte, error) {
 	return b, nil
 }
 
+// maxClasses bounds the work of an exchange, which looks through all items.
+const maxClasses = 1000
+
 // SharesByClass is Shares, and then exchanges items, as few as that takes, so
 // that a class of 3 items or more is in each of the parts, one of 2 in the
 // first and the last, one of 1 in the first: as far as the sizes of the parts,
-// which stay, leave room.
+// which stay, leave room. More than maxClasses classes are left as they are drawn.
 func SharesByClass(classes []string, valid, test float64, seed uint64) (a, b, c []int) {
 	a, b, c = Shares(len(classes), valid, test, seed)
 	parts := [][]int{a, c, b} // the order in which a class gets into them
@@ -155,6 +158,9 @@ func SharesByClass(classes []string, valid, test float64, seed uint64) (a, b, c 
 			count[p][classes[i]]++
 			total[classes[i]]++
 		}
+	}
+	if len(total) > maxClasses {
+		return a, b, c
 	}
 	for _, class := range slices.Sorted(maps.Keys(total)) {
 		due := min(total[class], len(parts)) // parts[:due] are to have it

@@ -116,9 +116,11 @@ func openRows(f File, b []byte, d text.Dialect) (*text.Rows, []string, error) {
 		}
 	}
 	if d.Header != text.HeaderNo {
-		_, err = rows.Read()
+		if _, err := rows.Read(); err != nil {
+			return nil, nil, csvFault(f.Name(), err)
+		}
 	}
-	return rows, head, err
+	return rows, head, nil
 }
 
 // choose finds the columns taken, and that of the time, in the line of names.

@@ -12,7 +12,7 @@ import (
 type Tagged struct{ Words, Labels []string }
 
 // TaggedOptions say which columns are read, counted from 1. Word 0 is the
-// first that is no index, Label 0 the last.
+// first that can be words, Label 0 the last.
 type TaggedOptions struct{ Word, Label int }
 
 // conllLine is a line of columns.
@@ -31,8 +31,8 @@ var (
 // ReadTagged reads CoNLL columns, separated by tabs if every line has one and by
 // spaces otherwise; an empty line ends a sentence. Left out are lines that begin
 // with -DOCSTART-, comments of CoNLL-U before a sentence, and its lines for
-// several words. A first column that counts 1, 2, 3, ... in every sentence is an
-// index, no word. notes are what was found out, a sentence each.
+// several words. Columns that count, or are the same, in every sentence are no
+// words. notes are what was found out, a sentence each.
 func ReadTagged(f File, o TaggedOptions) (all []Tagged, notes []string, err error) {
 	b, err := readText(f)
 	if err != nil {
@@ -50,9 +50,8 @@ func ReadTagged(f File, o TaggedOptions) (all []Tagged, notes []string, err erro
 		o.Label = columns
 	}
 	if o.Word == 0 {
-		if o.Word = 1; columns > 2 && indexed(sentences) {
-			o.Word = 2
-			notes = append(notes, fmt.Sprintf("%s: column 1 counts 1, 2, 3, ... in every sentence: words are read from column 2, labels from column %d", f.Name(), o.Label))
+		if o.Word = firstWords(sentences, o.Label); o.Word > 1 {
+			notes = append(notes, fmt.Sprintf("%s: what stands before column %d counts, or is the same, in every sentence: words are read from column %d, labels from column %d", f.Name(), o.Word, o.Word, o.Label))
 		}
 	}
 	if most := max(o.Word, o.Label); min(o.Word, o.Label) < 1 || most > columns || o.Word == o.Label {
@@ -91,7 +90,7 @@ func conllLines(file, text string) (all [][]conllLine, comments int, err error) 
 		}
 		f := conllFields(l, tabs)
 		switch {
-		case f[0] == "-DOCSTART-" || conllSpan.MatchString(f[0]) && len(f) > 2:
+		case f[0] == "-DOCSTART-":
 			continue
 		case strings.HasPrefix(l, "#") && len(cur) == 0 && (conllComment.MatchString(l) || columns > 0 && len(f) != columns || len(f) == 1):
 			comments++
@@ -108,7 +107,23 @@ func conllLines(file, text string) (all [][]conllLine, comments int, err error) 
 	if len(all) == 0 {
 		return nil, 0, Fault(file, 0, "it holds no sentence")
 	}
-	return all, comments, nil
+	return withoutSpans(all), comments, nil
+}
+
+// withoutSpans leaves out lines for several words, or for none, where the others
+// are numbered.
+func withoutSpans(all [][]conllLine) [][]conllLine {
+	var words [][]conllLine
+	for _, s := range all {
+		w := slices.DeleteFunc(slices.Clone(s), func(l conllLine) bool { return conllSpan.MatchString(l.fields[0]) })
+		if len(w) > 0 {
+			words = append(words, w)
+		}
+	}
+	if len(words) > 0 && counts(words, 0) {
+		return words
+	}
+	return all
 }
 
 // tabbed reports whether every line with something in it has a tab, comments
@@ -140,19 +155,48 @@ func conllFields(l string, tabs bool) []string {
 	return f
 }
 
-// indexed reports whether the first column counts the words of every sentence,
-// from 0 or 1 on.
-func indexed(sentences [][]conllLine) bool {
+// firstWords is the first column that can be words: that neither counts from 0
+// or 1 on nor is the same in every sentence. It is 1 if there is none before the
+// label.
+func firstWords(sentences [][]conllLine, label int) int {
+	longer := 0
 	for _, s := range sentences {
-		first, err := strconv.Atoi(s[0].fields[0])
+		if len(s) > 1 {
+			longer++
+		}
+	}
+	for c := 1; c < label; c++ {
+		if longer == 0 || !counts(sentences, c-1) && (longer == 1 || !repeats(sentences, c-1)) {
+			return c
+		}
+	}
+	return 1
+}
+
+// counts reports whether a column counts the words of every sentence.
+func counts(sentences [][]conllLine, c int) bool {
+	for _, s := range sentences {
+		first, err := strconv.Atoi(s[0].fields[c])
 		if err != nil || first < 0 || first > 1 {
 			return false
 		}
 		for i, l := range s {
-			if l.fields[0] != strconv.Itoa(first+i) {
+			if l.fields[c] != strconv.Itoa(first+i) {
 				return false
 			}
 		}
 	}
-	return slices.ContainsFunc(sentences, func(s []conllLine) bool { return len(s) > 1 })
+	return true
+}
+
+// repeats reports whether a column is one word through every sentence.
+func repeats(sentences [][]conllLine, c int) bool {
+	for _, s := range sentences {
+		for _, l := range s {
+			if l.fields[c] != s[0].fields[c] {
+				return false
+			}
+		}
+	}
+	return true
 }

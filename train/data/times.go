@@ -16,13 +16,14 @@ import (
 var TimeFormats = []string{"auto", "day-first", "month-first", "unix"}
 
 // timeForms lists the forms for a message.
-const timeForms = "2024-03-29, 2024-03-29 15:04, 2024-03-29T15:04:05.250Z, 2024-03-29 15:04:05+01:00, 2024/03/29, 2024-03, 29.03.2024 15:04, 03/29/2024 3:04 PM"
+const timeForms = "2024-03-29, 2024-03-29 15:04, 2024-03-29T15:04:05.250Z, 2024-03-29 15:04:05+01:00, 2024/03/29, 20240329, 2024-03, 2024, 29.03.2024 15:04, 03/29/2024 3:04 PM"
 
 const clock = `(?:([T ])(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?( ?[AaPp][Mm])?( ?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?))?)?`
 
 var (
 	yearFirst = regexp.MustCompile(`^(\d{4})([-/])(\d{1,2})(?:([-/])(\d{1,2}))?` + clock + `$`)
 	yearLast  = regexp.MustCompile(`^(\d{1,2})([-./])(\d{1,2})([-./])(\d{4})` + clock + `$`)
+	joined    = regexp.MustCompile(`^((?:19|20)\d{2})(?:(\d{2})(\d{2}))?$`) // 2024, 20240329
 	seconds   = regexp.MustCompile(`^\d{9,10}$`)
 )
 
@@ -50,6 +51,13 @@ func scan(s string) (w written, ok bool) {
 			w.layout += m[2] + "B"
 		}
 		return w, w.clock(m[6:])
+	}
+	if m = joined.FindStringSubmatch(s); m != nil {
+		w.year, w.a, w.b, w.layout = atoi(m[1]), 1, 0, "2006"
+		if m[2] != "" {
+			w.a, w.b, w.padA, w.padB, w.layout = atoi(m[2]), atoi(m[3]), true, true, "2006AB"
+		}
+		return w, true
 	}
 	if m = yearLast.FindStringSubmatch(s); m == nil || m[2] != m[4] {
 		return w, false
@@ -220,7 +228,8 @@ func unixTimes(column []string) (c clocks, bad int, reason string) {
 		if s = strings.TrimSpace(s); !seconds.MatchString(s) {
 			return c, i, fmt.Sprintf("%q is no number of seconds since 1970, of 9 or 10 digits", s)
 		}
-		c.at = append(c.at, time.Unix(int64(atoi(s)), 0).UTC())
+		n, _ := strconv.ParseInt(s, 10, 64) // digits
+		c.at = append(c.at, time.Unix(n, 0).UTC())
 	}
 	return c, -1, ""
 }

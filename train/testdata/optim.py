@@ -77,6 +77,7 @@ for name, args in [
     # zero is a value
     ("StepLR", dict(step_size=4, gamma=0.)),
     ("CosineAnnealingLR", dict(T_max=10, eta_min=0.)),
+    ("CosineAnnealingLR", dict(T_max=1)),
     ("OneCycleLR", dict(max_lr=.6, total_steps=31, base_momentum=0., max_momentum=0., pct_start=0.)),
     ("OneCycleLR", dict(max_lr=.6, total_steps=31, base_momentum=0.)),
     ("OneCycleLR", dict(max_lr=0., total_steps=31)),
@@ -96,5 +97,31 @@ for name, args in [
         o.step()
         s.step(m) if name == "ReduceLROnPlateau" else s.step()
     schedules.append({"name": name, "args": args, "lr": lr, "momentum": mom})
-print(json.dumps({"torch": torch.__version__, "start": p0.tolist(), "grads": grads.tolist(), "optimizers": optimizers,
+# Momentum as a schedule gives it, also to those that have none of their own.
+cycles = []
+for name, args in [("SGD", dict(lr=.1)), ("SGD", dict(lr=.1, momentum=.5, dampening=.2, weight_decay=.01)), ("SGD", dict(lr=.1, momentum=.9, nesterov=True)),
+                   ("RMSprop", {}), ("RMSprop", dict(momentum=.3, centered=True)), ("Adam", {})]:
+    for top in (.95, 0.):
+        p = p0.clone().requires_grad_()
+        o = getattr(optim, name)([p], **args)
+        s = sched.OneCycleLR(o, max_lr=.05, total_steps=len(grads) + 1, base_momentum=top and .85, max_momentum=top)
+        steps = []
+        for g in grads:
+            p.grad = g.clone()
+            o.step()
+            s.step()
+            steps.append(p.tolist())
+        cycles.append({"name": name, "args": args, "top": top, "steps": steps})
+    if name == "Adam":
+        continue
+    p = p0.clone().requires_grad_()  # a momentum that goes and comes again
+    o = getattr(optim, name)([p], **args)
+    steps = []
+    for k, g in enumerate(grads):
+        o.param_groups[0]["momentum"] = 0. if 5 <= k < 8 else .7
+        p.grad = g.clone()
+        o.step()
+        steps.append(p.tolist())
+    cycles.append({"name": name, "args": args, "top": -1, "steps": steps})
+print(json.dumps({"cycles": cycles, "torch": torch.__version__, "start": p0.tolist(), "grads": grads.tolist(), "optimizers": optimizers,
                   "metrics": metrics, "schedules": schedules}))

@@ -203,7 +203,7 @@ func (r *Rows) look(head []byte, whole bool) {
 		}
 		r.sample = append(r.sample, row)
 	}
-	if n := len(r.sample); !whole && n > 1 && n < sampledRows {
+	if n := len(r.sample); !whole && n > 0 && n < sampledRows {
 		r.sample = r.sample[:n-1]
 	}
 }
@@ -308,6 +308,12 @@ func (r *Rows) Numbers(row []string) bool {
 	}
 	return len(row) > 0
 }
+
+// AnyNumber reports whether a field is a number.
+func (r *Rows) AnyNumber(row []string) bool { return slices.ContainsFunc(row, r.number) }
+
+// Found returns how the file is written, as far as it was said or found.
+func (r *Rows) Found() (comma, decimal rune) { return r.comma, r.decimal }
 
 // Counts reports whether a row is 0, 1, 2, ..., at least 0 and 1, perhaps after
 // an empty field: what pandas writes where columns have no names.

@@ -44,15 +44,15 @@ const gradients = () => answering(async box => {
   S.influence = { x: t => norms[t] / mostX, h: (i, t) => norms[(i + 1) * T + t] / mostH };
   draw();
   box.replaceChildren(
-    text('h3', 'inputs that moved it most: the derivative by each' + (window ? `, within ${window} steps` : '')), strongest(byInput),
+    text('h3', (S.labels ? 'what moved it most: the norm of the derivative by each' : 'inputs that moved it most: the derivative by each') + (window ? `, within ${window} steps` : '')), S.labels ? strongestSteps(norms) : strongest(byInput),
     text('h3', 'how far back each layer remembers: norm of the derivative by distance'), el('div', { id: 'memory' }),
     hint('The bars under the cells show the same on the grid, by the root of their share.'));
-  const far = Math.min(window || Infinity, Math.max(1, t, S.D === 2 ? T - 1 - t : 0)), xs = range(far + 1);
-  const line = i => xs.map(k => norms[(i + 1) * T + (directionOf(i) ? t + k : t - k)]).map((v, k) => within(i, t, k) && v > 0 ? v : null);
+  const far = Math.min(window || Infinity, Math.max(1, S.backwards ? 0 : t, S.D === 2 || S.backwards ? T - 1 - t : 0)), xs = range(far + 1);
+  const line = i => xs.map(k => norms[(i + 1) * T + (reversed(i) ? t + k : t - k)]).map((v, k) => within(i, t, k) && v > 0 ? v : null);
   chart($('memory'), xs, range(lane + 1).map(i => [laneName(i), line(i)]), true);
 });
 
-const within = (i, t, k) => directionOf(i) ? t + k < S.steps : t - k >= 0;
+const within = (i, t, k) => reversed(i) ? t + k < S.steps : t - k >= 0;
 
 // strongest lists the eight inputs with the largest derivatives.
 function strongest(byInput) {
@@ -67,6 +67,13 @@ function strongest(byInput) {
     const t = Math.floor(k / S.I), i = k % S.I, name = inputName(i) || (S.labels ? printable(S.labels[t] || '') : '');
     return [link('to-input', `x_${t}[${i}]`, () => go(-1, t, i)), name, full(byInput[k])];
   }));
+}
+
+// strongestSteps lists the eight characters or words with the largest derivatives:
+// the coordinates of their embeddings say nothing to a reader.
+function strongestSteps(norms) {
+  const best = range(S.steps).filter(t => norms[t] > 0).sort((a, b) => norms[b] - norms[a]).slice(0, 8);
+  return table(['input', 'step', 'norm'], best.map(t => [link('to-step', `“${printable(S.labels[t] || '')}”`, () => go(-1, t, 0)), t, full(norms[t])]));
 }
 
 // openness shows the mean of each gate over the units, near the chosen step.
@@ -84,7 +91,7 @@ async function follow() {
   const ask = async (what, units) => Array.from((await engine.call('values', { what, lane, units, from: 0, to: S.steps })).bin);
   try {
     const h = await ask('h', [u]), lines = [[`h[${u}]`, h]];
-    if (S.cfg.mode === 'LSTM' && !S.cfg.proj_size) lines.push([`c[${u}]`, await ask('c', [u])]);
+    const cells = S.hasCell && !S.cfg.proj_size ? [[`c[${u}]`, await ask('c', [u])]] : null;
     if (S.kept) lines.push(['change', await ask('d', [u])]);
     box.replaceChildren(row(text('b', `${laneName(lane)}, unit ${u}`), button('close', 'Close', () => { box.replaceChildren(); relayout(); })));
     if (S.labels) box.append(painted(h));
@@ -96,6 +103,11 @@ async function follow() {
     const plot = el('div', { id: 'followed' });
     box.append(plot);
     chart(plot, xs, lines);
+    if (cells) { // on an axis of its own: c may be many times h
+      const below = el('div', { id: 'followedc' });
+      box.append(below);
+      chart(below, xs, cells);
+    }
     relayout();
   } catch (e) {
     box.replaceChildren();

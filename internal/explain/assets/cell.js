@@ -37,12 +37,14 @@ function cellParts({ unit, equations, numbers }, at) {
 }
 
 function gateParts(g, unit, at) {
+  if (g.coupled) return [text('h3', `gate ${g.name}: ${g.coupled} = ${full(g.value)}`)];
   const shares = [['from the input', g.input.share], ['from the state', g.state.share]];
   if (unit.bias) shares.push(['b_ih', g.bih], ['b_hh', g.bhh]);
+  if (g.peephole) shares.push(['peephole', Math.fround(number(g.peephole.w) * number(g.peephole.v))]);
   const largest = Math.max(...shares.map(([, v]) => Math.abs(number(v))), 1e-30);
-  const title = g.name === 'h' ? 'the sum' : 'gate ' + g.name;
+  const title = S.gates.length ? 'gate ' + g.name : 'the sum', of = g.clip ? `clip(${full(g.pre)})` : full(g.pre);
   return [
-    text('h3', `${title}: ${g.act}(${full(g.pre)}) = ${full(g.value)}`),
+    text('h3', `${title}: ${g.act}(${of}) = ${full(g.value)}`),
     ...shares.map(([name, v]) => share(name, number(v), largest)),
     sumTable(g, unit, at),
   ];
@@ -63,8 +65,12 @@ function sumTable(g, unit, at) {
   if (unit.bias && !g.apart) rows.push([bias('bias_hh'), '', full(g.bhh), full(g.input.start)]);
   rows.push(...termRows(g.input, k => inputOrigin(lane, t, k), k => [paramName('weight_ih', lane), g.row * g.input.count + k]));
   if (g.apart && unit.bias) rows.push([bias('bias_hh'), '', full(g.bhh), full(g.state.start)]);
-  rows.push(...termRows(g.state, k => stateOrigin(lane, t, k), k => [paramName('weight_hh', lane), g.row * g.state.count + k]));
-  if (g.apart) rows.push(['input + r · state', '', '', full(g.pre)]);
+  rows.push(...termRows(g.state, k => stateOrigin(lane, t, k, g.late), k => [paramName('weight_hh', lane), g.row * g.state.count + k]));
+  if (g.apart) rows.push([`input + ${g.apart} · state`, '', '', full(g.pre)]);
+  if (g.peephole) {
+    const weight = link('peephole', full(g.peephole.w), () => toNumber(paramName('weight_peephole', lane), g.place || 0));
+    rows.push([`c[${unit.unit}] by the peephole`, weight, full(g.peephole.v), full(g.pre)]);
+  }
   return el('div', { className: 'scroll' }, table(['from', 'weight', 'value', 'sum so far'], rows));
 }
 
@@ -82,10 +88,10 @@ function inputOrigin(lane, t, k) {
   return link('from-below', `h[${k % S.size}] ${laneName(below)}`, () => go(below, t, k % S.size));
 }
 
-function stateOrigin(lane, t, k) {
-  const before = directionOf(lane) ? t + 1 : t - 1;
-  if (before < 0 || before >= S.steps) return link('from-start', `h_0[${lane}, ${k}]`, () => toNumber('h_0', lane * S.size + k));
-  return link('from-state', `h[${k}] step ${before}`, () => go(lane, before, k));
+function stateOrigin(lane, t, k, late) {
+  const before = reversed(lane) ? t + 1 : t - 1, name = late ? `(${late})[${k}]` : `h[${k}]`;
+  if (before < 0 || before >= S.steps) return link('from-start', (late ? name + ', ' : '') + `h_init[${k}]`, () => toNumber('h_0', lane * S.size + k));
+  return link('from-state', `${name} step ${before}`, () => go(lane, before, k));
 }
 
 function projection(sum, { lane, t, u }) {
@@ -96,7 +102,7 @@ function projection(sum, { lane, t, u }) {
     relayout();
     go(lane, t, k);
   };
-  const rows = termRows(sum, k => link('from-inner', `o·tanh(c) [${k}]`, () => inner(k)), k => [paramName('weight_hr', lane), u * S.H + k]);
+  const rows = termRows(sum, k => link('from-inner', `m[${k}]`, () => inner(k)), k => [paramName('weight_hr', lane), u * S.H + k]);
   return el('div', { className: 'scroll' }, table(['from', 'weight', 'value', 'sum so far'], rows));
 }
 

@@ -7,7 +7,8 @@ async function edit(name, index, value) {
     const about = await engine.call('edit', { name, index, value });
     if (!about.superseded) await renew(about);
   } catch (e) {
-    status(e.message);
+    status('');
+    notice(e.message, true);
   }
 }
 
@@ -38,14 +39,15 @@ async function setLayers(n) {
   try {
     await renew(await engine.call('layers', { n: Math.round(n) }));
   } catch (e) {
-    status(e.message);
+    status('');
+    notice(e.message, true);
   }
 }
 
 // named lists everything that has numbers to change.
 function named() {
   const all = [{ name: 'input', shape: [S.steps, S.I] }, { name: 'h_0', shape: [S.lanes, S.size] }];
-  if (S.cfg.mode === 'LSTM') all.push({ name: 'c_0', shape: [S.lanes, S.H] });
+  if (S.hasCell) all.push({ name: 'c_0', shape: [S.lanes, S.H] });
   return all.concat(S.params);
 }
 
@@ -56,13 +58,15 @@ async function toNumber(name, index) {
   $('value').focus();
 }
 
+let typed = ''; // an input that is being written
+
 async function changeTab() {
   const all = named(), p = all.find(q => q.name === (S.param || {}).name) || all.find(q => q.name === 'weight_ih_l0');
   const columns = p.shape[1] || 1, size = p.shape[0] * columns, index = clamp(S.param ? S.param.index : 0, 0, size - 1);
   const mine = S.param = { name: p.name, index };
   const to = i => { S.param = { name: p.name, index: clamp(i, 0, size - 1) }; changeTab(); };
   const list = control('select', 'parameter', { id: 'parameter', size: Math.min(8, all.length), ariaLabel: 'parameter' },
-    ...all.map(q => el('option', { value: q.name, textContent: `${q.name}  [${q.shape.join(', ')}]`, selected: q === p })));
+    ...all.map(q => el('option', { value: q.name, textContent: `${q.name}${{ h_0: ' = h_init', c_0: ' = c_init' }[q.name] || ''}  [${q.shape.join(', ')}]`, selected: q === p })));
   list.onchange = () => { S.param = { name: list.value, index: 0 }; changeTab(); };
   const rowBox = field('row', { min: 0, max: p.shape[0] - 1, value: Math.floor(index / columns), ariaLabel: 'row' }, r => to(clamp(r, 0, p.shape[0] - 1) * columns + index % columns));
   const columnBox = field('column', { min: 0, max: columns - 1, value: index % columns, ariaLabel: 'column' }, c => to(index - index % columns + clamp(c, 0, columns - 1)));
@@ -74,6 +78,9 @@ async function changeTab() {
     hint('What follows is computed here, by the engine of the command, with the same bits.'),
     text('h3', 'number of layers'), row(layers),
     text('h3', 'a number'), row(list), row('row ', rowBox, ' column ', columnBox), row('value ', value),
+    text('h3', 'another input'), hint(`A step a line, in each ${S.I} ${S.I === 1 ? 'number' : 'numbers'} with blanks or commas between; or drop a .npy or .csv file on the page.`),
+    control('textarea', 'typed', { id: 'typed', rows: 4, ariaLabel: 'another input', value: typed, oninput: e => { typed = e.target.value; } }),
+    row(button('setinput', 'Run on it', () => setInput('what was typed', new TextEncoder().encode(typed)))),
     text('h3', 'another model'), hint('Drop a .safetensors or .pt file on the page, or choose one with Open. It stays on this machine.'));
   if (focus && $(focus)) $(focus).focus();
   try {
@@ -84,27 +91,53 @@ async function changeTab() {
   }
 }
 
-// opened shows a checkpoint that was dropped or chosen.
+// opened shows a checkpoint or an input that was dropped or chosen; a refusal is
+// said above the grid.
 async function opened(file) {
   if (!file) return;
+  if (/\.(npy|csv|tsv|txt)$/i.test(file.name)) { setInput(file.name, new Uint8Array(await file.arrayBuffer())); return; }
   status('reading ' + file.name);
   try {
     const about = await engine.call('open', { name: file.name }, new Uint8Array(await file.arrayBuffer()));
-    if (about.config.input_size !== S.I) {
+    if (about.drawn) {
       S.kind = 'vectors';
       S.labels = S.columns = null;
     }
     S.title = file.name.replace(/\.[^.]*$/, '');
     S.param = null;
-    S.t = S.u = 0;
+    S.u = 0;
+    S.t = about.steps - 1;
     model(about);
     S.lane = S.lanes - 1;
     await renew(about);
+    notice(about.drawn
+      ? `No input came with ${file.name}, and the one before does not fit: this is the model on ${about.steps} steps of drawn numbers (seed 0). Drop an input [steps, ${S.I}] here (.npy, .csv), or type it under Change.`
+      : `${file.name} runs on the input that was here before.`);
     fit();
     openTab('cell');
     status(file.name + ', on this machine only');
   } catch (e) {
-    status(e.message);
+    status('');
+    notice(`${file.name} is not opened: ${e.message}`, true);
+  }
+}
+
+// setInput takes another input, of a file or as it was typed.
+async function setInput(name, bytes) {
+  status('reading ' + name);
+  try {
+    const about = await engine.call('input', { name }, bytes);
+    S.kind = 'vectors';
+    S.labels = null;
+    S.t = about.steps - 1;
+    model(about);
+    await renew(about);
+    notice('');
+    fit();
+    status(`${name}: ${about.steps} steps, on this machine only`);
+  } catch (e) {
+    status('');
+    notice(`${name} is not taken: ${e.message}`, true);
   }
 }
 

@@ -12,7 +12,7 @@ function chart(box, xs, lines, log = false) {
     width: Math.max(240, box.clientWidth || 400), height: 170,
     legend: { show: false }, cursor: { show: false },
     scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
-    axes: [{ ...axis, size: 26 }, axis],
+    axes: [{ ...axis, size: 26, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] }, axis], // steps are whole
     series: [{}, ...lines.map(([label], k) => ({
       label, stroke: colours[k % 5], width: 1.7, dash: dashes[k % 5], points: { show: xs.length < 40, size: 4 },
     }))],

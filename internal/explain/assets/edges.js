@@ -23,7 +23,7 @@ function path(points, chosen) {
 // paintArrows draws what flows into a cell: the state of the step before, and
 // the lanes of the layer below.
 function paintArrows(i, t, chosen) {
-  const y = laneY(i), reverse = directionOf(i) === 1, middle = y + G.h / 2;
+  const y = laneY(i), reverse = reversed(i), middle = y + G.h / 2;
   if (reverse) path([[X(t + 1) + G.pad - 3, middle], [X(t) + G.w - G.pad + 3, middle]], chosen);
   else path([[X(t) - G.pad + 3, middle], [X(t) + G.pad - 3, middle]], chosen);
   const x = X(t) + G.w / 2, bottom = y + G.h + (S.influence ? 9 : 3);
@@ -41,9 +41,8 @@ function paintArrows(i, t, chosen) {
 function paintEnds() {
   const top = S.lanes - 1, width = G.w - 2 * G.pad, y = laneY(top);
   for (let i = 0; i < S.lanes; i++) {
-    const reverse = directionOf(i) === 1, last = reverse ? 0 : S.steps - 1;
+    const reverse = reversed(i), last = reverse ? 0 : S.steps - 1;
     frame(X(last) + G.pad - 5, laneY(i) - 5, width + 10, G.h + 9, ink.hn);
-    paintEnd(i, last, reverse);
   }
   const height = S.D * G.h + (S.D - 1) * G.gap;
   frame(X(0) + G.pad - 11, y - 11, S.steps * G.w - 2 * G.pad + 22, height + 21, ink.out);
@@ -51,20 +50,21 @@ function paintEnds() {
   write(`output [T, ${letters.output()}] = [${S.steps}, ${S.D * S.size}]`, x, y - 28, ink.out);
 }
 
+// paintEndNames names each lane's part of h_n, at whichever edge it ends. What
+// has been scrolled under the gutter stays there.
+function paintEndNames() {
+  for (let i = 0; i < S.lanes; i++) paintEnd(i, reversed(i) ? 0 : S.steps - 1, reversed(i));
+}
+
 // paintEnd names a lane's part of h_n and, in the top layer, what it is of output.
 function paintEnd(i, last, reverse) {
   const top = layerOf(i) === S.L - 1 && G.gutter > 120, H = letters.state();
   const part = S.D === 1 ? `output[${last}]` : reverse ? `output[0,${H}:]` : `output[${last},:${H}]`;
-  if (reverse && G.gutter <= 120) { // no room beside it on a phone
-    pen.fillStyle = ink.card;
-    pen.fillRect(X(0) + G.pad - 6, laneY(i) + G.h + 7, 46, 13);
-    write(`h_n[${i}]`, X(0) + G.pad - 5, laneY(i) + G.h + 17, ink.hn, mono(11.5));
-    return;
-  }
-  const y = reverse ? laneY(i) + 12 : laneY(i) + G.h / 2 - (top ? 6 : -4);
+  const y = laneY(i) + G.h / 2 - (top ? 6 : -4);
   const x = reverse ? X(0) + G.pad - 16 : X(last) + G.w - G.pad + 16, align = reverse ? 'right' : 'left';
+  if (reverse && x - 40 < G.gutter - 8) return;
   write(`h_n[${i}]`, x, y, ink.hn, mono(11.5), align);
-  if (top) write((reverse ? '' : '= ') + part, x, y + 16, ink.out, mono(11.5), align);
+  if (top && !(reverse && x - 92 < G.gutter - 8)) write('= ' + part, x, y + 16, ink.out, mono(11.5), align);
 }
 
 // paintGutter names the lanes, over whatever has been scrolled under it.
@@ -77,7 +77,7 @@ function paintGutter(height) {
     write(i < 0 ? 'x' + (S.kind === 'vectors' ? '' : ': ' + S.kind) : laneName(i), 12, y + 12, ink.fg, '600 13px system-ui,sans-serif');
     shape(i < 0 ? '[T, I]' : `${S.what} [T, ${S.what === 'h' || S.what === 'd' ? letters.state() : 'H'}]`, [S.steps, i < 0 ? S.I : widthOf(S.what)], y + 28, wide);
     if (i < 0) { if (S.kind === 'notes' && wide) octaves(y); continue; }
-    if (wide && G.h > 60) edge('→ ' + paramName('weight_hh', i), letters.hh(), shapeOf(paramName('weight_hh', i)), y + Math.max(46, G.h / 2 + 8));
+    if (wide && G.h > 60) edge((reversed(i) ? '← ' : '→ ') + paramName('weight_hh', i), letters.hh(), shapeOf(paramName('weight_hh', i)), y + Math.max(46, G.h / 2 + 8));
     if (wide) edge('↑ ' + paramName('weight_ih', i), letters.ih(i), shapeOf(paramName('weight_ih', i)), y + G.h + 18);
     else ['ih', 'hh'].forEach((kind, k) => write(`${kind} [${shapeOf(paramName('weight_' + kind, i))}]`, 12, y + 44 + 14 * k, ink.soft, mono(10.5)));
   }

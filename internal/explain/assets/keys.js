@@ -10,8 +10,13 @@ function wireGrid() {
   grid.onscroll = draw;
   grid.onclick = e => {
     const at = hit(e);
-    if (at) go(at.lane, at.t, at.u);
+    if (!at) return;
+    const done = go(at.lane, at.t, at.u, !S.loop);
+    // On a phone the panel lies below: what a tap opened comes into view.
+    if (innerWidth <= 820 && !S.loop) Promise.resolve(done).then(() => $('panel').scrollIntoView({ block: 'start' }));
   };
+  grid.onpointermove = e => hovered(hit(e), e);
+  grid.onpointerleave = () => hovered(null);
   grid.onwheel = e => {
     if (!e.ctrlKey) return;
     e.preventDefault();
@@ -28,6 +33,21 @@ function wireGrid() {
   };
 }
 
+// hovered frames the number under the pointer and says it beside it.
+function hovered(at, e) {
+  const was = S.hover, tip = $('tip');
+  S.hover = at;
+  if (String(was && [was.lane, was.t, was.u]) !== String(at && [at.lane, at.t, at.u])) draw();
+  tip.hidden = !at || e.pointerType === 'touch';
+  if (tip.hidden) return;
+  const what = at.lane < 0 ? 'x' : S.what, loops = what === 'h' && S.marks && S.marks[at.lane * S.steps + at.t] > 0;
+  const v = loops ? loopNumbers(at.lane, at.t) : vector(what, at.lane, at.t), k = unitsOf(what).indexOf(at.u);
+  const name = at.lane < 0 ? `x_${at.t}[${at.u}] ${inputName(at.u)}` : `${what === 'd' ? 'change' : what}[${at.u}], ${laneName(at.lane)}, step ${at.t}`;
+  tip.textContent = `${name.trim()}: ${v ? full(v[k]) : '…'}${loops ? ' in the loop' : ''}`;
+  tip.style.left = clamp(e.clientX + 14, 4, innerWidth - tip.offsetWidth - 4) + 'px';
+  tip.style.top = clamp(e.clientY + 16, 4, innerHeight - tip.offsetHeight - 4) + 'px';
+}
+
 function step([dt, dlane], open) {
   const lane = clamp(S.lane + dlane, -1, S.lanes - 1);
   go(lane, clamp(S.t + dt, 0, S.steps - 1), clamp(S.u, 0, (lane < 0 ? S.I : S.size) - 1), open);
@@ -42,12 +62,12 @@ function nextUnit(by) {
 const shortcuts = {
   ' ': () => $('play').click(), n: () => $('next').click(), b: () => $('back').click(), w: () => $('whole').click(),
   '+': () => zoom(S.cell * 1.3), '-': () => zoom(S.cell / 1.3),
-  1: () => openTab('cell'), 2: () => openTab('ask'), 3: () => openTab('change'), 4: () => openTab('lesson'),
+  1: () => openTab('lesson'), 2: () => openTab('cell'), 3: () => openTab('ask'), 4: () => openTab('change'),
 };
 
 function wireKeys() {
   document.addEventListener('keydown', e => {
-    if (/^(INPUT|SELECT|BUTTON|A)$/.test(e.target.tagName) || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (/^(INPUT|SELECT|TEXTAREA|BUTTON|A)$/.test(e.target.tagName) || e.ctrlKey || e.metaKey || e.altKey) return;
     const f = shortcuts[e.key];
     if (f) { e.preventDefault(); f(); }
   });

@@ -25,6 +25,11 @@ function layout() {
   G.right = wide ? 148 : 66;
   G.top = 44;
   G.w = S.cell;
+  // Room before the first step: for initial states, or the names of where a lane
+  // that goes back ends.
+  const back = range(S.lanes).some(reversed);
+  G.least = back && wide ? 116 : wide ? 0 : 52;
+  G.lead = Math.max(G.w, G.least);
   G.pad = G.w >= 48 ? Math.min(18, G.w * .14) : G.w >= 24 ? G.w * .2 : G.w >= 6 ? 1 : 0;
   G.gap = wide ? 46 : 34;
   G.line = S.kind === 'series' ? 72 : 0;
@@ -37,7 +42,7 @@ function layout() {
   G.h = rows * G.row;
   G.hx = S.ux.length * G.rowX;
   G.yx = G.top + S.lanes * (G.h + G.gap);
-  G.width = G.gutter + (S.steps + 1) * G.w + G.right;
+  G.width = G.gutter + G.lead + S.steps * G.w + Math.max(G.right, back ? G.w + 8 : 0);
   G.height = G.yx + G.hx + foot;
   grid.style.maxHeight = available() + 'px';
   $('space').style.width = G.width * z + 'px';
@@ -53,7 +58,7 @@ function available() {
 
 // X is the left end of step t; step -1 holds the initial states (step T those
 // of the reverse direction).
-const X = t => G.gutter + (t + 1) * G.w - view().left;
+const X = t => G.gutter + G.lead + t * G.w - view().left;
 const laneY = i => (i < 0 ? G.yx : G.top + (S.lanes - 1 - i) * (G.h + G.gap)) - view().top;
 const heightOf = i => i < 0 ? G.hx : G.h;
 
@@ -81,10 +86,10 @@ function show(t, lane) {
 
 // zoom sets the width of a step and keeps the middle where it is.
 function zoom(width) {
-  const { w, left } = view(), middle = (left + w / 2 - G.gutter) / S.cell;
+  const { w, left } = view(), middle = (left + w / 2 - G.gutter - G.lead) / S.cell;
   S.cell = clamp(width, 3, 116);
   layout();
-  $('grid').scrollLeft = (middle * S.cell + G.gutter - w / 2) * size();
+  $('grid').scrollLeft = (middle * S.cell + G.gutter + G.lead - w / 2) * size();
   $('zoom').value = 100 * Math.log(S.cell / 3) / Math.log(116 / 3);
   draw();
 }
@@ -93,6 +98,8 @@ function zoom(width) {
 // apart.
 function fit() {
   layout();
-  const all = (view().w - G.gutter - G.right) / (S.steps + 1);
+  const room = view().w - G.gutter, back = range(S.lanes).some(reversed);
+  const all = Math.min((room - G.least - G.right) / S.steps, (room - G.right) / (S.steps + 1), back ? (room - G.least - 8) / (S.steps + 1) : Infinity);
   zoom(Math.max(all, S.kind === 'vectors' ? 24 : 12));
+  $('grid').scrollLeft = 0;
 }

@@ -18,7 +18,7 @@ function lessonTab() {
   const turn = by => () => { chapter = clamp(chapter + by, 0, chapters.length - 1); lessonTab(); };
   const back = button('lback', 'Back', turn(-1), { disabled: chapter === 0 });
   const next = button('lnext', 'Next', turn(1), { disabled: chapter === chapters.length - 1 });
-  if (fill !== theMistake && S.marks) { S.marks = null; draw(); }
+  if (fill !== theMistake && S.marks) { S.marks = S.loop = null; draw(); }
   const held = document.activeElement && $('lesson').contains(document.activeElement) ? document.activeElement.id : '';
   $('lesson').replaceChildren(text('h2', `${chapter + 1} of ${chapters.length}. ${title}`), body, row(back, next));
   fill(body);
@@ -28,25 +28,32 @@ function lessonTab() {
 
 function idea(body) {
   body.append(
-    math('h_t^{l} = \\tanh\\left(W_{ih}^{l} h_t^{l-1} + b_{ih}^{l} + W_{hh}^{l} h_{t-1}^{l} + b_{hh}^{l}\\right)'),
-    math('h_t^{0} = x_t'),
+    ...S.idea.map(e => math(e)),
     text('p', 'A cell takes two things: the cell below it, at the same time, and the cell beside it, one step earlier. For the first layer the one below is x.'),
-    text('p', 'Play the grid to see in which order the cells can be computed.'),
-    S.cfg.mode === 'RNN_TANH' ? '' : hint(`This model is ${S.cfg.mode}: another cell, the same two arrows. Open a cell for its equations.`));
+    text('p', 'h_t^l is the state of layer l after step t. Steps count from 0 and layers from 1; before the first step a layer has h_init^l.'),
+    text('p', 'Play the grid to see in which order the cells can be computed.'));
 }
 
 function parameterSets(body) {
-  const rows = S.params.map(p => [link('to-parameter', p.name, () => toNumber(p.name, 0)), `[${p.shape.join(', ')}]`]);
+  const rows = S.params.map(p => [link('to-parameter', p.name, () => toNumber(p.name, 0)), symbolOf(p.name), `[${p.shape.join(', ')}]`]);
   body.append(
-    text('p', `Every step of a layer uses the same parameters; every layer${S.D === 2 ? ' and direction' : ''} has its own. PyTorch counts layers from 0.`),
-    table(['parameter', 'shape'], rows),
-    text('p', 'weight_ih of layer 0 is as wide as the input. Above, it is as wide as what the layer below puts out.'));
+    text('p', `Every step of a layer uses the same parameters; every layer${S.D === 2 ? ' and direction' : ''} has its own. PyTorch’s names count layers from 0: W_ih^1 is weight_ih_l0, and h_init^1 is h_0[0].`),
+    table(['parameter', 'in formulas', 'shape'], rows),
+    text('p', 'weight_ih of layer 1 is as wide as the input. Above, it is as wide as what the layer below puts out.'));
+}
+
+// symbolOf is a parameter as formulas have it: weight_ih_l0 is W_ih^1.
+function symbolOf(name) {
+  const m = /^(weight|bias)_(\w+)_l(\d+)(_reverse)?$/.exec(name);
+  if (!m) return '';
+  const letter = m[2] === 'peephole' ? 'p' : (m[1] === 'weight' ? 'W_' : 'b_') + m[2];
+  return `${letter}^${+m[3] + 1}${m[4] || S.backwards ? '←' : S.D === 2 ? '→' : ''}`;
 }
 
 function outputPair(body) {
-  const one = 'output is the top row of the grid, h_n its last column. The cell in the corner is in both: the last row of output is the last row of h_n, because it is the same hidden state.';
+  const one = 'output is the top row of the grid, h_n its ' + (S.backwards ? 'first' : 'last') + ' column. The cell in the corner is in both: the ' + (S.backwards ? 'first' : 'last') + ' row of output is the last row of h_n, because it is the same hidden state.';
   const two = 'output is the top layer, both directions side by side. h_n is where each direction ends: forward in the last column, reverse in the first. The last row of output holds the reverse direction after its first step only.';
-  const corner = (name, i) => link('corner', name, () => go(i, directionOf(i) ? 0 : S.steps - 1, 0));
+  const corner = (name, i) => link('corner', name, () => go(i, reversed(i) ? 0 : S.steps - 1, 0));
   const corners = range(S.D).map(d => [S.lanes - S.D + d, S.D === 1 ? 'the corner' : ['where forward ends', 'where reverse ends'][d]]);
   body.append(text('p', S.D === 1 ? one : two), el('p', {}, 'Go to ', ...corners.flatMap(([i, name], k) => [k ? ' or ' : '', corner(name, i)]), '.'));
 }
@@ -65,9 +72,11 @@ function chain(body) {
 }
 
 function loopByHand(body) {
-  body.append(
-    loopCode({ every: false, inplace: false, noclone: false }),
-    text('p', 'The input of layer 0 is x[t]; of every other layer it is h_t[layer-1], computed a moment before. Play the grid: the marked line is at work.'));
+  const code = el('div');
+  body.append(code, text('p', S.D === 2
+    ? 'With two directions a layer is finished in both, before the layer above can begin. Play the grid: the marked line is at work.'
+    : 'The input of the first layer is x[t]; of every other layer it is h_t[layer-1], computed a moment before. Play the grid: the marked line is at work.'));
+  engine.call('loop', { loop: {} }).then(r => code.replaceChildren(loopCode(r.code)), e => failed(body, e));
 }
 
 function theMistake(body) {
@@ -83,14 +92,46 @@ function theMistake(body) {
     body.append(row(button('sizes', fits ? 'Back to input_size 3' : 'Take input_size 4', () => changeSizes(fits ? 3 : 4)),
       text('span', fits ? 'Here the sizes fit, so that nothing stops the loop.' : 'Where the sizes fit, nothing stops the loop.', 'hint')));
   }
-  const verdict = el('div', { id: 'loopresult' });
-  body.append(loopCode(mistakes), verdict);
+  const verdict = el('div', { id: 'loopresult' }), code = el('div');
+  body.append(verdict, code);
   engine.call('loop', { loop: mistakes }).then(r => {
     if (!verdict.isConnected) return;
-    S.marks = r.bin;
+    const cells = S.lanes * S.steps;
+    S.marks = r.bin.subarray(0, cells);
+    S.wrong = r.bin.subarray(cells, cells + cells * S.size);
+    S.wrongOutput = r.bin.subarray(cells + cells * S.size);
     draw();
-    verdict.replaceChildren(...loopVerdict(r));
+    code.replaceChildren(loopCode(r.code));
+    const beside = el('div', { id: 'beside' });
+    verdict.replaceChildren(...loopVerdict(r), beside);
+    compare(r);
   }, e => failed(verdict, e));
+}
+
+// compare shows the loop's numbers beside the right ones: of the chosen cell if
+// the loop gets it wrong, else of the first that it does; of output where the
+// states are right.
+async function compare(r) {
+  const box = $('beside');
+  if (!box) return;
+  S.loop = r;
+  if (!r.output && !r.states || r.break && r.firstStep < 0) return;
+  let { lane, t } = S, ours = S.wrong, at = 0, name = '';
+  if (r.firstStep >= 0) {
+    if (lane < 0 || !(S.marks[lane * S.steps + t] > 0)) [lane, t] = [r.firstLayer * S.D + r.firstDirection, r.firstStep];
+    at = (lane * S.steps + t) * S.size;
+    name = `${laneName(lane)}, step ${t}`;
+  } else {
+    lane = S.lanes - S.D;
+    if (t === (reversed(lane) ? 0 : S.steps - 1)) t = S.steps - 1 - t;
+    [ours, at, name] = [S.wrongOutput, t * S.size * S.D, `output[${t}]`];
+  }
+  const shown = range(Math.min(S.size, 12)), right = (await engine.call('values', { what: 'h', lane, from: t, to: t + 1, units: shown })).bin;
+  if ($('beside') !== box) return;
+  box.replaceChildren(text('h3', `${name}: right, and in the loop`), table(['unit', 'right', 'the loop'], shown.map(u => {
+    const cell = text('span', full(ours[at + u]), full(ours[at + u]) === full(right[u]) ? '' : 'bad');
+    return [u, full(right[u]), cell];
+  })), hint(r.firstStep >= 0 ? 'The framed cells of the grid show the loop’s numbers. Choose another of them to compare.' : 'Choose another step to compare.'));
 }
 
 async function changeSizes(n) {
@@ -105,10 +146,10 @@ async function changeSizes(n) {
 function loopVerdict(r) {
   const out = [], wrong = r.output > 0 || r.states > 0;
   if (r.break) {
-    out.push(text('p', `Step ${r.break.step}, layer ${r.break.layer}: ${r.message}.`, 'bad'),
+    out.push(text('p', `At t = ${r.break.step}, layer = ${r.break.layer} (${laneName(r.break.layer * S.D)}): ${r.message}.`, 'bad'),
       text('p', `x[${r.break.step}] has ${r.break.left[1]} numbers; weight_ih_l${r.break.layer} takes the ${r.break.right[0]} of the layer below. The faded cells are never computed.`));
   } else if (wrong) {
-    const where = r.firstStep >= 0 ? `, first in step ${r.firstStep}, layer ${r.firstLayer}. The framed cells differ.` : ': every row is the last state.';
+    const where = r.firstStep >= 0 ? `, first in step ${r.firstStep}, ${laneName(r.firstLayer * S.D + r.firstDirection)}.` : ': every row is the last state.';
     out.push(text('p', `${r.output} of ${r.numbers} numbers of output are wrong${where}`, 'bad'));
   } else {
     out.push(text('p', `All ${r.numbers} numbers of output are right, bit for bit.`, 'ok'));
@@ -119,33 +160,18 @@ function loopVerdict(r) {
   return out;
 }
 
-// loopCode is the loop's text with the chosen mistakes, underlined.
-function loopCode(m) {
-  const input = m.every ? 'x[t]' : '(x[t] if layer == 0\n             else h_t[layer-1])';
-  return pythonCode([
-    'for t in range(seq_len):',
-    '    for layer in range(num_layers):',
-    '        h_t[layer] = tanh(',
-    `            ${input}`,
-    '            @ weight_ih[layer].T + bias_ih[layer]',
-    '            + h_t_minus_1[layer]',
-    '            @ weight_hh[layer].T + bias_hh[layer])',
-    `    output.append(h_t[-1]${m.noclone ? '' : '.clone()'})`,
-    `    h_t_minus_1 = h_t${m.inplace ? '' : '.clone()'}`,
-  ], [m.every && 3, m.noclone && 7, m.inplace && 8]);
-}
-
-function pythonCode(lines, wrong = []) {
-  return el('pre', { className: 'code' }, ...lines.map((line, i) => {
-    const code = line.trimStart();
-    return el('span', {}, line.slice(0, -code.length), text('span', code, wrong.includes(i) ? 'wrong' : ''), '\n');
+// loopCode is the loop's text as the engine has it, mistakes underlined.
+function loopCode(lines) {
+  return el('pre', { className: 'code' }, ...lines.map(line => {
+    const code = line.text.trimStart();
+    return el('span', { data: { now: line.now || '' } }, line.text.slice(0, line.text.length - code.length), text('span', code, line.wrong ? 'wrong' : ''), '\n');
   }));
 }
 
-// markLoopLine marks the line of the loop that is at work while the grid plays.
+const pythonCode = lines => loopCode(lines.map(text => ({ text })));
+
+// markLoopLine marks the lines of the loop that are at work while the grid plays.
 function markLoopLine() {
-  const lines = document.querySelectorAll('#lesson .code > span');
-  if (lines.length < 9) return;
-  const from = layerOf(S.lane) === 0 ? 2 : 3;
-  lines.forEach((line, i) => line.classList.toggle('now', S.cursor >= 0 && (i === 1 || i === from)));
+  const here = layerOf(S.lane) === 0 ? 'first' : 'above';
+  for (const line of document.querySelectorAll('#lesson .code > span')) line.classList.toggle('now', S.cursor >= 0 && ['all', here].includes(line.dataset.now));
 }

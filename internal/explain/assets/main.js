@@ -26,7 +26,7 @@ function choices(box, name, options, chosen, pick) {
 // showChoices offers what the cells of this model can show.
 function showChoices() {
   const titles = { h: 'the hidden state', c: 'the cell state', d: 'the change from the kept run' };
-  const list = ['h', ...(S.cfg.mode === 'LSTM' ? ['c'] : []), ...S.gates, ...(S.kept ? ['d'] : [])];
+  const list = ['h', ...(S.hasCell ? ['c'] : []), ...S.gates, ...(S.kept ? ['d'] : [])];
   if (!list.includes(S.what)) S.what = 'h';
   choices($('what'), 'what', list.map(w => [w, titles[w] || 'gate ' + w]), S.what, w => { S.what = w; relayout(); say(); });
   $('what').parentElement.hidden = list.length < 2;
@@ -97,4 +97,4 @@ show(S.t, S.lane);
 say();
 openTab('cell');
 setTimeout(begin, 30); // after the first picture
-window.unroll = { S, engine, go, full, laneY }; // for the browser's console
+window.unroll = { S, engine, go, full, laneY, X, scales }; // for the browser's console

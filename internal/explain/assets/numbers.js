@@ -28,7 +28,7 @@ const unitsOf = what => what === 'x' ? S.ux : widthOf(what) === S.size && !isGat
 // wait for them.
 function stepsOf(what) {
   if (!isGate(what)) return 256;
-  return clamp(Math.floor(2e7 / (gateCount() * S.H * (S.H + Math.max(S.I, S.size * S.D)))), 1, 256);
+  return clamp(Math.floor(2e7 / (S.gates.length * S.H * (S.H + Math.max(S.I, S.size * S.D)))), 1, 256);
 }
 
 // numbers returns block b of what a lane shows, [steps, units], or null while
@@ -49,6 +49,7 @@ function numbers(what, lane, b) {
     keep(key, what, answer.bin || new Float32Array(0));
     draw();
     say();
+    if (what === 'x' && S.lane < 0 && $('xvalue') && !$('xvalue').value) openCell();
   }, e => status(e.message));
   return null;
 }
@@ -77,6 +78,6 @@ function vector(what, lane, t) {
 // scaleOf is the number that has the strongest colour: 1 for what an activation
 // bounds, unless all is far below it; else the largest number seen so far.
 function scaleOf(what) {
-  const bounded = isGate(what) || what === 'h' && S.cfg.mode !== 'RNN_RELU' && !S.cfg.proj_size;
+  const bounded = S.bounded && isGate(what) || what === 'h' && S.bounded;
   return bounded && !(largest[what] < .3) ? 1 : largest[what] || 1;
 }

@@ -30,8 +30,11 @@ function paint() {
   paintInput(first, last);
   if (G.line) paintSeries(first, last);
   paintEnds();
+  paintHover();
   paintChosen();
   paintGutter(h);
+  paintEndNames();
+  paintMore(h);
   legend();
 }
 
@@ -78,7 +81,8 @@ function paintLane(i, first, last) {
   for (let t = first; t < last; t++) {
     const x = X(t) + G.pad, played = isPlayed(t, i);
     pen.globalAlpha = played ? 1 : .08;
-    strip(vector(S.what, i, t), n, x, y, width, G.row, scaleOf(S.what));
+    const loops = S.marks && S.what === 'h' && S.marks[i * S.steps + t] > 0;
+    strip(loops ? loopNumbers(i, t) : vector(S.what, i, t), n, x, y, width, G.row, scaleOf(S.what));
     pen.globalAlpha = 1;
     if (S.marks) paintMark(S.marks[i * S.steps + t], x, y, width);
     if (S.influence) bar(S.influence.h(i, t), x, y + G.h + 3, width);
@@ -90,13 +94,18 @@ function paintLane(i, first, last) {
 // paintStart draws the initial state before the first step of a direction.
 function paintStart(i, width) {
   if (G.w < 20 || !S.h0 || S.what !== 'h') return;
-  const t = directionOf(i) ? S.steps : -1, x = X(t) + G.pad + width * .3, y = laneY(i);
+  const t = reversed(i) ? S.steps : -1, x = X(t) + G.pad + width * .3, y = laneY(i);
   if (x < G.gutter - G.w || x > view().w) return;
   const own = S.h0.subarray(i * S.size, (i + 1) * S.size);
   strip(S.uh.map(u => own[u]), S.uh.length, x, y, width * .4, G.row, scaleOf('h'));
   frame(x - .5, y - .5, width * .4 + 1, G.h, ink.line, 1);
-  write(G.gutter > 120 ? `h_0[${i}]` : 'h_0', x + width * .2, y - 6, ink.soft, mono(11), 'center');
+  // Beside the frame of output, not under it.
+  if (reversed(i)) write('h_init', Math.max(x + width * .2 - 20, X(S.steps) - G.pad + 14), y - 6, ink.soft, mono(11));
+  else write('h_init', Math.min(Math.max(x + width * .2 + 20, G.gutter + 34), X(0) + G.pad - 14), y - 6, ink.soft, mono(11), 'right');
 }
+
+// loopNumbers are what the lesson's loop has in a cell that it gets wrong.
+const loopNumbers = (i, t) => S.uh.map(u => S.wrong[(i * S.steps + t) * S.size + u]);
 
 // paintMark shows what the lesson's loop made of a cell: wrong numbers, or -1
 // where it never came.
@@ -145,6 +154,28 @@ function paintSeries(first, last) {
     pen.stroke();
   });
   pen.setLineDash([]);
+}
+
+// paintHover frames the number under the pointer, broken and thin: the chosen one
+// is whole and thick.
+function paintHover() {
+  if (!S.hover) return;
+  const { lane, t, u } = S.hover, rowHeight = lane < 0 ? G.rowX : G.row, k = unitsOf(lane < 0 ? 'x' : S.what).indexOf(u);
+  pen.setLineDash([3, 2]);
+  frame(X(t) + G.pad - .5, laneY(lane) + k * rowHeight, G.w - 2 * G.pad + 1, Math.max(3, rowHeight - 1), ink.fg, 1.3);
+  pen.setLineDash([]);
+}
+
+// paintMore says that lanes lie above or below what is seen.
+function paintMore(h) {
+  const above = range(S.lanes).filter(i => laneY(i) + G.h < 8).length, below = range(S.lanes).filter(i => laneY(i) > h - 8).length + (laneY(-1) > h - 8);
+  const sign = (content, y) => {
+    pen.fillStyle = ink.accent;
+    pen.fillRect(0, y, view().w, 18);
+    write(content, view().w / 2, y + 13, ink.card, '600 12px system-ui,sans-serif', 'center');
+  };
+  if (above) sign(`▲ ${above} more above: scroll`, 0);
+  if (below) sign(`▼ ${below} more below: scroll`, h - 18);
 }
 
 function paintChosen() {

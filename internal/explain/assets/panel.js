@@ -1,6 +1,6 @@
 // The panel: its tabs, and moving from number to number.
 
-const tabs = { cell: openCell, ask: askTab, change: changeTab, lesson: lessonTab };
+const tabs = { lesson: lessonTab, cell: openCell, ask: askTab, change: changeTab };
 
 function openTab(name) {
   for (const id in tabs) {
@@ -9,7 +9,7 @@ function openTab(name) {
     tab.tabIndex = on ? 0 : -1;
     $(id).hidden = !on;
   }
-  if (name !== 'lesson' && S.marks) { S.marks = null; draw(); }
+  if (name !== 'lesson' && S.marks) { S.marks = S.loop = null; draw(); }
   return tabs[name]();
 }
 
@@ -34,13 +34,22 @@ function go(lane, t, u, open = true) {
   S.lane = lane;
   S.t = t;
   S.u = u;
+  history.replaceState(null, '', `#lane=${lane}&step=${t}&unit=${u}`); // a link keeps the place
   show(t, lane);
   draw();
   say();
-  return open ? openTab('cell') : undefined;
+  if (open) return openTab('cell');
+  return S.loop && !$('lesson').hidden ? compare(S.loop) : undefined;
 }
 
 const failed = (box, e) => box.append(text('p', String(e.message || e), 'bad'));
+
+// notice says above the grid what must not be overlooked; nothing takes it away.
+function notice(content, bad = false) {
+  $('notice').textContent = content;
+  $('notice').className = bad ? 'bad' : '';
+  relayout();
+}
 
 // say puts the chosen cell in words, under the grid and for a screen reader,
 // which hears the cell again because it is another element each time.

@@ -1,17 +1,20 @@
 // Playing the computation in the order it happens.
 
+// inTime is the time of the s-th step of a lane, and the inverse.
+const inTime = (lane, s) => reversed(lane) ? S.steps - 1 - s : s;
+
 // With one direction a step goes up through all layers before the next begins.
 // With two a layer is finished, forward and then reverse, before the layer above
 // can begin.
 function order(k) {
-  if (S.D === 1) return [Math.floor(k / S.L), k % S.L];
+  if (S.D === 1) return [inTime(0, Math.floor(k / S.L)), k % S.L];
   const lane = Math.floor(k / S.steps), s = k % S.steps;
-  return [directionOf(lane) ? S.steps - 1 - s : s, lane];
+  return [inTime(lane, s), lane];
 }
 
 function placeOf(t, lane) {
-  if (S.D === 1) return t * S.L + lane;
-  return lane * S.steps + (directionOf(lane) ? S.steps - 1 - t : t);
+  if (S.D === 1) return inTime(0, t) * S.L + lane;
+  return lane * S.steps + inTime(lane, t);
 }
 
 const isPlayed = (t, lane) => S.cursor < 0 || placeOf(t, lane) <= S.cursor;

@@ -13,7 +13,9 @@ const S = {
   cell: 64,                  // width of a step
   cursor: -1,                // how many cells have been played; -1: all
   labels: data.labels, columns: data.columns, kind: data.kind, title: data.title,
-  marks: null,               // what the lesson's loop got wrong, [L,T]
+  marks: null,               // what the lesson's loop got wrong, [L*D,T], and
+  wrong: null,               // its own numbers
+  hover: null,               // the number under the pointer
   influence: null,           // the answer to "what moved it?"
   era: 0,                    // counts changes: an answer of an older era is dropped
 };
@@ -24,6 +26,10 @@ function model(about) {
   S.steps = about.steps;
   S.params = about.params;
   S.gates = about.gates.length > 1 ? about.gates : [];
+  S.hasCell = about.cell;
+  S.bounded = about.bounded;
+  S.backwards = about.reversed;
+  S.idea = about.idea;
   S.kept = about.kept;
   S.D = S.cfg.bidirectional ? 2 : 1;
   S.L = S.cfg.num_layers;
@@ -38,27 +44,38 @@ function model(about) {
 
 model(data);
 S.lane = S.lanes - 1;
+S.t = S.steps - 1;
+
+// The link that was opened may say a place.
+(() => {
+  const place = new URLSearchParams(location.hash.slice(1)), at = (name, low, high, own) => place.has(name) ? clamp(Math.round(+place.get(name)) || 0, low, high) : own;
+  S.lane = at('lane', -1, S.lanes - 1, S.lane);
+  S.t = at('step', 0, S.steps - 1, S.t);
+  S.u = at('unit', 0, (S.lane < 0 ? S.I : S.size) - 1, 0);
+})();
 
 // own is the record that came with the page, until something is changed.
 S.own = (() => {
-  const lstm = S.cfg.mode === 'LSTM';
   let at = data.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
   const take = n => block.subarray(at, at += n);
   const own = { x: take(S.steps * S.I), h0: take(S.lanes * S.size) };
-  if (lstm) take(S.lanes * S.H);
+  if (S.hasCell) take(S.lanes * S.H);
   own.h = range(S.lanes).map(() => take(S.steps * S.size));
-  own.c = lstm ? range(S.lanes).map(() => take(S.steps * S.H)) : [];
+  own.c = S.hasCell ? range(S.lanes).map(() => take(S.steps * S.H)) : [];
   return own;
 })();
 
 const layerOf = lane => Math.floor(lane / S.D);
 const directionOf = lane => lane % S.D;
-const laneName = i => i < 0 ? 'input' : 'layer ' + layerOf(i) + (S.D === 2 ? [' →', ' ←'][directionOf(i)] : '');
+// reversed says whether a lane goes from the last step to the first.
+const reversed = lane => directionOf(lane) === 1 || S.backwards;
+// Layers have numbers from 1, as in h_t^l; PyTorch's names count them from 0.
+const laneName = i => i < 0 ? 'input' : 'layer ' + (layerOf(i) + 1) + (reversed(i) ? ' ←' : S.D === 2 ? ' →' : '');
 const paramName = (kind, lane) => `${kind}_l${layerOf(lane)}${directionOf(lane) ? '_reverse' : ''}`;
 const shapeOf = name => (S.params.find(p => p.name === name) || {}).shape;
 
 // The letters of PyTorch's shapes, as the documentation of this project has them.
-const gateCount = () => ({ LSTM: '4', GRU: '3' }[S.cfg.mode] || '');
+const gateCount = () => S.gates.length || '';
 const letters = {
   state: () => S.cfg.proj_size ? 'P' : 'H',
   output: () => (S.D === 2 ? '2·' : '') + letters.state(),

@@ -104,10 +104,22 @@ function bytes64(s) {
   return out;
 }
 
+// braces draws what stands over a name as a line: a brace stretches only where a
+// font with a table for mathematics is installed.
+function braces(d) {
+  for (const mo of d.querySelectorAll('mo')) {
+    if (mo.textContent !== '⏟') continue;
+    const under = mo.parentElement, base = under.firstElementChild;
+    base.classList.add('braced');
+    under.replaceWith(base);
+  }
+}
+
 function math(tex, small) {
   const d = el('div', { className: small ? 'math small' : 'math' });
   try {
     temml.render(tex, d, { displayMode: true });
+    braces(d);
   } catch {
     d.textContent = tex;
   }

@@ -19,7 +19,7 @@ G = np.random.default_rng(11)
 arrays = {}
 
 
-def save(name, model, *inputs, y=None):
+def save(name, model, *inputs, y=None, version=None):
     for w in model.weights:
         v = G.standard_normal(w.shape).astype("float32") * 0.5
         if "variance" in w.path:
@@ -42,7 +42,10 @@ def save(name, model, *inputs, y=None):
         model.save(path)
         with zipfile.ZipFile(path) as z, zipfile.ZipFile(os.path.join(HERE, name + ".keras"), "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out:
             for n in z.namelist():
-                out.writestr(zipfile.ZipInfo(n), z.read(n), compress_type=zipfile.ZIP_DEFLATED, compresslevel=9)
+                data = z.read(n)
+                if version and n == "metadata.json":
+                    data = data.replace(keras.__version__.encode(), version.encode())
+                out.writestr(zipfile.ZipInfo(n), data, compress_type=zipfile.ZIP_DEFLATED, compresslevel=9)
     keras.backend.clear_session()
 
 
@@ -236,6 +239,25 @@ b = L.Bidirectional(L.LSTM(2, return_state=True))(e, initial_state=[h, c, u, v],
 save("mask_initial_said", keras.Model([i, j, k], [*d, *b]), tokens, x(5, 4, 3), x(5, 4, 3))
 i = keras.Input((5, 3))
 save("operators", keras.Model(i, (i * 2.0 + L.LSTM(3, return_sequences=True)(i)) / 4.0 - i), x(2, 5, 3))
+
+
+# What was otherwise in Keras 2: hard_sigmoid, and masked steps in a Bidirectional
+# before TensorFlow's.
+def old_sigmoid(model, v):
+    twin = keras.Sequential([keras.Input((5, 3)), L.LSTM(3, recurrent_activation=lambda z: keras.ops.clip(0.2 * z + 0.5, 0, 1))])
+    twin.set_weights(model.get_weights())
+    return twin(v)
+
+
+def repeats(model, v):
+    for layer in model.layers[1:]:
+        layer.forward_layer.zero_output_for_mask = layer.backward_layer.zero_output_for_mask = False
+    return model(v)
+
+
+save("old_hard_sigmoid", keras.Sequential([keras.Input((5, 3)), L.LSTM(3, recurrent_activation="hard_sigmoid")]), x(2, 5, 3), y=old_sigmoid, version="2.6.0")
+save("old_mask_bi", keras.Sequential([keras.Input((None,), dtype="int32"), L.Embedding(7, 3, mask_zero=True), L.Bidirectional(L.GRU(2, return_sequences=True), merge_mode="sum")]),
+     tokens, y=repeats, version="2.1.4")
 
 np.savez_compressed(os.path.join(HERE, "io.npz"), **arrays)
 have = {os.path.basename(p)[:-6] for p in glob.glob(os.path.join(HERE, "*.keras"))}

@@ -18,7 +18,7 @@ futures = []
 ISO, DAY, MIN = "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %H:%M"
 for freq, start, fmt, n in [
     ("MS", "2022-11-01", DAY, 14), ("ME", "2023-11-30", DAY, 14), ("ME", "2022-12-31 06:00", MIN, 14), ("QS", "2021-01-01", DAY, 9),
-    ("QE", "2021-03-31", DAY, 9), ("YS", "2010-01-01", DAY, 9), ("YE", "2011-12-31", DAY, 9), ("YE-FEB", "2017-02-28", DAY, 3), ("2MS", "2020-01-01", DAY, 9), ("MS", "2022-11-01", "%Y-%m", 14),
+    ("QE", "2021-03-31", DAY, 9), ("YS", "2010-01-01", DAY, 9), ("YE", "2011-12-31", DAY, 9), ("YS", "1996-01-01", "%Y", 9), ("D", "2024-02-20", "%Y%m%d", 9), ("ME", "2022-11-30", "%Y%m%d", 14), ("YE-FEB", "2017-02-28", DAY, 3), ("2MS", "2020-01-01", DAY, 9), ("MS", "2022-11-01", "%Y-%m", 14),
     ("B", "2024-02-05", DAY, 14), ("B", "2024-02-05", "%d.%m.%Y", 14), ("D", "2024-02-20", DAY, 9), ("W-MON", "2024-01-01", DAY, 9), ("W-SUN", "2024-01-07", DAY, 9),
     ("h", "2024-02-28 20:00", ISO, 26), ("30min", "2024-12-31 20:00", MIN, 9), ("15min", "2024-12-31 20:00", "%Y-%m-%dT%H:%M", 18), ("90s", "2024-12-31 23:50", ISO, 9),
     ("D", "2024-02-20", "%Y/%m/%d", 9), ("D", "2024-02-20", "%m/%d/%Y", 9), ("h", "2024-02-28 20:00", "%m/%d/%Y %I:%M %p", 30), ("h", "2024-02-28 20:00", "%d/%m/%Y %H:%M", 30),
@@ -29,7 +29,7 @@ for freq, start, fmt, n in [
 out["futures"] = futures
 
 # A forecaster's parts: scaling of the training rows alone, calendar, windows.
-n, lags, horizon, season, va, te = 60, 5, 3, 4, 36, 48
+n, lags, horizon, season, va, te = 60, 5, 3, 4, 36, 50
 g = np.random.default_rng(3)
 frame = pd.DataFrame({"date": pd.date_range("2024-02-27 22:20", periods=n, freq="50min"), "a": np.round(g.normal(10, 3, n) + np.arange(n), 3), "b": np.round(g.normal(-2, 40, n), 2)})
 x = frame[["a", "b"]].to_numpy()

@@ -1,4 +1,4 @@
-package task_test
+package data_test
 
 import (
 	"context"

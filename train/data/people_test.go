@@ -1,4 +1,4 @@
-package task_test
+package data_test
 
 import (
 	"errors"
@@ -198,6 +198,25 @@ func TestTablesAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
+// A line of names may be longer than what is looked at to see how the file is
+// written, and a row of very many fields is refused with the file's name.
+func TestWideTables(t *testing.T) {
+	names, row := "when", "2024-01-01"
+	for c := range 5000 {
+		names, row = names+fmt.Sprintf(",column %d", c), row+",1"
+	}
+	table, err := data.ReadTable(data.File{Path: write(t, "s.csv", names+"\n"+row+"\n")}, data.TableOptions{Columns: []string{"column 4999"}})
+	if err != nil || len(table.Rows) != 1 {
+		t.Errorf("%v", err)
+	}
+	path := write(t, "s.csv", strings.Repeat(",", 1<<20))
+	for _, err := range []error{forecast(path), classify("char")(path)} {
+		if !errors.Is(err, data.ErrData) || !strings.HasPrefix(err.Error(), path+": a row has more than 65536 columns") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // What has no value is refused with its place, in every file that has lists.
 func TestNullIsRefused(t *testing.T) {
 	for _, c := range []struct {
@@ -279,6 +298,26 @@ func TestClassesAreInEveryPart(t *testing.T) {
 	}
 }
 
+// One long item among short ones does not take memory for all of its batch.
+func TestPaddingIsBounded(t *testing.T) {
+	long := strings.Repeat("a", 1<<19)
+	text := "text,label\n" + strings.Repeat("b,x\nc,y\n", 50) + long + ",x\n"
+	path := write(t, "c.csv", text)
+	c := task.NewClassify()
+	if _, err := c.Load(path); !errors.Is(err, data.ErrData) || !strings.Contains(err.Error(), "the longest item has 524288 steps, and with 16 in a batch") {
+		t.Errorf("classify: %v", err)
+	}
+	c = task.NewClassify()
+	c.Batch = 8
+	if _, err := c.Load(path); err != nil {
+		t.Errorf("a smaller batch: %v", err)
+	}
+	rolls := `{"dim":4000,"train":[` + strings.Repeat("[[1],[2]],", 20) + "[" + strings.Repeat("[],", 2000) + `[1]]],"valid":[[[1],[2]]]}`
+	if err := music(write(t, "r.json", rolls)); !errors.Is(err, data.ErrData) || !strings.Contains(err.Error(), "cut it, or take a smaller batch") {
+		t.Errorf("music: %v", err)
+	}
+}
+
 // What programs leave in folders is no class, and links do not lead out.
 func TestFoldersOfClasses(t *testing.T) {
 	dir := t.TempDir()
@@ -324,6 +363,9 @@ func TestCoNLLColumns(t *testing.T) {
 		"four columns":     {"-DOCSTART- -X- O O\n\nAnna NN I PER\nmet VB I O\n\n\nOslo NN I LOC\n", data.TaggedOptions{}, want, 0},
 		"an index":         {"1 Anna NN PER\n2 met VB O\n\n1 Oslo NN LOC\n", data.TaggedOptions{}, want, 1},
 		"told":             {"1 Anna NN PER\n2 met VB O\n\n1 Oslo NN LOC\n", data.TaggedOptions{Word: 3, Label: 1}, "[{[NN VB] [1 2]} {[NN] [1]}]", 0},
+		"CoNLL-2012":       {"doc1 0 0 Anna NN PER\ndoc1 0 1 met VB O\n\ndoc1 1 0 Oslo NN LOC\ndoc1 1 1 fell VB O\n", data.TaggedOptions{}, "[{[Anna met] [PER O]} {[Oslo fell] [LOC O]}]", 1},
+		"numbers as words": {"3.5 CD N\n10-12 CD N\n\nAnna NN P\n", data.TaggedOptions{}, "[{[3.5 10-12] [N N]} {[Anna] [P]}]", 0},
+		"one sentence":     {"ha X A\nha X B\n\n", data.TaggedOptions{}, "[{[ha ha] [A B]}]", 0},
 		"CoNLL-U":          {"# sent_id = 1\n# text = Anna met\n1-2\tAnnamet\t_\t_\n1\tAnna\t_\tPER\n2\tmet\t_\tO\n2.1\tnot\t_\t_\n\n# newpar\n1\tOslo\t_\tLOC\n", data.TaggedOptions{}, want, 2},
 		"tabs, spaces":     {"New York\tLOC\nO'Hare\u00a0x\tLOC\n\n#\tO\n", data.TaggedOptions{}, "[{[New York O'Hare\u00a0x] [LOC LOC]} {[#] [O]}]", 0},
 		"a hash tagged":    {"# O\nAnna PER\n", data.TaggedOptions{}, "[{[# Anna] [O PER]}]", 0},
@@ -350,40 +392,5 @@ func TestCoNLLColumns(t *testing.T) {
 	}
 	if err := tag(write(t, "t.conll", strings.Repeat("a _\nb _\n\n", 10))); err == nil || !strings.Contains(err.Error(), `there is one label, "_"`) {
 		t.Errorf("a column without labels: %v", err)
-	}
-}
-
-// The folder remembers how its file had to be read, so that the next file of
-// the kind is read alike.
-func TestReadingIsRemembered(t *testing.T) {
-	times := hourly(60)
-	s := ""
-	for i, at := range times {
-		s += fmt.Sprintf("%s;%d,5\n", at.AddDate(0, 0, 19).Format("02/01/2006 15:04"), i%7)
-	}
-	f := task.NewForecast()
-	f.Lags, f.Horizon, f.Season, f.NoHeader, f.Valid, f.Test = 4, 2, 3, true, 10, 10
-	set, err := f.Load(write(t, "s.csv", s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := task.DefaultRecipe()
-	r.Hidden, r.Epochs = 3, 1
-	m, err := r.Fit(t.Context(), f, set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := task.Of(m.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, ok := again.(*task.Forecast)
-	if !ok || !g.NoHeader || g.TimeFormat != "day-first" || !slices.Equal(g.Columns, []string{"2"}) {
-		t.Errorf("%+v", again)
-	}
-	// These days alone do not tell day and month apart.
-	short := strings.ReplaceAll(strings.Join(strings.SplitAfter(s, "\n")[:8], ""), "20/01/2024", "02/01/2024")
-	if _, ok, err := again.Sequence(write(t, "s.csv", short), 0); err != nil || !ok {
-		t.Errorf("the next file: %v, %v", ok, err)
 	}
 }

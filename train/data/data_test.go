@@ -1,4 +1,4 @@
-package task_test
+package data_test
 
 import (
 	"errors"
@@ -98,14 +98,20 @@ func TestForecastWindows(t *testing.T) {
 	o := task.NewForecast()
 	o.Cut = task.Cut{Valid: .2, Test: .2, Batch: 4}
 	o.Lags, o.Horizon, o.Season, o.Base, o.NoCalendar = 6, 3, 5, "none", true
-	d, err := o.Load(write(t, "s.csv", s))
+	path := write(t, "s.csv", s)
+	d, err := o.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	series, at := task.Series(d)
-	if at != 32 {
-		t.Fatalf("test begins at row %d, want 32", at)
+	table, err := data.ReadTable(data.File{Path: path}, data.TableOptions{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	series, err := data.NewSeries(table, data.Forecast{Targets: o.Targets, Lags: 6, Horizon: 3, Season: 5, Base: "none"}, o.Scaling)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = 32 // of 40 rows, 8 are for the test
 	last, season := series.Naive(at)
 	truth := series.Truth(at)
 	for h := range truth {

@@ -1,0 +1,104 @@
+package graph
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+)
+
+// WriteONNX writes a graph as an ONNX file; what FromONNX made of a file comes
+// back with the same meaning. Constants are loaded. Halves are written as
+// float32, and inputs and outputs of those types too.
+func WriteONNX(w io.Writer, g *Graph) error {
+	to, err := toGraph(g)
+	if err != nil {
+		return err
+	}
+	return onnx.WriteGraph(w, to, g.Opsets)
+}
+
+func toGraph(g *Graph) (*onnx.Graph, error) {
+	to := &onnx.Graph{Name: g.Name, Inputs: toValues(g.Inputs), Outputs: toValues(g.Outputs)}
+	for i := range g.Constants {
+		c := &g.Constants[i]
+		v := c.Value
+		if c.Load != nil {
+			var err error
+			if v, err = c.Load(); err != nil {
+				return nil, err
+			}
+		}
+		if v.IsZero() {
+			return nil, graphError(fmt.Sprintf("constant %q", c.Name), "it has no value")
+		}
+		to.AddConstant(stored(c.Name, &v))
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		node := onnx.Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Inputs: n.Inputs, Outputs: n.Outputs}
+		for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
+			a, err := toAttribute(name, n.Attrs[name])
+			if err != nil {
+				return nil, at(n, err)
+			}
+			node.Attributes = append(node.Attributes, a)
+		}
+		to.Nodes = append(to.Nodes, node)
+	}
+	return to, nil
+}
+
+func toValues(ports []Port) []onnx.Value {
+	var list []onnx.Value
+	for _, p := range ports {
+		v := onnx.Value{Name: p.Name}
+		for from, to := range storedTypes {
+			if to == p.Type.Held() && p.Type != None {
+				v.Type = from.String()
+			}
+		}
+		if p.Shape != nil {
+			v.Shape = make([]onnx.Dim, len(p.Shape))
+			for i, d := range p.Shape {
+				v.Shape[i] = onnx.Dim{Size: int64(d.Size), Name: d.Name}
+			}
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func toAttribute(name string, v any) (onnx.Attribute, error) {
+	a := onnx.Attribute{Name: name}
+	switch v := v.(type) {
+	case int:
+		a.Kind, a.I = onnx.Int, int64(v)
+	case int64:
+		a.Kind, a.I = onnx.Int, v
+	case float32:
+		a.Kind, a.F = onnx.Float, v
+	case string:
+		a.Kind, a.S = onnx.String, v
+	case []int64:
+		a.Kind, a.Ints = onnx.Ints, v
+	case []float32:
+		a.Kind, a.Floats = onnx.Floats, v
+	case []string:
+		a.Kind, a.Strings = onnx.Strings, v
+	case Value:
+		t := stored("", &v)
+		a.Kind, a.T = onnx.Tensor, &t
+	case *Graph:
+		g, err := toGraph(v)
+		if err != nil {
+			return a, err
+		}
+		a.Kind, a.G = onnx.GraphKind, g
+	default:
+		return a, graphError("", "attribute %q is a %T, which ONNX does not have", name, v)
+	}
+	return a, nil
+}

@@ -1,0 +1,122 @@
+package model
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/internal/testkit"
+)
+
+// Whole models as people ship them, opened by their contents and run by names,
+// give what ONNX Runtime and Keras gave. The files are not part of the project:
+// $UNROLL_GAUNTLET names their folder.
+func TestGauntlet(t *testing.T) {
+	root := os.Getenv("UNROLL_GAUNTLET")
+	if root == "" {
+		t.Skip("UNROLL_GAUNTLET names no folder of models")
+	}
+	var files []string
+	for _, pattern := range []string{"models/*.onnx", "traps/*.onnx", "real/*.onnx", "keras/*.keras", "keras/*.h5", "real/*.keras"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	ran := 0
+	for _, path := range files {
+		if strings.HasSuffix(path, ".weights.h5") || strings.HasSuffix(path, "proj.new.onnx") {
+			continue // weights alone; a file that no engine runs
+		}
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			numbers := recorded(t, path)
+			m, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			given := map[string]Value{}
+			for i, port := range m.Inputs() {
+				given[port.Name] = number(t, numbers, port, "in", i)
+			}
+			out, err := m.Run(given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, port := range m.Outputs() {
+				want := number(t, numbers, port, "out", i)
+				got := out[port.Name]
+				if want.IsZero() {
+					continue
+				}
+				if Data[float32](want) == nil {
+					if !slices.Equal(Data[int64](got), Data[int64](want)) {
+						t.Errorf("%s differs", port.Name)
+					}
+					continue
+				}
+				testkit.Close(t, port.Name, Data[float32](got), Data[float32](want), testkit.Tol{Abs: 1e-5, Rel: 1e-4})
+			}
+			ran++
+		})
+	}
+	t.Logf("%d of %d files", ran, len(files))
+}
+
+// recorded opens the numbers beside a model.
+func recorded(t *testing.T, path string) array.Source {
+	t.Helper()
+	name := strings.TrimSuffix(path, filepath.Ext(path))
+	tries := []string{path + ".io.npz", name + ".io.npz"}
+	if i := strings.LastIndexByte(filepath.Base(name), '.'); i > 0 {
+		tries = append(tries, filepath.Join(filepath.Dir(name), filepath.Base(name)[:i])+".io.npz")
+	}
+	for _, try := range tries {
+		if _, err := os.Stat(try); err == nil {
+			src, err := array.Open(try, array.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = src.Close() })
+			return src
+		}
+	}
+	t.Skip("no recorded outputs")
+	return nil
+}
+
+// number reads an array of the recorded ones, as the type of a port.
+func number(t *testing.T, src array.Source, port Port, kind string, i int) Value {
+	t.Helper()
+	for _, name := range []string{kind + "." + port.Name, kind + strconv.Itoa(i)} {
+		if _, ok := src.Info(name); !ok {
+			continue
+		}
+		if port.Type == "int64" || port.Type == "int32" {
+			v, shape, err := checkpoint.Ints(src, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if port.Type == "int64" {
+				return of(t, v, shape...)
+			}
+			var narrow []int32
+			for _, x := range v {
+				narrow = append(narrow, int32(x))
+			}
+			return of(t, narrow, shape...)
+		}
+		d, err := checkpoint.Float[float32](src, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return of(t, d.Data, d.Shape...)
+	}
+	return Value{}
+}

@@ -1,0 +1,131 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/graph"
+	"github.com/unroll-ml/unroll/internal/kerasgraph"
+	"github.com/unroll-ml/unroll/internal/modelfile"
+	"github.com/unroll-ml/unroll/internal/statedict"
+	"github.com/unroll-ml/unroll/nn"
+)
+
+// Options say what a file does not.
+type Options struct {
+	// Prefix chooses one of several recurrent layers of a file of weights, by
+	// what stands before its parameters' names.
+	Prefix string
+	// Layout says which of the first two dimensions of a batch is time, which a
+	// file of weights does not tell.
+	Layout Layout
+	// Mode is the kind of layer where names and shapes cannot tell: an RNN's
+	// nonlinearity. Nil is what they tell, or tanh.
+	Mode *unroll.Mode
+	// KerasNames: a file of weights alone has Keras's names and layouts.
+	KerasNames bool
+	// Loose takes a layer although tensors under its own prefix are not its
+	// parameters.
+	Loose bool
+	// States makes the states of a Keras file's recurrent layers inputs and
+	// outputs, where those go forward and begin with zeros otherwise.
+	States bool
+	// Limits bound what the model may take.
+	Limits Limits
+}
+
+// Layout is the order of the dimensions of a batch.
+type Layout int
+
+// The layouts. Ask is that of the file; where it does not say, a batch of three
+// dimensions is an ErrAsk.
+const (
+	Ask Layout = iota
+	BatchFirst
+	TimeFirst
+)
+
+// Limits bound what a model may take; zero fields are their defaults.
+type Limits struct {
+	// Memory is the most bytes that the values of a run take together, without
+	// the model's parameters; 4 GiB.
+	Memory int64
+	// Work is the most multiply-adds of a run; 2^40.
+	Work int64
+}
+
+// Open opens a file or folder by its contents. It is an ErrFormat for a file that
+// is none of a model, and an ErrUnsupported that names every operator or layer
+// that is not known; both name the file.
+func Open(path string) (*Model, error) { return Options{}.Open(path) }
+
+// Open is Open with options.
+func (o Options) Open(path string) (*Model, error) {
+	f, err := modelfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{path: path, format: string(f.Format), file: f}
+	g, err := m.graph(o)
+	if err == nil {
+		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
+	}
+	if err != nil {
+		_ = f.Close() // it was only read
+		if !strings.Contains(err.Error(), path) {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+		return nil, err
+	}
+	for _, s := range graph.States(g) {
+		m.states = append(m.states, State(s))
+	}
+	return m, nil
+}
+
+// graph makes the program of the file.
+func (m *Model) graph(o Options) (*graph.Graph, error) {
+	switch f := m.file; {
+	case f.ONNX != nil:
+		return graph.FromONNX(f.ONNX)
+	case f.Keras != nil && f.Keras.Root != nil:
+		g, notes, err := kerasgraph.Build(f.Keras, kerasgraph.Options{States: o.States})
+		m.notes = append(m.notes, notes...)
+		return g, err
+	case f.Model != nil:
+		trained, err := nn.LoadOf[float32](f.Folder)
+		if err != nil {
+			return nil, err
+		}
+		m.trained = trained
+		m.layers = []Layer{{"rnn", trained.RNN()}}
+		return ofTrained(trained), nil
+	}
+	return m.recurrent(o)
+}
+
+// recurrent is the recurrent layer of a file of weights, alone.
+func (m *Model) recurrent(o Options) (*graph.Graph, error) {
+	opt := modelfile.Options{Options: statedict.Options{Mode: o.Mode, BatchFirst: o.Layout == BatchFirst, Loose: o.Loose}, Prefix: o.Prefix, Keras: o.KerasNames}
+	l, err := m.file.Load(opt)
+	if err != nil {
+		return nil, err
+	}
+	m.notes = append(m.notes, l.Notes...)
+	if len(l.Left) > 0 {
+		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
+	}
+	name := l.Part.Label()
+	m.layers = []Layer{{name, l.Layer}}
+	return ofLayer(l.Layer), nil
+}
+
+// some names the first of a list.
+func some(list []string) string {
+	const most = 8
+	if len(list) > most {
+		return fmt.Sprintf("%q and %d more", list[:most], len(list)-most)
+	}
+	return fmt.Sprintf("%q", list)
+}
