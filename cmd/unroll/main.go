@@ -3,27 +3,24 @@
 //
 // Data goes to stdout, progress and complaints to stderr. The exit code is 0
 // for success, 1 for a failure and 2 for wrong usage; both come with one line
-// that says what was wrong. "-" as a file name is a standard stream.
+// that says what was wrong. After an interrupt it is 130, after SIGTERM 143. "-" as
+// a file name is a standard stream.
 package main
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 )
 
 func main() {
-	// The first interrupt asks the command to end, the second ends it.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(execute(watchSignals(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // execute runs one command line and returns its exit code. What a command
@@ -39,15 +36,24 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if e := out.Flush(); err == nil && e != nil {
 		err = failure{fmt.Errorf("write to standard output: %w", e)}
 	}
-	if err == nil {
+	signal, stopped := interrupted(ctx)
+	switch {
+	case err == nil && !stopped:
 		return codeOK
+	case err == nil:
+		return signal.code()
+	case stopped && errors.Is(err, context.Canceled):
+		err = signal
 	}
 	// Parts of the message may come from a file.
 	line := checkpoint.Printable(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 	code := exitCode(err)
-	if code == codeUsage {
+	if code == codeUsage && !stopped {
 		line += fmt.Sprintf(" (see %q)", cmd.CommandPath()+" --help")
 	}
 	fmt.Fprintln(stderr, "unroll: "+line)
+	if stopped {
+		return signal.code()
+	}
 	return code
 }

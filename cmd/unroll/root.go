@@ -20,7 +20,8 @@ func newRootCmd() *cobra.Command {
 layers. "unroll run" without arguments shows one.
 
 Data goes to stdout, progress and complaints to stderr; "-" as a file name is a
-standard stream. Exit code: 0 success, 1 failure, 2 wrong usage.`,
+standard stream. Exit code: 0 success, 1 failure, 2 wrong usage, 130 after an
+interrupt (Ctrl-C), 143 after SIGTERM.`,
 		Args:          cobra.ArbitraryArgs, // unknown commands are refused below
 		SilenceErrors: true,                // execute prints them, in one line
 		SilenceUsage:  true,

@@ -91,6 +91,7 @@ bits as a run that was never stopped.`,
 				return err
 			}
 			defer place.release()
+			atEnd(cmd.Context(), place.release)
 			r, err := newReport(cmd, log, board, plot)
 			if err != nil {
 				return err
@@ -274,6 +275,8 @@ func (u *training) run(cmd *cobra.Command) error {
 	u.report.line("%s; %s, %.0f parameters", u.set.About, l.Model.Config().RNN, n)
 	u.begin = time.Now()
 	u.report.begin(l, u.set)
+	saved := holdOn(cmd.Context()) // a step is finished and saved
+	defer saved()
 	stopped := false
 	for s, err := range l.Run(cmd.Context()) {
 		if err != nil {
@@ -305,6 +308,7 @@ func (u *training) run(cmd *cobra.Command) error {
 		}
 		return fmt.Errorf("stopped in epoch %d after %d steps, saved in %s; go on with: unroll train %s -o %s --resume", at.Epoch+1, at.Step, u.point, u.Data, u.out)
 	}
+	saved()
 	return u.finish(cmd)
 }
 

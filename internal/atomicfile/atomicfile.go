@@ -45,10 +45,11 @@ func replace(path string, write func(w io.Writer) error) (err error) {
 		perm = old.Mode().Perm()
 	}
 	Sweep(path)
-	f, err := create(path, perm)
+	f, err := begin(path, perm)
 	if err != nil {
 		return err
 	}
+	defer done(f)
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
@@ -63,7 +64,7 @@ func replace(path string, write func(w io.Writer) error) (err error) {
 	if err := finish(f, write, true); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := rename(f, path); err != nil {
 		return err
 	}
 	// The rename itself reaches the disk with the folder. Not every system
