@@ -21,6 +21,11 @@ var (
 	ErrParams = errors.New("unroll: parameters do not fit the layer")
 	// ErrUsage: a call that the layer or the pass cannot answer as it stands.
 	ErrUsage = errors.New("unroll: invalid use")
+	// ErrState: a state that another layer gave.
+	ErrState = errors.New("unroll: the state of another layer")
+	// ErrNonFinite: an input or a result with a NaN or an infinity in it, where
+	// that is looked for.
+	ErrNonFinite = errors.New("unroll: a number that is not finite")
 )
 
 // ArgError says which argument was wrong, what came and what was expected.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/scan"
@@ -26,6 +27,8 @@ type LayerOf[F tensor.Float] struct {
 	params []ParamOf[F]
 	stack  scan.Stack[F]
 	passes sync.Pool // *PassOf[F], for Forward
+	self   weak.Pointer[LayerOf[F]]
+	digest atomic.Pointer[versionDigest]
 	// part says which piece of a stack a layer made by Split is, and upper
 	// whether it reads another layer's output: for errors.
 	part  string
@@ -101,6 +104,7 @@ func layout(cfg Config) []named {
 // build makes the engine's view of the parameters.
 func (l *LayerOf[F]) build(version *atomic.Uint64) {
 	c := l.cfg
+	l.self = weak.Make(l)
 	l.stack.Cells = nil
 	for d := range c.Directions() {
 		l.stack.Cells = append(l.stack.Cells, cell.Of[F](c.Mode.kind(), c.Variant.settings(c.Mode, d)))

@@ -123,6 +123,7 @@ func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseO
 	r.Forward()
 	r.X.Data, r.Y.Data, r.H0, r.C0 = nil, nil, nil, nil // nothing of the caller's is kept
 	p.valid = r.Record
+	p.sn.origin = p.Layer.self
 	return p.y, p.sn, nil
 }
 

@@ -3,6 +3,7 @@ package unroll
 import (
 	"fmt"
 	"slices"
+	"weak"
 
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -12,8 +13,13 @@ import (
 // layer 0, layer 0 reverse, layer 1, and so on. The zero value stands for
 // zeros. A state is a value: the engine reads those it is given and never
 // keeps them.
+//
+// A state that a layer gave knows that layer, without keeping it in memory: see
+// Stream.SetState. One made by hand, as State{H: h, C: c}, is anybody's.
 type StateOf[F tensor.Float] struct {
 	H, C tensor.DenseOf[F]
+
+	origin weak.Pointer[LayerOf[F]]
 }
 
 // State is a state of float32.
@@ -23,7 +29,9 @@ type State = StateOf[float32]
 func (s StateOf[F]) IsZero() bool { return s.H.IsZero() && s.C.IsZero() }
 
 // Clone returns a copy that shares nothing with s.
-func (s StateOf[F]) Clone() StateOf[F] { return StateOf[F]{s.H.Clone(), s.C.Clone()} }
+func (s StateOf[F]) Clone() StateOf[F] {
+	return StateOf[F]{s.H.Clone(), s.C.Clone(), s.origin}
+}
 
 // checkState reports whether the halves h and cell of a state fit b sequences;
 // batched says which rank the input had. partial lets one half be absent

@@ -18,6 +18,9 @@ type StreamOf[F tensor.Float] struct {
 	run   scan.Run[F]
 	sizes [1]int
 	batch int
+
+	finite Finite
+	kept   [][]F // the states before a step that may be refused, one a sequence
 }
 
 // Stream is a stream of float32.
@@ -28,19 +31,7 @@ type Stream = StreamOf[float32]
 // know the future, and for a batch below 1, and an ErrShape for one whose
 // buffers no machine has.
 func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
-	if err := l.made("layer"); err != nil {
-		return nil, err
-	}
-	if l.cfg.Bidirectional {
-		return nil, &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer of one direction", Hint: "the reverse direction reads a sequence from its end, which a stream does not have: use a Pass"}
-	}
-	if l.cfg.Variant.Reverse {
-		return nil, &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer that goes forward in time", Hint: "this one reads a sequence from its end, which a stream does not have: use a Pass"}
-	}
-	if batch < 1 {
-		return nil, &ArgError{Kind: ErrUsage, Arg: "batch", Got: fmt.Sprint(batch), Want: "at least 1"}
-	}
-	if err := l.cfg.fits(1, batch); err != nil {
+	if err := l.streams("batch", batch); err != nil {
 		return nil, err
 	}
 	s := &StreamOf[F]{layer: l, batch: batch, sizes: [1]int{batch}}
@@ -50,6 +41,23 @@ func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
 	r.X.Seq, r.Y.Seq = l.cfg.InputSize, l.cfg.OutputSize()
 	r.SetState()
 	return s, nil
+}
+
+// streams reports why the layer cannot step b sequences, which arg says.
+func (l *LayerOf[F]) streams(arg string, b int) error {
+	if err := l.made("layer"); err != nil {
+		return err
+	}
+	if l.cfg.Bidirectional {
+		return &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer of one direction", Hint: "the reverse direction reads a sequence from its end, which a stream does not have: use a Pass"}
+	}
+	if l.cfg.Variant.Reverse {
+		return &ArgError{Kind: ErrUsage, Arg: "layer", Got: l.describe(), Want: "a layer that goes forward in time", Hint: "this one reads a sequence from its end, which a stream does not have: use a Pass"}
+	}
+	if b < 1 {
+		return &ArgError{Kind: ErrUsage, Arg: arg, Got: fmt.Sprint(b), Want: "at least 1"}
+	}
+	return l.cfg.fits(1, b)
 }
 
 // made returns an ErrUsage if the stream is none that NewStream made.
@@ -80,7 +88,8 @@ func (s *StreamOf[F]) SetWorkers(n int) {
 // Step computes one step of all sequences: it reads x [B,I] and writes the
 // output of the last layer to y [B,H'], both row-major; they must not overlap.
 // It allocates nothing after the first call. It is an ErrShape, and the states
-// stay as they were, if a slice has the wrong length.
+// stay as they were, if a slice has the wrong length. SetFinite says what is done
+// about numbers that are not finite.
 func (s *StreamOf[F]) Step(y, x []F) error {
 	if err := s.made(); err != nil {
 		return err
@@ -92,11 +101,18 @@ func (s *StreamOf[F]) Step(y, x []F) error {
 	if len(y) != s.batch*c.OutputSize() {
 		return &ArgError{Kind: ErrShape, Arg: "y of " + s.layer.describe(), Got: fmt.Sprintf("room for %d values", len(y)), Want: fmt.Sprintf("B*%d = %d", c.OutputSize(), s.batch*c.OutputSize())}
 	}
+	if s.finite != AnyNumber {
+		return s.checkedStep(y, x)
+	}
+	s.step(y, x)
+	return nil
+}
+
+func (s *StreamOf[F]) step(y, x []F) {
 	r := &s.run
 	r.X.Data, r.Y.Data = x, y
 	r.Forward()
 	r.X.Data, r.Y.Data = nil, nil
-	return nil
 }
 
 // State returns a copy of the states: H [L,B,H'] and, for an LSTM, C [L,B,H].
@@ -105,7 +121,7 @@ func (s *StreamOf[F]) State() StateOf[F] {
 		return StateOf[F]{}
 	}
 	c := s.layer.cfg
-	st := StateOf[F]{H: tensor.NewOf[F](c.Layers(), s.batch, c.StateSize())}
+	st := StateOf[F]{origin: s.layer.self, H: tensor.NewOf[F](c.Layers(), s.batch, c.StateSize())}
 	if c.HasCell() {
 		st.C = tensor.NewOf[F](c.Layers(), s.batch, c.HiddenSize)
 	}
@@ -117,13 +133,18 @@ func (s *StreamOf[F]) State() StateOf[F] {
 
 // SetState sets the states of all sequences to a copy of st, which has the
 // shapes of State; the zero value sets zeros. It is an ErrShape, and the states
-// stay as they were, if st does not fit.
+// stay as they were, if st does not fit, and an ErrState if another layer gave it
+// whose settings or parameters are not the same. An encoder's state that is meant
+// for a decoder goes in as State{H: st.H, C: st.C}.
 func (s *StreamOf[F]) SetState(st StateOf[F]) error {
 	if err := s.made(); err != nil {
 		return err
 	}
 	if err := checkState(s.layer.cfg, "state", st, true, false, s.batch); err != nil {
 		return err
+	}
+	if from := st.origin.Value(); !st.IsZero() && from != nil && from != s.layer && from.Digest() != s.layer.Digest() {
+		return &ArgError{Kind: ErrState, Arg: "state", Got: "one that another layer gave, " + from.describe(), Want: "one of this " + s.layer.describe() + ", with these parameters", Hint: "if that is meant, as from an encoder to a decoder, make a state by hand: State{H: st.H, C: st.C}"}
 	}
 	s.run.H0, s.run.C0 = given(st.H), given(st.C)
 	s.run.SetState()

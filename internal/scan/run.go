@@ -248,15 +248,21 @@ func (r *Run[F]) prepareLayers(rows int) {
 }
 
 func (r *Run[F]) prepareHands(w []weights[F]) {
-	s, cols := r.Stack, 4*kernel.Lane
-	r.hands = extend(r.hands, r.Workers)
+	s, tile := r.Stack, min(r.B, limits.RowTile)
+	// A group of panels has GroupSums sums, unless one panel has more or all of
+	// them have less, as those of a small layer's stream do.
+	sums := tile * 4 * kernel.Lane
 	for i := range w {
-		cols = max(cols, w[i].hh.MaxCols())
+		cols := tile * w[i].hh.MaxCols()
+		sums = max(sums, cols, min(limits.GroupSums, w[i].hh.Len()*cols))
 	}
+	r.hands = extend(r.hands, r.Workers)
 	for i := range r.hands {
 		h := &r.hands[i]
-		h.z = grow(h.z, max(limits.GroupSums, min(r.B, limits.RowTile)*cols))
-		h.prev = grow(h.prev, r.B*max(s.H, s.Out()))
+		h.z = grow(h.z, sums)
+		if r.T > 1 || r.Record || r.anywhere() { // the only step follows what is carried
+			h.prev = grow(h.prev, r.B*max(s.H, s.Out()))
+		}
 		if r.Skips != nil {
 			h.kept = grow(h.kept, 2*r.B*max(s.H, s.Out()))
 		}

@@ -1,0 +1,95 @@
+package live
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/unroll-ml/unroll"
+)
+
+// Options say how a pool runs; the zero value is ready.
+type Options struct {
+	// Shards is how many goroutines step; 0: as many as processors. At most 1024.
+	Shards int
+	// Rows is the most rows of a step; 0: 32. At most 4096.
+	Rows int
+	// Wait is how long a shard waits for more rows when fewer than Rows are due.
+	// Waiting makes steps later, and seldom cheaper; 0: not at all.
+	Wait time.Duration
+	// Queue is the most steps that wait at a shard; 0: 4096. One more is ErrFull
+	// at once. StepAll is not bound by it.
+	Queue int
+	// MaxSequences is the most sequences; 0: 1,048,576. One more is ErrFull.
+	MaxSequences int
+	// MaxBytes is the most bytes of all sequences: the state, the key and 200 each;
+	// 0: 1 GiB. More is ErrFull.
+	MaxBytes int64
+	// Idle is how long after its last step a sequence ends; 0: never.
+	Idle time.Duration
+	// Ended, if not nil, is called after a sequence ended, without locks held.
+	Ended func(key string, why Reason)
+	// Strict lets only Open and Resume begin sequences: a step of another is an
+	// ErrUnknown. Otherwise a step begins one from zeros.
+	Strict bool
+	// Refuse says what is done about a step with a NaN or an infinity, in the
+	// input or in the new state, which is an ErrNonFinite in any case. True: the
+	// sequence stays as it was. False: it is marked with the reason, its state is
+	// let go, and its steps are ErrMarked until it is ended.
+	Refuse bool
+	// Now is the clock; nil: time.Now. Tests set it and call Sweep.
+	Now func() time.Time
+	// Metrics, if not nil, is told what happens.
+	Metrics Metrics
+}
+
+// Reason says why a sequence ended.
+type Reason string
+
+// The reasons.
+const (
+	EndedByCall Reason = "ended"
+	EndedIdle   Reason = "idle"
+)
+
+// Metrics is told what a pool does, by many goroutines at once; it must not call
+// the pool.
+type Metrics interface {
+	// Stepped: a shard stepped rows sequences together in the time took.
+	Stepped(rows int, took time.Duration)
+	// Ended: a sequence ended.
+	Ended(why Reason)
+	// Rejected: a call was not answered, for one of the package's errors.
+	Rejected(kind error)
+}
+
+// fill puts the defaults in and reports what cannot be.
+func (o *Options) fill() error {
+	for _, n := range []struct {
+		name    string
+		value   *int
+		std, to int
+	}{
+		{"Shards", &o.Shards, min(runtime.GOMAXPROCS(0), 1024), 1024},
+		{"Rows", &o.Rows, 32, 4096},
+		{"Queue", &o.Queue, 4096, 1 << 24},
+		{"MaxSequences", &o.MaxSequences, 1 << 20, 1 << 30},
+	} {
+		if *n.value == 0 {
+			*n.value = n.std
+		}
+		if *n.value < 1 || *n.value > n.to {
+			return &unroll.ArgError{Kind: unroll.ErrConfig, Arg: "Options." + n.name, Got: fmt.Sprint(*n.value), Want: fmt.Sprintf("1 to %d, or 0 for %d", n.to, n.std)}
+		}
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 1 << 30
+	}
+	if o.MaxBytes < 0 || o.Idle < 0 || o.Wait < 0 {
+		return &unroll.ArgError{Kind: unroll.ErrConfig, Arg: "Options", Got: fmt.Sprintf("MaxBytes %d, Idle %v, Wait %v", o.MaxBytes, o.Idle, o.Wait), Want: "none below 0"}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return nil
+}

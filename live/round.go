@@ -1,0 +1,128 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/unroll-ml/unroll"
+)
+
+// lay makes the memory of a round.
+func (s *shard) lay() {
+	p, n := s.pool, s.pool.opt.Rows
+	s.batch, s.done = make([]*job, 0, n), make([]*job, 0, n)
+	s.taken, s.rows = make([]*sequence, 0, n), make([][]float32, 0, n)
+	s.x, s.y = make([]float32, n*p.in), make([]float32, n*p.out)
+}
+
+// step runs a round and reports whether anything was due.
+func (s *shard) step() bool {
+	s.work.Lock()
+	defer s.work.Unlock()
+	s.take()
+	n := len(s.batch)
+	if n+len(s.done) == 0 {
+		return false
+	}
+	if n > 0 {
+		p := s.pool
+		start := time.Now()
+		err := s.stepper.Step(s.y[:n*p.out], s.x[:n*p.in], s.rows)
+		took := time.Since(start)
+		s.settle(err)
+		if p.opt.Metrics != nil {
+			p.opt.Metrics.Stepped(n, took)
+		}
+	}
+	for _, j := range s.batch {
+		s.finish(j)
+	}
+	for _, j := range s.done {
+		s.finish(j)
+	}
+	clear(s.batch) // nothing is kept of those who wait no more
+	clear(s.done)
+	return true
+}
+
+// take fills the batch with the jobs that are due, oldest first, and one a
+// sequence.
+func (s *shard) take() {
+	p := s.pool
+	s.batch, s.done, s.taken, s.rows = s.batch[:0], s.done[:0], s.taken[:0], s.rows[:0]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.round++; s.round == 0 {
+		s.round = 1 // 0 is that of a sequence that was in none
+	}
+	for j := s.first; j != nil && len(s.batch) < p.opt.Rows && len(s.done) < p.opt.Rows; {
+		q, next := j.seq, j.next
+		if q.round != s.round {
+			s.unlink(j)
+			if s.answer(j, q) {
+				s.done = append(s.done, j)
+			} else {
+				q.round = s.round
+				copy(s.x[len(s.batch)*p.in:], j.x)
+				s.batch, s.taken, s.rows = append(s.batch, j), append(s.taken, q), append(s.rows, q.state)
+			}
+		}
+		j = next
+	}
+}
+
+// answer answers a job that needs no step.
+func (s *shard) answer(j *job, q *sequence) bool {
+	if j.err = q.marked(); j.err != nil {
+		return true
+	}
+	if j.at < 0 || uint64(j.at) == q.steps {
+		return false
+	}
+	if uint64(j.at)+1 == q.steps && s.pool.target.last(j.y, q.state) {
+		return true
+	}
+	j.err = &Error{Kind: ErrStep, Key: q.key, Steps: q.steps, Reason: fmt.Sprintf("it has made %d steps, not %d", q.steps, j.at)}
+	return true
+}
+
+// settle notes what became of the rows of a round.
+func (s *shard) settle(err error) {
+	p := s.pool
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var bad *unroll.NonFiniteError
+	switch {
+	case errors.As(err, &bad):
+		for _, i := range bad.Inputs {
+			s.spoil(i, "x has a number that is not finite")
+		}
+		for _, i := range bad.Results {
+			s.spoil(i, "the new state has a number that is not finite")
+		}
+	case err != nil:
+		for _, j := range s.batch {
+			j.err = err
+		}
+	}
+	for i, j := range s.batch {
+		if j.err == nil {
+			s.taken[i].steps++
+			p.steps.Add(1)
+			copy(j.y, s.y[i*p.out:(i+1)*p.out])
+		}
+	}
+	clear(s.taken)
+	clear(s.rows)
+}
+
+// spoil answers a row that was not finite.
+func (s *shard) spoil(i int, why string) {
+	q := s.taken[i]
+	why = fmt.Sprintf("in step %d %s", q.steps, why)
+	s.batch[i].err = &Error{Kind: ErrNonFinite, Key: q.key, Reason: why}
+	if !s.pool.opt.Refuse {
+		q.mark, q.state = why, nil
+	}
+}
