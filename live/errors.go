@@ -26,9 +26,6 @@ var (
 	ErrStep = errors.New("live: another step was expected")
 	// ErrClosed means that the pool is closed.
 	ErrClosed = errors.New("live: the pool is closed")
-	// ErrCapsule means a capsule or a snapshot that is damaged, or is not one of
-	// this layer's.
-	ErrCapsule = errors.New("live: not a state of this layer")
 	// ErrNonFinite is unroll.ErrNonFinite.
 	ErrNonFinite = unroll.ErrNonFinite
 	// ErrShape is unroll.ErrShape.

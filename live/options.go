@@ -29,7 +29,7 @@ type Options struct {
 	Idle time.Duration
 	// Ended, if not nil, is called after a sequence ended, without locks held.
 	Ended func(key string, why Reason)
-	// Strict lets only Open and Resume begin sequences: a step of another is an
+	// Strict lets only Open begin sequences: a step of another is an
 	// ErrUnknown. Otherwise a step begins one from zeros.
 	Strict bool
 	// Refuse says what is done about a step with a NaN or an infinity, in the

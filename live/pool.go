@@ -19,7 +19,6 @@ type Pool struct {
 	target         target
 	opt            Options
 	in, out, state int
-	parts          []part
 	seed           maphash.Seed
 	shards         []*shard
 	jobs           sync.Pool // *job, of synchronous steps
@@ -50,7 +49,6 @@ func newPool(t target, opt Options) (*Pool, error) {
 		p.shards = append(p.shards, newShard(p, st))
 	}
 	p.in, p.out, p.state = t.sizes()
-	p.parts = t.parts()
 	p.jobs.New = func() any { return &job{done: make(chan struct{}, 1)} }
 	for _, s := range p.shards {
 		s.lay()
@@ -113,7 +111,7 @@ func (p *Pool) Stats() Stats {
 }
 
 // Close finishes the steps in line and ends the goroutines; later steps are
-// ErrClosed. Capsules and snapshots can still be taken.
+// ErrClosed.
 func (p *Pool) Close() {
 	p.closing.Do(func() {
 		close(p.stop)

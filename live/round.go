@@ -92,19 +92,8 @@ func (s *shard) settle(err error) {
 	p := s.pool
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var bad *unroll.NonFiniteError
-	switch {
-	case errors.As(err, &bad):
-		for _, i := range bad.Inputs {
-			s.spoil(i, "x has a number that is not finite")
-		}
-		for _, i := range bad.Results {
-			s.spoil(i, "the new state has a number that is not finite")
-		}
-	case err != nil:
-		for _, j := range s.batch {
-			j.err = err
-		}
+	if err != nil {
+		s.failed(err)
 	}
 	for i, j := range s.batch {
 		if j.err == nil {
@@ -115,6 +104,23 @@ func (s *shard) settle(err error) {
 	}
 	clear(s.taken)
 	clear(s.rows)
+}
+
+// failed answers the rows that an error is about.
+func (s *shard) failed(err error) {
+	var bad *unroll.NonFiniteError
+	if !errors.As(err, &bad) {
+		for _, j := range s.batch {
+			j.err = err
+		}
+		return
+	}
+	for _, i := range bad.Inputs {
+		s.spoil(i, "x has a number that is not finite")
+	}
+	for _, i := range bad.Results {
+		s.spoil(i, "the new state has a number that is not finite")
+	}
 }
 
 // spoil answers a row that was not finite.

@@ -6,20 +6,11 @@ import "github.com/unroll-ml/unroll"
 // its pairs, flat and one after another, are the state.
 type target interface {
 	signature() string
-	digest() string
 	sizes() (in, out, state int)
-	// parts are the tensors of a flat state in their order.
-	parts() []part
 	// last writes the output of a sequence's last step, if its state has it.
 	last(y, state []float32) bool
 	// stepper returns one for a goroutine, ready for its first step.
 	stepper(rows int) (stepper, error)
-}
-
-// part is a tensor of a state.
-type part struct {
-	name  string
-	shape []int
 }
 
 // stepper steps rows in place and refuses those that are not finite with a
@@ -31,20 +22,10 @@ type stepper interface {
 type layerTarget struct{ *unroll.Layer }
 
 func (l layerTarget) signature() string { return l.Signature() }
-func (l layerTarget) digest() string    { return l.Digest() }
 
 func (l layerTarget) sizes() (in, out, state int) {
 	c := l.Config()
 	return c.InputSize, c.OutputSize(), c.StateLen()
-}
-
-func (l layerTarget) parts() []part {
-	c := l.Config()
-	p := []part{{"h", []int{c.Layers(), c.StateSize()}}}
-	if c.HasCell() {
-		p = append(p, part{"c", []int{c.Layers(), c.HiddenSize}})
-	}
-	return p
 }
 
 // last is the top layer's hidden state.
