@@ -51,12 +51,17 @@ func (d DenseOf[F]) String() string {
 	if _, ok := any(d.Data).([]float64); ok {
 		notes = append(notes, "dtype=torch.float64")
 	}
+	return p.finish(len(prefix), notes)
+}
+
+// finish ends the text with what is said after the numbers.
+func (p *printer[F]) finish(indent int, notes []string) string {
 	text := string(p.out)
 	last := len(text) - strings.LastIndexByte(text, '\n') + 1
 	for _, note := range notes {
 		if last+len(note)+2 > lineWidth {
-			text += ",\n" + strings.Repeat(" ", len(prefix)) + note
-			last = len(prefix) + len(note)
+			text += ",\n" + strings.Repeat(" ", indent) + note
+			last = indent + len(note)
 		} else {
 			text += ", " + note
 			last += len(note) + 2
@@ -78,6 +83,7 @@ type printer[F Float] struct {
 	scientific bool
 	integers   bool // all values are, and print as 1.
 	width      int
+	text       func(i int) string // of other elements, of which the numbers are the indices
 }
 
 // choose finds the notation and the width of the widest of the values shown;
@@ -194,6 +200,8 @@ func (p *printer[F]) number(v float64) {
 // append writes one element in the notation chosen.
 func (p *printer[F]) append(b []byte, v float64) []byte {
 	switch {
+	case p.text != nil:
+		return append(b, p.text(int(v))...)
 	case math.IsNaN(v):
 		return append(b, "nan"...)
 	case math.IsInf(v, 1):

@@ -147,7 +147,7 @@ func TestVariantsAreShownRunAndConverted(t *testing.T) {
 		if out, _ := command(t, 0, args...); !strings.Contains(out, want+"\nverified: largest difference 0\n") {
 			t.Errorf("convert %s:\n%s", from, out)
 		}
-		out, _ := commandWith(t, 0, "1,2,3\n-1,0,.5\n", "run", filepath.Join(dir, "v.onnx"), "-")
+		out, _ := commandWith(t, 0, "1,2,3\n-1,0,.5\n", "run", filepath.Join(dir, "v.onnx"), "-", "--recurrent")
 		if !strings.HasPrefix(out, want+"\n\ninput\n") || !strings.Contains(out, "\nh_n\n") || strings.Contains(want, "LSTM") != strings.Contains(out, "\nc_n\n") {
 			t.Errorf("run %s:\n%s", from, out)
 		}
@@ -156,8 +156,8 @@ func TestVariantsAreShownRunAndConverted(t *testing.T) {
 			t.Errorf("to safetensors: %s", errs)
 		}
 	}
-	for flag, want := range map[string]string{"--trace": "h_n", "--stream": ","} { // a line of numbers for a line
-		if out, _ := commandWith(t, 0, "1,2,3\n", "run", operators+"gru_lbr0.onnx", "-", flag); !strings.Contains(out, want) {
+	for flag, want := range map[string]string{"--trace": "h_n", "--stream": ","} {
+		if out, _ := commandWith(t, 0, "1,2,3\n", "run", operators+"gru_lbr0.onnx", "-", "--recurrent", flag); !strings.Contains(out, want) {
 			t.Errorf("%s: %s", flag, out)
 		}
 	}

@@ -41,6 +41,7 @@ network; --open shows it at once.`,
 			if from.text != "" && len(args) != 1 {
 				return usagef("--text stands for INPUT: give MODEL and --text")
 			}
+			from.timeFirst = from.timeFirst || cmd.Flags().Changed("batch-first") && !from.batchFirst
 			t, in, err := from.trace(cmd, args)
 			if err != nil {
 				return err
@@ -76,6 +77,8 @@ network; --open shows it at once.`,
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
 	f.BoolVar(&from.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&from.mode, "mode", "", "kind of layer where names and shapes cannot tell: RNN_RELU")
+	f.BoolVar(&from.batchFirst, "batch-first", false, "a batch is [B,T,I]; weights alone do not say which")
+	f.BoolVar(&from.timeFirst, "time-first", false, "a batch is [T,B,I]")
 	tableFlags(cmd)
 	f.StringVar(&from.text, "text", "", "the input of a model folder with a vocabulary, instead of INPUT")
 	f.IntVar(&from.sequence, "sequence", 0, "which sequence of a batch [T,B,I], or which piece of a file")

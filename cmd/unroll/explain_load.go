@@ -20,11 +20,13 @@ import (
 
 // explainSource says where model and input come from.
 type explainSource struct {
-	mode     string
-	loose    bool
-	text     string
-	sequence int
-	limit    int
+	mode  string
+	loose bool
+	// The order of a batch's dimensions, which weights alone do not say.
+	batchFirst, timeFirst bool
+	text                  string
+	sequence              int
+	limit                 int
 }
 
 // explainInput is one sequence and what it means.
@@ -65,7 +67,10 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 		}
 		opt.Mode = &m
 	}
-	opt.Loose = s.loose
+	opt.Loose, opt.BatchFirst = s.loose, s.batchFirst
+	if s.batchFirst && s.timeFirst {
+		return nil, in, usagef("--time-first and --batch-first contradict each other: give one of them")
+	}
 	if err := notStream("MODEL", args[0]); err != nil {
 		return nil, in, err
 	}
@@ -119,7 +124,7 @@ func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path stri
 		return in, inFlags(cmd, err)
 	}
 	if !reads {
-		return s.arrays(cmd, l.Layer.Config(), path)
+		return s.arrays(cmd, l, path)
 	}
 	in.kind, in.labels, in.columns = r.Kind, r.Steps, r.Columns
 	if r.Tokens == nil {
@@ -131,8 +136,9 @@ func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path stri
 }
 
 // arrays reads input, and hx and cx where the file has them, as run does.
-func (s *explainSource) arrays(cmd *cobra.Command, cfg unroll.Config, path string) (in explainInput, err error) {
-	all, err := loadInput[float32](cmd, path, cfg)
+func (s *explainSource) arrays(cmd *cobra.Command, l *modelfile.Loaded, path string) (in explainInput, err error) {
+	cfg := l.Layer.Config()
+	all, err := loadInput[float32](cmd, path)
 	if err != nil {
 		return in, err
 	}
@@ -141,7 +147,14 @@ func (s *explainSource) arrays(cmd *cobra.Command, cfg unroll.Config, path strin
 		in.s0.C = tensor.Dense{}
 	}
 	if in.x.Rank() == 3 {
-		if in.x, err = sequence(in.x, s.sequence, cfg.BatchFirst); err != nil {
+		batchFirst := cfg.BatchFirst || s.batchFirst
+		switch {
+		case s.timeFirst && l.Told && cfg.BatchFirst:
+			return in, usagef("--time-first: the model says batch_first; leave the flag out")
+		case !l.Told && !s.batchFirst && !s.timeFirst:
+			return in, askLayout("the model", path, in.x.Shape)
+		}
+		if in.x, err = sequence(in.x, s.sequence, batchFirst); err != nil {
 			return in, err
 		}
 		if all.lengths != nil {

@@ -31,7 +31,9 @@ func TestScript(t *testing.T) {
 			env.Setenv("BACH", bach)
 			old, e := filepath.Abs("../../task/testdata/v0")
 			env.Setenv("V0", old)
-			return errors.Join(err, e)
+			files, e2 := filepath.Abs("../../checkpoint")
+			env.Setenv("FILES", files)
+			return errors.Join(err, e, e2)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exit": scriptExit},
 	})

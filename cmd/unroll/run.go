@@ -16,6 +16,8 @@ type runOptions struct {
 	mode, prefix, dtype, output string
 	convention                  string
 	batchFirst, json, trace     bool
+	timeFirst, recurrent        bool
+	inputs, set                 []string // NAME=FILE, NAME=NUMBER
 	stream, loose               bool
 	workers                     int
 	seed                        uint64
@@ -28,21 +30,29 @@ func newRunCmd() *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run [MODEL] [INPUT]",
-		Short: "Run a recurrent layer over sequences",
-		Long: `run computes output, h_n and, for an LSTM, c_n, and prints them as PyTorch does.
+		Short: "Run a model, or a recurrent layer alone, over sequences",
+		Long: `run runs a whole model where MODEL holds one (ONNX, Keras, a model folder) and
+prints its outputs under their names. Of a file of weights alone
+(.safetensors, .pt, .npz, .weights.h5), and with --recurrent, it runs the
+recurrent layer: output, h_n and, for an LSTM, c_n. Tensors are printed as
+PyTorch prints them.
 
-MODEL is a model folder or a file of weights (.safetensors, .pt, .onnx). The
-kind of layer, its sizes and the prefix of its names are inferred; flags say
-what cannot be. An ONNX file may also have cells that PyTorch lacks: peepholes,
-clip, other activations, linear_before_reset 0, a reverse direction alone.
+INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; "-" is standard
+input. A whole model with one input takes the one array of it; with several,
+.npz and .safetensors hold them under their names, or --input NAME=FILE and
+--set NAME=NUMBER give them one by one. A state may be left out, and is zeros
+then; it may also stand under the name of the output that ends it, as --output
+wrote it. What of INPUT nothing reads is an error. Elements are brought to the
+type that the model wants where nothing is lost.
 
-INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; .npz and
-.safetensors hold the tensor input and perhaps hx, cx, lengths; "-" is standard
-input. With --stream and -, lines of CSV or arrays of JSON are the steps of one
-sequence, and the output of each is written (CSV, JSON arrays with --json)
-before the next is waited for. The input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one
-sequence. hx and cx are [L*D,B,H], or [L*D,H] for one sequence. JSON has no NaN
-and no infinities: --json prints null for them.
+A recurrent layer's kind, sizes and prefix are inferred; flags say what cannot
+be. Its input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one sequence;
+.npz and .safetensors hold input and perhaps hx and cx (h_0, h0, h_n and c_0,
+c0, c_n are other names of them), [L*D,B,H] or [L*D,H] for one sequence, and
+lengths. With --stream and -, lines of CSV or arrays of JSON are the steps of
+one sequence, and the output of each is written (CSV, JSON arrays with --json)
+before the next is waited for. JSON has no NaN and no infinities: --json prints
+null for them.
 
 With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
 drawn as after torch.manual_seed(--seed). Without INPUT the input is
@@ -58,8 +68,15 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 				o.sized = o.sized || f.Changed(name)
 			}
 			o.moded = f.Changed("mode")
+			o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
 			if err := o.check(args, f.Changed("seed")); err != nil {
 				return err
+			}
+			if len(args) > 0 && !o.recurrent && !o.sized && isWhole(args[0]) {
+				return runModel(cmd, args, o)
+			}
+			if len(o.inputs)+len(o.set) > 0 {
+				return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")
 			}
 			switch o.dtype {
 			case "float32":
@@ -76,6 +93,10 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.StringVar(&o.prefix, "prefix", "", "prefix of the layer's names, where MODEL has several")
 	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
+	f.BoolVar(&o.recurrent, "recurrent", false, "run the recurrent layer of a whole model alone")
+	f.StringArrayVar(&o.inputs, "input", nil, "NAME=FILE, an input of a whole model by its name, or by its place 0, 1, ...; may be repeated")
+	f.StringArrayVar(&o.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number; may be repeated")
+	f.BoolVar(&o.timeFirst, "time-first", false, "input and output are [T,B,...]; weights alone do not say which")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")
 	tableFlags(cmd)
@@ -97,13 +118,15 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 // passed over in silence.
 func (o runOptions) check(args []string, seeded bool) error {
 	switch {
+	case o.timeFirst && o.batchFirst:
+		return usagef("--time-first and --batch-first contradict each other: give one of them")
 	case o.trace && o.stream:
 		return usagef("--trace needs the whole sequence, and --stream goes step by step: give one of them")
 	case o.json && o.output == std:
 		return usagef("--json and --output - both write to standard output: give one of them")
 	case o.sized && len(args) == 2:
 		return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
-	case !o.sized && len(args) == 1:
+	case !o.sized && len(args) == 1 && len(o.inputs)+len(o.set) == 0:
 		return usagef("run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
 	case len(args) == 2 && args[0] == std:
 		return usagef("MODEL is a file or folder; only INPUT can be standard input")

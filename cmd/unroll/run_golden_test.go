@@ -78,6 +78,8 @@ func runGolden[F tensor.Float](t *testing.T, g *testkit.File, ours, theirs map[s
 	}
 	if g.BatchFirst {
 		args = append(args, "--batch-first")
+	} else {
+		args = append(args, "--time-first")
 	}
 	if g.Mode() == "RNN_RELU" {
 		args = append(args, "--mode", "RNN_RELU")

@@ -193,7 +193,8 @@ func runLines[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (
 // lineLayer is the layer that the command line names, as runSource makes it.
 func lineLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (*unroll.LayerOf[F], error) {
 	if len(args) == 2 {
-		return loadLayer[F](cmd, args[0], o)
+		layer, _, err := loadLayer[F](cmd, args[0], o)
+		return layer, err
 	}
 	cfg := o.fresh
 	var err error

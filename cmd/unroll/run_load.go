@@ -29,10 +29,13 @@ type runInput[F tensor.Float] struct {
 // runSource makes the layer and the input that the command line names.
 func runSource[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (layer *unroll.LayerOf[F], in runInput[F], err error) {
 	if len(args) == 2 {
-		if layer, err = loadLayer[F](cmd, args[0], o); err != nil {
+		var told bool
+		if layer, told, err = loadLayer[F](cmd, args[0], o); err != nil {
 			return nil, in, err
 		}
-		in, err = loadInput[F](cmd, args[1], layer.Config())
+		if in, err = loadInput[F](cmd, args[1]); err == nil && in.x.Rank() == 3 && !told && !o.batchFirst && !o.timeFirst {
+			err = askLayout(args[0], args[1], in.x.Shape)
+		}
 		return layer, in, err
 	}
 	cfg := o.fresh
@@ -45,7 +48,7 @@ func runSource[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 	}
 	g := rng.New(o.seed)
 	if len(args) == 1 {
-		in, err = loadInput[F](cmd, args[0], cfg)
+		in, err = loadInput[F](cmd, args[0])
 	} else {
 		in.x = tensor.NewOf[F](5, cfg.InputSize)
 		rng.Randn(g, in.x.Data)
@@ -54,29 +57,29 @@ func runSource[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 	return layer, in, err
 }
 
-// loadLayer finds the recurrent layer of a file or folder.
-func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*unroll.LayerOf[F], error) {
+// loadLayer finds the recurrent layer of a file or folder, and whether that told
+// the order of a batch's dimensions.
+func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (layer *unroll.LayerOf[F], told bool, err error) {
 	var opt modelfile.Options
 	opt.Prefix, opt.BatchFirst, opt.Loose = o.prefix, o.batchFirst, o.loose
-	var err error
 	if opt.Keras, err = isKeras(o.convention); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if o.moded {
 		m, err := unroll.ParseMode(o.mode)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, false, usageError{err}
 		}
 		opt.Mode = &m
 	}
 	f, err := modelfile.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer f.Close()
-	loaded, err := f.Load(opt)
+	loaded, err := loadPart(f, opt)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, n := range loaded.Notes {
 		if n == modelfile.NoteHead {
@@ -87,18 +90,24 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", n)
 	}
+	if left := besides(loaded); left != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "unroll: the recurrent layer alone runs; not run:", left)
+	}
 	cfg := loaded.Layer.Config()
 	// A bare state dict is read as the flags say; a folder or a graph tells.
 	switch {
 	case opt.Mode != nil && cfg.Mode != *opt.Mode:
-		return nil, usagef("--mode %s: %s is %v; leave --mode out", o.mode, path, cfg)
-	case o.prefix != "" && (f.Model != nil || f.ONNX != nil):
-		return nil, usagef("--prefix %s: %s has one recurrent layer, %v; leave --prefix out", o.prefix, path, cfg)
+		return nil, false, usagef("--mode %s: %s is %v; leave --mode out", o.mode, path, cfg)
+	case o.prefix != "" && f.Model != nil:
+		return nil, false, usagef("--prefix %s: %s has one recurrent layer, %v; leave --prefix out", o.prefix, path, cfg)
 	}
 	cfg.BatchFirst = cfg.BatchFirst || o.batchFirst
-	layer, err := unroll.NewOf[F](cfg)
+	if o.timeFirst && loaded.Told && cfg.BatchFirst {
+		return nil, false, usagef("--time-first: %s says batch_first; leave the flag out", path)
+	}
+	layer, err = unroll.NewOf[F](cfg)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	params := map[string]tensor.DenseOf[F]{}
 	for _, p := range loaded.Layer.Params() {
@@ -115,7 +124,14 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (*
 			params[p.Name] = tensor.DenseOf[F]{Shape: p.Value.Shape, Data: v.Data}
 		}
 	}
-	return layer, layer.Load(params)
+	return layer, loaded.Told, layer.Load(params)
+}
+
+// askLayout refuses a batch whose first two dimensions could be either.
+func askLayout(model, input string, shape []int) error {
+	a, b := shape[0], shape[1]
+	return usagef("%s: the input is %v, and %s does not say which dimension is time: --time-first reads %d steps of %d sequences, --batch-first %d sequences of %d steps",
+		shown(input), shape, model, a, b, a, b)
 }
 
 // inputError tells what a pass refused in the words of the command line: the
@@ -141,39 +157,61 @@ func inputError(args []string, err error) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// loadInput reads input, hx, cx and lengths. The content tells the format of
-// standard input: what bears no other format's mark is CSV.
-func loadInput[F tensor.Float](cmd *cobra.Command, path string, cfg unroll.Config) (in runInput[F], err error) {
+// loadInput reads input, the states and lengths, under any of their names. What
+// else the file holds is an error: a state under another name would be lost. The
+// content tells the format of standard input: what bears no other format's mark is
+// CSV.
+func loadInput[F tensor.Float](cmd *cobra.Command, path string) (in runInput[F], err error) {
 	src, done, err := openArrays(cmd, path)
 	if err != nil {
 		return in, err
 	}
 	defer done()
-	name, err := array.Pick(src, "input", "x")
+	input, err := array.Pick(src, "input", "x")
 	if err != nil {
 		return in, err
 	}
-	if in.x, err = checkpoint.Float[F](src, name); err != nil {
+	if in.x, err = checkpoint.Float[F](src, input); err != nil {
 		return in, err
 	}
-	for key, dst := range map[string]*tensor.DenseOf[F]{"hx": &in.s0.H, "cx": &in.s0.C} {
-		if _, ok := src.Info(key); ok {
-			if *dst, err = checkpoint.Float[F](src, key); err != nil {
+	states := map[string]*tensor.DenseOf[F]{"hx": &in.s0.H, "cx": &in.s0.C}
+	taken := map[string]string{}
+	var left []string
+	for _, name := range src.Names() {
+		state := stateNames[name]
+		switch {
+		case name == input:
+		case name == "lengths":
+			if in.lengths, err = readLengths(src, name); err != nil {
+				return in, err
+			}
+		case state == "":
+			left = append(left, name)
+		case taken[state] != "":
+			return in, errInput(shown(path), "it holds %q and %q, which are the same state; leave one out", taken[state], name)
+		default:
+			taken[state] = name
+			if *states[state], err = checkpoint.Float[F](src, name); err != nil {
 				return in, err
 			}
 		}
 	}
-	if _, ok := src.Info("lengths"); ok {
-		v, _, err := checkpoint.Ints(src, "lengths")
-		if err != nil {
-			return in, err
-		}
-		in.lengths = []int{}
-		for _, n := range v {
-			in.lengths = append(in.lengths, int(n))
-		}
+	if len(left) > 0 {
+		return in, errInput(shown(path), "it holds %q, which nothing reads; a recurrent layer reads input (or x), lengths, and the states hx and cx (or h_0, h0, h_n and c_0, c0, c_n)", left)
 	}
 	return in, nil
+}
+
+func readLengths(src checkpoint.Source, name string) ([]int, error) {
+	v, _, err := checkpoint.Ints(src, name)
+	if err != nil {
+		return nil, err
+	}
+	lengths := []int{}
+	for _, n := range v {
+		lengths = append(lengths, int(n))
+	}
+	return lengths, nil
 }
 
 // piped is a file that came by standard input, and says so in errors.

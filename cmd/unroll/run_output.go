@@ -37,6 +37,11 @@ func writeResults[F tensor.Float](cmd *cobra.Command, name string, results []res
 	for _, r := range results {
 		set = append(set, checkpoint.Of(r.name, r.value))
 	}
+	return writeSet(cmd, name, set)
+}
+
+// writeSet is writeResults for tensors of every type.
+func writeSet(cmd *cobra.Command, name string, set checkpoint.Set) error {
 	switch ext := strings.ToLower(filepath.Ext(name)); {
 	case name == std || ext == ".safetensors":
 		return writeOutput(cmd, name, func(w io.Writer) error { return safetensors.Write(w, set, nil) })

@@ -41,7 +41,7 @@ func TestRunGivesPyTorchsNumbersOnChorales(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := filepath.Join(t.TempDir(), "out.safetensors")
-			if code := execute(context.Background(), []string{"run", model, "-", "--output", out}, &stdin, &stderr, &stderr); code != codeOK {
+			if code := execute(context.Background(), []string{"run", model, "-", "--recurrent", "--output", out}, &stdin, &stderr, &stderr); code != codeOK {
 				t.Fatalf("exit code %d: %s", code, stderr.String())
 			}
 			got, err := safetensors.Open(out)
@@ -128,7 +128,7 @@ func TestRunOfAFolderIsRunOfItsWeights(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{dir + "/x.safetensors", "--json", "--batch-first", "--dtype", "float64"}
+	flags := []string{dir + "/x.safetensors", "--recurrent", "--json", "--batch-first", "--dtype", "float64"}
 	folder, _ := command(t, codeOK, append([]string{"run", dir}, flags...)...)
 	file, _ := command(t, codeOK, append([]string{"run", dir + "/model.safetensors"}, flags...)...)
 	if !strings.HasPrefix(folder, `{"output":{"shape":[1,84,128],`) {

@@ -129,6 +129,9 @@ type Loaded struct {
 	Left []string
 	// Notes say what was assumed.
 	Notes []string
+	// Told reports whether the file says if batches are [B,T,I] or [T,B,I], as
+	// Layer's BatchFirst then has it; weights alone do not.
+	Told bool
 	// Rounded says which numbers lost digits to float32; empty: none.
 	Rounded string
 }
@@ -141,7 +144,7 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Loaded{Layer: m.RNN(), Model: m}, nil
+		return &Loaded{Layer: m.RNN(), Model: m, Told: true}, nil
 	case f.ONNX != nil:
 		return f.fromONNX()
 	}
@@ -161,6 +164,9 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 		return nil, err
 	}
 	l := &Loaded{Layer: layer, Part: part, Source: src}
+	if m := f.modules()[part.Label()]; m != nil {
+		_, l.Told = attr[bool](m, "batch_first")
+	}
 	used := map[string]bool{}
 	wide := 0
 	for _, name := range part.Params {

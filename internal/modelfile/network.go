@@ -72,6 +72,7 @@ func (f *File) fromONNX() (*Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
+	l.Told = true
 	return l, nil
 }
 
