@@ -1,6 +1,7 @@
 package unroll
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -91,4 +92,40 @@ func TestMemoryOfALayer(t *testing.T) {
 		t.Errorf("a layer of %d bytes costs %d, expected at most %d", parameters, got, most)
 	}
 	runtime.KeepAlive(p)
+}
+
+// BenchmarkVariant compares a plain LSTM with one whose functions differ, and a
+// GRU with one that resets before the product.
+func BenchmarkVariant(b *testing.B) {
+	hard := Activation{Name: "HardSigmoid", Alpha: 0.2, Beta: 0.5}
+	for _, row := range []struct {
+		name string
+		cfg  Config
+	}{
+		{"LSTM", Config{Mode: LSTM, InputSize: 64, HiddenSize: 256}},
+		{"LSTM relu", Config{Mode: LSTM, InputSize: 64, HiddenSize: 256, Variant: Variant{Activations: [3]Activation{{}, {Name: "Relu"}, {Name: "Relu"}}}}},
+		{"LSTM hard", Config{Mode: LSTM, InputSize: 64, HiddenSize: 256, Variant: Variant{Activations: [3]Activation{hard}}}},
+		{"GRU", Config{Mode: GRU, InputSize: 64, HiddenSize: 256}},
+		{"GRU hard", Config{Mode: GRU, InputSize: 64, HiddenSize: 256, Variant: Variant{Activations: [3]Activation{hard}}}},
+		{"GRU reset before", Config{Mode: GRU, InputSize: 64, HiddenSize: 256, Variant: Variant{ResetBefore: true}}},
+	} {
+		for _, batch := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%s/B%d", row.name, batch), func(b *testing.B) {
+				l, err := New(row.cfg)
+				if err != nil {
+					b.Fatal(err)
+				}
+				g := rng.New(1)
+				l.ResetParameters(g)
+				x := tensor.New(50, batch, 64)
+				rng.Randn(g, x.Data)
+				p := Pass{Layer: l, Workers: 1}
+				for b.Loop() {
+					if _, _, err := p.Forward(x, State{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
 }

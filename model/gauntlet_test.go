@@ -120,3 +120,42 @@ func number(t *testing.T, src array.Source, port Port, kind string, i int) Value
 	}
 	return Value{}
 }
+
+// State dicts run by the lines that stand beside them.
+func TestGauntletChains(t *testing.T) {
+	root := os.Getenv("UNROLL_GAUNTLET")
+	if root == "" {
+		t.Skip("UNROLL_GAUNTLET names no folder of models")
+	}
+	text, err := os.ReadFile(filepath.Join(root, "models", "chains.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		if len(f) != 3 || strings.HasPrefix(line, "#") {
+			continue
+		}
+		t.Run(f[0], func(t *testing.T) {
+			path := filepath.Join(root, "models", f[0]+".sd.pt")
+			layout := map[string]Layout{"--batch-first": BatchFirst, "--time-first": TimeFirst}[f[1]]
+			// The one with a state in and out has it among its recorded inputs.
+			m, err := Options{Chain: f[2], Layout: layout, States: f[0] == "stream_gru"}.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			numbers := recorded(t, filepath.Join(root, "models", f[0]+".pt"))
+			given := map[string]Value{}
+			for i, port := range m.Inputs() {
+				given[port.Name] = number(t, numbers, port, "in", i)
+			}
+			out, err := m.Run(given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := number(t, numbers, m.Outputs()[0], "out", 0)
+			testkit.Close(t, "output", Data[float32](out[m.Outputs()[0].Name]), Data[float32](want), testkit.Tol{Abs: 1e-5, Rel: 1e-4})
+		})
+	}
+}

@@ -1,10 +1,15 @@
 package model
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint/torchfile"
+	"github.com/unroll-ml/unroll/internal/chain"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/kerasgraph"
 	"github.com/unroll-ml/unroll/internal/modelfile"
@@ -14,6 +19,11 @@ import (
 
 // Options say what a file does not.
 type Options struct {
+	// Chain is the forward() of a PyTorch state dict in one line over the modules
+	// that the file names, such as "embedding | lstm | last | fc"; docs/chain.md
+	// has the language. Without it a state dict is its recurrent layer alone, and
+	// a saved nn.Sequential runs as it is.
+	Chain string
 	// Prefix chooses one of several recurrent layers of a file of weights, by
 	// what stands before its parameters' names.
 	Prefix string
@@ -28,8 +38,8 @@ type Options struct {
 	// Loose takes a layer although tensors under its own prefix are not its
 	// parameters.
 	Loose bool
-	// States makes the states of a Keras file's recurrent layers inputs and
-	// outputs, where those go forward and begin with zeros otherwise.
+	// States makes the states of recurrent layers of a chain or a Keras file
+	// inputs and outputs, where those go forward and begin with zeros otherwise.
 	States bool
 	// Limits bound what the model may take.
 	Limits Limits
@@ -94,7 +104,7 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		m.notes = append(m.notes, notes...)
 		return g, err
 	case f.Model != nil:
-		trained, err := nn.LoadOf[float32](f.Folder)
+		trained, err := nn.Load(f.Folder)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +112,51 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		m.layers = []Layer{{"rnn", trained.RNN()}}
 		return ofTrained(trained), nil
 	}
-	return m.recurrent(o)
+	return m.torch(o)
+}
+
+// torch is the program of a file of PyTorch's: by a line, by itself, or the
+// recurrent layer alone.
+func (m *Model) torch(o Options) (*graph.Graph, error) {
+	var modules []*torchfile.Module
+	if m.file.Torch != nil {
+		modules = m.file.Torch.Modules()
+	}
+	line, whole := (*chain.Chain)(nil), false
+	if o.Chain == "" {
+		if line, whole = chain.Sequential(modules); !whole {
+			return m.recurrent(o)
+		}
+	} else {
+		var err error
+		if line, err = chain.Parse(o.Chain); err != nil {
+			return nil, err
+		}
+	}
+	net, err := chain.Build(m.file.Source, line, chain.Options{
+		Prefix: o.Prefix, Layout: map[Layout]chain.Layout{BatchFirst: chain.BatchFirst, TimeFirst: chain.TimeFirst}[o.Layout],
+		States: o.States, Loose: o.Loose, Modules: modules,
+	})
+	if err != nil {
+		return nil, asked(err)
+	}
+	m.notes = append(m.notes, net.Notes...)
+	if len(net.Unused) > 0 {
+		m.notes = append(m.notes, "not run: "+some(net.Unused))
+	}
+	m.layers = []Layer{}
+	for _, name := range slices.Sorted(maps.Keys(net.Layers)) {
+		m.layers = append(m.layers, Layer{name, net.Layers[name]})
+	}
+	return net.Graph, nil
+}
+
+// asked makes an ErrAsk of what a file can be read as in two ways.
+func asked(err error) error {
+	if errors.Is(err, chain.ErrLayout) {
+		return errors.Join(ErrAsk, err)
+	}
+	return err
 }
 
 // recurrent is the recurrent layer of a file of weights, alone.

@@ -200,6 +200,9 @@ func OpenOf[F tensor.Float](dir string) (*ModelOf[F], error) {
 	return LoadOf[F](f)
 }
 
+// Load loads the float32 model of an open folder. Errors are those of Open.
+func Load(f *Folder) (*Model, error) { return LoadOf[float32](f) }
+
 // LoadOf loads the model of an open folder. Errors are those of Open.
 func LoadOf[F tensor.Float](f *Folder) (*ModelOf[F], error) {
 	cfg, src := f.Config, f.Weights

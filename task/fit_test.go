@@ -14,7 +14,7 @@ import (
 // which is not the last of a run that learns too fast.
 func TestFitReturnsTheBest(t *testing.T) {
 	r := task.DefaultRecipe()
-	r.Hidden, r.Embedding, r.Epochs, r.Algorithm = 6, 4, 8, train.Adam{LR: 0.5}
+	r.Hidden, r.Embedding, r.Epochs, r.Algorithm = 6, 4, 8, train.NewAdam(0.5)
 	load := func() (task.Task, *task.Set) {
 		of := task.NewMusic()
 		of.Batch = 1

@@ -59,4 +59,11 @@ func TestACellOfOneLineWorksEverywhere(t *testing.T) {
 	wants(out, "MGU(")
 	_, errs = command(t, 1, "convert", model, filepath.Join(dir, "w.onnx"))
 	wants(errs, "ONNX has no operator for MGU")
+	out, _ = command(t, 0, "explain", model, "--text", "sea", "--step", "1")
+	wants(out, "W_if", "W_in", "(1 - f)")
+	page := filepath.Join(dir, "page.html")
+	command(t, 0, "explain", model, "--text", "sea", "--html", page)
+	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "MGU") {
+		t.Errorf("the page does not name the cell: %v", err)
+	}
 }

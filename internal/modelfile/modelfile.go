@@ -111,6 +111,7 @@ func (f *File) Close() error {
 
 // Notes that a command has more to say to, or nothing.
 const (
+	NoteKeras   = "Keras's weights alone do not tell activations, go_backwards and merge_mode: tanh and sigmoid, forwards, and concat are assumed; the whole .keras or .h5 file tells them"
 	NoteMode    = "the nonlinearity of an RNN is not in its weights: tanh is assumed"
 	NoteProgram = "the file is a program: its parameters are read by name, its code is not run"
 	NoteHead    = "whether the head reads every step or the last is not in its weights: every step is assumed"
@@ -139,7 +140,7 @@ type Loaded struct {
 func (f *File) Load(opt Options) (*Loaded, error) {
 	switch {
 	case f.Format == Folder:
-		m, err := nn.LoadOf[float32](f.Folder)
+		m, err := nn.Load(f.Folder)
 		if err != nil {
 			return nil, err
 		}
@@ -184,6 +185,9 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 		if !used[name] {
 			l.Left = append(l.Left, name)
 		}
+	}
+	if opt.Keras {
+		l.Notes = append(l.Notes, NoteKeras)
 	}
 	if opt.Keras && part.Config.Mode == unroll.GRU && part.Config.NoBias && !part.Config.Variant.ResetBefore {
 		l.Notes = append(l.Notes, "a GRU without biases does not tell reset_after: True, Keras's default, is assumed")

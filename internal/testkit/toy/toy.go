@@ -16,7 +16,7 @@ import (
 //	h' = (1-f)*h + f*n
 var Kind = cell.Kind{
 	Name: "MGU", Class: "MGU",
-	Gates:     []cell.Gate{{Name: "f", Function: 0}, {Name: "n", Function: 1}},
+	Gates:     []cell.Gate{{Name: "f", Function: 0}, {Name: "n", Function: 1, Late: "{f} * {h-}"}},
 	Traits:    cell.Traits{Gates: 2, Activations: true, Late: true},
 	Functions: []string{"Sigmoid", "Tanh"},
 	States:    []cell.Formula{{Left: "h", Right: "(1 - {f}) * {h-} + {f} * {n}"}},
