@@ -18,6 +18,7 @@ type runOptions struct {
 	batchFirst, json, trace     bool
 	timeFirst, recurrent        bool
 	inputs, set                 []string // NAME=FILE, NAME=NUMBER
+	chain                       string   // the forward() of a state dict
 	stream, loose               bool
 	workers                     int
 	seed                        uint64
@@ -32,7 +33,8 @@ func newRunCmd() *cobra.Command {
 		Use:   "run [MODEL] [INPUT]",
 		Short: "Run a model, or a recurrent layer alone, over sequences",
 		Long: `run runs a whole model where MODEL holds one (ONNX, Keras, a model folder) and
-prints its outputs under their names. Of a file of weights alone
+prints its outputs under their names; --chain says in a line how the modules of
+a PyTorch state dict follow each other, and it runs whole too. Of a file of weights alone
 (.safetensors, .pt, .npz, .weights.h5), and with --recurrent, it runs the
 recurrent layer: output, h_n and, for an LSTM, c_n. Tensors are printed as
 PyTorch prints them.
@@ -72,7 +74,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 			if err := o.check(args, f.Changed("seed")); err != nil {
 				return err
 			}
-			if len(args) > 0 && !o.recurrent && !o.sized && isWhole(args[0]) {
+			if len(args) > 0 && !o.recurrent && !o.sized && (o.chain != "" || isWhole(args[0])) {
 				return runModel(cmd, args, o)
 			}
 			if len(o.inputs)+len(o.set) > 0 {
@@ -94,6 +96,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	conventionFlag(f, &o.convention)
 	f.BoolVar(&o.batchFirst, "batch-first", false, "input and output are [B,T,...]")
 	f.BoolVar(&o.recurrent, "recurrent", false, "run the recurrent layer of a whole model alone")
+	f.StringVar(&o.chain, "chain", "", `the forward() of a state dict in a line, "embedding | lstm | last | fc"; docs/chain.md has the language`)
 	f.StringArrayVar(&o.inputs, "input", nil, "NAME=FILE, an input of a whole model by its name, or by its place 0, 1, ...; may be repeated")
 	f.StringArrayVar(&o.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number; may be repeated")
 	f.BoolVar(&o.timeFirst, "time-first", false, "input and output are [T,B,...]; weights alone do not say which")
@@ -118,6 +121,10 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 // passed over in silence.
 func (o runOptions) check(args []string, seeded bool) error {
 	switch {
+	case o.chain != "" && o.recurrent:
+		return usagef("--chain runs a whole model and --recurrent its layer alone: give one of them")
+	case o.chain != "" && len(args) == 0:
+		return usagef("--chain is over the modules of a MODEL, and there is no MODEL")
 	case o.timeFirst && o.batchFirst:
 		return usagef("--time-first and --batch-first contradict each other: give one of them")
 	case o.trace && o.stream:
@@ -126,7 +133,7 @@ func (o runOptions) check(args []string, seeded bool) error {
 		return usagef("--json and --output - both write to standard output: give one of them")
 	case o.sized && len(args) == 2:
 		return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
-	case !o.sized && len(args) == 1 && len(o.inputs)+len(o.set) == 0:
+	case !o.sized && len(args) == 1 && len(o.inputs)+len(o.set) == 0 && o.chain == "":
 		return usagef("run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
 	case len(args) == 2 && args[0] == std:
 		return usagef("MODEL is a file or folder; only INPUT can be standard input")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/chain"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/model"
 )
@@ -30,6 +31,17 @@ func isWhole(path string) bool {
 		}
 		defer f.Close()
 		return f.Keras != nil && f.Keras.Root != nil
+	case format == modelfile.Torch: // a saved nn.Sequential runs as it is
+		f, err := modelfile.Open(path)
+		if err != nil {
+			return false
+		}
+		defer f.Close()
+		if f.Torch == nil {
+			return false
+		}
+		_, whole := chain.Sequential(f.Torch.Modules())
+		return whole
 	}
 	return format == modelfile.ONNX || format == modelfile.Folder
 }
@@ -39,7 +51,17 @@ func runModel(cmd *cobra.Command, args []string, o runOptions) error {
 	if err := o.checkModel(cmd, args[0]); err != nil {
 		return err
 	}
-	m, err := model.Open(args[0])
+	opt := model.Options{Chain: o.chain, Prefix: o.prefix, Loose: o.loose}
+	switch {
+	case o.batchFirst:
+		opt.Layout = model.BatchFirst
+	case o.timeFirst:
+		opt.Layout = model.TimeFirst
+	}
+	m, err := opt.Open(args[0])
+	if errors.Is(err, model.ErrAsk) {
+		return usageError{err}
+	}
 	if err != nil {
 		return err
 	}
@@ -73,7 +95,11 @@ func runModel(cmd *cobra.Command, args []string, o runOptions) error {
 
 // checkModel refuses flags that a whole model has no use for.
 func (o runOptions) checkModel(cmd *cobra.Command, path string) error {
-	for _, name := range []string{"mode", "prefix", "convention", "loose", "batch-first", "time-first", "trace", "stream", "dtype", "workers"} {
+	refused := []string{"mode", "prefix", "convention", "loose", "batch-first", "time-first", "trace", "stream", "dtype", "workers"}
+	if o.chain != "" { // of weights alone
+		refused = []string{"mode", "convention", "trace", "stream", "dtype", "workers"}
+	}
+	for _, name := range refused {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s is for a recurrent layer, and %s holds a whole model, which says itself how it runs; --recurrent runs its layer alone", name, path)
 		}
