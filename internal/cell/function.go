@@ -21,13 +21,17 @@ type Function struct {
 
 // activation is a function as a cell applies it, to sums bounded by a clip.
 type activation[F kernel.Float] struct {
-	clip F // 0: none
-	// to applies the function to a slice in place.
-	to func(x []F)
+	clip  F // 0: none
+	bound kernel.Line[F]
+	// to applies the function to rows of units in place.
+	to onRows[F]
 	// slope is its derivative, by its value.
 	slope  func(y F) F
 	lo, hi F // its values at both ends of the clip, beyond which nothing moves it
 }
+
+// onRows is a function applied to m rows of n units, in place.
+type onRows[F kernel.Float] = func(m, n int, x kernel.Rows[F])
 
 // definition is one row of the table of functions.
 type definition struct {
@@ -37,8 +41,8 @@ type definition struct {
 	text, tex, means string
 	bounded          bool // its values lie within -1 and 1
 	// make and make64 return the function and its slope by its value.
-	make   func(Function) (func([]float32), func(float32) float32)
-	make64 func(Function) (func([]float64), func(float64) float64)
+	make   func(Function) (onRows[float32], func(float32) float32)
+	make64 func(Function) (onRows[float64], func(float64) float64)
 }
 
 // functions are the activations that ONNX's recurrent operators have
@@ -82,7 +86,7 @@ func (f Function) Bounded() bool { return functions[f.Name].bounded }
 func (f Function) At(x float32) float32 {
 	v := []float32{x}
 	a := activate[float32](f, 0)
-	a.apply(v)
+	a.slice(v)
 	return v[0]
 }
 
@@ -122,22 +126,52 @@ func activate[F kernel.Float](f Function, clip float64) activation[F] {
 		a.to, a.slope = functions[f.Name].make64(f)
 	}
 	if a.clip = F(clip); clip > 0 {
+		a.bound = line(1, negativeZero[F](), -a.clip, a.clip)
 		ends := []F{-a.clip, a.clip}
-		a.to(ends)
+		a.to(1, 2, kernel.Rows[F]{Data: ends})
 		a.lo, a.hi = ends[0], ends[1]
 	}
 	return a
 }
 
-// apply replaces sums by the function of them.
-func (a *activation[F]) apply(x []F) {
+// apply replaces sums, m rows of n, by the function of them.
+func (a *activation[F]) apply(m, n int, x kernel.Rows[F]) {
 	if a.clip > 0 {
-		for i, v := range x {
-			x[i] = max(-a.clip, min(a.clip, v))
-		}
+		kernel.LineRows(m, n, x, x, &a.bound)
 	}
-	a.to(x)
+	a.to(m, n, x)
 }
+
+// slice is apply for one row.
+func (a *activation[F]) slice(x []F) { a.apply(1, len(x), kernel.Rows[F]{Data: x}) }
+
+// pair is apply for two gates of panel memory, of which z is the first.
+func (a *activation[F]) pair(m, n int, z kernel.Rows[F]) {
+	if n == kernel.Lane {
+		a.apply(m, 2*n, z)
+		return
+	}
+	a.apply(m, n, z)
+	a.apply(m, n, lanes(z, 1))
+}
+
+// lanes returns panel memory from a gate on.
+func lanes[F kernel.Float](z kernel.Rows[F], gate int) kernel.Rows[F] {
+	return kernel.Rows[F]{Data: z.Data[gate*kernel.Lane:], Row: z.Row}
+}
+
+func line[F kernel.Float](slope, offset, lo, hi F) kernel.Line[F] {
+	return kernel.Line[F]{Slope: slope, Offset: offset, Lo: lo, Hi: hi}
+}
+
+// endless is a line without bounds.
+func endless[F kernel.Float](slope, offset F) kernel.Line[F] {
+	inf := F(math.Inf(1))
+	return line(slope, offset, -inf, inf)
+}
+
+// negativeZero as an offset changes no product: not even -0, which +0 would.
+func negativeZero[F kernel.Float]() F { return F(math.Copysign(0, -1)) }
 
 // back is the derivative by the sum, given the value.
 func (a *activation[F]) back(y F) F {
@@ -147,25 +181,33 @@ func (a *activation[F]) back(y F) F {
 	return a.slope(y)
 }
 
-// each makes a function of slices of one of numbers.
-func each[F kernel.Float](f func(F) F) func([]F) {
-	return func(x []F) {
-		for i, v := range x {
-			x[i] = f(v)
+// each makes a function of rows of one of numbers.
+func each[F kernel.Float](f func(F) F) onRows[F] {
+	return func(m, n int, x kernel.Rows[F]) {
+		for r := range m {
+			row := x.At(r, n)
+			for i, v := range row {
+				row[i] = f(v)
+			}
 		}
 	}
 }
 
-func tanhOf[F kernel.Float](Function) (func([]F), func(F) F) {
-	return func(x []F) { kernel.TanhTo(x, x) }, func(y F) F { return kernel.FMA(-y, y, 1) }
+// along makes one of a line.
+func along[F kernel.Float](l kernel.Line[F]) onRows[F] {
+	return func(m, n int, x kernel.Rows[F]) { kernel.LineRows(m, n, x, x, &l) }
 }
 
-func sigmoidOf[F kernel.Float](Function) (func([]F), func(F) F) {
-	return func(x []F) { kernel.SigmoidTo(x, x) }, func(y F) F { return F(y * (1 - y)) }
+func tanhOf[F kernel.Float](Function) (onRows[F], func(F) F) {
+	return kernel.TanhRows[F], func(y F) F { return kernel.FMA(-y, y, 1) }
 }
 
-func reluOf[F kernel.Float](Function) (func([]F), func(F) F) {
-	return each(kernel.ReLU[F]), func(y F) F {
+func sigmoidOf[F kernel.Float](Function) (onRows[F], func(F) F) {
+	return kernel.SigmoidRows[F], func(y F) F { return F(y * (1 - y)) }
+}
+
+func reluOf[F kernel.Float](Function) (onRows[F], func(F) F) {
+	return kernel.ReLURows[F], func(y F) F {
 		if y <= 0 {
 			return 0
 		}
@@ -173,19 +215,15 @@ func reluOf[F kernel.Float](Function) (func([]F), func(F) F) {
 	}
 }
 
-func affineOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+func affineOf[F kernel.Float](f Function) (onRows[F], func(F) F) {
 	alpha, beta := F(f.Alpha), F(f.Beta)
-	return each(func(x F) F { return kernel.FMA(alpha, x, beta) }), func(F) F { return alpha }
+	return along(endless(alpha, beta)), func(F) F { return alpha }
 }
 
-func leakyOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+func leakyOf[F kernel.Float](f Function) (onRows[F], func(F) F) {
 	alpha := F(f.Alpha)
-	return each(func(x F) F {
-			if x < 0 {
-				return alpha * x
-			}
-			return x
-		}), func(y F) F {
+	return func(m, n int, x kernel.Rows[F]) { kernel.LeakyRows(m, n, x, alpha) },
+		func(y F) F {
 			if y < 0 {
 				return alpha
 			}
@@ -193,14 +231,10 @@ func leakyOf[F kernel.Float](f Function) (func([]F), func(F) F) {
 		}
 }
 
-func thresholdOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+func thresholdOf[F kernel.Float](f Function) (onRows[F], func(F) F) {
 	alpha := F(f.Alpha)
-	return each(func(x F) F {
-			if x <= alpha {
-				return 0
-			}
-			return x
-		}), func(y F) F {
+	return func(m, n int, x kernel.Rows[F]) { kernel.ThresholdRows(m, n, x, alpha) },
+		func(y F) F {
 			if y <= alpha || y == 0 {
 				return 0
 			}
@@ -208,25 +242,22 @@ func thresholdOf[F kernel.Float](f Function) (func([]F), func(F) F) {
 		}
 }
 
-func scaledTanhOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+func scaledTanhOf[F kernel.Float](f Function) (onRows[F], func(F) F) {
 	alpha, beta := F(f.Alpha), F(f.Beta)
-	return func(x []F) {
-			for i, v := range x {
-				x[i] = beta * v
-			}
-			kernel.TanhTo(x, x)
-			for i, v := range x {
-				x[i] = alpha * v
-			}
+	inner, outer := endless(beta, negativeZero[F]()), endless(alpha, negativeZero[F]())
+	return func(m, n int, x kernel.Rows[F]) {
+			kernel.LineRows(m, n, x, x, &inner)
+			kernel.TanhRows(m, n, x)
+			kernel.LineRows(m, n, x, x, &outer)
 		}, func(y F) F {
 			t := y / alpha
 			return F(F(alpha*beta) * kernel.FMA(-t, t, 1))
 		}
 }
 
-func hardSigmoidOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+func hardSigmoidOf[F kernel.Float](f Function) (onRows[F], func(F) F) {
 	alpha, beta := F(f.Alpha), F(f.Beta)
-	return each(func(x F) F { return min(max(kernel.FMA(alpha, x, beta), 0), 1) }), func(y F) F {
+	return along(line(alpha, beta, 0, 1)), func(y F) F {
 		if y <= 0 || y >= 1 {
 			return 0
 		}
@@ -234,7 +265,7 @@ func hardSigmoidOf[F kernel.Float](f Function) (func([]F), func(F) F) {
 	}
 }
 
-func eluOf[F kernel.Float](f Function) (func([]F), func(F) F) {
+func eluOf[F kernel.Float](f Function) (onRows[F], func(F) F) {
 	return each(func(x F) F {
 			if x < 0 {
 				return F(f.Alpha * (fmath.Exp(float64(x)) - 1))
@@ -248,14 +279,14 @@ func eluOf[F kernel.Float](f Function) (func([]F), func(F) F) {
 		}
 }
 
-func softsignOf[F kernel.Float](Function) (func([]F), func(F) F) {
-	return each(func(x F) F { return x / (1 + max(x, -x)) }), func(y F) F {
+func softsignOf[F kernel.Float](Function) (onRows[F], func(F) F) {
+	return kernel.SoftsignRows[F], func(y F) F {
 		d := 1 - max(y, -y)
 		return F(d * d)
 	}
 }
 
-func softplusOf[F kernel.Float](Function) (func([]F), func(F) F) {
+func softplusOf[F kernel.Float](Function) (onRows[F], func(F) F) {
 	return each(func(x F) F { return F(fmath.Softplus(float64(x))) }),
 		func(y F) F { return F(1 - fmath.Exp(-math.Abs(float64(y)))) }
 }

@@ -25,25 +25,21 @@ func (c *gruSet[F]) Traits() Traits { return c.kind.Traits }
 // Forward works in Z, and in X where the record is.
 func (c *gruSet[F]) Forward(s *Step[F]) {
 	const lane = kernel.Lane
-	for r := range s.M {
-		z, x, hp, h := s.Z.At(r, 3*lane), s.X.At(r, 3*lane), s.HPrev.At(r, s.N), s.H.At(r, s.N)
-		reset, update, n := z[:s.N], z[lane:lane+s.N], z[2*lane:2*lane+s.N]
-		c.f.apply(reset)
-		c.f.apply(update)
-		if s.Record {
-			copy(s.Apart.At(r, s.N), n)
-		}
-		for j, v := range reset {
-			n[j] = kernel.FMA(v, n[j], x[2*lane+j])
-		}
-		c.g.apply(n)
-		if s.Record {
-			copy(x, z)
-		}
-		for j, v := range n {
-			h[j] = kernel.Flush(kernel.FMA(update[j], hp[j]-v, v))
+	n := lanes(s.Z, 2)
+	c.f.pair(s.M, s.N, s.Z)
+	if s.Record {
+		for r := range s.M {
+			copy(s.Apart.At(r, s.N), n.At(r, s.N))
 		}
 	}
+	kernel.FMARows(s.M, s.N, n, s.Z, n, lanes(s.X, 2))
+	c.g.apply(s.M, s.N, n)
+	if s.Record {
+		for r := range s.M {
+			copy(s.X.At(r, 3*lane), s.Z.At(r, 3*lane))
+		}
+	}
+	kernel.GRUStateRows(s.M, s.N, lanes(s.Z, 1), n, s.HPrev, s.H)
 }
 
 // Backward is that of GRU with the slopes of the functions.
@@ -80,30 +76,23 @@ func (c *gruBefore[F]) Traits() Traits {
 // Forward writes r and z to X, and r*h to Late.
 func (c *gruBefore[F]) Forward(s *Step[F]) {
 	const lane = kernel.Lane
+	c.f.pair(s.M, s.N, s.Z)
 	for r := range s.M {
-		z, x, hp, late := s.Z.At(r, 2*lane), s.X.At(r, 3*lane), s.HPrev.At(r, s.N), s.Late.At(r, s.N)
-		reset, update := z[:s.N], z[lane:lane+s.N]
-		c.f.apply(reset)
-		c.f.apply(update)
-		copy(x, reset)
-		copy(x[lane:], update)
-		for j, v := range reset {
-			late[j] = kernel.Flush(F(v * hp[j]))
-		}
+		z, x := s.Z.At(r, lane+s.N), s.X.At(r, lane+s.N)
+		copy(x[:s.N], z)
+		copy(x[lane:], z[lane:])
 	}
+	kernel.TimesRows(s.M, s.N, s.Late, s.Z, s.HPrev)
 }
 
 // ForwardLate turns the sums Z of n into the new state.
 func (c *gruBefore[F]) ForwardLate(s *Step[F]) {
-	const lane = kernel.Lane
+	c.g.apply(s.M, s.N, s.Z)
+	n := lanes(s.X, 2)
 	for r := range s.M {
-		n, x, hp, h := s.Z.At(r, s.N), s.X.At(r, 3*lane), s.HPrev.At(r, s.N), s.H.At(r, s.N)
-		c.g.apply(n)
-		copy(x[2*lane:], n)
-		for j, v := range n {
-			h[j] = kernel.Flush(kernel.FMA(x[lane+j], hp[j]-v, v))
-		}
+		copy(n.At(r, s.N), s.Z.At(r, s.N))
 	}
+	kernel.GRUStateRows(s.M, s.N, lanes(s.X, 1), s.Z, s.HPrev, s.H)
 }
 
 // Backward writes the gradients of the sums of z and n, and of h what goes past

@@ -18,6 +18,7 @@ type lstmSet[F kernel.Float] struct {
 	noChain
 	kind        *Kind
 	f, g, h     activation[F]
+	less        kernel.Line[F] // 1 - i
 	inputForget bool
 	peepholes   bool
 }
@@ -27,6 +28,7 @@ func newLSTMSet[F kernel.Float](k *Kind, s Settings) Cell[F] {
 	h.clip = 0
 	return &lstmSet[F]{
 		kind: k, f: function[F](k, s, 0), g: function[F](k, s, 1), h: h,
+		less:        endless[F](-1, 1),
 		inputForget: s.InputForget, peepholes: s.Peepholes,
 	}
 }
@@ -43,45 +45,35 @@ func (c *lstmSet[F]) Traits() Traits {
 const peepI, peepF, peepO = 0, 1, 2
 
 // peep adds the peephole of a place to sums.
-func (c *lstmSet[F]) peep(s *Step[F], r, place int, z, state []F) {
-	if !c.peepholes {
-		return
-	}
-	p := s.PerUnit.Data[r*s.PerUnit.Row+place*s.Gate:]
-	for j, v := range state {
-		z[j] = kernel.FMA(p[j], v, z[j])
+func (c *lstmSet[F]) peep(s *Step[F], place int, z kernel.Rows[F]) {
+	if c.peepholes {
+		p := kernel.Rows[F]{Data: s.PerUnit.Data[place*s.Gate:], Row: s.PerUnit.Row}
+		kernel.FMARows(s.M, s.N, z, p, s.C, z)
 	}
 }
 
-// Forward works in Z, and so does the record where X is.
+// Forward works in Z, and so does the record where X is: piece by piece, each
+// over all rows.
 func (c *lstmSet[F]) Forward(s *Step[F]) {
 	const lane = kernel.Lane
-	for r := range s.M {
-		z, state, h := s.Z.At(r, 4*lane), s.C.At(r, s.N), s.H.At(r, s.N)
-		i, f, g, o := z[:s.N], z[lane:lane+s.N], z[2*lane:2*lane+s.N], z[3*lane:3*lane+s.N]
-		c.peep(s, r, peepI, i, state)
-		c.f.apply(i)
-		if c.inputForget {
-			for j, v := range i {
-				f[j] = 1 - v
-			}
-		} else {
-			c.peep(s, r, peepF, f, state)
-			c.f.apply(f)
-		}
-		c.g.apply(g)
-		for j, v := range state {
-			state[j] = kernel.Flush(kernel.FMA(f[j], v, F(i[j]*g[j])))
-		}
-		c.peep(s, r, peepO, o, state)
-		c.f.apply(o)
-		copy(h, state)
-		c.h.apply(h)
-		for j, v := range h {
-			h[j] = kernel.Flush(F(o[j] * v))
-		}
-		if s.Record {
-			copy(s.X.At(r, 4*lane), z)
+	f, g, o := lanes(s.Z, 1), lanes(s.Z, 2), lanes(s.Z, 3)
+	c.peep(s, peepI, s.Z)
+	if c.inputForget {
+		c.f.apply(s.M, s.N, s.Z)
+		kernel.LineRows(s.M, s.N, f, s.Z, &c.less)
+	} else {
+		c.peep(s, peepF, f)
+		c.f.pair(s.M, s.N, s.Z)
+	}
+	c.g.apply(s.M, s.N, g)
+	kernel.LSTMStateRows(s.M, s.N, s.Z, s.C, s.H)
+	c.peep(s, peepO, o)
+	c.f.apply(s.M, s.N, o)
+	c.h.apply(s.M, s.N, s.H)
+	kernel.TimesRows(s.M, s.N, s.H, o, s.H)
+	if s.Record {
+		for r := range s.M {
+			copy(s.X.At(r, 4*lane), s.Z.At(r, 4*lane))
 		}
 	}
 }
@@ -97,7 +89,7 @@ func (c *lstmSet[F]) Backward(s *Step[F]) {
 		rec, state, cp, dh := s.X.At(r, 4*lane), s.C.At(r, s.N), s.CPrev.At(r, s.N), s.DH.At(r, s.N)
 		dc, dz := s.DC.At(r, s.N), s.DX.At(r, 3*gate+s.N)
 		copy(t[:], state)
-		c.h.apply(t[:s.N])
+		c.h.slice(t[:s.N])
 		for j := range dc {
 			i, f, g, o := rec[j], rec[lane+j], rec[2*lane+j], rec[3*lane+j]
 			do := kernel.Flush(F(F(dh[j]*t[j]) * c.f.back(o)))

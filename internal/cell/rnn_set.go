@@ -20,11 +20,8 @@ func (c *rnnSet[F]) Traits() Traits { return c.kind.Traits }
 
 // Forward is h = flush(f(Z)).
 func (c *rnnSet[F]) Forward(s *Step[F]) {
-	for r := range s.M {
-		z, h := s.Z.At(r, s.N), s.H.At(r, s.N)
-		c.f.apply(z)
-		kernel.FlushTo(h, z)
-	}
+	c.f.apply(s.M, s.N, s.Z)
+	kernel.FlushRows(s.M, s.N, s.H, s.Z)
 }
 
 // Backward is dz = dh*f'.

@@ -9,8 +9,8 @@ package kernel
 // Op names a fused operation.
 type Op int
 
-// The fused operations. Their definitions are the loops of the cells and of
-// activation.go; fusedOps has their operands.
+// The fused operations. Their definitions are the loops of the cells, of
+// activation.go and of units.go; fusedOps has their operands.
 const (
 	NoFused Op = iota
 	LSTMForward
@@ -25,6 +25,14 @@ const (
 	sigmoidOf
 	reluOf
 	flushOf
+	lineOf
+	leakyOf
+	thresholdOf
+	softsignOf
+	timesOf
+	fmaOf
+	lstmStateOf
+	gruStateOf
 	numOps
 )
 
@@ -33,6 +41,8 @@ type Gates struct {
 	M, N   int
 	Gate   int  // distance of the gates of a gradient
 	Record bool // write the operands that only a record needs
+	// Constants of the operation, where it has some.
+	Constants [4]float32
 }
 
 // access is what an operation does to an operand.
@@ -111,6 +121,16 @@ var fusedOps = [numOps]struct {
 	sigmoidOf:    {"SigmoidTo", []operand{units("src", reads), units("dst", writes)}},
 	reluOf:       {"ReLUTo", []operand{units("src", reads), units("dst", writes)}},
 	flushOf:      {"FlushTo", []operand{units("src", reads), units("dst", writes)}},
+	lineOf:       {"LineRows", []operand{units("src", reads), units("dst", writes)}},
+	leakyOf:      {"LeakyRows", []operand{units("src", reads), units("dst", writes)}},
+	thresholdOf:  {"ThresholdRows", []operand{units("src", reads), units("dst", writes)}},
+	softsignOf:   {"SoftsignRows", []operand{units("src", reads), units("dst", writes)}},
+	timesOf:      {"TimesRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
+	fmaOf:        {"FMARows", []operand{units("a", reads), units("b", reads), units("c", reads), units("dst", writes)}},
+	lstmStateOf:  {"LSTMStateRows", []operand{sums("z", 3, reads), units("c", reads|writes), units("h", writes)}},
+	gruStateOf: {"GRUStateRows", []operand{
+		units("u", reads), units("candidate", reads), units("h before", reads), units("h", writes),
+	}},
 }
 
 // Fused runs an operation if the level in use has a routine for it, and reports

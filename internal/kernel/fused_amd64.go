@@ -13,6 +13,7 @@ type gateArgs struct {
 	m, n   int
 	gate   int // between the gates of a gradient
 	record int // not 0: write the record
+	consts [4]float32
 	p      [mostOperands]gateRows
 }
 
@@ -34,7 +35,7 @@ func fused(op Op, g Gates, rows []Rows[float32]) bool {
 	if routine == 0 || g.M <= 0 || g.N <= 0 {
 		return false
 	}
-	a := gateArgs{m: g.M, n: g.N, gate: g.Gate * 4}
+	a := gateArgs{m: g.M, n: g.N, gate: g.Gate * 4, consts: g.Constants}
 	if g.Record {
 		a.record = 1
 	}

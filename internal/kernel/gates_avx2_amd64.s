@@ -1717,6 +1717,450 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT lineOf256<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Y3
+	VBROADCASTSS (gateArgs_consts+4*1)(DI), Y5
+	VBROADCASTSS (gateArgs_consts+4*2)(DI), Y0
+	VBROADCASTSS (gateArgs_consts+4*3)(DI), Y6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y1
+	VFMADD213PS Y5, Y3, Y1
+	VMAXPS Y1, Y0, Y1
+	VMINPS Y1, Y6, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y1
+	VFMADD213PS Y5, Y3, Y1
+	VMAXPS Y1, Y0, Y1
+	VMINPS Y1, Y6, Y1
+	VMASKMOVPS Y1, Y15, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT leakyOf256<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Y6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y0
+	VXORPS Y5, Y5, Y5
+	VCMPPS $17, Y5, Y0, Y5
+	VMULPS Y6, Y0, Y3
+	VBLENDVPS Y5, Y3, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VXORPS Y5, Y5, Y5
+	VCMPPS $17, Y5, Y0, Y5
+	VMULPS Y6, Y0, Y3
+	VBLENDVPS Y5, Y3, Y0, Y0
+	VMASKMOVPS Y0, Y15, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT thresholdOf256<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Y6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y0
+	VCMPPS $22, Y6, Y0, Y5
+	VANDPS Y5, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VCMPPS $22, Y6, Y0, Y5
+	VANDPS Y5, Y0, Y0
+	VMASKMOVPS Y0, Y15, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT softsignOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y0
+	VADDPS c3f800000256<>(SB), Y0, Y0
+	VDIVPS Y0, Y6, Y6
+	VMOVUPS Y6, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y0
+	VADDPS c3f800000256<>(SB), Y0, Y0
+	VDIVPS Y0, Y6, Y6
+	VMASKMOVPS Y6, Y15, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT timesOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS (AX), Y0
+	VMULPS Y0, Y6, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y5
+	VMOVUPS c0d800000256<>(SB), Y3
+	VPCMPGTD Y5, Y3, Y3
+	VANDNPS Y6, Y3, Y6
+	VMOVUPS Y6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VMULPS Y6, Y0, Y0
+	VANDPS c7fffffff256<>(SB), Y0, Y5
+	VMOVUPS c0d800000256<>(SB), Y3
+	VPCMPGTD Y5, Y3, Y3
+	VANDNPS Y0, Y3, Y0
+	VMASKMOVPS Y0, Y15, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT fmaOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS (AX), Y0
+	VMOVUPS (BX), Y5
+	VFMADD231PS Y0, Y6, Y5
+	VMOVUPS Y5, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y5
+	VMASKMOVPS (AX), Y15, Y0
+	VMASKMOVPS (BX), Y15, Y6
+	VFMADD231PS Y0, Y5, Y6
+	VMASKMOVPS Y6, Y15, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT lstmStateOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS 64(SI), Y0
+	VMOVUPS 128(SI), Y5
+	VMOVUPS (AX), Y3
+	VMULPS Y5, Y6, Y6
+	VFMADD231PS Y0, Y3, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y1
+	VMOVUPS c0d800000256<>(SB), Y2
+	VPCMPGTD Y1, Y2, Y2
+	VANDNPS Y6, Y2, Y6
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y3
+	VMASKMOVPS 64(SI), Y15, Y5
+	VMASKMOVPS 128(SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VMULPS Y0, Y3, Y3
+	VFMADD231PS Y5, Y6, Y3
+	VANDPS c7fffffff256<>(SB), Y3, Y1
+	VMOVUPS c0d800000256<>(SB), Y2
+	VPCMPGTD Y1, Y2, Y2
+	VANDNPS Y3, Y2, Y3
+	VMASKMOVPS Y3, Y15, (AX)
+	VMASKMOVPS Y3, Y15, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT gruStateOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS (AX), Y0
+	VMOVUPS (BX), Y5
+	VSUBPS Y0, Y5, Y5
+	VFMADD213PS Y0, Y6, Y5
+	VANDPS c7fffffff256<>(SB), Y5, Y3
+	VMOVUPS c0d800000256<>(SB), Y1
+	VPCMPGTD Y3, Y1, Y1
+	VANDNPS Y5, Y1, Y5
+	VMOVUPS Y5, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y5
+	VMASKMOVPS (AX), Y15, Y0
+	VMASKMOVPS (BX), Y15, Y6
+	VSUBPS Y0, Y6, Y6
+	VFMADD213PS Y0, Y5, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y3
+	VMOVUPS c0d800000256<>(SB), Y1
+	VPCMPGTD Y3, Y1, Y1
+	VANDNPS Y6, Y1, Y6
+	VMASKMOVPS Y6, Y15, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 DATA ·fused256+(8*const_LSTMForward)(SB)/8, $LSTMForward256<>(SB)
 DATA ·fused256+(8*const_GRUForward)(SB)/8, $GRUForward256<>(SB)
 DATA ·fused256+(8*const_TanhForward)(SB)/8, $TanhForward256<>(SB)
@@ -1729,6 +2173,14 @@ DATA ·fused256+(8*const_tanhOf)(SB)/8, $tanhOf256<>(SB)
 DATA ·fused256+(8*const_sigmoidOf)(SB)/8, $sigmoidOf256<>(SB)
 DATA ·fused256+(8*const_reluOf)(SB)/8, $reluOf256<>(SB)
 DATA ·fused256+(8*const_flushOf)(SB)/8, $flushOf256<>(SB)
+DATA ·fused256+(8*const_lineOf)(SB)/8, $lineOf256<>(SB)
+DATA ·fused256+(8*const_leakyOf)(SB)/8, $leakyOf256<>(SB)
+DATA ·fused256+(8*const_thresholdOf)(SB)/8, $thresholdOf256<>(SB)
+DATA ·fused256+(8*const_softsignOf)(SB)/8, $softsignOf256<>(SB)
+DATA ·fused256+(8*const_timesOf)(SB)/8, $timesOf256<>(SB)
+DATA ·fused256+(8*const_fmaOf)(SB)/8, $fmaOf256<>(SB)
+DATA ·fused256+(8*const_lstmStateOf)(SB)/8, $lstmStateOf256<>(SB)
+DATA ·fused256+(8*const_gruStateOf)(SB)/8, $gruStateOf256<>(SB)
 GLOBL ·fused256(SB), RODATA|NOPTR, $(8*const_numOps)
 
 DATA c0000007f256<>+0(SB)/4, $0x7f

@@ -1585,6 +1585,442 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT lineOf512<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Z3
+	VBROADCASTSS (gateArgs_consts+4*1)(DI), Z5
+	VBROADCASTSS (gateArgs_consts+4*2)(DI), Z0
+	VBROADCASTSS (gateArgs_consts+4*3)(DI), Z6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z1
+	VFMADD213PS Z5, Z3, Z1
+	VMAXPS Z1, Z0, Z1
+	VMINPS Z1, Z6, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z1
+	VFMADD213PS Z5, Z3, Z1
+	VMAXPS Z1, Z0, Z1
+	VMINPS Z1, Z6, Z1
+	VMOVUPS Z1, K1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT leakyOf512<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Z6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z0
+	VXORPS Z5, Z5, Z5
+	VCMPPS $17, Z5, Z0, K2
+	VMULPS Z6, Z0, K2, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z0
+	VXORPS Z5, Z5, Z5
+	VCMPPS $17, Z5, Z0, K2
+	VMULPS Z6, Z0, K2, Z0
+	VMOVUPS Z0, K1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT thresholdOf512<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Z6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z0
+	VCMPPS $22, Z6, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z0
+	VCMPPS $22, Z6, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS Z0, K1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT softsignOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z0
+	VADDPS.BCST c3f800000512<>(SB), Z0, Z0
+	VDIVPS Z0, Z6, Z6
+	VMOVUPS Z6, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z0
+	VADDPS.BCST c3f800000512<>(SB), Z0, Z0
+	VDIVPS Z0, Z6, Z6
+	VMOVUPS Z6, K1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT timesOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z6
+	VMOVUPS (AX), Z0
+	VMULPS Z0, Z6, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z5
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z5, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS Z6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (AX), K1, Z6
+	VMULPS Z6, Z0, Z0
+	VANDPS.BCST c7fffffff512<>(SB), Z0, Z5
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z5, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS Z0, K1, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT fmaOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z6
+	VMOVUPS (AX), Z0
+	VMOVUPS (BX), Z5
+	VFMADD231PS Z0, Z6, Z5
+	VMOVUPS Z5, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z5
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (BX), K1, Z6
+	VFMADD231PS Z0, Z5, Z6
+	VMOVUPS Z6, K1, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT lstmStateOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z0
+	VMOVUPS 128(SI), Z5
+	VMOVUPS (AX), Z3
+	VMULPS Z5, Z6, Z6
+	VFMADD231PS Z0, Z3, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z1
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z1, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z 64(SI), K1, Z5
+	VMOVUPS.Z 128(SI), K1, Z0
+	VMOVUPS.Z (AX), K1, Z6
+	VMULPS Z0, Z3, Z3
+	VFMADD231PS Z5, Z6, Z3
+	VANDPS.BCST c7fffffff512<>(SB), Z3, Z1
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z1, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VMOVUPS Z3, K1, (AX)
+	VMOVUPS Z3, K1, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT gruStateOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z6
+	VMOVUPS (AX), Z0
+	VMOVUPS (BX), Z5
+	VSUBPS Z0, Z5, Z5
+	VFMADD213PS Z0, Z6, Z5
+	VANDPS.BCST c7fffffff512<>(SB), Z5, Z3
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
+	VMOVAPS.Z Z5, K2, Z5
+	VMOVUPS Z5, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z5
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (BX), K1, Z6
+	VSUBPS Z0, Z6, Z6
+	VFMADD213PS Z0, Z5, Z6
+	VANDPS.BCST c7fffffff512<>(SB), Z6, Z3
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
+	VMOVAPS.Z Z6, K2, Z6
+	VMOVUPS Z6, K1, (CX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 DATA ·fused512+(8*const_LSTMForward)(SB)/8, $LSTMForward512<>(SB)
 DATA ·fused512+(8*const_GRUForward)(SB)/8, $GRUForward512<>(SB)
 DATA ·fused512+(8*const_TanhForward)(SB)/8, $TanhForward512<>(SB)
@@ -1597,6 +2033,14 @@ DATA ·fused512+(8*const_tanhOf)(SB)/8, $tanhOf512<>(SB)
 DATA ·fused512+(8*const_sigmoidOf)(SB)/8, $sigmoidOf512<>(SB)
 DATA ·fused512+(8*const_reluOf)(SB)/8, $reluOf512<>(SB)
 DATA ·fused512+(8*const_flushOf)(SB)/8, $flushOf512<>(SB)
+DATA ·fused512+(8*const_lineOf)(SB)/8, $lineOf512<>(SB)
+DATA ·fused512+(8*const_leakyOf)(SB)/8, $leakyOf512<>(SB)
+DATA ·fused512+(8*const_thresholdOf)(SB)/8, $thresholdOf512<>(SB)
+DATA ·fused512+(8*const_softsignOf)(SB)/8, $softsignOf512<>(SB)
+DATA ·fused512+(8*const_timesOf)(SB)/8, $timesOf512<>(SB)
+DATA ·fused512+(8*const_fmaOf)(SB)/8, $fmaOf512<>(SB)
+DATA ·fused512+(8*const_lstmStateOf)(SB)/8, $lstmStateOf512<>(SB)
+DATA ·fused512+(8*const_gruStateOf)(SB)/8, $gruStateOf512<>(SB)
 GLOBL ·fused512(SB), RODATA|NOPTR, $(8*const_numOps)
 
 DATA c0d800000512<>+0(SB)/4, $0xd800000

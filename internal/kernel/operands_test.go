@@ -55,7 +55,7 @@ func TestOperandsAreWhatRoutinesTouch(t *testing.T) {
 			for op := NoFused + 1; op < numOps; op++ {
 				for _, n := range []int{1, 7, 8, 13, Lane} {
 					for _, record := range []bool{false, true} {
-						g := Gates{M: 3, N: n, Gate: n + 2, Record: record}
+						g := Gates{M: 3, N: n, Gate: n + 2, Record: record, Constants: [4]float32{0.5, 0.25, -3, 3}}
 						t.Run(fmt.Sprint(fusedOps[op].name, n, record), func(t *testing.T) { touches(t, op, g) })
 					}
 				}

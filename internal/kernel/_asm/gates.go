@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // The arguments are gateArgs: rows, lanes, bytes between the gates of a gradient,
 // whether there is a record, and then pointers, each with the bytes between rows.
 var gateM, gateN, gateGate, gateRecord = field("gateArgs_m"), field("gateArgs_n"), field("gateArgs_gate"), field("gateArgs_record")
@@ -13,7 +15,18 @@ var pointers = []string{"SI", "AX", "BX", "CX", "R8", "R9", "R10"}
 // rowwise writes the routine of an operation over m rows and n lanes with ptrs
 // pointers: body is one row of one vector. Vectors of lanes are the outer loop.
 func (v *vec) rowwise(op string, ptrs int, body func(p []string)) {
+	v.rowwiseWith(op, ptrs, 0, func(p, _ []string) { body(p) })
+}
+
+// rowwiseWith is rowwise of an operation with constants, which stand in registers.
+func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []string)) {
 	v.routine(op)
+	k := make([]string, constants)
+	for i := range k {
+		k[i] = v.get()
+		v.op("VBROADCASTSS", fmt.Sprintf("(gateArgs_consts+4*%d)(DI)", i), k[i])
+	}
+	defer v.put(k...)
 	v.op("MOVQ", gateGate, "R11")
 	v.op("LEAQ", "(R11)(R11*2)", "R12") // gates 1, 2 and 3 stand at R11, R11*2 and R12
 	v.label("vector")
@@ -27,7 +40,7 @@ func (v *vec) rowwise(op string, ptrs int, body func(p []string)) {
 	loop := func(label string) {
 		v.align()
 		v.label(label)
-		body(pointers[:ptrs])
+		body(pointers[:ptrs], k)
 		for i, p := range pointers[:ptrs] {
 			v.op("ADDQ", gateStride(i), p)
 		}
@@ -144,6 +157,7 @@ func gatesFile(w *writer, s isa) {
 	v.elementwise("sigmoidOf", v.sigmoid)
 	v.elementwise("reluOf", v.relu)
 	v.elementwise("flushOf", v.flush)
+	unitsOf(v)
 	v.table("fused", "numOps", s.name, v.ops)
 	v.tables()
 }

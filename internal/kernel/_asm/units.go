@@ -1,0 +1,109 @@
+package main
+
+// unitsOf writes the pieces of cells with settings, the loops of units.go.
+func unitsOf(v *vec) {
+	v.elementwiseWith("lineOf", 4, v.line)
+	v.elementwiseWith("leakyOf", 1, v.leaky)
+	v.elementwiseWith("thresholdOf", 1, v.threshold)
+	v.elementwise("softsignOf", v.softsign)
+	v.rowwise("timesOf", 3, func(p []string) {
+		x, y := v.get(), v.get()
+		v.load(mem(p[0], 0), x)
+		v.load(mem(p[1], 0), y)
+		v.op("VMULPS", y, x, x)
+		v.flush(x)
+		v.store(x, mem(p[2], 0))
+		v.put(x, y)
+	})
+	v.rowwise("fmaOf", 4, func(p []string) {
+		x, y, z := v.get(), v.get(), v.get()
+		v.load(mem(p[0], 0), x)
+		v.load(mem(p[1], 0), y)
+		v.load(mem(p[2], 0), z)
+		v.op("VFMADD231PS", y, x, z)
+		v.store(z, mem(p[3], 0))
+		v.put(x, y, z)
+	})
+	v.rowwise("lstmStateOf", 3, func(p []string) {
+		i, f, g, c := v.get(), v.get(), v.get(), v.get()
+		v.load(mem(p[0], 0), i)
+		v.load(mem(p[0], 64), f)
+		v.load(mem(p[0], 128), g)
+		v.load(mem(p[1], 0), c)
+		v.op("VMULPS", g, i, i)
+		v.op("VFMADD231PS", f, c, i)
+		v.flush(i)
+		v.store(i, mem(p[1], 0))
+		v.store(i, mem(p[2], 0))
+		v.put(i, f, g, c)
+	})
+	v.rowwise("gruStateOf", 4, func(p []string) {
+		u, x, h := v.get(), v.get(), v.get()
+		v.load(mem(p[0], 0), u)
+		v.load(mem(p[1], 0), x)
+		v.load(mem(p[2], 0), h)
+		v.gru(u, x, h)
+		v.store(h, mem(p[3], 0))
+		v.put(u, x, h)
+	})
+}
+
+// elementwiseWith is elementwise of an operation with constants.
+func (v *vec) elementwiseWith(op string, constants int, f func(x string, k []string)) {
+	v.rowwiseWith(op, 2, constants, func(p, k []string) {
+		x := v.get()
+		v.load(mem(p[0], 0), x)
+		f(x, k)
+		v.store(x, mem(p[1], 0))
+		v.put(x)
+	})
+}
+
+// line is Line.At, in place: maximum and minimum return x, their second source,
+// where it is NaN or both are zero.
+func (v *vec) line(x string, k []string) {
+	v.op("VFMADD213PS", k[1], k[0], x)
+	v.op("VMAXPS", x, k[2], x)
+	v.op("VMINPS", x, k[3], x)
+}
+
+// leaky multiplies a negative x with the constant.
+func (v *vec) leaky(x string, k []string) {
+	const below = 0x11 // less; false for NaN, quiet
+	zero := v.get()
+	v.op("VXORPS", zero, zero, zero)
+	if v.s.lanes == 16 {
+		v.op("VCMPPS", below, zero, x, "K2")
+		v.op("VMULPS", k[0], x, "K2", x)
+	} else {
+		v.op("VCMPPS", below, zero, x, zero)
+		y := v.get()
+		v.op("VMULPS", k[0], x, y)
+		v.op("VBLENDVPS", zero, y, x, x)
+		v.put(y)
+	}
+	v.put(zero)
+}
+
+// threshold leaves what of x is not at most the constant.
+func (v *vec) threshold(x string, k []string) {
+	const above = 0x16 // not less or equal, so a NaN too; quiet
+	if v.s.lanes == 16 {
+		v.op("VCMPPS", above, k[0], x, "K2")
+		v.op("VMOVAPS.Z", x, "K2", x)
+		return
+	}
+	y := v.get()
+	v.op("VCMPPS", above, k[0], x, y)
+	v.op("VANDPS", y, x, x)
+	v.put(y)
+}
+
+// softsign is x/(1+|x|), in place.
+func (v *vec) softsign(x string) {
+	y := v.get()
+	v.do("VANDPS", v.bits(absBits), x, y)
+	v.do("VADDPS", v.float(1), y, y)
+	v.op("VDIVPS", y, x, x)
+	v.put(y)
+}
