@@ -83,8 +83,11 @@ func TestOneSignalEndsEveryCommand(t *testing.T) {
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
+			ended := make(chan struct{})
+			go func() {
+				_ = cmd.Wait() // its exit code is looked at below
+				close(ended)
+			}()
 			select {
 			case <-ended:
 			case <-time.After(time.Minute):
