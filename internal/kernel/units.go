@@ -5,7 +5,7 @@ package kernel
 // read and written. The loops here are the definitions; each has a routine in the
 // table of fused operations, at the level that has it.
 
-// TanhRows, SigmoidRows and ReLURows apply the function to x in place.
+// TanhRows applies tanh to m rows of n units of x, in place.
 func TanhRows[F Float](m, n int, x Rows[F]) {
 	if !Fused(tanhOf, Gates{M: m, N: n}, x, x) {
 		eachUnit(m, n, x, Tanh[F])
