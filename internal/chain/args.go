@@ -170,7 +170,7 @@ func (c *call) int(name string) (int, error) {
 }
 
 // maxSize bounds whole numbers of arguments.
-const maxSize = 1 << 31
+const maxSize = 1<<31 - 1
 
 func (c *call) float(name string) (float64, error) {
 	v, ok := number(c.args[name])
