@@ -34,7 +34,7 @@ func TestBiasGradientsInPieces(t *testing.T) {
 			return p.Grads.Params()
 		}
 		want := grads(1)
-		low := scan.DefaultLimits()
+		low := scan.LimitsInUse()
 		low.GroupSums, low.RowTile = 1, 1 // scratch of 64 sums
 		func() {
 			defer scan.SetLimits(scan.SetLimits(low))

@@ -123,7 +123,7 @@ func TestStreamsAreSmall(t *testing.T) {
 		most uint64
 	}{
 		{unroll.Config{Mode: unroll.GRU, InputSize: 8, HiddenSize: 64}, 6 << 10},
-		{unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 32}, 6 << 10}, // 1 KiB of it for the race detector
+		{unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 32}, 5 << 10},
 	} {
 		l := newTrial[float32](t, c.cfg, 1).layer
 		x, y := make([]float32, 8), make([]float32, c.cfg.HiddenSize)
@@ -143,7 +143,7 @@ func TestStreamsAreSmall(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		each := (after.TotalAlloc - before.TotalAlloc) / n
 		t.Logf("%s: %d bytes a stream, state %d", c.cfg, each, 4*c.cfg.StateLen())
-		if each > c.most {
+		if each > c.most && !raced { // what escapes to the heap is not the same there
 			t.Errorf("%s: %d bytes a stream, expected at most %d", c.cfg, each, c.most)
 		}
 		runtime.KeepAlive(all)

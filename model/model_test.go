@@ -118,6 +118,9 @@ func TestAFileOfWeightsIsItsLayer(t *testing.T) {
 	if err := safetensors.WriteFile(path, set, nil); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := Open(path); !errors.Is(err, ErrAsk) {
+		t.Errorf("which dimension is time is not asked: %v", err)
+	}
 	m := open(t, Options{Layout: TimeFirst}, path)
 	x := tensor.New(5, 1, 3)
 	rng.Randn(rng.New(2), x.Data)

@@ -48,8 +48,8 @@ type Options struct {
 // Layout is the order of the dimensions of a batch.
 type Layout int
 
-// The layouts. Ask is that of the file; where it does not say, a batch of three
-// dimensions is an ErrAsk.
+// The layouts. Ask is that of the file; where it does not say, Open is an ErrAsk, or
+// a chain of a batch of three dimensions is.
 const (
 	Ask Layout = iota
 	BatchFirst
@@ -165,6 +165,9 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	l, err := m.file.Load(opt)
 	if err != nil {
 		return nil, err
+	}
+	if o.Layout == Ask && !l.Told {
+		return nil, fmt.Errorf("%w: whether batches are [T,B,I] or [B,T,I]: say Options.Layout TimeFirst or BatchFirst", ErrAsk)
 	}
 	m.notes = append(m.notes, l.Notes...)
 	if len(l.Left) > 0 {

@@ -41,5 +41,5 @@ func SetLimits(l Limits) Limits {
 	return before
 }
 
-// DefaultLimits returns the limits in use.
-func DefaultLimits() Limits { return limits }
+// LimitsInUse returns the limits in use.
+func LimitsInUse() Limits { return limits }
