@@ -1,8 +1,10 @@
-//go:build !amd64 || purego
+//go:build !(amd64 || arm64) || purego
 
 package kernel
 
 const bestLevel = levelGo
+
+var levelNames = [...]string{"go"}
 
 // No vector level: these report that nothing was done.
 

@@ -20,6 +20,10 @@ func (v *vec) rowwise(op string, ptrs int, body func(p []string)) {
 
 // rowwiseWith is rowwise of an operation with constants, which stand in registers.
 func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []string)) {
+	if v.s.lanes == 4 {
+		v.rowwiseNEON(op, ptrs, constants, body)
+		return
+	}
 	v.routine(op)
 	k := make([]string, constants)
 	for i := range k {
@@ -99,8 +103,10 @@ func callFile(w *writer) {
 	w.op("JMP", "AX")
 }
 
-func gatesFile(w *writer, s isa) {
-	v := newVec(w, s)
+func gatesFile(w *writer, s isa) { fusedRoutines(newVec(w, s)) }
+
+// fusedRoutines writes the fused routines of a level and their table.
+func fusedRoutines(v *vec) {
 	v.rowwise("LSTMForward", 4, func(p []string) {
 		z, c, h, rec := p[0], p[1], p[2], p[3]
 		var g [4]string
@@ -158,7 +164,7 @@ func gatesFile(w *writer, s isa) {
 	v.elementwise("reluOf", v.relu)
 	v.elementwise("flushOf", v.flush)
 	unitsOf(v)
-	v.table("fused", "numOps", s.name, v.ops)
+	v.table("fused", "numOps", v.s.name, v.ops)
 	v.tables()
 }
 
@@ -176,8 +182,12 @@ func (v *vec) elementwise(op string, f func(x string)) {
 // recorded runs then only if there is a record to write.
 func (v *vec) recorded(then func()) {
 	skip := v.newLabel("skip")
-	v.op("CMPQ", gateRecord, 0)
-	v.jump("JEQ", skip)
+	if v.s.lanes == 4 {
+		v.line64("CBZ R10, %s", skip)
+	} else {
+		v.op("CMPQ", gateRecord, 0)
+		v.jump("JEQ", skip)
+	}
 	then()
 	v.label(skip)
 }

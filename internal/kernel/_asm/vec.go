@@ -16,6 +16,9 @@ type vec struct {
 	masked bool              // the routine works on the first lanes only
 	labels int
 	ops    []string // the operations whose routines are written
+
+	order      []string // of the constants, and
+	constTable string   // their table, on arm64
 }
 
 func newVec(w *writer, s isa) *vec {
@@ -85,6 +88,8 @@ func (v *vec) set(c constant, to string) {
 // load and store move a vector; in a masked routine only its first lanes.
 func (v *vec) load(from, to string) {
 	switch {
+	case v.s.lanes == 4:
+		v.loadNEON(from, to)
 	case !v.masked:
 		v.op("VMOVUPS", from, to)
 	case v.s.lanes == 16:
@@ -96,6 +101,8 @@ func (v *vec) load(from, to string) {
 
 func (v *vec) store(from, to string) {
 	switch {
+	case v.s.lanes == 4:
+		v.storeNEON(from, to)
 	case !v.masked:
 		v.op("VMOVUPS", from, to)
 	case v.s.lanes == 16:
@@ -119,6 +126,10 @@ func (v *vec) newLabel(s string) string {
 
 // tables writes the constants; call it last.
 func (v *vec) tables() {
+	if v.s.lanes == 4 {
+		v.tablesNEON(v.constTable)
+		return
+	}
 	var names []string
 	for n := range v.consts {
 		names = append(names, n)

@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -11,7 +11,7 @@ func squareBlocks(x []float32, sums *[4]float64) int {
 	raceRange(x[:len(x)/4*4], reads)
 	done := 0
 	for n := len(x) / 4; n > 0; n -= limits.Blocks {
-		squares256(&x[done], min(n, limits.Blocks), sums)
+		squares(&x[done], min(n, limits.Blocks), sums)
 		done += 4 * min(n, limits.Blocks)
 	}
 	return done
@@ -27,7 +27,7 @@ func subScaledBlocks(dst, src []float32, a float32) int {
 	raceRange(dst[:len(dst)/8*8], reads|writes)
 	done := 0
 	for n := len(dst) / 8; n > 0; n -= limits.Blocks {
-		subScaled256(&dst[done], &src[done], min(n, limits.Blocks), a)
+		subScaled(&dst[done], &src[done], min(n, limits.Blocks), a)
 		done += 8 * min(n, limits.Blocks)
 	}
 	return done

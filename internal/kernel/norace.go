@@ -1,9 +1,9 @@
-//go:build !race && amd64 && !purego
+//go:build !race && (amd64 || arm64) && !purego
 
 package kernel
 
 // Without the race detector nobody is told what assembly reads and writes;
-// race_amd64.go says what these do.
+// race.go says what these do.
 
 func raceRange[E any]([]E, access)              {}
 func raceRows(Rows[float32], int, int, access)  {}

@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -22,12 +22,6 @@ type gateRows struct {
 	p  unsafe.Pointer
 	ld int
 }
-
-// The routines of each level by operation, 0 where there is none; the generated
-// files hold them.
-var fused256, fused512 [numOps]uintptr
-
-var fusedRoutines = [...]*[numOps]uintptr{levelGo: {}, levelAVX2: &fused256, levelAVX512: &fused512}
 
 // fused is Fused for float32.
 func fused(op Op, g Gates, rows []Rows[float32]) bool {
@@ -80,14 +74,11 @@ func (a *gateArgs) inParts(routine uintptr) {
 // transpose writes dst[k*ldd+u] = Flush(src[u*lds+k]) for the units u < Lane
 // and as many k as fill whole blocks, and returns their number.
 func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
-	lanes := 16
 	lv := level.Load()
-	switch lv {
-	case levelGo:
+	if lv == levelGo {
 		return 0
-	case levelAVX2:
-		lanes = 8
 	}
+	lanes := lanesOf(lv)
 	k = k / lanes * lanes
 	if k == 0 {
 		return 0
@@ -101,11 +92,7 @@ func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
 		g := gateArgs{m: k / lanes, gate: lds * 4}
 		g.p[0].p = unsafe.Pointer(&src[u*lds])
 		g.p[1] = gateRows{unsafe.Pointer(&dst[u]), ldd * 4}
-		if lv == levelAVX512 {
-			transpose512(&g)
-		} else {
-			transpose256(&g)
-		}
+		transposeRoutine(lv, &g)
 	}
 	return k
 }

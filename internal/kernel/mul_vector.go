@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -46,8 +46,6 @@ const (
 // generated files hold them; a smaller number of rows or panels always has one.
 type micros [microSides][microRows][microVecs]uintptr
 
-var micro256, micro512 micros
-
 // microLevel is the microkernels of a level, the most rows of one of so many
 // vectors, and the most panels that one of so many rows and vectors walks side by
 // side: with few rows there are too few sums to hide the latency of one.
@@ -56,8 +54,6 @@ type microLevel struct {
 	maxRows [microVecs + 1]int
 	sides   [microRows + 1][microVecs + 1]int
 }
-
-var microLevels = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
 
 func newMicroLevel(k *micros) microLevel {
 	l := microLevel{kernels: k}
@@ -212,9 +208,5 @@ func (g *mulArgs) rows(lv int32, nv, side, m int) {
 	g.smallBytes = g.bigBytes - g.row
 	g.kernel = l.kernels[side-1][rows-1][nv-1]
 	g.kernelSmall = l.kernels[side-1][max(rows-2, 0)][nv-1]
-	if lv == levelAVX512 {
-		mul512(g)
-	} else {
-		mul256(g)
-	}
+	mulRoutine(lv, g)
 }

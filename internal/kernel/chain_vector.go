@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -19,16 +19,6 @@ type chainArgs struct {
 	c, tail             unsafe.Pointer
 	h                   [Lane]float32
 }
-
-// The chains of each level by cell, 0 where there is none; the generated file
-// holds them.
-var chains256, chains512 [numChains]uintptr
-
-// chainLevels are the chains of each level and the units of one vector.
-var chainLevels = [...]struct {
-	routines *[numChains]uintptr
-	units    int
-}{levelGo: {&[numChains]uintptr{}, 0}, levelAVX2: {&chains256, 8}, levelAVX512: {&chains512, 16}}
 
 // canChain reports whether the level in use has the chain for so many units.
 func canChain(op ChainOp, units int) bool {
