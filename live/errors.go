@@ -26,6 +26,11 @@ var (
 	ErrStep = errors.New("live: another step was expected")
 	// ErrClosed means that the pool is closed.
 	ErrClosed = errors.New("live: the pool is closed")
+	// ErrForeign means that a state was made with other parameters or by another
+	// model.
+	ErrForeign = errors.New("live: the state is of another model")
+	// ErrCapsule means that bytes are not a whole capsule or snapshot.
+	ErrCapsule = errors.New("live: not a whole capsule or snapshot")
 	// ErrNonFinite is unroll.ErrNonFinite.
 	ErrNonFinite = unroll.ErrNonFinite
 	// ErrShape is unroll.ErrShape.
@@ -37,6 +42,7 @@ type Error struct {
 	Kind   error // one of the package's Err values
 	Key    string
 	Reason string // a sentence, or empty
+	Ended  Reason // with ErrUnknown and ErrEnded: why the sequence ended; empty: no memory of it
 	Steps  uint64 // with ErrStep: how many steps the sequence has made
 }
 

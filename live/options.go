@@ -37,6 +37,27 @@ type Options struct {
 	// sequence stays as it was. False: it is marked with the reason, its state is
 	// let go, and its steps are ErrMarked until it is ended.
 	Refuse bool
+	// Snapshot, if not empty, is the path of a file of all sequences: New begins with
+	// those that stand in it, and Close and every Every write it. See Pool.Snapshot.
+	Snapshot string
+	// Store, if not nil, keeps the sequences that are not in the pool: the first step
+	// of a key loads its capsule, and Close, every Every, Idle and Unload save it.
+	// End deletes it. Steps of a key that is not in the pool wait for it, Submit too.
+	// It cannot be had beside Snapshot.
+	Store Store
+	// Every is how often states are written while the pool runs; 0: only at Close and
+	// when Pool.Snapshot is called.
+	Every time.Duration
+	// StoreTimeout bounds the calls of Store that no caller's context bounds; 0: 10
+	// seconds.
+	StoreTimeout time.Duration
+	// Foreign says what becomes of states made with other parameters.
+	Foreign Foreign
+	// Failed, if not nil, is told of errors of writing that no caller gets.
+	Failed func(error)
+	// Remember is how many ended keys are remembered with the reason, which later
+	// errors have in Error.Ended; 0: 4096, below 0: none.
+	Remember int
 	// Now is the clock; nil: time.Now. Tests set it and call Sweep.
 	Now func() time.Time
 	// Metrics, if not nil, is told what happens.
@@ -48,8 +69,26 @@ type Reason string
 
 // The reasons.
 const (
-	EndedByCall Reason = "ended"
-	EndedIdle   Reason = "idle"
+	EndedByCall  Reason = "ended"
+	EndedIdle    Reason = "idle"
+	ModelChanged Reason = "model_changed" // by Swap, or Options.Foreign
+	Stored       Reason = "stored"        // idle or unloaded, and in Options.Store
+)
+
+// Foreign says what becomes of states made with other parameters than the pool's:
+// in a snapshot, a store or a capsule, and at Swap.
+type Foreign int
+
+const (
+	// RefuseForeign: a snapshot, a stored state or a capsule is an ErrForeign, and
+	// stays where it is. At Swap the sequences end.
+	RefuseForeign Foreign = iota
+	// EndForeign: sequences of a snapshot or a store end, with the reason
+	// ModelChanged; a capsule is an ErrForeign.
+	EndForeign
+	// KeepForeign: states go on where the signature is equal, and are else treated
+	// as by RefuseForeign.
+	KeepForeign
 )
 
 // Metrics is told what a pool does, by many goroutines at once; it must not call

@@ -16,7 +16,7 @@ const overhead = 200
 
 // Pool is many sequences over one layer; see the package comment. Use New.
 type Pool struct {
-	target         target
+	target         Target
 	opt            Options
 	in, out, state int
 	seed           maphash.Seed
@@ -32,23 +32,23 @@ type Pool struct {
 // New returns a pool over a layer, which must be one that can stream. It packs
 // the layer's parameters, so that a first step is like any other. An ErrConfig
 // for options that cannot be; other errors are those of unroll.Layer.NewStream.
-func New(layer *unroll.Layer, opt Options) (*Pool, error) {
-	return newPool(layerTarget{layer}, opt)
-}
+func New(layer *unroll.Layer, opt Options) (*Pool, error) { return Over(OfLayer(layer), opt) }
 
-func newPool(t target, opt Options) (*Pool, error) {
+// Over is New for any target; errors are those of Target.Stepper.
+func Over(t Target, opt Options) (*Pool, error) {
 	if err := opt.fill(); err != nil {
 		return nil, err
 	}
 	p := &Pool{target: t, opt: opt, seed: maphash.MakeSeed(), stop: make(chan struct{})}
 	for range opt.Shards {
-		st, err := t.stepper(opt.Rows)
+		st, err := t.Stepper(opt.Rows)
 		if err != nil {
 			return nil, err
 		}
 		p.shards = append(p.shards, newShard(p, st))
 	}
-	p.in, p.out, p.state = t.sizes()
+	p.in, p.out = t.Sizes()
+	p.state = length(t.State())
 	p.jobs.New = func() any { return &job{done: make(chan struct{}, 1)} }
 	for _, s := range p.shards {
 		s.lay()
@@ -97,6 +97,10 @@ type Stats struct {
 	Bytes     int64  // as Options.MaxBytes counts
 	Waiting   int    // steps in line
 	Steps     uint64 // made since New
+	// Snapshot is when states were last written whole (Options.Snapshot or Store),
+	// the zero time if never; Age how long ago that was.
+	Snapshot time.Time
+	Age      time.Duration
 }
 
 // Stats returns the numbers of now.
@@ -110,9 +114,9 @@ func (p *Pool) Stats() Stats {
 	return st
 }
 
-// Close finishes the steps in line and ends the goroutines; later steps are
-// ErrClosed.
-func (p *Pool) Close() {
+// Close finishes the steps in line, ends the goroutines and writes the states
+// (Options.Snapshot or Store), whose error it returns; later calls are ErrClosed.
+func (p *Pool) Close() error {
 	p.closing.Do(func() {
 		close(p.stop)
 		for _, s := range p.shards {
@@ -123,7 +127,12 @@ func (p *Pool) Close() {
 		}
 	})
 	p.running.Wait()
+	return nil
 }
+
+// StateLen returns how many numbers the state of a sequence is, in the order of
+// Target.State, and after them the last output where Target.Last has none.
+func (p *Pool) StateLen() int { return p.state }
 
 // Sweep ends the sequences that are idle for longer than Options.Idle. The pool
 // does it by itself eight times in that time.
@@ -171,7 +180,7 @@ func (p *Pool) told(err error) error {
 
 func (p *Pool) fits(y, x []float32) error {
 	if len(x) != p.in || len(y) != p.out {
-		return &unroll.ArgError{Kind: ErrShape, Arg: "step of " + p.target.signature(), Got: fmt.Sprintf("x of %d and y of %d values", len(x), len(y)), Want: fmt.Sprintf("%d and %d", p.in, p.out)}
+		return &unroll.ArgError{Kind: ErrShape, Arg: "step of " + p.target.Signature(), Got: fmt.Sprintf("x of %d and y of %d values", len(x), len(y)), Want: fmt.Sprintf("%d and %d", p.in, p.out)}
 	}
 	return nil
 }

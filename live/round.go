@@ -28,7 +28,7 @@ func (s *shard) step() bool {
 	if n > 0 {
 		p := s.pool
 		start := time.Now()
-		err := s.stepper.Step(s.y[:n*p.out], s.x[:n*p.in], s.rows)
+		err := s.stepper(s.y[:n*p.out], s.x[:n*p.in], s.rows)
 		took := time.Since(start)
 		s.settle(err)
 		if p.opt.Metrics != nil {
@@ -80,7 +80,7 @@ func (s *shard) answer(j *job, q *sequence) bool {
 	if j.at < 0 || uint64(j.at) == q.steps {
 		return false
 	}
-	if uint64(j.at)+1 == q.steps && s.pool.target.last(j.y, q.state) {
+	if uint64(j.at)+1 == q.steps && s.pool.target.Last(j.y, q.state) {
 		return true
 	}
 	j.err = &Error{Kind: ErrStep, Key: q.key, Steps: q.steps, Reason: fmt.Sprintf("it has made %d steps, not %d", q.steps, j.at)}

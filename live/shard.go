@@ -29,6 +29,8 @@ func (q *sequence) marked() error {
 	return &Error{Kind: ErrMarked, Key: q.key, Reason: q.mark + "; end it, and begin again"}
 }
 
+type stepFunc = func(y, x []float32, states [][]float32) error
+
 // job is a step in line.
 type job struct {
 	seq        *sequence // while it is in line
@@ -55,7 +57,7 @@ type shard struct {
 	round       uint32
 	closed      bool
 
-	stepper stepper // and the memory of a round, which work guards
+	stepper stepFunc // and the memory of a round, which work guards
 	batch   []*job
 	done    []*job      // without a step
 	taken   []*sequence // of the batch
@@ -63,7 +65,7 @@ type shard struct {
 	x, y    []float32
 }
 
-func newShard(p *Pool, st stepper) *shard {
+func newShard(p *Pool, st stepFunc) *shard {
 	s := &shard{pool: p, stepper: st, wake: make(chan struct{}, 1), all: map[string]*sequence{}}
 	s.idle.prev, s.idle.next = &s.idle, &s.idle
 	return s
