@@ -92,7 +92,8 @@ const (
 )
 
 // Metrics is told what a pool does, by many goroutines at once; it must not call
-// the pool.
+// the pool. If it has a method Waited(time.Duration) too, that is told of each row
+// of a step how long it was in line.
 type Metrics interface {
 	// Stepped: a shard stepped rows sequences together in the time took.
 	Stepped(rows int, took time.Duration)
@@ -121,11 +122,23 @@ func (o *Options) fill() error {
 			return &unroll.ArgError{Kind: unroll.ErrConfig, Arg: "Options." + n.name, Got: fmt.Sprint(*n.value), Want: fmt.Sprintf("1 to %d, or 0 for %d", n.to, n.std)}
 		}
 	}
+	if o.Remember == 0 {
+		o.Remember = 4096
+	}
+	if o.StoreTimeout == 0 {
+		o.StoreTimeout = 10 * time.Second
+	}
+	if o.Snapshot != "" && o.Store != nil {
+		return &unroll.ArgError{Kind: unroll.ErrConfig, Arg: "Options", Got: "Snapshot and Store", Want: "one of them"}
+	}
+	if o.Foreign < RefuseForeign || o.Foreign > KeepForeign {
+		return &unroll.ArgError{Kind: unroll.ErrConfig, Arg: "Options.Foreign", Got: fmt.Sprint(int(o.Foreign)), Want: "RefuseForeign, EndForeign or KeepForeign"}
+	}
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 1 << 30
 	}
-	if o.MaxBytes < 0 || o.Idle < 0 || o.Wait < 0 {
-		return &unroll.ArgError{Kind: unroll.ErrConfig, Arg: "Options", Got: fmt.Sprintf("MaxBytes %d, Idle %v, Wait %v", o.MaxBytes, o.Idle, o.Wait), Want: "none below 0"}
+	if o.MaxBytes < 0 || o.Idle < 0 || o.Wait < 0 || o.Every < 0 || o.StoreTimeout < 0 {
+		return &unroll.ArgError{Kind: unroll.ErrConfig, Arg: "Options", Got: fmt.Sprintf("MaxBytes %d, Idle %v, Wait %v, Every %v, StoreTimeout %v", o.MaxBytes, o.Idle, o.Wait, o.Every, o.StoreTimeout), Want: "none below 0"}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
