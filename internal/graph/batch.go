@@ -27,10 +27,23 @@ func (e *mixedError) Error() string { return e.node + " " + e.why }
 // its size is not fixed. ok is false where there is no such axis; why then names
 // what mixes. Errors are those of Run.
 func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string, err error) {
+	open := make([][]bool, len(p.graph.Inputs))
+	for i := range open {
+		for _, d := range p.graph.Inputs[i].Shape {
+			open[i] = append(open[i], d.Size < 0)
+		}
+	}
+	return p.BatchAxesThat(example, open, func([]int, []int) bool { return true })
+}
+
+// BatchAxesThat is BatchAxes for axes that are open, those of each input, and that
+// accept takes: it is asked for the axes of the inputs first, without those of the
+// outputs, and then for both.
+func (p *Program) BatchAxesThat(example []Value, open [][]bool, accept func(in, out []int) bool) (in, out []int, ok bool, why string, err error) {
 	if err := p.checkRun(example, make([]Value, len(p.graph.Outputs))); err != nil {
 		return nil, nil, false, "", err
 	}
-	list := p.candidates()
+	list := slices.DeleteFunc(p.candidates(open), func(in []int) bool { return !accept(in, nil) })
 	if len(list) == 0 {
 		why = "no input has an axis whose size is not fixed"
 	}
@@ -39,8 +52,11 @@ func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string
 		if err != nil {
 			return nil, nil, false, "", err
 		}
-		if mixed == "" {
+		if mixed == "" && accept(axes, out) {
 			return axes, out, true, "", nil
+		}
+		if mixed == "" {
+			mixed = "not every output has it"
 		}
 		if why == "" { // of the likeliest
 			why = mixed
@@ -49,14 +65,14 @@ func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string
 	return nil, nil, false, why, nil
 }
 
-// candidates lists the axes that could be a batch: those that share a symbol, in
-// the order of inputs; then the first, the second, ... of unknown size of each.
-func (p *Program) candidates() (list [][]int) {
+// candidates lists the axes that could be a batch: open ones that share a symbol,
+// in the order of inputs; then the first, the second, ... open one of each.
+func (p *Program) candidates(open [][]bool) (list [][]int) {
 	inputs := p.graph.Inputs
-	add := func(pick func(port *Port) int) {
+	add := func(pick func(i int) int) {
 		axes, any := make([]int, len(inputs)), false
 		for i := range inputs {
-			axes[i] = pick(&inputs[i])
+			axes[i] = pick(i)
 			any = any || axes[i] >= 0
 		}
 		if any && !slices.ContainsFunc(list, func(o []int) bool { return slices.Equal(o, axes) }) {
@@ -64,19 +80,25 @@ func (p *Program) candidates() (list [][]int) {
 		}
 	}
 	for i := range inputs {
-		for _, d := range inputs[i].Shape {
-			if d.Size < 0 && d.Name != "" {
-				add(func(p *Port) int { return slices.Index(p.Shape, d) })
+		for k, d := range inputs[i].Shape {
+			if open[i][k] && d.Name != "" {
+				add(func(i int) int {
+					axis := slices.Index(inputs[i].Shape, d)
+					if axis >= 0 && !open[i][axis] {
+						return -1
+					}
+					return axis
+				})
 			}
 		}
 	}
 	for k := range 3 {
-		add(func(p *Port) int {
+		add(func(i int) int {
 			n := k
-			for i, d := range p.Shape {
-				if d.Size < 0 {
+			for axis, is := range open[i] {
+				if is {
 					if n == 0 {
-						return i
+						return axis
 					}
 					n--
 				}
