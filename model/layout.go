@@ -161,6 +161,9 @@ func (r *Rows) layout(s *sizing) error {
 	if r.batch, r.why = ok, why; !ok {
 		in, out = slices.Repeat([]int{-1}, len(g.Inputs)), slices.Repeat([]int{-1}, len(g.Outputs))
 	}
+	if err := r.steps(s, in); err != nil {
+		return err
+	}
 	results := make([]graph.Value, len(g.Outputs))
 	if err := r.m.program.Run(s.example, results); err != nil {
 		return err
@@ -187,6 +190,63 @@ func (r *Rows) layout(s *sizing) error {
 	for k, p := range g.Outputs {
 		if !slices.Contains(s.state, 1+k) {
 			add(&r.outputs, p, k, out[k], results[k], 1)
+		}
+	}
+	return nil
+}
+
+// steps looks at the dimensions that are open beside the axis of sequences: they
+// have to be of time, and a step is one along them. Where there is no axis of
+// sequences, one that a state has is taken for it, and is one.
+func (r *Rows) steps(s *sizing, batch []int) error {
+	g := r.m.program.Graph()
+	states := make([]graph.State, len(r.m.states))
+	for i, st := range r.m.states {
+		states[i] = graph.State(st)
+	}
+	if node := r.m.program.Backward(states); node != "" {
+		return r.m.usage("model", node+", which also reads a sequence from its end", "nodes that go forward from the states", "a live sequence has no end yet: use Run")
+	}
+	shared := map[string]bool{} // symbols that states have
+	for i, p := range g.Inputs {
+		for k, d := range p.Shape {
+			if s.state[i] > 0 && s.open[i][k] && d.Name != "" {
+				shared[d.Name] = true
+			}
+		}
+	}
+	rest := make([][]bool, len(s.open))
+	left := ""
+	for i, p := range g.Inputs {
+		rest[i] = slices.Clone(s.open[i])
+		for k := range rest[i] {
+			if !rest[i][k] {
+				continue
+			}
+			d := p.Shape[k]
+			rest[i][k] = k != batch[i] && (r.batch || !shared[d.Name])
+			if rest[i][k] && left == "" {
+				if left = fmt.Sprintf("%s[%d]", p.Name, k); d.Name != "" {
+					left = d.Name
+				}
+			}
+		}
+	}
+	if left == "" {
+		return nil
+	}
+	axes, _, ok, why, err := r.m.program.TimeAxes(s.example, rest, states)
+	if err != nil {
+		return err
+	}
+	for i := range rest {
+		for k := range rest[i] {
+			if rest[i][k] && (!ok || axes[i] != k) {
+				if why == "" {
+					why = "another dimension is"
+				}
+				return fmt.Errorf("%w: a step along %q is not one of time (%s): say its size, Sizes[%q], and a step is a run on so many", ErrInput, left, why, left)
+			}
 		}
 	}
 	return nil

@@ -172,6 +172,47 @@ func TestRowsAreEachAlone(t *testing.T) {
 	}
 }
 
+// A stream's steps, one after another, give the bits of a run of the whole.
+func TestStepsAreTheWhole(t *testing.T) {
+	const steps = 6
+	x := make([]float32, steps*3)
+	rng.Randn(rng.New(3), x)
+	for name, c := range map[string]struct {
+		m     *Model
+		input string
+		shape []int
+		last  bool
+	}{
+		"a layer":         {layerFile(t), "input", []int{steps, 1, 3}, false},
+		"batch first":     {folder(t, nn.Config{RNN: unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 5, NumLayers: 2, BatchFirst: true}, OutFeatures: 2}), "input", []int{1, steps, 3}, false},
+		"the last output": {folder(t, nn.Config{RNN: unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 5}, Output: "last", OutFeatures: 2}), "input", []int{steps, 1, 3}, true},
+	} {
+		want, err := c.m.Run(map[string]Value{c.input: of(t, x, c.shape...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.m.NewStream(RowsOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []float32
+		y := make([]float32, s.Out())
+		for step := range steps {
+			if err := s.Step(y, x[step*3:][:3]); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, y...)
+		}
+		if c.last {
+			all = y
+		}
+		testkit.Bits(t, name, all, Data[float32](want["output"]))
+		for _, pair := range c.m.States() {
+			testkit.Bits(t, name+" "+pair.Input, Data[float32](s.State()[pair.Input]), Data[float32](want[pair.Output]))
+		}
+	}
+}
+
 // likeRun compares a further step of a stream with a run of the model by names.
 func likeRun(t *testing.T, m *Model, opt RowsOptions, s *Stream, x []float32) {
 	t.Helper()
@@ -348,20 +389,35 @@ func TestRowsAreRefusedByName(t *testing.T) {
 		return written(t, b)
 	}
 	m := layerFile(t)
+	both := folder(t, nn.Config{RNN: unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 5, Bidirectional: true}, OutFeatures: 2})
+	mean := func() *Model {
+		g, b := rng.New(5), &graph.Builder{}
+		x := b.Input("x", graph.F32, anySize("steps"), anySize("B"), sized(3))
+		h := b.Input("h0", graph.F32, sized(1), anySize("B"), sized(4))
+		out := b.Ops("GRU", 2, graph.Attrs{"hidden_size": int64(4)}, b.Op("Sub", nil, x, b.Op("ReduceMean", nil, x, b.Ints(0))), drawnValue(t, b, g, 1, 12, 3), drawnValue(t, b, g, 1, 12, 4), "", "", h)
+		b.Output("y", graph.F32, out[0], anySize(""), anySize(""), anySize(""), anySize(""))
+		b.Output("hn", graph.F32, out[1], sized(1), anySize("B"), sized(4))
+		return written(t, b)
+	}()
+	if _, err := mean.NewRows(1, RowsOptions{Sizes: map[string]int{"steps": 5}}); err != nil {
+		t.Errorf("a size that is said: %v", err)
+	}
 	for want, c := range map[string]struct {
 		m    *Model
 		most int
 		opt  RowsOptions
 		kind error
 	}{
-		"no inputs and outputs that carry a state":              {lstm(false), 1, RowsOptions{}, unroll.ErrUsage},
-		`the state "h0" is float64`:                             {lstm(true), 1, RowsOptions{}, ErrInput},
-		"most: got 0":                                           {m, 0, RowsOptions{}, unroll.ErrUsage},
+		"no inputs and outputs that carry a state":                    {lstm(false), 1, RowsOptions{}, unroll.ErrUsage},
+		`the state "h0" is float64`:                                   {lstm(true), 1, RowsOptions{}, ErrInput},
+		"also reads a sequence from its end":                          {both, 1, RowsOptions{}, unroll.ErrUsage},
+		"(ReduceMean) may mix steps): say its size, Sizes[\"steps\"]": {mean, 1, RowsOptions{}, ErrInput},
+		"most: got 0": {m, 0, RowsOptions{}, unroll.ErrUsage},
 		`Set has "z", which is no input; they are input, h_0`:   {m, 1, RowsOptions{Set: map[string]Value{"z": of(t, []float32{1})}}, ErrInput},
 		`Set has "h_0", which is a state`:                       {m, 1, RowsOptions{Set: map[string]Value{"h_0": of(t, []float32{1})}}, ErrInput},
 		`Set["input"] is int64 [], expected float32`:            {m, 1, RowsOptions{Set: map[string]Value{"input": of(t, []int64{1})}}, ErrInput},
 		`Sizes has "Q", which is no open dimension of an input`: {m, 1, RowsOptions{Sizes: map[string]int{"Q": 1}}, ErrInput},
-		`Sizes["T"] is 0`:                                       {m, 1, RowsOptions{Sizes: map[string]int{"T": 0}}, ErrInput},
+		`Sizes["T"] is 0`: {m, 1, RowsOptions{Sizes: map[string]int{"T": 0}}, ErrInput},
 	} {
 		if _, err := c.m.NewRows(c.most, c.opt); !errors.Is(err, c.kind) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

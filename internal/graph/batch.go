@@ -111,24 +111,9 @@ func (p *Program) candidates(open [][]bool) (list [][]int) {
 
 // follow plans for batches of 2 and of 3 and compares; mixed says what is wrong.
 func (p *Program) follow(example []Value, axes []int) (out []int, mixed string, err error) {
-	var plans [2]*plan
-	for k := range plans {
-		plans[k], err = p.followed(example, axes, 2+k)
-		var m *mixedError
-		var need *needError
-		switch {
-		case errors.As(err, &m):
-			return nil, m.Error(), nil
-		case errors.As(err, &need):
-			return nil, "its shapes depend on data", nil
-		case errors.Is(err, ErrGraph): // a size that only one sequence has
-			return nil, err.Error(), nil
-		case err != nil:
-			return nil, "", err
-		}
-	}
-	if why := differ(plans[0], plans[1]); why != "" {
-		return nil, why, nil
+	plans, mixed, err := p.twice(example, axes, nil)
+	if mixed != "" || err != nil {
+		return nil, mixed, err
 	}
 	any := false
 	for i, o := range plans[0].outputs {
@@ -149,8 +134,29 @@ func (p *Program) follow(example []Value, axes []int) (out []int, mixed string, 
 	return out, "", nil
 }
 
+// twice plans for sizes of 2 and of 3 of the axis that is followed, and compares;
+// mixed says what is wrong.
+func (p *Program) twice(example []Value, axes []int, time *timeline) (plans [2]*plan, mixed string, err error) {
+	for k := range plans {
+		plans[k], err = p.followed(example, axes, 2+k, time)
+		var m *mixedError
+		var need *needError
+		switch {
+		case errors.As(err, &m):
+			return plans, m.Error(), nil
+		case errors.As(err, &need):
+			return plans, "its shapes depend on data", nil
+		case errors.Is(err, ErrGraph): // a size that only one has
+			return plans, err.Error(), nil
+		case err != nil:
+			return plans, "", err
+		}
+	}
+	return plans, differ(plans[0], plans[1]), nil
+}
+
 // followed makes a plan for a batch of n.
-func (p *Program) followed(example []Value, axes []int, n int) (*plan, error) {
+func (p *Program) followed(example []Value, axes []int, n int, time *timeline) (*plan, error) {
 	inputs, pinned := make([]Value, len(example)), make([]bool, len(example))
 	for i, v := range example {
 		inputs[i] = v
@@ -163,7 +169,7 @@ func (p *Program) followed(example []Value, axes []int, n int) (*plan, error) {
 			return nil, err
 		}
 	}
-	return p.newPlanOf(&planner{p: p, batch: n, axes: axes}, inputs, pinned)
+	return p.newPlanOf(&planner{p: p, batch: n, axes: axes, time: time}, inputs, pinned)
 }
 
 // differ compares what two plans for different sizes know: a number that follows
