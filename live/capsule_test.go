@@ -167,8 +167,8 @@ with safe_open(sys.argv[1], "np") as f:
 	}
 	st := k.alone.State()
 	want := "unroll capsule 1 4 " + l.Signature() + " 64\n" +
-		"c float32 (2, 6)" + hex(st.C.Data) + "\n" +
-		"h float32 (2, 4)" + hex(st.H.Data) + "\n"
+		"c float32 (2, 6)" + inHex(st.C.Data) + "\n" +
+		"h float32 (2, 4)" + inHex(st.H.Data) + "\n"
 	if string(out) != want {
 		t.Errorf("Python reads\n%s, expected\n%s", out, want)
 	}

@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// hex is the bits of numbers, a space before each.
-func hex(v []float32) string {
+// inHex is the bits of numbers, a space before each.
+func inHex(v []float32) string {
 	var b strings.Builder
 	for _, x := range v {
 		fmt.Fprintf(&b, " %08x", math.Float32bits(x))

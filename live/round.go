@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/model"
 )
 
 // lay sets what a shard steps and makes the memory of a round. Work and mu are
@@ -121,10 +122,21 @@ func (s *shard) settle(err error) {
 // failed answers the rows that an error is about.
 func (s *shard) failed(err error) {
 	var bad *unroll.NonFiniteError
-	if !errors.As(err, &bad) {
+	var refused *model.RowError
+	numbers, rows := errors.As(err, &bad), errors.As(err, &refused)
+	if !numbers && !rows {
 		for _, j := range s.batch {
 			j.err = err
 		}
+		return
+	}
+	if rows {
+		for k, i := range refused.Rows {
+			j := s.batch[i]
+			j.err = &Error{Kind: ErrInput, Key: s.taken[i].key, Reason: refused.Errs[k].Error(), Cause: refused.Errs[k]}
+		}
+	}
+	if !numbers {
 		return
 	}
 	for _, i := range bad.Inputs {

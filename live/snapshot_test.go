@@ -221,8 +221,8 @@ func TestSnapshotsWhileStepping(t *testing.T) {
 	t.Logf("%d sequences in snapshots on the way", checked)
 }
 
-// wide has states of 4 KiB, so that a snapshot of 300 has many blocks.
-var wide = unroll.Config{Mode: unroll.LSTM, InputSize: 2, HiddenSize: 512}
+// wide has states of 1 KiB, so that a snapshot of 300 has some blocks.
+var wide = unroll.Config{Mode: unroll.LSTM, InputSize: 2, HiddenSize: 128}
 
 // replay knows the unbroken run of n sequences of most steps.
 type replay struct {

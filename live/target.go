@@ -29,7 +29,8 @@ type Target interface {
 	// for its first call: x [n,in], y [n,out], and n states, read and written in
 	// place. The bits of a sequence must not depend on its company. A row with a
 	// number that is not finite must stay as it was and be in a
-	// *unroll.NonFiniteError, beside which the other rows step.
+	// *unroll.NonFiniteError; one that it does not take (a token that there is not)
+	// likewise in a *model.RowError. The other rows step. errors.As finds both.
 	Stepper(rows int) (func(y, x []float32, states [][]float32) error, error)
 }
 
