@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -38,6 +39,10 @@ type Model struct {
 	layers       []Layer
 	states       []State
 	notes        []string
+	single       bool   // it is a recurrent layer and nothing else
+	line         string // of a chain, with all that was said beside it
+	digest       sync.Once
+	digested     string
 }
 
 // Port is an input or output: its name, element type, and shape, of which a

@@ -144,6 +144,7 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	if len(net.Unused) > 0 {
 		m.notes = append(m.notes, "not run: "+some(net.Unused))
 	}
+	m.line = fmt.Sprintf("%s prefix %q layout %d states %v", net.Chain, net.Prefix, o.Layout, o.States)
 	m.layers = []Layer{}
 	for _, name := range slices.Sorted(maps.Keys(net.Layers)) {
 		m.layers = append(m.layers, Layer{name, net.Layers[name]})
@@ -174,7 +175,7 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
 	}
 	name := l.Part.Label()
-	m.layers = []Layer{{name, l.Layer}}
+	m.layers, m.single = []Layer{{name, l.Layer}}, true
 	return ofLayer(l.Layer), nil
 }
 
