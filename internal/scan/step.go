@@ -169,7 +169,7 @@ func (ln *lane[F]) project(t, base int, sh share[F]) {
 // openEnd reports whether no barrier ends step t of layer l, because it is the
 // very last one and the workers meet at the end of the run anyway.
 func (r *Run[F]) openEnd(l, t int) bool {
-	return t == r.T-1 && l == r.Stack.L-1 && r.byChunks() && r.Stack.P == 0 && r.direct()
+	return t == r.T-1 && l == r.Stack.L-1 && r.byChunks() && r.Stack.P == 0 && r.direct
 }
 
 // A masked row runs like the others, and then what it changed is put back.
