@@ -1,7 +1,8 @@
 """Times small shapes of one layer beside PyTorch: ratios of PyTorch's time to ours.
 
-Both sides take turns of a few milliseconds, and of each the fastest counts, so that
-whatever else runs on the machine falls out.
+Both sides take turns of a few milliseconds, and of each the fastest call (or the
+fastest 50 us of shorter ones) counts, so that whatever else runs on the machine
+falls out.
 """
 import argparse
 import json
@@ -27,7 +28,7 @@ class Ours:
 
     def case(self, mode, i, h, t, b, what):
         self.ask(f"set {mode} {i} {h} {t} {b} {what}")
-        return lambda n: int(self.ask(f"run {n}"))
+        return lambda n, times: int(self.ask(f"run {n} {times}"))
 
 
 def torchs(mode, i, h, t, b, what):
@@ -49,15 +50,18 @@ def torchs(mode, i, h, t, b, what):
             m(x)[0].backward(dy)
             opt.step()
 
-    def run(n):
-        start = time.perf_counter_ns()
-        for _ in range(n):
-            call()
-        return time.perf_counter_ns() - start
+    def run(n, times):
+        best = float("inf")
+        for _ in range(times):
+            start = time.perf_counter_ns()
+            for _ in range(n):
+                call()
+            best = min(best, time.perf_counter_ns() - start)
+        return best
 
-    def inferring(n):
+    def inferring(n, times):
         with torch.inference_mode():
-            return run(n)
+            return run(n, times)
 
     return inferring if what == "fwd" else run
 
@@ -66,14 +70,14 @@ def fastest(runs, budget, turn):
     """The least time of a call of each of runs, taking turns until budget seconds are over."""
     counts, best = [], [float("inf")] * len(runs)
     for run in runs:
-        run(1)
-        once = max(min(run(1) for _ in range(3)), 1)
-        counts.append(max(1, int(turn * 1e9 / once)))
+        once = max(run(1, 4), 1)
+        n = max(1, int(5e4 / once))
+        counts.append((n, max(1, int(turn * 1e9 / once / n))))
     end, rounds = time.time() + budget, 0
     while time.time() < end or rounds < 5:
         rounds += 1
         for k, run in enumerate(runs):
-            best[k] = min(best[k], run(counts[k]) / counts[k])
+            best[k] = min(best[k], run(*counts[k]) / counts[k][0])
     return best
 
 
