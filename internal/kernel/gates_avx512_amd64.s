@@ -3081,6 +3081,188 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT addOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z10
+	VMOVUPS (AX), Z3
+	VADDPS Z3, Z10, Z10
+	VMOVUPS Z10, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z (AX), K1, Z10
+	VADDPS Z10, Z3, Z3
+	VMOVUPS Z3, K1, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT addFlushOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z10
+	VMOVUPS (AX), Z3
+	VADDPS Z3, Z10, Z10
+	VANDPS.BCST c7fffffff512<>(SB), Z10, Z7
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z7, K2
+	VMOVAPS.Z Z10, K2, Z10
+	VMOVUPS Z10, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z (AX), K1, Z10
+	VADDPS Z10, Z3, Z3
+	VANDPS.BCST c7fffffff512<>(SB), Z3, Z7
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z7, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VMOVUPS Z3, K1, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT columnsOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_n(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), R9
+by4:
+	CMPQ R13, $64
+	JLT by4end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (AX), Z3
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z1
+	PCALIGN $32
+by4row:
+	VMOVUPS (SI), Z10
+	VADDPS Z10, Z3, Z3
+	VMOVUPS 64(SI), Z10
+	VADDPS Z10, Z7, Z7
+	VMOVUPS 128(SI), Z10
+	VADDPS Z10, Z2, Z2
+	VMOVUPS 192(SI), Z10
+	VADDPS Z10, Z1, Z1
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by4row
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z1, 192(AX)
+	SUBQ $64, R13
+	JEQ done
+	ADDQ $256, R8
+	ADDQ $256, AX
+	JMP by4
+by4end:
+by1:
+	CMPQ R13, $16
+	JLT by1end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (AX), Z1
+	PCALIGN $32
+by1row:
+	VMOVUPS (SI), Z10
+	VADDPS Z10, Z1, Z1
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by1row
+	VMOVUPS Z1, (AX)
+	SUBQ $16, R13
+	JEQ done
+	ADDQ $64, R8
+	ADDQ $64, AX
+	JMP by1
+by1end:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS.Z (AX), K1, Z1
+	PCALIGN $32
+somerow:
+	VMOVUPS.Z (SI), K1, Z10
+	VADDPS Z10, Z1, Z1
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE somerow
+	VMOVUPS Z1, K1, (AX)
+done:
+	VZEROUPPER 
+	RET
+
 TEXT lstmStateOf512<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -3095,13 +3277,13 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Z10
-	VMOVUPS 64(SI), Z3
-	VMOVUPS 128(SI), Z7
-	VMOVUPS (AX), Z2
-	VMULPS Z7, Z10, Z10
-	VFMADD231PS Z3, Z2, Z10
-	VANDPS.BCST c7fffffff512<>(SB), Z10, Z1
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z1, K2
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS (AX), Z7
+	VMULPS Z2, Z10, Z10
+	VFMADD231PS Z1, Z7, Z10
+	VANDPS.BCST c7fffffff512<>(SB), Z10, Z3
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
 	VMOVAPS.Z Z10, K2, Z10
 	VMOVUPS Z10, (AX)
 	VMOVUPS Z10, (BX)
@@ -3126,17 +3308,17 @@ part:
 	KMOVW R14, K1
 	PCALIGN $32
 some:
-	VMOVUPS.Z (SI), K1, Z2
-	VMOVUPS.Z 64(SI), K1, Z7
-	VMOVUPS.Z 128(SI), K1, Z3
+	VMOVUPS.Z (SI), K1, Z7
+	VMOVUPS.Z 64(SI), K1, Z2
+	VMOVUPS.Z 128(SI), K1, Z1
 	VMOVUPS.Z (AX), K1, Z10
-	VMULPS Z3, Z2, Z2
-	VFMADD231PS Z7, Z10, Z2
-	VANDPS.BCST c7fffffff512<>(SB), Z2, Z1
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z1, K2
-	VMOVAPS.Z Z2, K2, Z2
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z2, K1, (BX)
+	VMULPS Z1, Z7, Z7
+	VFMADD231PS Z2, Z10, Z7
+	VANDPS.BCST c7fffffff512<>(SB), Z7, Z3
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
+	VMOVAPS.Z Z7, K2, Z7
+	VMOVUPS Z7, K1, (AX)
+	VMOVUPS Z7, K1, (BX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -3160,14 +3342,14 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Z10
-	VMOVUPS (AX), Z3
-	VMOVUPS (BX), Z7
-	VSUBPS Z3, Z7, Z7
-	VFMADD213PS Z3, Z10, Z7
-	VANDPS.BCST c7fffffff512<>(SB), Z7, Z2
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z2, K2
-	VMOVAPS.Z Z7, K2, Z7
-	VMOVUPS Z7, (CX)
+	VMOVUPS (AX), Z1
+	VMOVUPS (BX), Z2
+	VSUBPS Z1, Z2, Z2
+	VFMADD213PS Z1, Z10, Z2
+	VANDPS.BCST c7fffffff512<>(SB), Z2, Z7
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z7, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS Z2, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -3191,13 +3373,13 @@ part:
 	KMOVW R14, K1
 	PCALIGN $32
 some:
-	VMOVUPS.Z (SI), K1, Z7
-	VMOVUPS.Z (AX), K1, Z3
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z (AX), K1, Z1
 	VMOVUPS.Z (BX), K1, Z10
-	VSUBPS Z3, Z10, Z10
-	VFMADD213PS Z3, Z7, Z10
-	VANDPS.BCST c7fffffff512<>(SB), Z10, Z2
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z2, K2
+	VSUBPS Z1, Z10, Z10
+	VFMADD213PS Z1, Z2, Z10
+	VANDPS.BCST c7fffffff512<>(SB), Z10, Z7
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z7, K2
 	VMOVAPS.Z Z10, K2, Z10
 	VMOVUPS Z10, K1, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
@@ -3227,6 +3409,9 @@ DATA ·fused512+(8*const_thresholdOf)(SB)/8, $thresholdOf512<>(SB)
 DATA ·fused512+(8*const_softsignOf)(SB)/8, $softsignOf512<>(SB)
 DATA ·fused512+(8*const_timesOf)(SB)/8, $timesOf512<>(SB)
 DATA ·fused512+(8*const_fmaOf)(SB)/8, $fmaOf512<>(SB)
+DATA ·fused512+(8*const_addOf)(SB)/8, $addOf512<>(SB)
+DATA ·fused512+(8*const_addFlushOf)(SB)/8, $addFlushOf512<>(SB)
+DATA ·fused512+(8*const_columnsOf)(SB)/8, $columnsOf512<>(SB)
 DATA ·fused512+(8*const_lstmStateOf)(SB)/8, $lstmStateOf512<>(SB)
 DATA ·fused512+(8*const_gruStateOf)(SB)/8, $gruStateOf512<>(SB)
 GLOBL ·fused512(SB), RODATA|NOPTR, $(8*const_numOps)

@@ -179,9 +179,7 @@ func (ln *lane[F]) startBack(w, n int) {
 	t0, t1 := kernel.Share(r.T, w, n)
 	for t := t0; t < t1; t++ {
 		prev, ld := ln.before(t, r.all(), r.hands[w].prev, st)
-		for i := range r.Sizes[t] {
-			copy(k.prev[(r.Off[t]+i)*size:(r.Off[t]+i+1)*size], prev[i*ld:i*ld+size])
-		}
+		copyRows(r.Sizes[t], size, k.prev[r.Off[t]*size:], size, prev, ld)
 	}
 }
 

@@ -163,6 +163,10 @@ func (ln *lane[F]) carry(c chunk, sh share[F]) {
 	if r.openEnd(ln.l, t) {
 		to = ln.next // others may still read h; finish exchanges them
 	}
+	if hi <= b.Sizes[t] && !b.marked(ln.way, t) { // all sequences go on to the last step
+		copyRows(hi-lo, u1-u0, to[lo*size+u0:], size, y[(b.Off[t]+lo-base)*ln.ldy+u0:], ln.ldy)
+		return
+	}
 	for i := lo; i < hi; i++ {
 		for i >= b.Sizes[t] { // forwards: this sequence has ended before
 			t--

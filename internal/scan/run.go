@@ -387,6 +387,10 @@ func (r *Run[F]) initial(dst, src []F, i, size int) []F {
 		return dst
 	}
 	src = src[i*r.B*size : (i+1)*r.B*size]
+	if r.Perm == nil {
+		kernel.FlushTo(dst, src)
+		return dst
+	}
 	for b := range r.B {
 		kernel.FlushTo(dst[b*size:(b+1)*size], src[r.place(b)*size:(r.place(b)+1)*size])
 	}
@@ -398,6 +402,15 @@ func (r *Run[F]) finish() {
 	s := r.Stack
 	for i := range r.lanes {
 		ln := &r.lanes[i]
+		if r.Perm == nil {
+			if r.HN != nil {
+				copy(r.HN[i*r.B*s.Out():], ln.h[:r.B*s.Out()])
+			}
+			if r.CN != nil {
+				copy(r.CN[i*r.B*s.H:], ln.c[:r.B*s.H])
+			}
+			continue
+		}
 		for b := range r.B {
 			if r.HN != nil {
 				copy(r.HN[(i*r.B+r.place(b))*s.Out():], ln.h[b*s.Out():(b+1)*s.Out()])
@@ -406,6 +419,17 @@ func (r *Run[F]) finish() {
 				copy(r.CN[(i*r.B+r.place(b))*s.H:], ln.c[b*s.H:(b+1)*s.H])
 			}
 		}
+	}
+}
+
+// copyRows copies m rows of n numbers, ldd apart, from rows lds apart.
+func copyRows[F kernel.Float](m, n int, dst []F, ldd int, src []F, lds int) {
+	if n == ldd && n == lds {
+		copy(dst[:m*n], src)
+		return
+	}
+	for i := range m {
+		copy(dst[i*ldd:i*ldd+n], src[i*lds:])
 	}
 }
 
