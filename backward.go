@@ -68,16 +68,16 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 			return dx, ds0, err
 		}
 	}
-	if err := checkState(c, "dsn", dsn, d.batched, true, d.b); err != nil {
+	if err := checkState(&p.Layer.cfg, "dsn", dsn, d.batched, true, d.b); err != nil {
 		return dx, ds0, err
 	}
 	if err := p.useGrads(); err != nil {
 		return dx, ds0, err
 	}
 	p.dx = shaped(p.dx, &p.dxShape, p.outShape(c.InputSize))
-	p.ds.H = shaped(p.ds.H, &p.hShape[1], d.stateShape(c, c.StateSize()))
+	p.ds.H = shaped(p.ds.H, &p.hShape[1], p.stateShape(c.StateSize()))
 	if c.HasCell() {
-		p.ds.C = shaped(p.ds.C, &p.cShape[1], d.stateShape(c, c.HiddenSize))
+		p.ds.C = shaped(p.ds.C, &p.cShape[1], p.stateShape(c.HiddenSize))
 	} else {
 		p.ds.C = tensor.DenseOf[F]{}
 	}

@@ -336,7 +336,7 @@ func (l *LayerOf[F]) Check(x tensor.DenseOf[F], s0 StateOf[F]) error {
 	if err != nil {
 		return err
 	}
-	return checkState(l.cfg, "s0", s0, d.batched, false, d.b)
+	return checkState(&l.cfg, "s0", s0, d.batched, false, d.b)
 }
 
 // Split returns the layer's single layers, [L][D] of them, each of one layer

@@ -39,6 +39,9 @@ func fused(op Op, g Gates, rows []Rows[float32]) bool {
 			continue
 		}
 		x := rows[i]
+		if o.once {
+			x.Row = 0
+		}
 		if last := o.last(&g); len(x.Data) < (g.M-1)*x.Row+last {
 			panic(fmt.Sprintf("kernel: %s: %s has %d elements, %d rows of %d, %d apart, need more",
 				fusedOps[op].name, o.name, len(x.Data), g.M, last, x.Row))

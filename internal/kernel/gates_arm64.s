@@ -3779,6 +3779,292 @@ lanes4:
 	BNE some // b.ne some
 	RET
 
+TEXT addOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	MOVD gateArgs_gate(R0), R11
+	ADD R11<<1, R11, R12
+	MOVD gateArgs_record(R0), R10
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R19
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R20
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_ld)(R0), R21
+vector:
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R3
+	MOVD gateArgs_m(R0), R8
+	MOVD gateArgs_n(R0), R13
+	CMP $4, R13
+	BLT part
+full:
+	WORD $0x3dc00026 // ldr q6, [x1, #0]
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x3d800066 // str q6, [x3, #0]
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE full // b.ne full
+	SUB $4, R13
+	MOVD R13, gateArgs_n(R0)
+	CBZ R13, done
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+0*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+1*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+2*gateRows__size+gateRows_p)(R0)
+	B vector
+done:
+	RET
+part:
+some:
+	WORD $0xbd400020 // ldr s0, [x1, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R1, R16 // add x16, x1, #4
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+lanes1:
+	WORD $0xbd400046 // ldr s6, [x2, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes2:
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0xbd000060 // str s0, [x3, #0]
+	CMP $2, R13
+	BLT lanes3
+	ADD $4, R3, R16 // add x16, x3, #4
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes3
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+lanes3:
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE some // b.ne some
+	RET
+
+TEXT addFlushOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	MOVD gateArgs_gate(R0), R11
+	ADD R11<<1, R11, R12
+	MOVD gateArgs_record(R0), R10
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R19
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R20
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_ld)(R0), R21
+vector:
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R3
+	MOVD gateArgs_m(R0), R8
+	MOVD gateArgs_n(R0), R13
+	CMP $4, R13
+	BLT part
+full:
+	WORD $0x3dc00026 // ldr q6, [x1, #0]
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x3dc045df // ldr q31, [x14, #272]
+	WORD $0x4e3f1cc5 // and v5.16b, v6.16b, v31.16b
+	WORD $0x3dc04ddf // ldr q31, [x14, #304]
+	WORD $0x4ebf1fe3 // mov v3.16b, v31.16b
+	WORD $0x4ea53463 // cmgt v3.4s, v3.4s, v5.4s
+	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
+	WORD $0x3d800066 // str q6, [x3, #0]
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE full // b.ne full
+	SUB $4, R13
+	MOVD R13, gateArgs_n(R0)
+	CBZ R13, done
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+0*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+1*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+2*gateRows__size+gateRows_p)(R0)
+	B vector
+done:
+	RET
+part:
+some:
+	WORD $0xbd400020 // ldr s0, [x1, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R1, R16 // add x16, x1, #4
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+lanes1:
+	WORD $0xbd400046 // ldr s6, [x2, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes2:
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x3dc045df // ldr q31, [x14, #272]
+	WORD $0x4e3f1c05 // and v5.16b, v0.16b, v31.16b
+	WORD $0x3dc04ddf // ldr q31, [x14, #304]
+	WORD $0x4ebf1fe3 // mov v3.16b, v31.16b
+	WORD $0x4ea53463 // cmgt v3.4s, v3.4s, v5.4s
+	WORD $0x4e631c00 // bic v0.16b, v0.16b, v3.16b
+	WORD $0xbd000060 // str s0, [x3, #0]
+	CMP $2, R13
+	BLT lanes3
+	ADD $4, R3, R16 // add x16, x3, #4
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes3
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+lanes3:
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE some // b.ne some
+	RET
+
+TEXT columnsOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	MOVD gateArgs_n(R0), R13
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R3
+by8:
+	CMP $32, R13
+	BLT by8end
+	MOVD gateArgs_m(R0), R8
+	MOVD R1, R4
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00445 // ldr q5, [x2, #16]
+	WORD $0x3dc00843 // ldr q3, [x2, #32]
+	WORD $0x3dc00c41 // ldr q1, [x2, #48]
+	WORD $0x3dc01042 // ldr q2, [x2, #64]
+	WORD $0x3dc01449 // ldr q9, [x2, #80]
+	WORD $0x3dc0184b // ldr q11, [x2, #96]
+	WORD $0x3dc01c4c // ldr q12, [x2, #112]
+by8row:
+	WORD $0x3dc00086 // ldr q6, [x4, #0]
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x3dc00486 // ldr q6, [x4, #16]
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x3dc00886 // ldr q6, [x4, #32]
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x3dc00c86 // ldr q6, [x4, #48]
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	WORD $0x3dc01086 // ldr q6, [x4, #64]
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x3dc01486 // ldr q6, [x4, #80]
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x3dc01886 // ldr q6, [x4, #96]
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+	WORD $0x3dc01c86 // ldr q6, [x4, #112]
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+	ADD R3, R4, R4 // add x4, x4, x3
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE by8row // b.ne by8row
+	WORD $0x3d800040 // str q0, [x2, #0]
+	WORD $0x3d800445 // str q5, [x2, #16]
+	WORD $0x3d800843 // str q3, [x2, #32]
+	WORD $0x3d800c41 // str q1, [x2, #48]
+	WORD $0x3d801042 // str q2, [x2, #64]
+	WORD $0x3d801449 // str q9, [x2, #80]
+	WORD $0x3d80184b // str q11, [x2, #96]
+	WORD $0x3d801c4c // str q12, [x2, #112]
+	SUBS $32, R13
+	BEQ done
+	ADD $128, R1, R1 // add x1, x1, #128
+	ADD $128, R2, R2 // add x2, x2, #128
+	B by8
+by8end:
+by1:
+	CMP $4, R13
+	BLT by1end
+	MOVD gateArgs_m(R0), R8
+	MOVD R1, R4
+	WORD $0x3dc0004c // ldr q12, [x2, #0]
+by1row:
+	WORD $0x3dc00086 // ldr q6, [x4, #0]
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+	ADD R3, R4, R4 // add x4, x4, x3
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE by1row // b.ne by1row
+	WORD $0x3d80004c // str q12, [x2, #0]
+	SUBS $4, R13
+	BEQ done
+	ADD $16, R1, R1 // add x1, x1, #16
+	ADD $16, R2, R2 // add x2, x2, #16
+	B by1
+by1end:
+	MOVD gateArgs_m(R0), R8
+	MOVD R1, R4
+	WORD $0xbd40004c // ldr s12, [x2, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d40920c // ld1 {v12.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d40820c // ld1 {v12.s}[2], [x16]
+lanes1:
+somerow:
+	WORD $0xbd400086 // ldr s6, [x4, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R4, R16 // add x16, x4, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes2:
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+	ADD R3, R4, R4 // add x4, x4, x3
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE somerow // b.ne somerow
+	WORD $0xbd00004c // str s12, [x2, #0]
+	CMP $2, R13
+	BLT lanes3
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d00920c // st1 {v12.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes3
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d00820c // st1 {v12.s}[2], [x16]
+lanes3:
+done:
+	RET
+
 TEXT lstmStateOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $gateConstants<>(SB), R14
 	MOVD gateArgs_gate(R0), R11
@@ -3797,17 +4083,17 @@ vector:
 	BLT part
 full:
 	WORD $0x3dc00026 // ldr q6, [x1, #0]
-	WORD $0x3dc01020 // ldr q0, [x1, #64]
-	WORD $0x3dc02025 // ldr q5, [x1, #128]
-	WORD $0x3dc00043 // ldr q3, [x2, #0]
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
+	WORD $0x3dc0102c // ldr q12, [x1, #64]
+	WORD $0x3dc0202b // ldr q11, [x1, #128]
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2ccd26 // fmla v6.4s, v9.4s, v12.4s
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1cc1 // and v1.16b, v6.16b, v31.16b
+	WORD $0x4e3f1cc2 // and v2.16b, v6.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
-	WORD $0x4ea13442 // cmgt v2.4s, v2.4s, v1.4s
-	WORD $0x4e621cc6 // bic v6.16b, v6.16b, v2.16b
+	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
+	WORD $0x4ea23421 // cmgt v1.4s, v1.4s, v2.4s
+	WORD $0x4e611cc6 // bic v6.16b, v6.16b, v1.16b
 	WORD $0x3d800046 // str q6, [x2, #0]
 	WORD $0x3d800066 // str q6, [x3, #0]
 	ADD R19, R1, R1 // add x1, x1, x19
@@ -3832,35 +4118,35 @@ done:
 	RET
 part:
 some:
-	WORD $0xbd400023 // ldr s3, [x1, #0]
+	WORD $0xbd400029 // ldr s9, [x1, #0]
 	CMP $2, R13
 	BLT lanes1
 	ADD $4, R1, R16 // add x16, x1, #4
-	WORD $0x0d409203 // ld1 {v3.s}[1], [x16]
+	WORD $0x0d409209 // ld1 {v9.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes1
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d408203 // ld1 {v3.s}[2], [x16]
+	WORD $0x4d408209 // ld1 {v9.s}[2], [x16]
 lanes1:
-	WORD $0xbd404025 // ldr s5, [x1, #64]
+	WORD $0xbd40402b // ldr s11, [x1, #64]
 	CMP $2, R13
 	BLT lanes2
 	ADD $68, R1, R16 // add x16, x1, #68
-	WORD $0x0d409205 // ld1 {v5.s}[1], [x16]
+	WORD $0x0d40920b // ld1 {v11.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes2
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d408205 // ld1 {v5.s}[2], [x16]
+	WORD $0x4d40820b // ld1 {v11.s}[2], [x16]
 lanes2:
-	WORD $0xbd408020 // ldr s0, [x1, #128]
+	WORD $0xbd40802c // ldr s12, [x1, #128]
 	CMP $2, R13
 	BLT lanes3
 	ADD $132, R1, R16 // add x16, x1, #132
-	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	WORD $0x0d40920c // ld1 {v12.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes3
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+	WORD $0x4d40820c // ld1 {v12.s}[2], [x16]
 lanes3:
 	WORD $0xbd400046 // ldr s6, [x2, #0]
 	CMP $2, R13
@@ -3872,33 +4158,33 @@ lanes3:
 	ADD $4, R16, R16 // add x16, x16, #4
 	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
 lanes4:
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	WORD $0x4e2bccc9 // fmla v9.4s, v6.4s, v11.4s
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1c61 // and v1.16b, v3.16b, v31.16b
+	WORD $0x4e3f1d22 // and v2.16b, v9.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
-	WORD $0x4ea13442 // cmgt v2.4s, v2.4s, v1.4s
-	WORD $0x4e621c63 // bic v3.16b, v3.16b, v2.16b
-	WORD $0xbd000043 // str s3, [x2, #0]
+	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
+	WORD $0x4ea23421 // cmgt v1.4s, v1.4s, v2.4s
+	WORD $0x4e611d29 // bic v9.16b, v9.16b, v1.16b
+	WORD $0xbd000049 // str s9, [x2, #0]
 	CMP $2, R13
 	BLT lanes5
 	ADD $4, R2, R16 // add x16, x2, #4
-	WORD $0x0d009203 // st1 {v3.s}[1], [x16]
+	WORD $0x0d009209 // st1 {v9.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes5
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d008203 // st1 {v3.s}[2], [x16]
+	WORD $0x4d008209 // st1 {v9.s}[2], [x16]
 lanes5:
-	WORD $0xbd000063 // str s3, [x3, #0]
+	WORD $0xbd000069 // str s9, [x3, #0]
 	CMP $2, R13
 	BLT lanes6
 	ADD $4, R3, R16 // add x16, x3, #4
-	WORD $0x0d009203 // st1 {v3.s}[1], [x16]
+	WORD $0x0d009209 // st1 {v9.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes6
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d008203 // st1 {v3.s}[2], [x16]
+	WORD $0x4d008209 // st1 {v9.s}[2], [x16]
 lanes6:
 	ADD R19, R1, R1 // add x1, x1, x19
 	ADD R20, R2, R2 // add x2, x2, x20
@@ -3927,19 +4213,19 @@ vector:
 	BLT part
 full:
 	WORD $0x3dc00026 // ldr q6, [x1, #0]
-	WORD $0x3dc00040 // ldr q0, [x2, #0]
-	WORD $0x3dc00065 // ldr q5, [x3, #0]
-	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	WORD $0x4ea01c1f // mov v31.16b, v0.16b
-	WORD $0x4e25ccdf // fmla v31.4s, v6.4s, v5.4s
-	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
+	WORD $0x3dc0004c // ldr q12, [x2, #0]
+	WORD $0x3dc0006b // ldr q11, [x3, #0]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x4eac1d9f // mov v31.16b, v12.16b
+	WORD $0x4e2bccdf // fmla v31.4s, v6.4s, v11.4s
+	WORD $0x4ebf1feb // mov v11.16b, v31.16b
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1ca3 // and v3.16b, v5.16b, v31.16b
+	WORD $0x4e3f1d69 // and v9.16b, v11.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
-	WORD $0x4ea33421 // cmgt v1.4s, v1.4s, v3.4s
-	WORD $0x4e611ca5 // bic v5.16b, v5.16b, v1.16b
-	WORD $0x3d800085 // str q5, [x4, #0]
+	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
+	WORD $0x4ea93442 // cmgt v2.4s, v2.4s, v9.4s
+	WORD $0x4e621d6b // bic v11.16b, v11.16b, v2.16b
+	WORD $0x3d80008b // str q11, [x4, #0]
 	ADD R19, R1, R1 // add x1, x1, x19
 	ADD R20, R2, R2 // add x2, x2, x20
 	ADD R21, R3, R3 // add x3, x3, x21
@@ -3966,25 +4252,25 @@ done:
 	RET
 part:
 some:
-	WORD $0xbd400025 // ldr s5, [x1, #0]
+	WORD $0xbd40002b // ldr s11, [x1, #0]
 	CMP $2, R13
 	BLT lanes1
 	ADD $4, R1, R16 // add x16, x1, #4
-	WORD $0x0d409205 // ld1 {v5.s}[1], [x16]
+	WORD $0x0d40920b // ld1 {v11.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes1
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d408205 // ld1 {v5.s}[2], [x16]
+	WORD $0x4d40820b // ld1 {v11.s}[2], [x16]
 lanes1:
-	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0xbd40004c // ldr s12, [x2, #0]
 	CMP $2, R13
 	BLT lanes2
 	ADD $4, R2, R16 // add x16, x2, #4
-	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	WORD $0x0d40920c // ld1 {v12.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes2
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+	WORD $0x4d40820c // ld1 {v12.s}[2], [x16]
 lanes2:
 	WORD $0xbd400066 // ldr s6, [x3, #0]
 	CMP $2, R13
@@ -3996,16 +4282,16 @@ lanes2:
 	ADD $4, R16, R16 // add x16, x16, #4
 	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
 lanes3:
-	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
-	WORD $0x4ea01c1f // mov v31.16b, v0.16b
-	WORD $0x4e26ccbf // fmla v31.4s, v5.4s, v6.4s
+	WORD $0x4eacd4c6 // fsub v6.4s, v6.4s, v12.4s
+	WORD $0x4eac1d9f // mov v31.16b, v12.16b
+	WORD $0x4e26cd7f // fmla v31.4s, v11.4s, v6.4s
 	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1cc3 // and v3.16b, v6.16b, v31.16b
+	WORD $0x4e3f1cc9 // and v9.16b, v6.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
-	WORD $0x4ea33421 // cmgt v1.4s, v1.4s, v3.4s
-	WORD $0x4e611cc6 // bic v6.16b, v6.16b, v1.16b
+	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
+	WORD $0x4ea93442 // cmgt v2.4s, v2.4s, v9.4s
+	WORD $0x4e621cc6 // bic v6.16b, v6.16b, v2.16b
 	WORD $0xbd000086 // str s6, [x4, #0]
 	CMP $2, R13
 	BLT lanes4
@@ -4042,6 +4328,9 @@ DATA ·fusedNEON+(8*const_thresholdOf)(SB)/8, $thresholdOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_softsignOf)(SB)/8, $softsignOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_timesOf)(SB)/8, $timesOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_fmaOf)(SB)/8, $fmaOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_addOf)(SB)/8, $addOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_addFlushOf)(SB)/8, $addFlushOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_columnsOf)(SB)/8, $columnsOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_lstmStateOf)(SB)/8, $lstmStateOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_gruStateOf)(SB)/8, $gruStateOfNEON<>(SB)
 GLOBL ·fusedNEON(SB), RODATA|NOPTR, $(8*const_numOps)

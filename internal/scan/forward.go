@@ -45,7 +45,7 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 		}
 	}
 	ln.carry(c, sh)
-	if ln.l == s.L-1 && r.byChunks() && !r.direct() {
+	if ln.l == s.L-1 && r.byChunks() && !r.direct {
 		r.scatter(c, sh)
 	}
 }
@@ -103,6 +103,10 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 		sh.x, lo, hi = grow(sh.x, (c.r1-c.r0)*in), c.r0, c.r1
 		x, base = sh.x, c.r0
 	}
+	if r.X.inOrder(&r.Batch, in) {
+		kernel.FlushTo(x[(lo-base)*in:(hi-base)*in], r.X.Data[lo*in:hi*in])
+		return !own
+	}
 	for row, t := range r.rows(lo, hi) {
 		kernel.FlushTo(x[(row-base)*in:(row-base+1)*in], r.X.vector(&r.Batch, row, t, in))
 	}
@@ -120,7 +124,12 @@ func (r *Run[F]) ownInput(c chunk) bool {
 func (r *Run[F]) scatter(c chunk, sh share[F]) {
 	y, base, width := r.layers[r.Stack.L-1].y, r.base(c), r.Stack.D*r.Stack.Out()
 	lo, hi := sh.of(c.r1 - c.r0)
-	for row, t := range r.rows(lo+c.r0, hi+c.r0) {
+	lo, hi = lo+c.r0, hi+c.r0
+	if r.Y.inOrder(&r.Batch, width) {
+		copy(r.Y.Data[lo*width:hi*width], y[(lo-base)*width:])
+		return
+	}
+	for row, t := range r.rows(lo, hi) {
 		copy(r.Y.vector(&r.Batch, row, t, width), y[(row-base)*width:(row-base+1)*width])
 	}
 }

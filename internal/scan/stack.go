@@ -118,6 +118,9 @@ func (s *Stack[F]) Out() int {
 	return s.H
 }
 
+// Width returns D*H', the size of an output.
+func (s *Stack[F]) Width() int { return s.D * s.Out() }
+
 // nowGates returns the number of gates whose recurrent weights multiply the
 // state: all but a late one.
 func (s *Stack[F]) nowGates() int {

@@ -25,9 +25,7 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 		ln.restoreCells(t, u0, u1, sh)
 	}
 	if r.Record && ln.c != nil && u0 < u1 {
-		for i := range m {
-			copy(ln.cells[(r.Off[t]+i)*s.H+u0:(r.Off[t]+i)*s.H+u1], ln.c[i*s.H+u0:])
-		}
+		copyRows(m, u1-u0, ln.cells[r.Off[t]*s.H+u0:], s.H, ln.c[u0:], s.H)
 	}
 	if s.P > 0 {
 		r.barrier(sh)
@@ -158,10 +156,8 @@ func (ln *lane[F]) project(t, base int, sh share[F]) {
 			m := min(limits.RowTile, r.Sizes[t]-m0)
 			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: sh.z, Row: cols}, kernel.Block[F]{}, nil,
 				kernel.Rows[F]{Data: ln.full[(ln.kept(t)+m0)*s.H:], Row: s.H}, m)
-			for i := range m {
-				at := (r.Off[t]+m0+i-base)*ln.ldy + u
-				kernel.FlushTo(ln.y[at:at+min(cols, s.P-u)], sh.z[i*cols:i*cols+min(cols, s.P-u)])
-			}
+			kernel.FlushRows(m, min(cols, s.P-u),
+				kernel.Rows[F]{Data: ln.y[(r.Off[t]+m0-base)*ln.ldy+u:], Row: ln.ldy}, kernel.Rows[F]{Data: sh.z, Row: cols})
 		}
 	}
 }
@@ -169,7 +165,7 @@ func (ln *lane[F]) project(t, base int, sh share[F]) {
 // openEnd reports whether no barrier ends step t of layer l, because it is the
 // very last one and the workers meet at the end of the run anyway.
 func (r *Run[F]) openEnd(l, t int) bool {
-	return t == r.T-1 && l == r.Stack.L-1 && r.byChunks() && r.Stack.P == 0 && r.direct()
+	return t == r.T-1 && l == r.Stack.L-1 && r.byChunks() && r.Stack.P == 0 && r.direct
 }
 
 // A masked row runs like the others, and then what it changed is put back.

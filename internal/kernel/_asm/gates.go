@@ -20,6 +20,11 @@ func (v *vec) rowwise(op string, ptrs int, body func(p []string)) {
 
 // rowwiseWith is rowwise of an operation with constants, which stand in registers.
 func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []string)) {
+	v.rowsOf(op, ptrs, constants, false, body)
+}
+
+// rowsOf writes the routine of any of them, two rows at a time where paired.
+func (v *vec) rowsOf(op string, ptrs, constants int, paired bool, body func(p, k []string)) {
 	if v.s.lanes == 4 {
 		v.rowwiseNEON(op, ptrs, constants, body)
 		return
@@ -31,8 +36,10 @@ func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []strin
 		v.op("VBROADCASTSS", fmt.Sprintf("(gateArgs_consts+4*%d)(DI)", i), k[i])
 	}
 	defer v.put(k...)
-	v.op("MOVQ", gateGate, "R11")
-	v.op("LEAQ", "(R11)(R11*2)", "R12") // gates 1, 2 and 3 stand at R11, R11*2 and R12
+	if !paired {
+		v.op("MOVQ", gateGate, "R11")
+		v.op("LEAQ", "(R11)(R11*2)", "R12") // gates 1, 2 and 3 stand at R11, R11*2 and R12
+	}
 	v.label("vector")
 	for i, p := range pointers[:ptrs] {
 		v.op("MOVQ", gatePtr(i), p)
@@ -42,6 +49,11 @@ func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []strin
 	v.op("CMPQ", "R13", v.s.lanes)
 	v.jump("JLT", "part")
 	loop := func(label string) {
+		if paired {
+			v.pair(label, ptrs, body)
+			v.op("TESTQ", "DX", "DX")
+			v.jump("JEQ", label+"end")
+		}
 		v.align()
 		v.label(label)
 		body(pointers[:ptrs], k)
@@ -50,6 +62,9 @@ func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []strin
 		}
 		v.op("SUBQ", 1, "DX")
 		v.jump("JNE", label)
+		if paired {
+			v.label(label + "end")
+		}
 	}
 	loop("full")
 	// The pointers do not move beyond the last vector: the garbage collector may
@@ -107,7 +122,7 @@ func gatesFile(w *writer, s isa) { fusedRoutines(newVec(w, s)) }
 
 // fusedRoutines writes the fused routines of a level and their table.
 func fusedRoutines(v *vec) {
-	v.rowwise("LSTMForward", 4, func(p []string) {
+	v.pairwise("LSTMForward", 4, func(p []string) {
 		z, c, h, rec := p[0], p[1], p[2], p[3]
 		var g [4]string
 		for i, q := range []int{0, 1, 2, 3} {
@@ -132,7 +147,7 @@ func fusedRoutines(v *vec) {
 		v.put(x, y)
 		v.put(g[:]...)
 	})
-	v.rowwise("GRUForward", 6, func(p []string) {
+	v.pairwise("GRUForward", 6, func(p []string) {
 		z, x, hp, h, rec, nh := p[0], p[1], p[2], p[3], p[4], p[5]
 		r, u, n := v.get(), v.get(), v.get()
 		v.load(mem(z, 0), r)

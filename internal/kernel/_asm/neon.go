@@ -275,3 +275,52 @@ func (v *vec) beginNEON(op string) {
 	v.text(routine(op, v.s.name), "NOSPLIT|NOFRAME", 0, 0)
 	v.line64("MOVD $%s(SB), %s", v.constTable, constBase)
 }
+
+// columnsNEON is columns for arm64: R1 is the source, R2 the sums, R3 the bytes
+// between rows.
+func (v *vec) columnsNEON(op string) {
+	v.beginNEON(op)
+	v.line64("MOVD %s, %s", fieldNEON("gateArgs_n"), laneCount)
+	v.line64("MOVD %s, R1", atNEON("gateArgs_p", 0, "gateRows", "p"))
+	v.line64("MOVD %s, R2", atNEON("gateArgs_p", 1, "gateRows", "p"))
+	v.line64("MOVD %s, R3", atNEON("gateArgs_p", 0, "gateRows", "ld"))
+	add := func(label string, vectors int) {
+		v.line64("MOVD %s, R8", fieldNEON("gateArgs_m"))
+		v.line64("MOVD R1, R4")
+		x, y := make([]string, vectors), v.get()
+		for i := range x {
+			x[i] = v.get()
+			v.load(mem("R2", 16*i), x[i])
+		}
+		v.label(label + "row")
+		for i := range x {
+			v.load(mem("R4", 16*i), y)
+			v.v3("fadd", x[i], x[i], y)
+		}
+		v.addr("R4", "R4", "R3")
+		v.countDown("R8", label+"row")
+		for i := range x {
+			v.store(x[i], mem("R2", 16*i))
+		}
+		v.put(x...)
+		v.put(y)
+	}
+	for _, vectors := range []int{8, 1} {
+		label := fmt.Sprint("by", vectors)
+		v.label(label)
+		v.line64("CMP $%d, %s", vectors*4, laneCount)
+		v.jump("BLT", label+"end")
+		add(label, vectors)
+		v.line64("SUBS $%d, %s", vectors*4, laneCount)
+		v.jump("BEQ", "done") // no pointer moves beyond the last vector
+		v.addi("R1", "R1", 16*vectors)
+		v.addi("R2", "R2", 16*vectors)
+		v.jump("B", label)
+		v.label(label + "end")
+	}
+	v.masked = true
+	add("some", 1)
+	v.masked = false
+	v.label("done")
+	v.ret()
+}

@@ -13,6 +13,7 @@ type vec struct {
 	s      isa
 	free   []int
 	consts map[string]uint32 // name of a constant and its bits
+	k      string            // a mask register for an activation
 	masked bool              // the routine works on the first lanes only
 	labels int
 	ops    []string // the operations whose routines are written
@@ -22,7 +23,7 @@ type vec struct {
 }
 
 func newVec(w *writer, s isa) *vec {
-	v := &vec{writer: w, s: s, consts: map[string]uint32{}}
+	v := &vec{writer: w, s: s, consts: map[string]uint32{}, k: "K2"}
 	for i := s.regs - 2; i >= 0; i-- { // the last one is the mask of AVX2
 		v.free = append(v.free, i)
 	}
