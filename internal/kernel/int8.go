@@ -132,12 +132,12 @@ func QuantiseWeights(q []int8, w []float32) (s float32) {
 }
 
 // RoundWeights puts the number that each weight of one output stands for in its
-// place: q*s of QuantiseWeights.
-func RoundWeights(w []float32) {
+// place: q*s of QuantiseWeights. F is float32.
+func RoundWeights[F Float](w []F) {
 	q := make([]int8, len(w))
-	s := QuantiseWeights(q, w)
+	s := QuantiseWeights(q, slice32(w))
 	for k, v := range q {
-		w[k] = float32(v) * s
+		w[k] = F(float32(v) * s)
 	}
 }
 
