@@ -51,13 +51,16 @@ func (g *GradsOf[F]) Zero() {
 //
 // Errors: ErrUsage without a recorded Forward of this very Layer, or where its
 // parameters have changed since, and for a LeakyRelu or Elu whose alpha is not
-// above 0; ErrShape for dy, dsn or Grads that do not fit.
+// above 0, and for a layer that Quantize made; ErrShape for dy, dsn or Grads that do not fit.
 func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.DenseOf[F], ds0 StateOf[F], err error) {
 	if err := p.recorded("Backward"); err != nil {
 		return dx, ds0, err
 	}
 	if p.Layer.stack.Version.Load() != p.version {
 		return dx, ds0, &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: "parameters that changed after the Forward", Want: "those of the Forward", Hint: "call Forward again, or Backward before Update"}
+	}
+	if err := p.Layer.trains("Pass.Backward"); err != nil {
+		return dx, ds0, err
 	}
 	if err := p.Layer.cfg.Variant.backwards(); err != nil {
 		return dx, ds0, err

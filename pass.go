@@ -88,13 +88,19 @@ type dims struct {
 // went before.
 //
 // Errors: ErrShape for x, s0, Resets or Masked that do not fit, ErrLengths for Lengths,
-// ErrUsage for a pass without layer or without a needed generator. All
+// ErrUsage for a pass without layer or without a needed generator, or that trains a
+// layer that Quantize made. All
 // are *ArgError.
 func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
 	p.valid = false
 	l := p.Layer
 	if err := l.made("Pass.Layer"); err != nil {
 		return y, sn, err
+	}
+	if p.Train {
+		if err := l.trains("Pass.Train"); err != nil {
+			return y, sn, err
+		}
 	}
 	d := p.dims
 	if p.run.Stack != &l.stack || !p.sameInput(x) {

@@ -20,7 +20,7 @@ func TestArgumentsStayInBounds(t *testing.T) {
 						w, dst, init := make([]float32, panels*depth*cols), make([]float32, panels*m*cols), make([]float32, panels*cols)
 						a := make([]float32, m*depth)
 						g := mulArgs{
-							w: unsafe.Pointer(&w[0]), panel: depth * cols * 4, depth: depth,
+							w: unsafe.Pointer(&w[0]), width: 4, set: &microLevels[level.Load()], panel: depth * cols * 4, depth: depth,
 							dst: unsafe.Pointer(&dst[0]), dstPanel: m * cols * 4, dstRow: cols * 4,
 							init: unsafe.Pointer(&init[0]), initPanel: cols * 4,
 							last: unsafe.Pointer(&init[cols-Lane]), lastPanel: cols * 4,

@@ -31,6 +31,9 @@ type mulArgs struct {
 	smallBytes  int
 	prefetch    int // from the weights in use to the line to prefetch
 	prefetchBy  int // added to prefetch from block to block
+
+	width int         // bytes of a weight
+	set   *microLevel // the microkernels
 }
 
 // A microkernel multiplies so many rows with one panel, or with panels side by
@@ -55,6 +58,23 @@ type microLevel struct {
 	sides   [microRows + 1][microVecs + 1]int
 }
 
+// packed is packed weights of any width: the bytes of all panels.
+type packed struct {
+	data  []byte
+	width int // bytes of a weight
+}
+
+// panel returns the bytes of panel i.
+func (w packed) panel(l *Layout, i int) []byte {
+	full := l.K * l.Blocks * l.Gates * Lane * w.width
+	return w.data[i*full : i*full+l.K*l.Cols(i)*w.width]
+}
+
+func bytesOf[E any](x []E) packed {
+	width := int(unsafe.Sizeof(*new(E)))
+	return packed{unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*width), width}
+}
+
 func newMicroLevel(k *micros) microLevel {
 	l := microLevel{kernels: k}
 	for side := range microSides {
@@ -73,26 +93,45 @@ func newMicroLevel(k *micros) microLevel {
 // mulVector does what mul does on panels [p0, p1) with vector instructions, and
 // reports whether it did.
 func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
+	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, dst, init, tail, a, m)
+}
+
+// mul16Vector is mulVector for mul16.
+func mul16Vector(w *Panels16, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
+	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, dst, init, tail, a, m)
+}
+
+// mulPacked is mulVector for weights of any width.
+func mulPacked(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
 	lv := level.Load()
 	cols := w.Cols(p0)
 	if lv == levelGo || cols > 4*Lane {
 		return false
 	}
+	set := &microLevels[lv]
+	if data.width == 2 {
+		set = &microLevelsH[lv]
+	}
+	if set.kernels == nil {
+		return false
+	}
 	if w.Cols(p1-1) != cols { // the last panel is narrower
 		n := p1 - 1 - p0
-		mulVector(w, p0, p1-1, dst, init, tail, a, m)
+		mulPacked(w, data, p0, p1-1, dst, init, tail, a, m)
 		if tail != nil {
 			tail = tail[n*w.Blocks*Lane:]
 		}
 		dst.Data, init.Data = dst.Data[n*dst.Panel:], init.Data[n*init.Panel:]
-		mulVector(w, p1-1, p1, dst, init, tail, a, m)
+		mulPacked(w, data, p1-1, p1, dst, init, tail, a, m)
 		return true
 	}
-	raceMul(w, p0, p1, dst, init, tail, a, m)
+	raceMul(w, data, p0, p1, dst, init, tail, a, m)
 	nv := cols / Lane
 	g := mulArgs{
-		w:         unsafe.Pointer(unsafe.SliceData(w.Data[w.K*p0*w.Blocks*w.Gates*Lane:])),
-		panel:     w.K * cols * 4,
+		w:         unsafe.Pointer(unsafe.SliceData(data.panel(w, p0))),
+		panel:     w.K * cols * data.width,
+		width:     data.width,
+		set:       set,
 		depth:     w.K,
 		dst:       unsafe.Pointer(unsafe.SliceData(dst.Data)),
 		dstPanel:  dst.Panel * 4,
@@ -121,7 +160,7 @@ func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []
 // panels within, and slices along k inside a panel if blocks of rows share it.
 // Where a sum is stored and loaded again, its bits stay.
 func (g *mulArgs) run(lv int32, n, nv, m int) {
-	most := microLevels[lv].maxRows[nv]
+	most := g.set.maxRows[nv]
 	if m <= most && g.depth*nv*Lane*m <= limits.Work {
 		g.panelsOf(lv, n, nv, m)
 		return
@@ -152,7 +191,7 @@ func (g *mulArgs) slices(lv int32, n, nv, m int) {
 			lo, hi := g.depth*j/count, g.depth*(j+1)/count
 			h := *g
 			h.depth = hi - lo
-			h.w = unsafe.Add(g.w, i*g.panel+lo*nv*Lane*4)
+			h.w = unsafe.Add(g.w, i*g.panel+lo*nv*Lane*g.width)
 			h.a = unsafe.Add(g.a, lo*g.col)
 			h.dst = unsafe.Add(g.dst, i*g.dstPanel)
 			h.init, h.last = unsafe.Add(g.init, i*g.initPanel), unsafe.Add(g.last, i*g.lastPanel)
@@ -167,8 +206,8 @@ func (g *mulArgs) slices(lv int32, n, nv, m int) {
 
 // panelsOf walks n panels with m rows, in calls of bounded work.
 func (g *mulArgs) panelsOf(lv int32, n, nv, m int) {
-	g.prefetch, g.prefetchBy = g.depth*nv*Lane*4, 64
-	side, l := 1, &microLevels[lv]
+	g.prefetch, g.prefetchBy = g.depth*nv*Lane*g.width, 64
+	side, l := 1, g.set
 	if m <= l.maxRows[nv] {
 		side = l.sides[m][nv]
 	}
@@ -198,7 +237,7 @@ func (g *mulArgs) next() {
 
 // rows sets the blocks of rows and calls the assembly.
 func (g *mulArgs) rows(lv int32, nv, side, m int) {
-	l := &microLevels[lv]
+	l := g.set
 	most := l.maxRows[nv]
 	blocks := (m + most - 1) / most
 	rows := (m + blocks - 1) / blocks

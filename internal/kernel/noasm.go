@@ -24,6 +24,10 @@ func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []flo
 	return false
 }
 
+func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
+	return false
+}
+
 func fused(Op, Gates, []Rows[float32]) bool { return false }
 
 func squareBlocks([]float32, *[4]float64) int { return 0 }

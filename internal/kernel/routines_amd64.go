@@ -4,9 +4,13 @@ package kernel
 
 // The routines of each level; the generated files hold the tables.
 
-var micro256, micro512 micros
+var micro256, micro512, micro256h, micro512h micros
 
-var microLevels = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
+// microLevelsH are those for weights of 16 bits.
+var (
+	microLevels  = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
+	microLevelsH = [...]microLevel{levelAVX2: newMicroLevel(&micro256h), levelAVX512: newMicroLevel(&micro512h)}
+)
 
 var fused256, fused512 [numOps]uintptr
 
@@ -32,9 +36,14 @@ func lanesOf(lv int32) int {
 }
 
 func mulRoutine(lv int32, g *mulArgs) {
-	if lv == levelAVX512 {
+	switch half := g.width == 2; {
+	case lv == levelAVX512 && half:
+		mul512h(g)
+	case lv == levelAVX512:
 		mul512(g)
-	} else {
+	case half:
+		mul256h(g)
+	default:
 		mul256(g)
 	}
 }

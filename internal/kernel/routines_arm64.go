@@ -15,7 +15,11 @@ const bestLevel = levelNEON
 
 var microNEON micros
 
-var microLevels = [...]microLevel{levelNEON: newMicroLevel(&microNEON)}
+// microLevelsH, for weights of 16 bits, has none yet.
+var (
+	microLevels  = [...]microLevel{levelNEON: newMicroLevel(&microNEON)}
+	microLevelsH = [...]microLevel{levelNEON: {}}
+)
 
 var fusedNEON [numOps]uintptr
 

@@ -56,6 +56,7 @@ type hand[F kernel.Float] struct {
 	x    []F // the input of a small chunk
 	step cell.Step[F]
 	rows kernel.Scratch[F]
+	int8 kernel.Rows8 // a left side as integers
 }
 
 // The ways to share Forward.

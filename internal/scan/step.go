@@ -50,6 +50,10 @@ func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp in
 	row0 := r.Off[t] - c.r0
 	tile := min(m, limits.RowTile)
 	group := max(1, limits.GroupSums/(tile*cols))
+	if lo >= hi {
+		return
+	}
+	a := hh.left(kernel.Rows[F]{Data: prev, Row: ldp}, m, sh.hand)
 	for p := lo; p < hi; p += group {
 		q := min(p+group, hi)
 		var tail []F
@@ -58,10 +62,10 @@ func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp in
 		}
 		for m0 := 0; m0 < m; m0 += tile {
 			mt := min(tile, m-m0)
-			kernel.Mul(hh, p, q,
+			hh.mul(p, q,
 				kernel.Block[F]{Data: sh.z, Panel: mt * cols, Row: cols},
 				kernel.Block[F]{Data: ln.sums[(p*rows+row0+m0)*inCols:], Panel: rows * inCols, Row: inCols}, tail,
-				kernel.Rows[F]{Data: prev[m0*ldp:], Row: ldp}, mt)
+				a, m0, mt)
 			ln.newStates(ln.block(t, c, base, p, q, m0, mt), sh.hand, prev, ldp)
 		}
 	}
@@ -131,13 +135,17 @@ func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp
 	r, s, w := ln.run, ln.run.Stack, &ln.w.late
 	lo, hi := sh.of(w.Len())
 	rows, cols, inCols := c.r1-c.r0, w.MaxCols(), ln.w.ih.MaxCols()
+	if lo >= hi {
+		return
+	}
+	a := w.left(kernel.Rows[F]{Data: ln.late[ln.kept(t)*s.H:], Row: s.H}, r.Sizes[t], sh.hand)
 	for i := lo; i < hi; i++ {
 		for m0 := 0; m0 < r.Sizes[t]; m0 += limits.RowTile {
 			m := min(limits.RowTile, r.Sizes[t]-m0)
 			at := (i*rows + r.Off[t] - c.r0 + m0) * inCols
-			kernel.Mul(w, i, i+1, kernel.Block[F]{Data: sh.z, Row: cols},
+			w.mul(i, i+1, kernel.Block[F]{Data: sh.z, Row: cols},
 				kernel.Block[F]{Data: ln.sums[at+(s.Traits.Gates-1)*kernel.Lane:], Row: inCols}, nil,
-				kernel.Rows[F]{Data: ln.late[(ln.kept(t)+m0)*s.H:], Row: s.H}, m)
+				a, m0, m)
 			st := &sh.hand.step
 			st.Z.Data, st.Z.Row = sh.z, cols
 			ln.operands(st, ln.block(t, c, base, i, i+1, m0, m), i, w.UnitsPer(), prev, ldp)
@@ -150,12 +158,15 @@ func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp
 func (ln *lane[F]) project(t, base int, sh share[F]) {
 	r, s, hr := ln.run, ln.run.Stack, &ln.w.hr
 	lo, hi := sh.of(hr.Len())
+	if lo >= hi {
+		return
+	}
+	a := hr.left(kernel.Rows[F]{Data: ln.full[ln.kept(t)*s.H:], Row: s.H}, r.Sizes[t], sh.hand)
 	for p := lo; p < hi; p++ {
 		cols, u := hr.Cols(p), p*hr.UnitsPer()
 		for m0 := 0; m0 < r.Sizes[t]; m0 += limits.RowTile {
 			m := min(limits.RowTile, r.Sizes[t]-m0)
-			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: sh.z, Row: cols}, kernel.Block[F]{}, nil,
-				kernel.Rows[F]{Data: ln.full[(ln.kept(t)+m0)*s.H:], Row: s.H}, m)
+			hr.mul(p, p+1, kernel.Block[F]{Data: sh.z, Row: cols}, kernel.Block[F]{}, nil, a, m0, m)
 			kernel.FlushRows(m, min(cols, s.P-u),
 				kernel.Rows[F]{Data: ln.y[(r.Off[t]+m0-base)*ln.ldy+u:], Row: ln.ldy}, kernel.Rows[F]{Data: sh.z, Row: cols})
 		}

@@ -8,7 +8,7 @@ import (
 // neon is arm64's: four lanes, no masks. What gates compute is written once, in
 // AVX2's instructions (gates.go, activation.go, backward.go, units.go); lower
 // turns those into arm64's. Registers of Go's assembler are called V and R.
-var neon = isa{"NEON", "V", 4, 29}
+var neon = isa{name: "NEON", reg: "V", lanes: 4, regs: 29}
 
 // Registers of a lowered routine beside the pool: three vectors, the table of
 // constants, and one for addresses.
