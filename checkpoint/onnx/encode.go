@@ -82,7 +82,7 @@ func encodeValue(v Value, elem int64) []byte {
 		var dim []byte
 		if d.Size >= 0 {
 			dim = appendInt(nil, 1, d.Size)
-		} else {
+		} else if d.Name != "" {
 			dim = appendString(nil, 2, d.Name)
 		}
 		shape = appendMessage(shape, 1, dim)

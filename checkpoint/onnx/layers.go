@@ -9,7 +9,7 @@ import (
 
 // recurrent makes a stage of a node RNN, LSTM or GRU.
 func (r *reader) recurrent(n *Node) error {
-	rec, err := recurrent(n, r.weight)
+	rec, err := recurrent(n, r.weight, false)
 	if err != nil {
 		return err
 	}

@@ -178,7 +178,7 @@ func (e *exporter) stack(x string, hasCell bool) (string, error) {
 				in = append(in, names["P"])
 			}
 		}
-		e.node(r.Op, in, out, r.encode()...)
+		e.node(r.Op, in, out, r.Attributes()...)
 		e.node("Transpose", []string{"y" + l}, []string{"yt" + l}, Attribute{Name: "perm", Kind: Ints, Ints: []int64{0, 2, 1, 3}})
 		e.node("Reshape", []string{"yt" + l, e.ints("shape"+l, 0, 0, -1)}, []string{"out" + l})
 		x = "out" + l
@@ -204,94 +204,15 @@ func (e *exporter) slice(from, to string, lo, hi int64) {
 	e.node("Slice", []string{from, e.ints(to+"_start", lo), e.ints(to+"_end", hi), e.ints(to+"_axis", 0)}, []string{to})
 }
 
-// encode returns the attributes of the operator.
-func (r *Recurrent) encode() []Attribute {
-	all := []Attribute{
-		{Name: "hidden_size", Kind: Int, I: int64(r.HiddenSize)},
-		{Name: "direction", Kind: String, S: r.Direction},
-	}
-	act := Attribute{Name: "activations", Kind: Strings}
-	alpha, beta := Attribute{Name: "activation_alpha", Kind: Floats}, Attribute{Name: "activation_beta", Kind: Floats}
-	def := slices.Repeat(operators[r.Op].functions, r.Directions())
-	given := !slices.EqualFunc(r.Activations, def, func(a Activation, name string) bool { return a.Name == name })
-	for _, a := range r.Activations {
-		if !given {
-			break // they are the operator's own
-		}
-		act.Strings = append(act.Strings, a.Name)
-		i := slices.IndexFunc(functions, func(f function) bool { return f.name == a.Name })
-		if i >= 0 && functions[i].alpha {
-			alpha.Floats = append(alpha.Floats, a.Alpha)
-		}
-		if i >= 0 && functions[i].beta {
-			beta.Floats = append(beta.Floats, a.Beta)
-		}
-	}
-	for _, a := range []Attribute{act, alpha, beta} {
-		if len(a.Strings)+len(a.Floats) > 0 {
-			all = append(all, a)
-		}
-	}
-	if r.Clip != 0 {
-		all = append(all, Attribute{Name: "clip", Kind: Float, F: r.Clip})
-	}
-	if r.InputForget {
-		all = append(all, Attribute{Name: "input_forget", Kind: Int, I: 1})
-	}
-	if r.LinearBeforeReset {
-		all = append(all, Attribute{Name: "linear_before_reset", Kind: Int, I: 1})
-	}
-	return all
-}
-
 // weights writes W, R, B and P of a layer from its parameters.
 func (e *exporter) weights(r *Recurrent, suffix string) (map[string]string, error) {
-	op, ok := operators[r.Op]
-	if !ok {
-		return nil, fmt.Errorf("%q is not RNN, LSTM or GRU", r.Op)
-	}
-	gates, h, d := len(op.torch), r.HiddenSize, r.Directions()
-	data := map[string][]byte{}
-	for dir := range d {
-		end := []string{"_l0", "_l0_reverse"}[dir]
-		for _, p := range []struct {
-			to, name, from, order string
-			shape                 []int
-		}{
-			{"W", "weight_ih", op.torch, op.onnx, []int{gates * h, r.InputSize}},
-			{"R", "weight_hh", op.torch, op.onnx, []int{gates * h, h}},
-			{"B", "bias_ih", op.torch, op.onnx, []int{gates * h}},
-			{"B", "bias_hh", op.torch, op.onnx, []int{gates * h}},
-			{"P", "weight_peephole", "ifo", peepholes, []int{3 * h}},
-		} {
-			if p.to == "B" && r.NoBias || p.to == "P" && !r.Peepholes {
-				continue
-			}
-			t, err := r.Params.Tensor(p.name + end)
-			if err != nil {
-				return nil, err
-			}
-			if err := isF32(t.Name, &t); err != nil {
-				return nil, err
-			}
-			if !slices.Equal(t.Shape, p.shape) {
-				return nil, fmt.Errorf("%s has shape %v, expected %v", t.Name, t.Shape, p.shape)
-			}
-			data[p.to] = append(data[p.to], reorder(t.Data, p.from, p.order)...)
-		}
+	set, err := r.Weights()
+	if err != nil {
+		return nil, err
 	}
 	names := map[string]string{}
-	for _, to := range []string{"W", "R", "B", "P"} { // a file has one order
-		if data[to] == nil && !(to == "W" && r.InputSize == 0) {
-			continue
-		}
-		names[to] = to + suffix
-		shape := map[string][]int{"W": {d, gates * h, r.InputSize}, "R": {d, gates * h, h}, "B": {d, 2 * gates * h}, "P": {d, 3 * h}}[to]
-		info, err := checkpoint.NewInfo(names[to], checkpoint.F32, shape)
-		if err != nil {
-			return nil, err
-		}
-		e.constant(names[to], checkpoint.Tensor{Info: info, Data: data[to]})
+	for _, t := range set {
+		names[t.Name] = e.constant(t.Name+suffix, t)
 	}
 	return names, nil
 }
