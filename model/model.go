@@ -8,6 +8,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/chain"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/nn"
@@ -33,6 +34,8 @@ var (
 type Model struct {
 	path, format string
 	file         *modelfile.File
+	options      Options
+	chain        *chain.Network // of a line
 	program      *graph.Program
 	trained      *nn.Model
 	layers       []Layer

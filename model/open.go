@@ -76,7 +76,14 @@ func (o Options) Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{path: path, format: string(f.Format), file: f}
+	return o.OpenFile(f)
+}
+
+// OpenFile is Open for a file that the command opened, which the model then owns, or
+// closes in case of an error.
+func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
+	path := f.Path
+	m := &Model{path: path, format: string(f.Format), file: f, options: o}
 	g, err := m.graph(o)
 	if err == nil {
 		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
@@ -94,6 +101,9 @@ func (o Options) Open(path string) (*Model, error) {
 	return m, nil
 }
 
+// names are those of a layer's states and output.
+var names = modelfile.Names{H0: "h_0", C0: "c_0", Output: "output"}
+
 // graph makes the program of the file.
 func (m *Model) graph(o Options) (*graph.Graph, error) {
 	switch f := m.file; {
@@ -110,7 +120,7 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		}
 		m.trained = trained
 		m.layers = []Layer{{"rnn", trained.RNN()}}
-		return ofTrained(trained), nil
+		return (&modelfile.Loaded{Layer: trained.RNN(), Model: trained}).Graph(names), nil
 	}
 	return m.torch(o)
 }
@@ -140,6 +150,7 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	if err != nil {
 		return nil, asked(err)
 	}
+	m.chain = net
 	m.notes = append(m.notes, net.Notes...)
 	if len(net.Unused) > 0 {
 		m.notes = append(m.notes, "not run: "+some(net.Unused))
@@ -175,7 +186,7 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	}
 	name := l.Part.Label()
 	m.layers = []Layer{{name, l.Layer}}
-	return ofLayer(l.Layer), nil
+	return l.Graph(names), nil
 }
 
 // some names the first of a list.

@@ -50,42 +50,6 @@ func (r *Recurrent) Directions() int {
 	return 1
 }
 
-// Deviation says in what the node differs from PyTorch's layers of its
-// sort, RNN with tanh or relu, LSTM and GRU; empty if in nothing.
-func (r *Recurrent) Deviation() string {
-	if a := r.otherActivation(); a != "" {
-		return "activation " + a
-	}
-	switch {
-	case r.Clip != 0:
-		return "clip"
-	case r.InputForget:
-		return "input_forget"
-	case r.Peepholes:
-		return "peepholes"
-	case r.Op == "GRU" && !r.LinearBeforeReset:
-		return "linear_before_reset 0"
-	}
-	return ""
-}
-
-// HasActivations reports whether its functions are others than those of
-// PyTorch's layers of its sort.
-func (r *Recurrent) HasActivations() bool { return r.otherActivation() != "" }
-
-// otherActivation names the first function that PyTorch's layers do not have in
-// its place.
-func (r *Recurrent) otherActivation() string {
-	def := operators[r.Op].functions
-	for i, a := range r.Activations {
-		relu := r.Op == "RNN" && a.Name == "Relu" && r.Activations[0].Name == "Relu"
-		if a.Name != def[i%len(def)] && !relu || r.Op == "RNN" && a != r.Activations[0] {
-			return a.Name
-		}
-	}
-	return ""
-}
-
 // Recurrent reads a node of the graph. Its weights have to be constants of the
 // file. It is an ErrFormat that names the node if an attribute or a shape is
 // not as the operator's definition has it.

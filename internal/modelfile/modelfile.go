@@ -129,6 +129,9 @@ type Loaded struct {
 	Left []string
 	// Notes say what was assumed.
 	Notes []string
+	// Ports are the names of the program's inputs and outputs that Recognise found it
+	// in; nil for other files.
+	Ports *Ports
 	// Told reports whether the file says if batches are [B,T,I] or [T,B,I], as
 	// Layer's BatchFirst then has it; weights alone do not.
 	Told bool
