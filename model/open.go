@@ -95,9 +95,7 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 		}
 		return nil, err
 	}
-	for _, s := range graph.States(g) {
-		m.states = append(m.states, State(s))
-	}
+	m.states = statesOf(g)
 	return m, nil
 }
 
@@ -128,20 +126,16 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 // torch is the program of a file of PyTorch's: by a line, by itself, or the
 // recurrent layer alone.
 func (m *Model) torch(o Options) (*graph.Graph, error) {
+	line, err := m.line(o)
+	if err != nil {
+		return nil, err
+	}
+	if line == nil {
+		return m.recurrent(o)
+	}
 	var modules []*torchfile.Module
 	if m.file.Torch != nil {
 		modules = m.file.Torch.Modules()
-	}
-	line, whole := (*chain.Chain)(nil), false
-	if o.Chain == "" {
-		if line, whole = chain.Sequential(modules); !whole {
-			return m.recurrent(o)
-		}
-	} else {
-		var err error
-		if line, err = chain.Parse(o.Chain); err != nil {
-			return nil, err
-		}
 	}
 	net, err := chain.Build(m.file.Source, line, chain.Options{
 		Prefix: o.Prefix, Layout: map[Layout]chain.Layout{BatchFirst: chain.BatchFirst, TimeFirst: chain.TimeFirst}[o.Layout],
@@ -162,6 +156,24 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	return net.Graph, nil
 }
 
+// line returns the line that says how the modules of a file follow each other: the
+// option's, or that of a saved nn.Sequential; nil if there is none.
+func (m *Model) line(o Options) (*chain.Chain, error) {
+	if o.Chain != "" {
+		return chain.Parse(o.Chain)
+	}
+	if m.file.Torch == nil {
+		return nil, nil
+	}
+	line, _ := chain.Sequential(m.file.Torch.Modules())
+	return line, nil
+}
+
+// parts is what finds recurrent layers.
+func (o Options) parts() statedict.Options {
+	return statedict.Options{Mode: o.Mode, BatchFirst: o.Layout == BatchFirst, Loose: o.Loose}
+}
+
 // asked makes an ErrAsk of what a file can be read as in two ways.
 func asked(err error) error {
 	if errors.Is(err, chain.ErrLayout) {
@@ -172,7 +184,7 @@ func asked(err error) error {
 
 // recurrent is the recurrent layer of a file of weights, alone.
 func (m *Model) recurrent(o Options) (*graph.Graph, error) {
-	opt := modelfile.Options{Options: statedict.Options{Mode: o.Mode, BatchFirst: o.Layout == BatchFirst, Loose: o.Loose}, Prefix: o.Prefix, Keras: o.KerasNames}
+	opt := modelfile.Options{Options: o.parts(), Prefix: o.Prefix, Keras: o.KerasNames}
 	l, err := m.file.Load(opt)
 	if err != nil {
 		return nil, err

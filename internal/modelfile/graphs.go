@@ -32,41 +32,66 @@ func layout(c unroll.Config) []graph.Dim {
 	return []graph.Dim{steps, sequences}
 }
 
+// LayerPorts returns the inputs and outputs of the program of a layer, or of a model
+// around it: input [T,B,I] or tokens [T,B], laid out as the layer's config says, and
+// its states; output [T,B,N], or [B,N] of the last state, and final states.
+func LayerPorts(c unroll.Config, m *nn.Config, names Names) (in, out []graph.Port) {
+	outer := layout(c)
+	rows := size(c.Layers() * c.Directions())
+	state := func(name string, width int) graph.Port {
+		return graph.Port{Name: name, Type: graph.F32, Shape: []graph.Dim{rows, sequences, size(width)}}
+	}
+	if m != nil && m.NumEmbeddings > 0 {
+		in = []graph.Port{{Name: "tokens", Type: graph.I64, Shape: outer}}
+	} else {
+		in = []graph.Port{{Name: "input", Type: graph.F32, Shape: append(outer[:2:2], size(c.InputSize))}}
+	}
+	width := c.OutputSize()
+	if m != nil {
+		width = m.OutFeatures
+		if m.Output == "last" {
+			outer = []graph.Dim{sequences}
+		}
+	}
+	out = []graph.Port{{Name: names.Output, Type: graph.F32, Shape: append(outer[:len(outer):len(outer)], size(width))}}
+	in, out = append(in, state(names.H0, c.StateSize())), append(out, state("h_n", c.StateSize()))
+	if c.HasCell() {
+		in, out = append(in, state(names.C0, c.HiddenSize)), append(out, state("c_n", c.HiddenSize))
+	}
+	return in, out
+}
+
 // Graph returns the program of a layer: input, h_0 and c_0 to output, h_n and c_n;
 // or of a model around it, whose input may be tokens. Parameters are shared.
 func (l *Loaded) Graph(names Names) *graph.Graph {
 	b := &graph.Builder{Opset: names.Opset}
 	c := l.Layer.Config()
-	outer := layout(c)
-	var x string
-	switch e := l.embedding(); {
-	case e != nil:
-		tokens := b.Input("tokens", graph.I64, outer...)
-		x = b.Op("Gather", nil, b.Constant("embedding.weight", value(e.Weight.Data, e.Weight.Shape)), tokens)
-	default:
-		x = b.Input("input", graph.F32, append(outer[:2:2], size(c.InputSize))...)
+	var model *nn.Config
+	if l.Model != nil {
+		cfg := l.Model.Config()
+		model = &cfg
 	}
-	rows := size(c.Layers() * c.Directions())
-	h0 := b.Input(names.H0, graph.F32, rows, sequences, size(c.StateSize()))
-	c0 := ""
+	in, out := LayerPorts(c, model, names)
+	for _, p := range in {
+		b.Input(p.Name, p.Type, p.Shape...)
+	}
+	x, h0, c0 := in[0].Name, names.H0, ""
 	if c.HasCell() {
-		c0 = b.Input(names.C0, graph.F32, rows, sequences, size(c.HiddenSize))
+		c0 = names.C0
+	}
+	if e := l.embedding(); e != nil {
+		x = b.Op("Gather", nil, b.Constant("embedding.weight", value(e.Weight.Data, e.Weight.Shape)), x)
 	}
 	y, hn, cn := b.Layer(l.Layer, x, h0, c0, "", "")
-	width := c.OutputSize()
 	if l.Model != nil {
-		all := l.Model.Config().Output != "last"
+		all := model.Output != "last"
 		if !all {
-			y, outer = top(b, c, hn), outer[:0:0]
-			outer = append(outer, sequences)
+			y = top(b, c, hn)
 		}
-		width = l.Model.Config().OutFeatures
 		y = linear(b, l.Model.Head(), y, all)
 	}
-	b.Output(names.Output, graph.F32, y, append(outer[:len(outer):len(outer)], size(width))...)
-	b.Output("h_n", graph.F32, hn, rows, sequences, size(c.StateSize()))
-	if cn != "" {
-		b.Output("c_n", graph.F32, cn, rows, sequences, size(c.HiddenSize))
+	for i, v := range []string{y, hn, cn}[:len(out)] {
+		b.Output(out[i].Name, out[i].Type, v, out[i].Shape...)
 	}
 	return b.Graph()
 }
