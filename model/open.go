@@ -83,7 +83,7 @@ func (o Options) Open(path string) (*Model, error) {
 // closes in case of an error.
 func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	path := f.Path
-	m := &Model{path: path, format: string(f.Format), file: f, options: o}
+	m := &Model{path: path, format: string(f.Format), file: f}
 	g, err := m.graph(o)
 	if err == nil {
 		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
@@ -137,6 +137,9 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	if m.file.Torch != nil {
 		modules = m.file.Torch.Modules()
 	}
+	if o.Chain == "" && o.Prefix == "" {
+		o.Prefix = m.file.Meta[modelfile.MetaPrefix]
+	}
 	net, err := chain.Build(m.file.Source, line, chain.Options{
 		Prefix: o.Prefix, Layout: map[Layout]chain.Layout{BatchFirst: chain.BatchFirst, TimeFirst: chain.TimeFirst}[o.Layout],
 		States: o.States, Loose: o.Loose, Modules: modules,
@@ -161,6 +164,9 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 func (m *Model) line(o Options) (*chain.Chain, error) {
 	if o.Chain != "" {
 		return chain.Parse(o.Chain)
+	}
+	if line := m.file.Meta[modelfile.MetaChain]; line != "" {
+		return chain.Parse(line)
 	}
 	if m.file.Torch == nil {
 		return nil, nil
@@ -196,6 +202,7 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	if len(l.Left) > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
 	}
+	m.loaded = l
 	name := l.Part.Label()
 	m.layers = []Layer{{name, l.Layer}}
 	return l.Graph(names), nil

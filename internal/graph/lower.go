@@ -45,6 +45,12 @@ func lowered(g *Graph, version int64) (*Graph, error) {
 			return nil, at(n, err)
 		}
 	}
+	once := named{}
+	for i := range to.Nodes { // ONNX Runtime wants names that are there once
+		if n := &to.Nodes[i]; n.Name != "" {
+			n.Name = once.name(n)
+		}
+	}
 	return &to, nil
 }
 

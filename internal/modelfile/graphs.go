@@ -66,11 +66,7 @@ func LayerPorts(c unroll.Config, m *nn.Config, names Names) (in, out []graph.Por
 func (l *Loaded) Graph(names Names) *graph.Graph {
 	b := &graph.Builder{Opset: names.Opset}
 	c := l.Layer.Config()
-	var model *nn.Config
-	if l.Model != nil {
-		cfg := l.Model.Config()
-		model = &cfg
-	}
+	model := l.Config()
 	in, out := LayerPorts(c, model, names)
 	for _, p := range in {
 		b.Input(p.Name, p.Type, p.Shape...)

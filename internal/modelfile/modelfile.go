@@ -56,6 +56,13 @@ func Open(path string) (*File, error) {
 		if index := indexIn(path); index != "" {
 			return openFile(index, nil)
 		}
+		program, err := programIn(path)
+		if err != nil {
+			return nil, err
+		}
+		if program != "" {
+			return openFile(program, []Format{ONNX, Safetensors})
+		}
 		return openFolder(path)
 	}
 	if err := alone(path); err != nil {

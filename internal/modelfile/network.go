@@ -59,9 +59,12 @@ func (l *Loaded) surround(src checkpoint.Source, used map[string]bool, reads str
 	return nil
 }
 
+// ProofLimits bound what recognising a network takes.
+var ProofLimits = graph.Limits{Memory: 1 << 30, Work: 1 << 34}
+
 // fromONNX makes a layer or model of a graph.
 func (f *File) fromONNX() (*Loaded, error) {
-	p, err := f.Program(graph.Limits{Memory: 1 << 30, Work: 1 << 34})
+	p, err := f.Program(ProofLimits)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/graph"
+	"github.com/unroll-ml/unroll/nn"
 )
 
 // Save writes what was loaded to path in a format and says what the format
@@ -31,7 +32,38 @@ func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err e
 	if cfg := l.Layer.Config(); to != ONNX && !cfg.Variant.IsZero() {
 		return nil, fmt.Errorf("%w: %s has settings that torch.nn's layers do not have, and %s holds tensors alone; ONNX holds them", ErrVariant, cfg, to)
 	}
+	return l.SaveLoose(path, to, opset)
+}
+
+// SaveLoose is Save for a file: settings that a format does not hold are lost.
+func (l *Loaded) SaveLoose(path string, to Format, opset int64) (left []string, err error) {
+	r := row(to)
+	if r == nil || !r.Writes() {
+		return nil, fmt.Errorf("%w: %q; %s and folder are written", ErrUnknown, to, written())
+	}
 	return l.lost(to), r.save(l, path, opset)
+}
+
+// Config is that of the model, or nil for a lone layer.
+func (l *Loaded) Config() *nn.Config {
+	if l.Model == nil {
+		return nil
+	}
+	c := l.Model.Config()
+	return &c
+}
+
+// SaveTensors writes named tensors in a format that holds them.
+func SaveTensors(path string, to Format, set checkpoint.Set) error {
+	switch to {
+	case Safetensors:
+		return WriteTensors(path, set, map[string]string{"format": "pt"})
+	case Torch:
+		return torchfile.WriteFile(path, set)
+	case NPZ:
+		return atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, set) })
+	}
+	return fmt.Errorf("%w: %q; %s and folder are written", ErrUnknown, to, written())
 }
 
 // written lists the formats that Save takes.
@@ -72,11 +104,9 @@ func (l *Loaded) lost(to Format) (left []string) {
 	return left
 }
 
-func saveTorch(l *Loaded, path string, _ int64) error { return torchfile.WriteFile(path, l.tensors()) }
+func saveTorch(l *Loaded, path string, _ int64) error { return SaveTensors(path, Torch, l.tensors()) }
 
-func saveNPZ(l *Loaded, path string, _ int64) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, l.tensors()) })
-}
+func saveNPZ(l *Loaded, path string, _ int64) error { return SaveTensors(path, NPZ, l.tensors()) }
 
 func saveSafetensors(l *Loaded, path string, _ int64) error {
 	return safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
