@@ -89,7 +89,7 @@ func (m *Model) identify(h hash.Hash) error {
 		c.RNN.Dropout = 0
 		fmt.Fprintf(h, "folder %+v\n", c)
 	default:
-		fmt.Fprintf(h, "chain %s\n", m.line)
+		fmt.Fprintf(h, "chain %s\n", m.said)
 	}
 	names := f.Source.Names()
 	slices.Sort(names)

@@ -75,7 +75,7 @@ func (r *Rows) sizes(s *sizing) (map[string]int, error) {
 		i := slices.IndexFunc(ports, func(p graph.Port) bool { return p.Name == name })
 		switch {
 		case i < 0:
-			return nil, fmt.Errorf("%w: Set has %q, which is no input; they are %s", ErrInput, name, names(ports))
+			return nil, fmt.Errorf("%w: Set has %q, which is no input; they are %s", ErrInput, name, inputNames(ports))
 		case s.state[i] > 0:
 			return nil, fmt.Errorf("%w: Set has %q, which is a state: it changes with every step", ErrInput, name)
 		case v.v.Type != ports[i].Type.Held():
@@ -120,7 +120,7 @@ func (r *Rows) dimensions() string {
 	return strings.Join(list, ", ")
 }
 
-func names(ports []graph.Port) string {
+func inputNames(ports []graph.Port) string {
 	var list []string
 	for _, p := range ports {
 		list = append(list, p.Name)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/chain"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/nn"
@@ -34,15 +35,23 @@ var (
 type Model struct {
 	path, format string
 	file         *modelfile.File
-	program      *graph.Program
-	trained      *nn.Model
-	layers       []Layer
-	states       []State
-	notes        []string
-	single       bool   // it is a recurrent layer and nothing else
-	line         string // of a chain, with all that was said beside it
-	digest       sync.Once
-	digested     string
+	chain        *chain.Network    // of a line
+	loaded       *modelfile.Loaded // the layer of a file of weights
+
+	recognised sync.Once // guards what follows
+	net        *modelfile.Loaded
+	netErr     error
+
+	program *graph.Program
+	trained *nn.Model
+	layers  []Layer
+	states  []State
+	notes   []string
+	single  bool   // it is a recurrent layer and nothing else
+	said    string // of a chain: its line, with all that was said beside it
+
+	digest   sync.Once // guards digested
+	digested string
 }
 
 // Port is an input or output: its name, element type, and shape, of which a
@@ -119,8 +128,17 @@ func (m *Model) Layers() ([]Layer, error) {
 	return all, nil
 }
 
-// Trained returns the embedding, layer and head of a model folder, or nil.
-func (m *Model) Trained() *nn.Model { return m.trained }
+// Trained returns the embedding, layer and head of a model folder, or those that the
+// model is, whatever its format: a program that gives the same numbers as they do on
+// drawn inputs. Nil if it is none. They can be trained; those of a folder, or of
+// weights, share the model's parameters.
+func (m *Model) Trained() *nn.Model {
+	l, err := m.network()
+	if err != nil {
+		return nil
+	}
+	return l.Model
+}
 
 // Params returns the tensors of the file under their names there.
 func (m *Model) Params() checkpoint.Source { return m.file.Source }

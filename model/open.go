@@ -76,6 +76,13 @@ func (o Options) Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.OpenFile(f)
+}
+
+// OpenFile is Open for a file that the command opened, which the model then owns, or
+// closes in case of an error.
+func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
+	path := f.Path
 	m := &Model{path: path, format: string(f.Format), file: f}
 	g, err := m.graph(o)
 	if err == nil {
@@ -88,11 +95,12 @@ func (o Options) Open(path string) (*Model, error) {
 		}
 		return nil, err
 	}
-	for _, s := range graph.States(g) {
-		m.states = append(m.states, State(s))
-	}
+	m.states = statesOf(g)
 	return m, nil
 }
+
+// names are those of a layer's states and output.
+var names = modelfile.Names{H0: "h_0", C0: "c_0", Output: "output"}
 
 // graph makes the program of the file.
 func (m *Model) graph(o Options) (*graph.Graph, error) {
@@ -110,7 +118,7 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		}
 		m.trained = trained
 		m.layers = []Layer{{"rnn", trained.RNN()}}
-		return ofTrained(trained), nil
+		return (&modelfile.Loaded{Layer: trained.RNN(), Model: trained}).Graph(names), nil
 	}
 	return m.torch(o)
 }
@@ -118,20 +126,19 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 // torch is the program of a file of PyTorch's: by a line, by itself, or the
 // recurrent layer alone.
 func (m *Model) torch(o Options) (*graph.Graph, error) {
+	line, err := m.line(o)
+	if err != nil {
+		return nil, err
+	}
+	if line == nil {
+		return m.recurrent(o)
+	}
 	var modules []*torchfile.Module
 	if m.file.Torch != nil {
 		modules = m.file.Torch.Modules()
 	}
-	line, whole := (*chain.Chain)(nil), false
-	if o.Chain == "" {
-		if line, whole = chain.Sequential(modules); !whole {
-			return m.recurrent(o)
-		}
-	} else {
-		var err error
-		if line, err = chain.Parse(o.Chain); err != nil {
-			return nil, err
-		}
+	if o.Chain == "" && o.Prefix == "" {
+		o.Prefix = m.file.Meta[modelfile.MetaPrefix]
 	}
 	net, err := chain.Build(m.file.Source, line, chain.Options{
 		Prefix: o.Prefix, Layout: map[Layout]chain.Layout{BatchFirst: chain.BatchFirst, TimeFirst: chain.TimeFirst}[o.Layout],
@@ -140,16 +147,38 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	if err != nil {
 		return nil, asked(err)
 	}
+	m.chain = net
 	m.notes = append(m.notes, net.Notes...)
 	if len(net.Unused) > 0 {
 		m.notes = append(m.notes, "not run: "+some(net.Unused))
 	}
-	m.line = fmt.Sprintf("%s prefix %q layout %d states %v", net.Chain, net.Prefix, o.Layout, o.States)
+	m.said = fmt.Sprintf("%s prefix %q layout %d states %v", net.Chain, net.Prefix, o.Layout, o.States)
 	m.layers = []Layer{}
 	for _, name := range slices.Sorted(maps.Keys(net.Layers)) {
 		m.layers = append(m.layers, Layer{name, net.Layers[name]})
 	}
 	return net.Graph, nil
+}
+
+// line returns the line that says how the modules of a file follow each other: the
+// option's, or that of a saved nn.Sequential; nil if there is none.
+func (m *Model) line(o Options) (*chain.Chain, error) {
+	if o.Chain != "" {
+		return chain.Parse(o.Chain)
+	}
+	if line := m.file.Meta[modelfile.MetaChain]; line != "" {
+		return chain.Parse(line)
+	}
+	if m.file.Torch == nil {
+		return nil, nil
+	}
+	line, _ := chain.Sequential(m.file.Torch.Modules())
+	return line, nil
+}
+
+// parts is what finds recurrent layers.
+func (o Options) parts() statedict.Options {
+	return statedict.Options{Mode: o.Mode, BatchFirst: o.Layout == BatchFirst, Loose: o.Loose}
 }
 
 // asked makes an ErrAsk of what a file can be read as in two ways.
@@ -162,7 +191,7 @@ func asked(err error) error {
 
 // recurrent is the recurrent layer of a file of weights, alone.
 func (m *Model) recurrent(o Options) (*graph.Graph, error) {
-	opt := modelfile.Options{Options: statedict.Options{Mode: o.Mode, BatchFirst: o.Layout == BatchFirst, Loose: o.Loose}, Prefix: o.Prefix, Keras: o.KerasNames}
+	opt := modelfile.Options{Options: o.parts(), Prefix: o.Prefix, Keras: o.KerasNames}
 	l, err := m.file.Load(opt)
 	if err != nil {
 		return nil, err
@@ -174,9 +203,10 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	if len(l.Left) > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
 	}
+	m.loaded = l
 	name := l.Part.Label()
 	m.layers, m.single = []Layer{{name, l.Layer}}, true
-	return ofLayer(l.Layer), nil
+	return l.Graph(names), nil
 }
 
 // some names the first of a list.

@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -9,7 +8,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint"
 )
 
-// The messages that Write needs, each appended to bytes; see parse.go for the
+// The messages that WriteGraph needs, each appended to bytes; see parse.go for the
 // numbers of their fields.
 
 func appendMessage(b []byte, num protowire.Number, body []byte) []byte {
@@ -82,7 +81,7 @@ func encodeValue(v Value, elem int64) []byte {
 		var dim []byte
 		if d.Size >= 0 {
 			dim = appendInt(nil, 1, d.Size)
-		} else {
+		} else if d.Name != "" {
 			dim = appendString(nil, 2, d.Name)
 		}
 		shape = appendMessage(shape, 1, dim)
@@ -109,15 +108,4 @@ func irVersion(opset int64) int64 {
 		return 9
 	}
 	return 10
-}
-
-// encodeModel is the file around a graph.
-func encodeModel(graph []byte, opset int64) ([]byte, error) {
-	b := appendInt(nil, 1, irVersion(opset))
-	b = appendString(b, 2, "unroll")
-	b = appendMessage(b, 8, appendInt(appendString(nil, 1, ""), 2, opset))
-	if len(graph) > maxFile-len(b)-16 {
-		return nil, fmt.Errorf("onnx: the weights take %d bytes, an ONNX file has at most %d", len(graph), maxFile)
-	}
-	return appendMessage(b, 7, graph), nil
 }

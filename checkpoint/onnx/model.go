@@ -1,10 +1,8 @@
-// Package onnx reads and writes ONNX files: the named tensors of a graph, its
-// nodes with all attributes, and what a recurrent model of PyTorch's exporters
-// and Keras's converters looks like in it. It knows operators, not layers.
+// Package onnx reads and writes ONNX files: the named tensors of a graph and its
+// nodes with all attributes. It knows operators, not layers.
 //
 // A File is a checkpoint.Source over the graph's initializers. Recurrent turns
-// one node RNN, LSTM or GRU into parameters under PyTorch's names, and Network a
-// whole graph into embedding, stacked layer and linear head.
+// one node RNN, LSTM or GRU into parameters under PyTorch's names, and back.
 //
 // The format is https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, the
 // operators' meaning https://onnx.ai/onnx/operators/. docs/formats/onnx.md has

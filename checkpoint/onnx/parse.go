@@ -243,86 +243,91 @@ func (p *parser) node(b []byte, n *Node) error {
 // maxAttributes bounds the attributes of a node; no operator has a tenth of it.
 const maxAttributes = 256
 
+// attributeFields are what an AttributeProto says beside its value.
+type attributeFields struct {
+	Attribute
+	kind   int64
+	floats []byte
+	seen   Kind // what a file without types (IR version 1) must mean
+}
+
 func (p *parser) attribute(b []byte) (Attribute, error) {
-	const message = "attribute"
-	var a Attribute
-	var kind int64
-	var floats []byte
-	seen := Other // what a file without types (IR version 1) must mean
-	err := walk(b, message, func(v field) (err error) {
-		switch v.num {
-		case 1:
-			err = p.word(v, message, &a.Name)
-		case 2:
-			err, seen = v.float(message, &a.F), Float
-		case 3:
-			err, seen = v.int(message, &a.I), Int
-		case 4:
-			err, seen = v.str(message, &a.S), String
-		case 5:
-			var text []byte
-			if text, err = v.bytes(message); err == nil {
-				a.T, err = p.tensor(text, a.Name)
-				seen = Tensor
-			}
-		case 6:
-			var text []byte
-			if text, err = v.bytes(message); err == nil {
-				a.G, seen = &Graph{}, GraphKind
-				err = p.graph(text, a.G)
-			}
-		case 7:
-			err, seen = v.fixed(message, 4, &floats), Floats
-		case 8:
-			err, seen = v.ints(message, &a.Ints), Ints
-		case 9:
-			var s string
-			err, seen = v.str(message, &s), Strings
-			a.Strings = append(a.Strings, s)
-		case 10:
-			var text []byte
-			if text, err = v.bytes(message); err == nil {
-				var t *checkpoint.Tensor
-				t, err = p.tensor(text, a.Name)
-				a.Tensors, seen = append(a.Tensors, t), Tensors
-			}
-		case 11:
-			var text []byte
-			if text, err = v.bytes(message); err == nil {
-				a.Graphs, seen = append(a.Graphs, &Graph{}), GraphsKind
-				err = p.graph(text, a.Graphs[len(a.Graphs)-1])
-			}
-		case 20:
-			err = v.int(message, &kind)
-		case 21:
-			err = v.str(message, &a.ref)
-		case 22, 23:
-			err = fmt.Errorf("attribute %q: sparse tensors are not read", a.Name)
-		}
-		return err
-	})
+	var a attributeFields
+	err := walk(b, "attribute", func(v field) error { return p.attributeField(v, &a) })
 	if err != nil {
-		return a, err
+		return a.Attribute, err
 	}
-	for i := 0; i < len(floats); i += 4 {
-		a.Floats = append(a.Floats, math.Float32frombits(binary.LittleEndian.Uint32(floats[i:])))
+	for i := 0; i < len(a.floats); i += 4 {
+		a.Floats = append(a.Floats, math.Float32frombits(binary.LittleEndian.Uint32(a.floats[i:])))
 	}
-	switch a.Kind = Kind(kind); a.Kind {
+	switch a.Kind = Kind(a.kind); a.Kind {
 	case Float, Int, String, Floats, Ints, Strings, Tensors, GraphsKind:
 	case Tensor:
 		if a.T == nil && a.ref == "" {
-			return a, fmt.Errorf("attribute %q is a tensor, but has none", a.Name)
+			return a.Attribute, fmt.Errorf("attribute %q is a tensor, but has none", a.Name)
 		}
 	case GraphKind:
 		if a.G == nil && a.ref == "" {
-			return a, fmt.Errorf("attribute %q is a graph, but has none", a.Name)
+			return a.Attribute, fmt.Errorf("attribute %q is a graph, but has none", a.Name)
 		}
 	case 0:
-		a.Kind = seen
+		a.Kind = a.seen
 	default:
 		a.Kind = Other
 	}
-	return a, nil
+	return a.Attribute, nil
+}
+
+// attributeField takes one field.
+func (p *parser) attributeField(v field, a *attributeFields) (err error) {
+	const message = "attribute"
+	var text []byte
+	switch v.num {
+	case 1:
+		err = p.word(v, message, &a.Name)
+	case 2:
+		err, a.seen = v.float(message, &a.F), Float
+	case 3:
+		err, a.seen = v.int(message, &a.I), Int
+	case 4:
+		err, a.seen = v.str(message, &a.S), String
+	case 5:
+		if text, err = v.bytes(message); err == nil {
+			a.T, err = p.tensor(text, a.Name)
+			a.seen = Tensor
+		}
+	case 6:
+		if text, err = v.bytes(message); err == nil {
+			a.G, a.seen = &Graph{}, GraphKind
+			err = p.graph(text, a.G)
+		}
+	case 7:
+		err, a.seen = v.fixed(message, 4, &a.floats), Floats
+	case 8:
+		err, a.seen = v.ints(message, &a.Ints), Ints
+	case 9:
+		var s string
+		err, a.seen = v.str(message, &s), Strings
+		a.Strings = append(a.Strings, s)
+	case 10:
+		if text, err = v.bytes(message); err == nil {
+			var t *checkpoint.Tensor
+			t, err = p.tensor(text, a.Name)
+			a.Tensors, a.seen = append(a.Tensors, t), Tensors
+		}
+	case 11:
+		if text, err = v.bytes(message); err == nil {
+			a.Graphs, a.seen = append(a.Graphs, &Graph{}), GraphsKind
+			err = p.graph(text, a.Graphs[len(a.Graphs)-1])
+		}
+	case 20:
+		err = v.int(message, &a.kind)
+	case 21:
+		err = v.str(message, &a.ref)
+	case 22, 23:
+		err = fmt.Errorf("attribute %q: sparse tensors are not read", a.Name)
+	}
+	return err
 }
 
 // tensor reads a tensor of an attribute.

@@ -50,55 +50,20 @@ func (r *Recurrent) Directions() int {
 	return 1
 }
 
-// Deviation says in what the node differs from PyTorch's layers of its
-// sort, RNN with tanh or relu, LSTM and GRU; empty if in nothing.
-func (r *Recurrent) Deviation() string {
-	if a := r.otherActivation(); a != "" {
-		return "activation " + a
-	}
-	switch {
-	case r.Clip != 0:
-		return "clip"
-	case r.InputForget:
-		return "input_forget"
-	case r.Peepholes:
-		return "peepholes"
-	case r.Op == "GRU" && !r.LinearBeforeReset:
-		return "linear_before_reset 0"
-	}
-	return ""
-}
-
-// HasActivations reports whether its functions are others than those of
-// PyTorch's layers of its sort.
-func (r *Recurrent) HasActivations() bool { return r.otherActivation() != "" }
-
-// otherActivation names the first function that PyTorch's layers do not have in
-// its place.
-func (r *Recurrent) otherActivation() string {
-	def := operators[r.Op].functions
-	for i, a := range r.Activations {
-		relu := r.Op == "RNN" && a.Name == "Relu" && r.Activations[0].Name == "Relu"
-		if a.Name != def[i%len(def)] && !relu || r.Op == "RNN" && a != r.Activations[0] {
-			return a.Name
-		}
-	}
-	return ""
-}
-
 // Recurrent reads a node of the graph. Its weights have to be constants of the
 // file. It is an ErrFormat that names the node if an attribute or a shape is
 // not as the operator's definition has it.
 func (f *File) Recurrent(n *Node) (*Recurrent, error) {
-	r, err := recurrent(n, f.Tensor)
+	r, err := recurrent(n, f.Tensor, false)
 	if err != nil {
 		return nil, f.located(err)
 	}
 	return r, nil
 }
 
-// recurrent is Recurrent with the constants given by a function.
-func recurrent(n *Node, constant func(name string) (checkpoint.Tensor, error)) (*Recurrent, error) {
+// recurrent is Recurrent with the constants given by a function; bare, they have
+// no data, and there are no Params.
+func recurrent(n *Node, constant func(name string) (checkpoint.Tensor, error), bare bool) (*Recurrent, error) {
 	op, ok := operators[n.Op]
 	if !ok || n.Domain != "" && n.Domain != "ai.onnx" {
 		return nil, fmt.Errorf("%s is not RNN, LSTM or GRU", n)
@@ -114,7 +79,7 @@ func recurrent(n *Node, constant func(name string) (checkpoint.Tensor, error)) (
 	if err := r.attributes(n); err != nil {
 		return nil, err
 	}
-	if err := r.params(n, constant); err != nil {
+	if err := r.params(n, constant, bare); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -212,9 +177,8 @@ func (r *Recurrent) activations(n *Node) error {
 }
 
 // params reads W, R, B and P and gives them PyTorch's order and names.
-func (r *Recurrent) params(n *Node, constant func(string) (checkpoint.Tensor, error)) error {
-	op, d := operators[r.Op], r.Directions()
-	gates := len(op.torch)
+func (r *Recurrent) params(n *Node, constant func(string) (checkpoint.Tensor, error), bare bool) error {
+	d, gates := r.Directions(), len(operators[r.Op].torch)
 	get := func(i int, letter string, shape ...int) (checkpoint.Tensor, error) {
 		name := n.input(i)
 		if name == "" {
@@ -231,6 +195,9 @@ func (r *Recurrent) params(n *Node, constant func(string) (checkpoint.Tensor, er
 			if want >= 0 && t.Shape[j] != want {
 				return t, fmt.Errorf("%s: %s has shape %v, expected %d in place %d", n, letter, t.Shape, want, j)
 			}
+		}
+		if bare {
+			return t, nil
 		}
 		return t, t.Check()
 	}
@@ -261,6 +228,16 @@ func (r *Recurrent) params(n *Node, constant func(string) (checkpoint.Tensor, er
 			return err
 		}
 	}
+	if !bare {
+		r.fill(ih, hh, bias, peep)
+	}
+	return nil
+}
+
+// fill gives the parameters PyTorch's order and names.
+func (r *Recurrent) fill(ih, hh, bias, peep checkpoint.Tensor) {
+	op, d, h := operators[r.Op], r.Directions(), r.HiddenSize
+	gates := len(op.torch)
 	add := func(name string, dir int, like checkpoint.Tensor, data []byte, shape ...int) {
 		info, _ := checkpoint.NewInfo(name+[]string{"_l0", "_l0_reverse"}[dir], like.DType, shape)
 		r.Params = append(r.Params, checkpoint.Tensor{Info: info, Data: data})
@@ -281,11 +258,19 @@ func (r *Recurrent) params(n *Node, constant func(string) (checkpoint.Tensor, er
 			add("weight_peephole", dir, peep, reorder(part(peep), peepholes, "ifo"), 3*h)
 		}
 	}
-	return nil
 }
 
 // ReadRecurrent is File.Recurrent for a node that is in no file: its weights are
 // what constant returns for the names of its inputs. Errors have no kind.
 func ReadRecurrent(n *Node, constant func(name string) (checkpoint.Tensor, error)) (*Recurrent, error) {
-	return recurrent(n, constant)
+	return recurrent(n, constant, false)
+}
+
+// ReadSettings is ReadRecurrent by types and shapes alone: the result has no
+// Params.
+func ReadSettings(n *Node, constant func(name string) (checkpoint.Info, error)) (*Recurrent, error) {
+	return recurrent(n, func(name string) (checkpoint.Tensor, error) {
+		info, err := constant(name)
+		return checkpoint.Tensor{Info: info}, err
+	}, true)
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // elementTypes are TensorProto.DataType by number; an empty DType can be
@@ -62,109 +63,128 @@ type external struct {
 	offset, length int64 // length -1: not given
 }
 
+// tensorFields are the fields of a TensorProto.
+type tensorFields struct {
+	name               string
+	dims, i32s, i64s   []int64
+	u64s               []int64
+	elem, location     int64
+	f32s, f64s, raw    []byte
+	hasRaw, hasStrings bool
+	pairs              [][]byte
+}
+
 // parseTensor reads a TensorProto.
 func parseTensor(b []byte) (*stored, error) {
-	const message = "tensor"
-	var (
-		name               string
-		dims, i32s, i64s   []int64
-		u64s               []int64
-		elem, location     int64
-		f32s, f64s, raw    []byte
-		hasRaw, hasStrings bool
-		pairs              [][]byte
-	)
-	err := walk(b, message, func(v field) (err error) {
-		switch v.num {
-		case 1:
-			err = v.ints(message, &dims)
-			if err == nil && len(dims) > checkpoint.MaxRank {
-				err = fmt.Errorf("tensor: more than %d dimensions", checkpoint.MaxRank)
-			}
-		case 2:
-			err = v.int(message, &elem)
-		case 3:
-			err = fmt.Errorf("tensor: a tensor in segments is not read")
-		case 4:
-			err = v.fixed(message, 4, &f32s)
-		case 5:
-			err = v.ints(message, &i32s)
-		case 6:
-			hasStrings = true
-		case 7:
-			err = v.ints(message, &i64s)
-		case 8:
-			err = v.str(message, &name)
-		case 9:
-			raw, err = v.bytes(message)
-			hasRaw = true
-		case 10:
-			err = v.fixed(message, 8, &f64s)
-		case 11:
-			err = v.ints(message, &u64s)
-		case 13:
-			var pair []byte
-			pair, err = v.bytes(message)
-			pairs = append(pairs, pair)
-		case 14:
-			err = v.int(message, &location)
-		}
-		return err
-	})
-	fail := func(format string, a ...any) (*stored, error) {
-		return nil, &checkpoint.Error{Tensor: name, Reason: fmt.Sprintf(format, a...)}
-	}
+	var f tensorFields
+	err := walk(b, "tensor", f.read)
 	if err != nil {
-		return nil, &checkpoint.Error{Tensor: name, Reason: err.Error()}
+		return nil, &checkpoint.Error{Tensor: f.name, Reason: err.Error()}
 	}
-	shape := make([]int, len(dims))
-	for i, d := range dims {
+	return f.tensor()
+}
+
+// read takes one field.
+func (f *tensorFields) read(v field) (err error) {
+	const message = "tensor"
+	switch v.num {
+	case 1:
+		err = v.ints(message, &f.dims)
+		if err == nil && len(f.dims) > checkpoint.MaxRank {
+			err = fmt.Errorf("tensor: more than %d dimensions", checkpoint.MaxRank)
+		}
+	case 2:
+		err = v.int(message, &f.elem)
+	case 3:
+		err = fmt.Errorf("tensor: a tensor in segments is not read")
+	case 4:
+		err = v.fixed(message, 4, &f.f32s)
+	case 5:
+		err = v.ints(message, &f.i32s)
+	case 6:
+		f.hasStrings = true
+	case 7:
+		err = v.ints(message, &f.i64s)
+	case 8:
+		err = v.str(message, &f.name)
+	case 9:
+		f.raw, err = v.bytes(message)
+		f.hasRaw = true
+	case 10:
+		err = v.fixed(message, 8, &f.f64s)
+	case 11:
+		err = v.ints(message, &f.u64s)
+	case 13:
+		var pair []byte
+		pair, err = v.bytes(message)
+		f.pairs = append(f.pairs, pair)
+	case 14:
+		err = v.int(message, &f.location)
+	}
+	return err
+}
+
+// tensor makes the tensor of the fields.
+func (f *tensorFields) tensor() (*stored, error) {
+	fail := func(format string, a ...any) (*stored, error) {
+		return nil, &checkpoint.Error{Tensor: f.name, Reason: fmt.Sprintf(format, a...)}
+	}
+	shape := make([]int, len(f.dims))
+	for i, d := range f.dims {
 		if d < 0 || d > math.MaxInt {
 			return fail("dimension %d is %d", i, d)
 		}
 		shape[i] = int(d)
 	}
-	t, typeName := elementType(elem)
+	t, typeName := elementType(f.elem)
 	if t == checkpoint.Unknown {
-		if elem == 0 && !hasStrings {
+		if f.elem == 0 && !f.hasStrings {
 			return fail("it has no element type")
 		}
-		return &stored{Tensor: checkpoint.Tensor{Info: checkpoint.Info{Name: name, TypeName: typeName, Shape: shape}}}, nil
+		if _, err := tensor.Size(shape); err != nil {
+			return fail("shape %v has more elements than can be counted", shape)
+		}
+		return &stored{Tensor: checkpoint.Tensor{Info: checkpoint.Info{Name: f.name, TypeName: typeName, Shape: shape}}}, nil
 	}
-	info, err := checkpoint.NewInfo(name, t, shape)
+	info, err := checkpoint.NewInfo(f.name, t, shape)
 	if err != nil {
 		return nil, err
 	}
 	s := &stored{Tensor: checkpoint.Tensor{Info: info}}
-	switch {
-	case location == 1:
-		s.external, err = parseExternal(pairs)
-		if err != nil {
-			return nil, &checkpoint.Error{Tensor: name, Reason: err.Error()}
+	switch f.location {
+	case 0:
+		s.Data, err = f.data(t)
+	case 1:
+		if s.external, err = parseExternal(f.pairs); err == nil {
+			return s, nil
 		}
-		return s, nil
-	case location != 0:
-		return fail("data_location is %d, 0 (in the file) and 1 (external) are known", location)
-	case hasRaw:
-		s.Data = raw
-	case t == checkpoint.F32:
-		s.Data = f32s
-	case t == checkpoint.F64:
-		s.Data = f64s
-	case t == checkpoint.I64:
-		s.Data, err = integers(i64s, t)
-	case t == checkpoint.U64 || t == checkpoint.U32:
-		s.Data, err = integers(u64s, t)
-	default: // halves too: their bits stand in int32_data
-		s.Data, err = integers(i32s, t)
+	default:
+		return fail("data_location is %d, 0 (in the file) and 1 (external) are known", f.location)
 	}
 	if err != nil {
-		return nil, &checkpoint.Error{Tensor: name, Reason: err.Error()}
+		return nil, &checkpoint.Error{Tensor: f.name, Reason: err.Error()}
 	}
 	if int64(len(s.Data)) != info.Bytes {
 		return fail("shape %v of %s needs %d bytes, %d are there", shape, t, info.Bytes, len(s.Data))
 	}
 	return s, nil
+}
+
+// data returns the elements, from the field that a type has.
+func (f *tensorFields) data(t checkpoint.DType) ([]byte, error) {
+	switch {
+	case f.hasRaw:
+		return f.raw, nil
+	case t == checkpoint.F32:
+		return f.f32s, nil
+	case t == checkpoint.F64:
+		return f.f64s, nil
+	case t == checkpoint.I64:
+		return integers(f.i64s, t)
+	case t == checkpoint.U64 || t == checkpoint.U32:
+		return integers(f.u64s, t)
+	}
+	return integers(f.i32s, t) // halves too: their bits stand in int32_data
 }
 
 // integers lays out numbers of an integer field as elements of t.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array"
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -37,7 +38,10 @@ const (
 
 func TestInspectShowsLayersTensorsAndNodes(t *testing.T) {
 	out, _ := command(t, 0, "inspect", languageModel)
-	for _, want := range []string{"layer  LSTM(4, 6, num_layers=2)", "Embedding(11, 4)", "Linear(6, 11) on every step", "embedding.weight  F32  [11 4]", "opset 13", "hidden_size:6"} {
+	for _, want := range []string{
+		"layer  /rnn/LSTM: LSTM(4, 6)\nlayer  /rnn/LSTM_1: LSTM(6, 6)\n", "input  tokens int64 [seq_len, batch]\n", "output logits float32 [seq_len, batch, 11]\n",
+		"nodes  34: 1 Add, 1 Concat, 18 Constant", "embedding.weight  F32  [11 4]", "opset 13", "hidden_size:6",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
@@ -59,10 +63,61 @@ func TestInspectShowsLayersTensorsAndNodes(t *testing.T) {
 	}
 }
 
-func TestInspectSaysWhyANodeIsNotRun(t *testing.T) {
-	out, _ := command(t, 0, "inspect", "../../checkpoint/onnx/testdata/exporters/refused_keras_gru_loop.onnx")
-	if !strings.Contains(out, "not run: ") || !strings.Contains(out, "(Loop): a layer written out as a loop") {
-		t.Errorf("got\n%s", out)
+// Operators that are not here are named, in branches too, and so is an element type
+// that is not run; the rest of the file is shown.
+func TestInspectNamesWhatIsNotRun(t *testing.T) {
+	branch := func(op string) *onnx.Graph {
+		return &onnx.Graph{Name: "branch", Nodes: []onnx.Node{{Op: op, Name: op + "1", Inputs: []string{"x"}, Outputs: []string{"in" + op}}}, Outputs: []onnx.Value{{Name: "in" + op}}}
+	}
+	g := &onnx.Graph{
+		Nodes: []onnx.Node{
+			{Op: "If", Inputs: []string{"c"}, Outputs: []string{"y"}, Attributes: []onnx.Attribute{{Name: "then_branch", Kind: onnx.GraphKind, G: branch("Relu")}, {Name: "else_branch", Kind: onnx.GraphKind, G: branch("StringNormalizer")}}},
+			{Op: "Mystery", Domain: "com.example", Name: "m", Inputs: []string{"y"}, Outputs: []string{"z"}},
+		},
+		Inputs:  []onnx.Value{{Name: "x", Type: "F32", Shape: []onnx.Dim{{Size: -1, Name: "T"}, {Size: 2}}}, {Name: "c", Type: "BOOL", Shape: []onnx.Dim{}}, {Name: "s", Type: "U16", Shape: []onnx.Dim{{Size: 3}}}},
+		Outputs: []onnx.Value{{Name: "z", Type: "F32"}},
+	}
+	path := filepath.Join(t.TempDir(), "odd.onnx")
+	var b bytes.Buffer
+	if err := onnx.WriteGraph(&b, g, map[string]int64{"": 17, "com.example": 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := command(t, 0, "inspect", path)
+	for _, want := range []string{
+		"input  x float32 [T, 2]\n", "nodes  4: 1 If, 1 Relu, 1 StringNormalizer, 1 com.example.Mystery\n", "else_branch:a graph of 1 nodes",
+		`not run: node "StringNormalizer1" (StringNormalizer): there is no such operator here`, `not run: node "m" (com.example.Mystery): `, `element types of ["s"] are none`,
+	} {
+		if !strings.Contains(out, want) || strings.Contains(out, "<nil>") {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+	}
+	out, _ = command(t, 0, "inspect", "--json", path)
+	var in inspection
+	if err := json.Unmarshal([]byte(out), &in); err != nil {
+		t.Fatal(err)
+	}
+	if g := in.Graph; g == nil || len(g.Missing) != 2 || g.Operators["Relu"] != 1 || len(g.Inputs) != 3 || g.Inputs[0].Shape[0] != "T" {
+		t.Errorf("got %+v", in.Graph)
+	}
+}
+
+// Keras's layers stand under their names, which --prefix takes, and states in pairs.
+func TestInspectShowsModels(t *testing.T) {
+	const keras = "../../checkpoint/keras/testdata/"
+	for path, list := range map[string][]string{
+		"../../examples/bach":                  {"layer  rnn: LSTM(88, 128, num_layers=2", "input  input float32 [T, B, 88]\n", "output output float32 [T, B, 88]\n", "state  h_0 goes on from h_n\nstate  c_0 goes on from c_n\n"},
+		keras + "models/functional.keras":      {"layer  shared#2: LSTM(3, 2)\n", "layer  bi/forward_bi_lstm: LSTM(2, 2, bidirectional=True)\n", "input  b float32 [batch, 4, 3]\n", "output out float32 [batch, 1]\n"},
+		keras + "models/functional.weights.h5": {"it holds Keras's weights alone"},
+	} {
+		out, _ := command(t, 0, "inspect", path)
+		for _, want := range list {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: it does not say %q:\n%s", path, want, out)
+			}
+		}
 	}
 }
 
@@ -141,7 +196,7 @@ func TestVariantsAreShownRunAndConverted(t *testing.T) {
 		args := []string{"convert", "--verify", from, filepath.Join(dir, "v.onnx")}
 		if strings.HasSuffix(from, ".npz") {
 			args = append(args, "--convention", "keras")
-		} else if out, _ := command(t, 0, "inspect", from); !strings.Contains(out, "layer  "+want+"\n") {
+		} else if out, _ := command(t, 0, "inspect", from); !strings.Contains(out, ": "+want+"\n") {
 			t.Errorf("inspect %s:\n%s", from, out)
 		}
 		if out, _ := command(t, 0, args...); !strings.Contains(out, want+"\nverified: largest difference 0\n") {
@@ -201,7 +256,7 @@ func TestConvertTakesWhatAHeadReads(t *testing.T) {
 	if strings.Contains(errs, "is assumed") {
 		t.Errorf("it assumes what was said: %s", errs)
 	}
-	if out, _ := command(t, 0, "inspect", back); !strings.Contains(out, "on the final state") {
+	if out, _ := command(t, 0, "inspect", back); !strings.Contains(out, "output logits float32 [B, ") {
 		t.Errorf("got\n%s", out)
 	}
 }

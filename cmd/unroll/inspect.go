@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,8 +15,9 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/modelfile"
-	"github.com/unroll-ml/unroll/internal/statedict"
+	"github.com/unroll-ml/unroll/model"
 	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // inspection is what "unroll inspect --json" prints.
@@ -30,6 +31,7 @@ type inspection struct {
 	Parameters int64             `json:"parameters"`
 	Values     []inspectedValue  `json:"values,omitempty"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
+	Graph      *inspectedGraph   `json:"graph,omitempty"`
 	ONNX       *inspectedONNX    `json:"onnx,omitempty"`
 }
 
@@ -62,7 +64,6 @@ type inspectedONNX struct {
 	Inputs   []string        `json:"inputs"`
 	Outputs  []string        `json:"outputs"`
 	Nodes    []inspectedNode `json:"nodes"`
-	Refused  string          `json:"refused,omitempty"`
 }
 
 type inspectedNode struct {
@@ -76,23 +77,26 @@ type inspectedNode struct {
 func newInspectCmd() *cobra.Command {
 	var asJSON bool
 	var convention string
+	var opt model.Options
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
-		Short: "Show what a file of weights holds: layers, tensors, nodes, hyper-parameters",
-		Long: `Show what a file of weights holds, without loading it: the recurrent layers
-found in it, every tensor with type, shape and bytes, the nodes of an ONNX
-graph, and what a PyTorch file holds beside tensors.
+		Short: "Show what a model or a file of weights holds: inputs, layers, operators, tensors",
+		Long: `Show what a model or a file of weights holds, and compute nothing: inputs and
+outputs with types and shapes, the states that go from one to the other, the
+recurrent layers under the names that --prefix takes, operators with counts and
+those that are not run, every tensor with type, shape and bytes, and what a
+PyTorch file holds beside tensors. A model that cannot be run is shown too.
 
-Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
-.csv, .jsonl and .parquet.`,
+Reads .safetensors, .pt, .pth, .onnx, .npz, .keras, .h5, model folders, and the
+arrays .npy, .csv, .jsonl and .parquet.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var opt modelfile.Options
+			var opt model.Options
 			err := notStream("the file to inspect", args[0])
 			if err != nil {
 				return err
 			}
-			if opt.Keras, err = isKeras(convention); err != nil {
+			if opt.KerasNames, err = isKeras(convention); err != nil {
 				return err
 			}
 			in, err := inspectPath(args[0], opt)
@@ -107,10 +111,12 @@ Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	conventionFlag(cmd.Flags(), &convention)
+	cmd.Flags().StringVar(&opt.Chain, "chain", "", `the forward() of a state dict in a line; docs/chain.md has the language`)
+	cmd.Flags().StringVar(&opt.Prefix, "prefix", "", "prefix of the names of --chain, where the file has several")
 	return cmd
 }
 
-func inspectPath(path string, opt modelfile.Options) (inspection, error) {
+func inspectPath(path string, opt model.Options) (inspection, error) {
 	f, err := modelfile.Open(path)
 	if errors.Is(err, modelfile.ErrUnknown) {
 		if _, e := array.FormatOf(path); e == nil {
@@ -143,20 +149,24 @@ func inspectTensors(path, format string, src checkpoint.Source) inspection {
 	}
 	for _, name := range src.Names() {
 		i, _ := src.Info(name)
-		in.Tensors = append(in.Tensors, inspectedTensor{name, i.Type(), i.Shape, i.Len(), i.Bytes})
-		in.Parameters += int64(i.Len())
+		n := i.Len()
+		if _, err := tensor.Size(i.Shape); err != nil { // more than can be counted
+			n = math.MaxInt
+		}
+		in.Tensors = append(in.Tensors, inspectedTensor{name, i.Type(), i.Shape, n, i.Bytes})
+		in.Parameters += min(int64(n), math.MaxInt64-in.Parameters)
 	}
 	return in
 }
 
-func inspect(f *modelfile.File, opt modelfile.Options) inspection {
+func inspect(f *modelfile.File, opt model.Options) inspection {
 	in := inspectTensors(f.Path, string(f.Format), f.Source)
 	in.Model, in.Metadata = f.Model, f.Meta
-	if parts, err := f.Parts(opt); err == nil {
-		for _, p := range parts {
-			in.Layers = append(in.Layers, inspectedPart(p))
-		}
+	d := opt.DescribeFile(f)
+	for _, l := range d.Layers {
+		in.Layers = append(in.Layers, inspectedLayerOf(l))
 	}
+	in.Graph = inspectedDescription(d)
 	if f.Torch != nil {
 		for v := range f.Torch.Each() {
 			shown := inspectedValue{Path: v.Path, Class: v.Class}
@@ -175,56 +185,18 @@ func inspect(f *modelfile.File, opt modelfile.Options) inspection {
 	}
 	if f.ONNX != nil {
 		in.ONNX = inspectONNX(f)
-		if l, err := f.Load(modelfile.Options{}); err == nil {
-			c := l.Layer.Config()
-			in.Layers = []inspectedLayer{{Layer: c.String(), Config: &c}}
-			if l.Model != nil {
-				m := l.Model.Config()
-				in.Model = &m
-			}
-		} else {
-			in.Layers, in.ONNX.Refused = nil, err.Error()
-		}
 	}
 	return in
 }
 
-func inspectedPart(p statedict.Part) inspectedLayer {
-	l := inspectedLayer{Prefix: p.Label(), ModeGuessed: p.ModeGuessed}
-	if p.Err != nil {
-		l.Error = p.Err.Error()
+func inspectedLayerOf(d model.LayerDescription) inspectedLayer {
+	l := inspectedLayer{Prefix: d.Name, ModeGuessed: d.Guessed}
+	if d.Err != nil {
+		l.Error = d.Err.Error()
 		return l
 	}
-	l.Layer, l.Config = p.Config.String(), &p.Config
+	l.Layer, l.Config = d.Config.String(), &d.Config
 	return l
-}
-
-func inspectONNX(f *modelfile.File) *inspectedONNX {
-	o := f.ONNX
-	out := &inspectedONNX{Opset: o.Opset, IR: o.IR, Producer: strings.TrimSpace(o.Producer + " " + o.ProducerVersion), Nodes: []inspectedNode{}}
-	for _, v := range o.Graph.Inputs {
-		out.Inputs = append(out.Inputs, fmt.Sprintf("%s %s %v", v.Name, v.Type, v.Shape))
-	}
-	for _, v := range o.Graph.Outputs {
-		out.Outputs = append(out.Outputs, fmt.Sprintf("%s %s %v", v.Name, v.Type, v.Shape))
-	}
-	for _, n := range o.Graph.Nodes {
-		node := inspectedNode{Name: n.Name, Op: n.Op, Inputs: n.Inputs, Outputs: n.Outputs}
-		if n.Domain != "" {
-			node.Op = n.Domain + "." + n.Op
-		}
-		for _, a := range n.Attributes {
-			if node.Attributes == nil {
-				node.Attributes = map[string]any{}
-			}
-			node.Attributes[a.Name] = a.Value()
-			if a.T != nil {
-				node.Attributes[a.Name] = fmt.Sprintf("%s %v", a.T.Type(), a.T.Shape)
-			}
-		}
-		out.Nodes = append(out.Nodes, node)
-	}
-	return out
 }
 
 // print writes the inspection as text. Names come from the file, so they are
@@ -256,37 +228,21 @@ func (in inspection) print(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s, Linear(%d, %d) on %s\n", m.RNN, m.RNN.OutputSize(), m.OutFeatures, map[bool]string{true: "the final state", false: "every step"}[m.Output == "last"])
 	}
+	if in.Graph != nil {
+		in.Graph.print(w)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, x := range in.Tensors {
 		fmt.Fprintf(t, "%s\t%s\t%v\t%d bytes\n", visible(x.Name), x.Type, x.Shape, x.Bytes)
 	}
-	if in.ONNX != nil {
-		in.ONNX.print(t)
-	}
 	for _, v := range in.Values {
 		fmt.Fprintf(t, "%s\t%s\n", visible(v.Path), visible(v.Class+v.Value))
 	}
-	return t.Flush()
-}
-
-func (o *inspectedONNX) print(w io.Writer) {
-	fmt.Fprintf(w, "opset %d, IR version %d, written by %s\n", o.Opset, o.IR, visible(o.Producer))
-	for _, v := range o.Inputs {
-		fmt.Fprintf(w, "input\t%s\n", visible(v))
+	if err := t.Flush(); err != nil || in.ONNX == nil {
+		return err
 	}
-	for _, v := range o.Outputs {
-		fmt.Fprintf(w, "output\t%s\n", visible(v))
-	}
-	for _, n := range o.Nodes {
-		attrs := ""
-		if len(n.Attributes) > 0 {
-			attrs = fmt.Sprint(n.Attributes)[3:]
-		}
-		fmt.Fprintf(w, "%s\t%s -> %s\t%s\n", visible(n.Op), visible(strings.Join(n.Inputs, ", ")), visible(strings.Join(n.Outputs, ", ")), visible(attrs))
-	}
-	if o.Refused != "" {
-		fmt.Fprintf(w, "not run: %s\n", visible(o.Refused))
-	}
+	in.ONNX.print(w)
+	return nil
 }
 
 // visible escapes what a terminal would act on.

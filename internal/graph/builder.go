@@ -45,6 +45,9 @@ func (b *Builder) Ops(op string, outputs int, attrs Attrs, inputs ...string) []s
 	return n.Outputs
 }
 
+// Name names the node that was added last, for errors and listings.
+func (b *Builder) Name(name string) { b.graph.Nodes[len(b.graph.Nodes)-1].Name = name }
+
 // Add adds a node as it stands.
 func (b *Builder) Add(n Node) { b.graph.Nodes = append(b.graph.Nodes, n) }
 

@@ -58,11 +58,11 @@ func Compile(g *Graph, limits Limits) (*Program, error) {
 		loaded: map[*Constant]*Value{}, folded: map[*node][]*Value{}, shared: map[sharedKey]any{},
 	}
 	p.plans.pinned = make([]bool, len(g.Inputs))
-	if v, said := g.Opsets[""]; said && (v < minOpset || v > maxOpset) {
-		return nil, &Error{Reason: fmt.Sprintf("version %d of ONNX's operators, %d to %d are known", v, minOpset, maxOpset), Err: ErrOperator}
-	}
 	c := &compiler{opsets: g.Opsets}
-	var err error
+	err := c.version(g)
+	if err != nil {
+		return nil, err
+	}
 	p.body, _, err = c.body(g, nil, 0)
 	if err != nil {
 		return nil, err
@@ -80,6 +80,14 @@ func (p *Program) Graph() *Graph { return p.graph }
 type compiler struct {
 	opsets  map[string]int64
 	missing []string
+}
+
+// version refuses versions of ONNX's operators that are not known.
+func (c *compiler) version(g *Graph) error {
+	if v, said := g.Opsets[""]; said && (v < minOpset || v > maxOpset) {
+		return &Error{Reason: fmt.Sprintf("version %d of ONNX's operators, %d to %d are known", v, minOpset, maxOpset), Err: ErrOperator}
+	}
+	return nil
 }
 
 // refusal lists the nodes that cannot be run.

@@ -54,14 +54,13 @@ func draw(t *testing.T, g *rng.Generator) drawnNode {
 	op := []string{"RNN", "LSTM", "GRU"}[pick(3)]
 	torch, theirs := map[string]string{"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}[op], map[string]string{"RNN": "h", "LSTM": "iofg", "GRU": "zrn"}[op]
 	T, B, I, H, G := 1+pick(5), 1+pick(3), 1+pick(4), 1+pick(5), len(torch)
-	r := onnx.Layer(op, I, H, false, pick(4) == 0, map[string]string{"RNN": "Tanh"}[op], nil)
+	r := &onnx.Recurrent{Op: op, InputSize: I, HiddenSize: H, NoBias: pick(4) == 0}
 	r.Direction = []string{"forward", "reverse", "bidirectional"}[pick(3)]
 	r.Clip = []float32{0, 0.25}[pick(2)]
 	r.BatchFirst = pick(2) == 0
 	r.InputForget, r.Peepholes = op == "LSTM" && pick(2) == 0, op == "LSTM" && pick(2) == 0
 	r.LinearBeforeReset = op == "GRU" && pick(2) == 0
-	D, per := r.Directions(), len(r.Activations)
-	r.Activations = nil
+	D, per := r.Directions(), map[string]int{"RNN": 1, "LSTM": 3, "GRU": 2}[op]
 	d := drawnNode{r: r}
 	for range D * per {
 		a := allFunctions[pick(len(allFunctions))]

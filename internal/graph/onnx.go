@@ -13,13 +13,10 @@ import (
 // needed. It is an ErrOperator if an input or output has an element type that
 // values do not have, and for what no operator here has as an attribute.
 func FromONNX(f *onnx.File) (*Graph, error) {
-	g, err := fromGraph(f, &f.Graph)
+	r := fromFile{f: f}
+	g, err := r.whole()
 	if err != nil {
 		return nil, err
-	}
-	g.Opsets = f.Opsets
-	if len(f.Opsets) == 0 { // before IR version 3 there was one
-		g.Opsets = map[string]int64{"": 1}
 	}
 	for _, list := range [][]Port{g.Inputs, g.Outputs} {
 		for _, p := range list {
@@ -31,17 +28,44 @@ func FromONNX(f *onnx.File) (*Graph, error) {
 	return g, nil
 }
 
+// DescribeONNX is FromONNX for a graph that is only looked at: where FromONNX
+// refuses, an element type is None and an attribute nil, which Summarize tells.
+func DescribeONNX(f *onnx.File) *Graph {
+	r := fromFile{f: f, loose: true}
+	g, _ := r.whole() // nothing is refused
+	return g
+}
+
+// fromFile makes graphs of those of a file; loose, what values cannot have becomes
+// nothing.
+type fromFile struct {
+	f     *onnx.File
+	loose bool
+}
+
+func (r fromFile) whole() (*Graph, error) {
+	g, err := r.graph(&r.f.Graph)
+	if err != nil {
+		return nil, err
+	}
+	g.Opsets = r.f.Opsets
+	if len(r.f.Opsets) == 0 { // before IR version 3 there was one
+		g.Opsets = map[string]int64{"": 1}
+	}
+	return g, nil
+}
+
 // storedTypes are the types of tensors in files.
 var storedTypes = map[checkpoint.DType]Type{
 	checkpoint.F32: F32, checkpoint.F64: F64, checkpoint.F16: F16, checkpoint.BF16: BF16,
 	checkpoint.I64: I64, checkpoint.I32: I32, checkpoint.I8: I8, checkpoint.U8: U8, checkpoint.Bool: Bool,
 }
 
-func fromGraph(f *onnx.File, from *onnx.Graph) (*Graph, error) {
+func (r fromFile) graph(from *onnx.Graph) (*Graph, error) {
 	g := &Graph{Name: from.Name, Inputs: ports(from.Inputs), Outputs: ports(from.Outputs)}
 	for i, info := range from.Initializers() {
 		g.Constants = append(g.Constants, Constant{Name: info.Name, Type: storedTypes[info.DType], Shape: info.Shape, Load: func() (Value, error) {
-			t, err := f.Initializer(from, i)
+			t, err := r.f.Initializer(from, i)
 			if err != nil {
 				return Value{}, err
 			}
@@ -54,7 +78,10 @@ func fromGraph(f *onnx.File, from *onnx.Graph) (*Graph, error) {
 		to := &g.Nodes[i]
 		*to = Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Inputs: n.Inputs, Outputs: n.Outputs}
 		for _, a := range n.Attributes {
-			v, err := fromAttribute(f, a)
+			v, err := r.attribute(a)
+			if r.loose && err != nil {
+				v, err = nil, nil
+			}
 			if err != nil {
 				return nil, at(to, err)
 			}
@@ -86,9 +113,9 @@ func ports(values []onnx.Value) []Port {
 	return list
 }
 
-// fromAttribute returns an attribute as Attrs has it. One of a kind that no
+// attribute returns an attribute as Attrs has it. One of a kind that no
 // operator here has becomes nil, which its row refuses.
-func fromAttribute(f *onnx.File, a onnx.Attribute) (any, error) {
+func (r fromFile) attribute(a onnx.Attribute) (any, error) {
 	switch a.Kind {
 	case onnx.Float:
 		return a.F, nil
@@ -106,7 +133,7 @@ func fromAttribute(f *onnx.File, a onnx.Attribute) (any, error) {
 		v, err := fromTensor(*a.T)
 		return v, err
 	case onnx.GraphKind:
-		return fromGraph(f, a.G)
+		return r.graph(a.G)
 	}
 	return nil, nil
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 )
@@ -100,8 +99,8 @@ func (c *call) recurrent() (*onnx.Recurrent, error) {
 	})
 }
 
-// readRecurrent is it for a node whose parameters constant returns.
-func readRecurrent(from *Node, constant func(name string) (*Value, error)) (*onnx.Recurrent, error) {
+// onnxNode is a recurrent node as package onnx has it.
+func onnxNode(from *Node) *onnx.Node {
 	n := &onnx.Node{Name: from.Name, Op: from.Op, Inputs: from.Inputs, Outputs: from.Outputs}
 	for name, a := range from.Attrs {
 		if name == "output_sequence" { // of version 1, without meaning since 7
@@ -126,63 +125,16 @@ func readRecurrent(from *Node, constant func(name string) (*Value, error)) (*onn
 		}
 		n.Attributes = append(n.Attributes, at)
 	}
-	return onnx.ReadRecurrent(n, func(name string) (checkpoint.Tensor, error) {
+	return n
+}
+
+// readRecurrent reads a node whose parameters constant returns.
+func readRecurrent(n *Node, constant func(name string) (*Value, error)) (*onnx.Recurrent, error) {
+	return onnx.ReadRecurrent(onnxNode(n), func(name string) (checkpoint.Tensor, error) {
 		v, err := constant(name)
 		if err != nil {
 			return checkpoint.Tensor{}, err
 		}
 		return stored(name, v), nil
 	})
-}
-
-// NamedLayer is a layer under the name of its node.
-type NamedLayer struct {
-	Name  string
-	Layer *unroll.Layer
-}
-
-// Layers returns the recurrent layers of the program's own nodes, not those of
-// bodies, whose parameters are constants as they stand. Errors are those of a
-// node that is no layer and of constants that do not load.
-func (p *Program) Layers() ([]NamedLayer, error) {
-	constants := map[string]*Constant{}
-	for i := range p.graph.Constants {
-		constants[p.graph.Constants[i].Name] = &p.graph.Constants[i]
-	}
-	var list []NamedLayer
-	for i := range p.graph.Nodes {
-		n := &p.graph.Nodes[i]
-		if l, ok := n.Attrs["layer"].(*unroll.Layer); ok {
-			list = append(list, NamedLayer{n.Name, l})
-			continue
-		}
-		if !isRecurrent(n, constants) {
-			continue
-		}
-		r, err := readRecurrent(n, func(name string) (*Value, error) { return p.constant(constants[name]) })
-		if err != nil {
-			return nil, at(n, err)
-		}
-		l, err := layerOf[float32](r)
-		if err != nil {
-			return nil, at(n, err)
-		}
-		list = append(list, NamedLayer{n.Name, l})
-	}
-	return list, nil
-}
-
-// isRecurrent reports whether a node is a layer of constant float parameters.
-func isRecurrent(n *Node, constants map[string]*Constant) bool {
-	if domain(n.Domain) != "" || n.Op != "RNN" && n.Op != "GRU" && n.Op != "LSTM" {
-		return false
-	}
-	for _, i := range weightInputs {
-		if i < len(n.Inputs) && n.Inputs[i] != "" {
-			if c := constants[n.Inputs[i]]; c == nil || !c.Type.isFloat() {
-				return false
-			}
-		}
-	}
-	return true
 }

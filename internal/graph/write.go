@@ -10,14 +10,50 @@ import (
 )
 
 // WriteONNX writes a graph as an ONNX file; what FromONNX made of a file comes
-// back with the same meaning. Constants are loaded. Halves are written as
+// back with the same meaning. Layers become ONNX's operators, and outputs without a
+// shape get what is known of it. Constants are loaded. Halves are written as
 // float32, and inputs and outputs of those types too.
-func WriteONNX(w io.Writer, g *Graph) error {
+func WriteONNX(w io.Writer, g *Graph) error { return WriteVersion(w, g, 0) }
+
+// WriteVersion is WriteONNX in a version of ONNX's operators, of which MinWritten to
+// MaxWritten are written; 0 is the graph's own. It is an ErrOperator for nodes that
+// have another form there.
+func WriteVersion(w io.Writer, g *Graph, version int64) error {
+	g, err := lowered(withShapes(g), version)
+	if err != nil {
+		return err
+	}
+	if g, err = inVersion(g, version); err != nil {
+		return err
+	}
 	to, err := toGraph(g)
 	if err != nil {
 		return err
 	}
-	return onnx.WriteGraph(w, to, g.Opsets)
+	return onnx.WriteGraph(w, to, usedOpsets(g))
+}
+
+// usedOpsets are the versions of the domains that nodes have.
+func usedOpsets(g *Graph) map[string]int64 {
+	used := map[string]int64{"": g.Opsets[""]}
+	var walk func(g *Graph)
+	walk = func(g *Graph) {
+		for i := range g.Nodes {
+			n := &g.Nodes[i]
+			used[domain(n.Domain)] = 0
+			for _, name := range n.bodyNames() {
+				walk(n.Attrs[name].(*Graph))
+			}
+		}
+	}
+	walk(g)
+	for d := range used {
+		used[d] = g.Opsets[d]
+		if v, ok := g.Opsets["ai.onnx"]; ok && d == "" {
+			used[d] = max(v, g.Opsets[""])
+		}
+	}
+	return used
 }
 
 func toGraph(g *Graph) (*onnx.Graph, error) {

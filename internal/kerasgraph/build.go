@@ -32,6 +32,18 @@ type value struct {
 	mask string // the name of its mask, a bool [B,T]; empty: none
 }
 
+// shape is the value's shape as an output says it: the first dimension is the batch.
+func (v value) shape() []graph.Dim {
+	shape := make([]graph.Dim, len(v.dims))
+	for i, n := range v.dims {
+		shape[i] = graph.Dim{Size: n}
+		if i == 0 && n < 0 {
+			shape[i].Name = "batch"
+		}
+	}
+	return shape
+}
+
 // builder writes the graph of a model.
 type builder struct {
 	graph.Builder
@@ -149,7 +161,7 @@ func Build(m *keras.Model, opt Options) (g *graph.Graph, notes []string, err err
 			name = fmt.Sprintf("%s_%d", layer, n)
 		}
 		seen[name] = true
-		b.Output(name, v.typ, v.name)
+		b.Output(name, v.typ, v.name, v.shape()...)
 	}
 	for _, s := range b.ends {
 		b.Output(s.name, s.typ, s.value)

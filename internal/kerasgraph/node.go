@@ -75,6 +75,7 @@ func (b *builder) run(cells []*cell, back []bool, x value, start []value, lens s
 		inputs = inputs[:len(inputs)-1]
 	}
 	outs := b.Ops(c.op, 1+n, attrs, inputs...)
+	b.Name(c.layer.Path)
 	T, B, H := x.dims[1], x.dims[0], c.units
 	y := value{name: outs[0], typ: graph.F32, dims: []int{T, len(cells), B, H}}
 	list := make([]result, len(cells))

@@ -58,10 +58,7 @@ func TestExportersGraphsGiveTheirFrameworksNumbers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n, err := f.ONNX.Network()
-			if err != nil {
-				t.Fatal(err)
-			}
+			n, batchFirst := l.Ports, l.Layer.Config().BatchFirst
 			g := testkit.Load(t, path)
 			sets := 0
 			for _, set := range []string{"set0.", "set1."} {
@@ -74,12 +71,12 @@ func TestExportersGraphsGiveTheirFrameworksNumbers(t *testing.T) {
 				var sn unroll.State
 				if l.Model != nil {
 					in := nn.Input{}
-					if n.Embedding == nil {
+					if l.Model.Embedding() == nil {
 						in.Features = g.F32(set + n.Input)
 					} else {
 						shape := testkit.As[float64](g, set+n.Input).Shape
 						in.Tokens, in.T, in.B = g.Ints(set+n.Input), shape[0], shape[1]
-						if n.BatchFirst {
+						if batchFirst {
 							in.T, in.B = in.B, in.T
 						}
 					}

@@ -56,6 +56,13 @@ func Open(path string) (*File, error) {
 		if index := indexIn(path); index != "" {
 			return openFile(index, nil)
 		}
+		program, err := programIn(path)
+		if err != nil {
+			return nil, err
+		}
+		if program != "" {
+			return openFile(program, []Format{ONNX, Safetensors})
+		}
 		return openFolder(path)
 	}
 	if err := alone(path); err != nil {
@@ -129,6 +136,9 @@ type Loaded struct {
 	Left []string
 	// Notes say what was assumed.
 	Notes []string
+	// Ports are the names of the program's inputs and outputs that Recognise found it
+	// in; nil for other files.
+	Ports *Ports
 	// Told reports whether the file says if batches are [B,T,I] or [T,B,I], as
 	// Layer's BatchFirst then has it; weights alone do not.
 	Told bool

@@ -102,7 +102,11 @@ func TestOperatorsAreLayers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := FromNetwork(&onnx.Network{Layers: []*onnx.Recurrent{r}, BatchFirst: r.BatchFirst})
+		file, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := file.Load(Options{})
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue

@@ -1,13 +1,10 @@
 package modelfile
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
-	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
@@ -62,87 +59,31 @@ func (l *Loaded) surround(src checkpoint.Source, used map[string]bool, reads str
 	return nil
 }
 
+// ProofLimits bound what recognising a network takes.
+var ProofLimits = graph.Limits{Memory: 1 << 30, Work: 1 << 34}
+
 // fromONNX makes a layer or model of a graph.
 func (f *File) fromONNX() (*Loaded, error) {
-	n, err := f.ONNX.Network()
+	p, err := f.Program(ProofLimits)
 	if err != nil {
 		return nil, err
 	}
-	l, err := FromNetwork(n)
+	l, err := Recognise(p)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	l.Told = true
 	return l, nil
 }
 
-// ErrVariant is a network that is no stacked layer, or one that a format cannot
-// hold.
-var ErrVariant = errors.New("not one stacked layer")
-
-// FromNetwork makes a layer, or a model where there is an embedding or a head,
-// of an ONNX network. Layers of several settings are an ErrVariant that names
-// the first that differs.
-func FromNetwork(n *onnx.Network) (*Loaded, error) {
-	var cfg unroll.Config
-	for i, r := range n.Layers {
-		c, err := graph.LayerConfig(r)
-		if err != nil {
-			return nil, err
-		}
-		c.BatchFirst = n.BatchFirst
-		if i == 0 {
-			cfg = c
-			cfg.NumLayers = len(n.Layers)
-		}
-		if c.Mode != cfg.Mode || c.Variant != cfg.Variant {
-			return nil, fmt.Errorf("%w: %s is %s after %s", ErrVariant, r.Node, c, n.Layers[0].Node)
-		}
-	}
-	values := map[string]tensor.Dense{}
-	for i, r := range n.Layers {
-		for _, t := range r.Params {
-			d, err := checkpoint.FloatOf[float32](t)
-			if err != nil {
-				return nil, err
-			}
-			values["rnn."+strings.Replace(t.Name, "_l0", fmt.Sprintf("_l%d", i), 1)] = d
-		}
-	}
-	if n.Head == nil && n.Embedding == nil {
-		layer, err := unroll.New(cfg)
-		if err != nil {
-			return nil, err
-		}
-		plain := map[string]tensor.Dense{}
-		for name, d := range values {
-			plain[strings.TrimPrefix(name, "rnn.")] = d
-		}
-		return &Loaded{Layer: layer}, layer.Load(plain)
-	}
-	if n.Head == nil {
-		return nil, fmt.Errorf("%w: an embedding without a linear head", ErrVariant)
-	}
-	model := nn.Config{RNN: cfg, OutFeatures: n.Head.Shape[0], NoHeadBias: n.Bias == nil}
-	if n.Final {
-		model.Output = "last"
-	}
-	for name, t := range map[string]*checkpoint.Tensor{"fc.weight": n.Head, "fc.bias": n.Bias, "embedding.weight": n.Embedding} {
-		if t == nil {
-			continue
-		}
-		d, err := checkpoint.FloatOf[float32](*t)
-		if err != nil {
-			return nil, err
-		}
-		values[name] = d
-		if name == "embedding.weight" {
-			model.NumEmbeddings, model.EmbeddingDim = d.Shape[0], d.Shape[1]
-		}
-	}
-	m, err := nn.New(model)
+// Program returns the program of an ONNX file. Errors name the file.
+func (f *File) Program(limits graph.Limits) (*graph.Program, error) {
+	g, err := graph.FromONNX(f.ONNX)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	return &Loaded{Layer: m.RNN(), Model: m}, m.Load(values)
+	p, err := graph.Compile(g, limits)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return p, nil
 }

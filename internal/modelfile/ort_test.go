@@ -11,7 +11,6 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
-	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/internal/testkit/python"
@@ -183,57 +182,49 @@ func uniform(g *rng.Generator, most float64, shape ...int) tensor.Dense {
 }
 
 // drawnVariant draws a stack of cells with settings of the operators.
-func drawnVariant(g *rng.Generator) *onnx.Network {
+func drawnVariant(t *testing.T, g *rng.Generator) *unroll.Layer {
+	t.Helper()
 	pick := func(n int) int { return int(g.Uint32() % uint32(n)) }
-	op := []string{"RNN", "LSTM", "GRU"}[pick(3)]
-	gates := map[string]int{"RNN": 1, "LSTM": 4, "GRU": 3}[op]
-	n := &onnx.Network{BatchFirst: pick(2) == 1}
-	direction := []string{"forward", "reverse", "bidirectional"}[pick(3)]
-	in, h, noBias := 1+pick(4), 1+pick(5), pick(4) == 0
-	clip := []float32{0, 0, 0.7}[pick(3)]
+	c := unroll.Config{
+		Mode: []unroll.Mode{unroll.RNNTanh, unroll.LSTM, unroll.GRU}[pick(3)], InputSize: 1 + pick(4), HiddenSize: 1 + pick(5),
+		NumLayers: 1 + pick(3), NoBias: pick(4) == 0, BatchFirst: pick(2) == 0,
+	}
+	direction := pick(3)
+	c.Bidirectional, c.Variant.Reverse = direction == 2, direction == 1
+	c.Variant.Clip = []float64{0, 0, 0.75}[pick(3)]
 	forget, before, peep, other := pick(3) == 0, pick(2) == 0, pick(2) == 0, pick(2) == 0
-	var functions []onnx.Activation
-	for range map[string]int{"RNN": 1, "LSTM": 3, "GRU": 2}[op] * 2 {
-		functions = append(functions, []onnx.Activation{
-			{Name: "Tanh"},
-			{Name: "Sigmoid"},
-			{Name: "Relu"},
-			{Name: "Softsign"},
-			{Name: "Softplus"},
-			{Name: "Affine", Alpha: 0.5, Beta: 0.25},
-			{Name: "LeakyRelu", Alpha: 0.1},
-			{Name: "ThresholdedRelu", Alpha: 0.3},
-			{Name: "ScaledTanh", Alpha: 0.8, Beta: 1.2},
-			{Name: "HardSigmoid", Alpha: 0.3, Beta: 0.4},
-			{Name: "Elu", Alpha: 0.7},
-		}[pick(11)])
-	}
-	for range 1 + pick(3) {
-		r := onnx.Layer(op, in, h, direction == "bidirectional", noBias, map[string]string{"RNN": "Tanh"}[op], nil)
-		r.Direction, r.Clip = direction, clip
-		r.InputForget, r.Peepholes = op == "LSTM" && forget, op == "LSTM" && peep
-		r.LinearBeforeReset = op == "GRU" && !before
-		if other {
-			r.Activations = functions[:len(r.Activations)]
-		}
-		for _, end := range []string{"_l0", "_l0_reverse"}[:r.Directions()] {
-			add := func(name string, shape ...int) { // small, for functions without bound make a state grow
-				r.Params = append(r.Params, checkpoint.Of(name+end, uniform(g, 0.4, shape...)))
-			}
-			add("weight_ih", gates*h, in)
-			add("weight_hh", gates*h, h)
-			if !noBias {
-				add("bias_ih", gates*h)
-				add("bias_hh", gates*h)
-			}
-			if r.Peepholes {
-				add("weight_peephole", 3*h)
+	c.Variant.InputForget, c.Variant.Peepholes = c.Mode == unroll.LSTM && forget, c.Mode == unroll.LSTM && peep
+	c.Variant.ResetBefore = c.Mode == unroll.GRU && before
+	for _, list := range []*[3]unroll.Activation{&c.Variant.Activations, &c.Variant.ReverseActivations}[:c.Directions()] {
+		for i := range map[unroll.Mode]int{unroll.RNNTanh: 1, unroll.LSTM: 3, unroll.GRU: 2}[c.Mode] {
+			a := []unroll.Activation{
+				{Name: "Tanh"},
+				{Name: "Sigmoid"},
+				{Name: "Relu"},
+				{Name: "Softsign"},
+				{Name: "Softplus"},
+				{Name: "Affine", Alpha: 0.5, Beta: 0.25},
+				{Name: "LeakyRelu", Alpha: 0.125},
+				{Name: "ThresholdedRelu", Alpha: 0.25},
+				{Name: "ScaledTanh", Alpha: 0.75, Beta: 1.25},
+				{Name: "HardSigmoid", Alpha: 0.25, Beta: 0.375},
+				{Name: "Elu", Alpha: 0.625},
+			}[pick(11)]
+			if other {
+				list[i] = a
 			}
 		}
-		n.Layers = append(n.Layers, r)
-		in = h * r.Directions()
 	}
-	return n
+	l, err := unroll.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range l.Params() { // small, for functions without bound make a state grow
+		if err := rng.Uniform(g, p.Value.Data, -0.4, 0.4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
 }
 
 // Drawn stacks of cells with drawn settings give ONNX Runtime's numbers.
@@ -244,36 +235,25 @@ func TestLiveONNXRuntimeGivesVariantsNumbers(t *testing.T) {
 	var runs []runtimeRun
 	redrawn := 0
 	for len(runs) < 200 {
-		i, n := len(runs), drawnVariant(g)
-		l, err := FromNetwork(n)
-		if err != nil {
-			t.Fatal(err)
-		}
+		i, layer := len(runs), drawnVariant(t, g)
 		path := filepath.Join(dir, fmt.Sprintf("%03d.onnx", i))
-		file, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := onnx.Write(file, n, []int64{7, 14, 22}[i%3]); err != nil {
-			t.Fatal(err)
-		}
-		if err := file.Close(); err != nil {
+		if _, err := (&Loaded{Layer: layer}).Save(path, ONNX, []int64{7, 14, 22}[i%3]); err != nil {
 			t.Fatal(err)
 		}
 		const T, B = 4, 2
 		draw := func(shape ...int) tensor.Dense { return uniform(g, 1, shape...) }
-		r := n.Layers[0]
-		x := draw(T, B, r.InputSize)
-		if n.BatchFirst {
-			x = draw(B, T, r.InputSize)
+		c := layer.Config()
+		x := draw(T, B, c.InputSize)
+		if c.BatchFirst {
+			x = draw(B, T, c.InputSize)
 		}
-		h0, c0 := draw(len(n.Layers)*r.Directions(), B, r.HiddenSize), tensor.Dense{}
+		h0, c0 := draw(c.Layers()*c.Directions(), B, c.HiddenSize), tensor.Dense{}
 		feed := checkpoint.Set{checkpoint.Of("input", x), checkpoint.Of("h0", h0)}
-		if r.Op == "LSTM" {
+		if c.HasCell() {
 			c0 = draw(h0.Shape...)
 			feed = append(feed, checkpoint.Of("c0", c0))
 		}
-		y, sn, err := l.Layer.Forward(x, unroll.State{H: h0, C: c0})
+		y, sn, err := layer.Forward(x, unroll.State{H: h0, C: c0})
 		if err != nil {
 			t.Fatal(err)
 		}

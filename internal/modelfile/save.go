@@ -5,14 +5,14 @@ import (
 	"io"
 	"strings"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array/npy"
-	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/graph"
+	"github.com/unroll-ml/unroll/nn"
 )
 
 // Save writes what was loaded to path in a format and says what the format
@@ -32,7 +32,38 @@ func (l *Loaded) Save(path string, to Format, opset int64) (left []string, err e
 	if cfg := l.Layer.Config(); to != ONNX && !cfg.Variant.IsZero() {
 		return nil, fmt.Errorf("%w: %s has settings that torch.nn's layers do not have, and %s holds tensors alone; ONNX holds them", ErrVariant, cfg, to)
 	}
+	return l.SaveLoose(path, to, opset)
+}
+
+// SaveLoose is Save for a file: settings that a format does not hold are lost.
+func (l *Loaded) SaveLoose(path string, to Format, opset int64) (left []string, err error) {
+	r := row(to)
+	if r == nil || !r.Writes() {
+		return nil, fmt.Errorf("%w: %q; %s and folder are written", ErrUnknown, to, written())
+	}
 	return l.lost(to), r.save(l, path, opset)
+}
+
+// Config is that of the model, or nil for a lone layer.
+func (l *Loaded) Config() *nn.Config {
+	if l.Model == nil {
+		return nil
+	}
+	c := l.Model.Config()
+	return &c
+}
+
+// SaveTensors writes named tensors in a format that holds them.
+func SaveTensors(path string, to Format, set checkpoint.Set) error {
+	switch to {
+	case Safetensors:
+		return WriteTensors(path, set, map[string]string{"format": "pt"})
+	case Torch:
+		return torchfile.WriteFile(path, set)
+	case NPZ:
+		return atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, set) })
+	}
+	return fmt.Errorf("%w: %q; %s and folder are written", ErrUnknown, to, written())
 }
 
 // written lists the formats that Save takes.
@@ -73,22 +104,35 @@ func (l *Loaded) lost(to Format) (left []string) {
 	return left
 }
 
-func saveTorch(l *Loaded, path string, _ int64) error { return torchfile.WriteFile(path, l.tensors()) }
+func saveTorch(l *Loaded, path string, _ int64) error { return SaveTensors(path, Torch, l.tensors()) }
 
-func saveNPZ(l *Loaded, path string, _ int64) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return npy.WriteArchive(w, l.tensors()) })
-}
+func saveNPZ(l *Loaded, path string, _ int64) error { return SaveTensors(path, NPZ, l.tensors()) }
 
 func saveSafetensors(l *Loaded, path string, _ int64) error {
 	return safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
 }
 
+// defaultOpset is the version of ONNX's operators that a layer is written in.
+const defaultOpset = 17
+
 func saveONNX(l *Loaded, path string, opset int64) error {
-	n, err := l.Network()
-	if err != nil {
-		return err
+	if opset == 0 {
+		opset = defaultOpset
 	}
-	return atomicfile.Write(path, func(w io.Writer) error { return onnx.Write(w, n, opset) })
+	if opset < graph.MinWritten || opset > graph.MaxWritten {
+		return fmt.Errorf("opset %d, expected %d to %d", opset, graph.MinWritten, graph.MaxWritten)
+	}
+	names := Names{H0: "h0", C0: "c0", Output: "output", Opset: opset}
+	if l.Model != nil {
+		names.Output = "logits"
+	}
+	g := l.Graph(names)
+	return atomicfile.Write(path, func(w io.Writer) error {
+		if err := graph.WriteONNX(w, g); err != nil {
+			return fmt.Errorf("%w: %w", ErrVariant, err)
+		}
+		return nil
+	})
 }
 
 // tensors returns all parameters under PyTorch's names.
@@ -112,77 +156,4 @@ func (l *Loaded) tensors() checkpoint.Set {
 		set = append(set, checkpoint.Of("fc.bias", b))
 	}
 	return set
-}
-
-// Network returns the layer or model as ONNX writes it. A projection is an
-// ErrVariant: the LSTM of ONNX has none; so is a cell without an operator.
-func (l *Loaded) Network() (*onnx.Network, error) {
-	c := l.Layer.Config()
-	if c.ProjSize > 0 {
-		return nil, fmt.Errorf("%w: ONNX's LSTM has no projection (proj_size %d)", ErrVariant, c.ProjSize)
-	}
-	kind := cell.Kinds()[c.Mode]
-	if kind.ONNX.Name == "" {
-		return nil, fmt.Errorf("%w: ONNX has no operator for %s", ErrVariant, c.Mode)
-	}
-	n := &onnx.Network{BatchFirst: c.BatchFirst}
-	sets := make([]checkpoint.Set, c.Layers())
-	for _, p := range l.Layer.Params() {
-		var i int
-		at := strings.LastIndex(p.Name, "_l")
-		if _, err := fmt.Sscanf(p.Name[at:], "_l%d", &i); err != nil {
-			return nil, err
-		}
-		name := strings.Replace(p.Name, fmt.Sprintf("_l%d", i), "_l0", 1)
-		sets[i] = append(sets[i], checkpoint.Of(name, p.Value))
-	}
-	for i, set := range sets {
-		in := c.InputSize
-		if i > 0 {
-			in = c.OutputSize()
-		}
-		n.Layers = append(n.Layers, node(c, kind, in, set))
-	}
-	if l.Model == nil {
-		return n, nil
-	}
-	n.Final = l.Model.Config().Output == "last"
-	one := func(t checkpoint.Tensor) *checkpoint.Tensor { return &t }
-	if e := l.Model.Embedding(); e != nil {
-		n.Embedding = one(checkpoint.Of("embedding.weight", e.Weight))
-	}
-	n.Head = one(checkpoint.Of("fc.weight", l.Model.Head().Weight()))
-	if b := l.Model.Head().Bias(); !b.IsZero() {
-		n.Bias = one(checkpoint.Of("fc.bias", b))
-	}
-	return n, nil
-}
-
-// node is one layer as a recurrent node of ONNX.
-func node(c unroll.Config, kind *cell.Kind, inputs int, params checkpoint.Set) *onnx.Recurrent {
-	v := c.Variant
-	r := &onnx.Recurrent{
-		Op: kind.ONNX.Name, InputSize: inputs, HiddenSize: c.HiddenSize, Direction: "forward", NoBias: c.NoBias, Params: params,
-		Clip: float32(v.Clip), InputForget: v.InputForget, Peepholes: v.Peepholes, LinearBeforeReset: kind.Takes.ResetBefore && !v.ResetBefore,
-	}
-	switch {
-	case c.Bidirectional:
-		r.Direction = "bidirectional"
-	case v.Reverse:
-		r.Direction = "reverse"
-	}
-	for d := range c.Directions() {
-		list := v.Activations
-		if d == 1 && v.ReverseActivations != [3]unroll.Activation{} {
-			list = v.ReverseActivations
-		}
-		for i, name := range kind.Functions {
-			a := list[i]
-			if a.Name == "" {
-				a.Name = name
-			}
-			r.Activations = append(r.Activations, onnx.Activation{Name: a.Name, Alpha: float32(a.Alpha), Beta: float32(a.Beta)})
-		}
-	}
-	return r
 }

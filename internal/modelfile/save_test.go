@@ -8,7 +8,6 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
-	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
@@ -52,26 +51,18 @@ func TestWhatONNXWritesReadsBackTheSame(t *testing.T) {
 	for name, l := range drawn(t) {
 		for _, opset := range []int64{7, 9, 10, 13, 17, 22} {
 			t.Run(fmt.Sprint(name, " opset ", opset), func(t *testing.T) {
-				n, err := l.Network()
+				path := filepath.Join(t.TempDir(), "x.onnx")
+				if _, err := l.Save(path, ONNX, opset); err != nil {
+					t.Fatal(err)
+				}
+				f, err := Open(path)
 				if err != nil {
 					t.Fatal(err)
 				}
-				var b bytes.Buffer
-				if err := onnx.Write(&b, n, opset); err != nil {
-					t.Fatal(err)
+				if f.ONNX.Opset != opset {
+					t.Errorf("opset %d", f.ONNX.Opset)
 				}
-				f, err := onnx.Parse(b.Bytes(), "x.onnx")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if f.Opset != opset {
-					t.Errorf("opset %d", f.Opset)
-				}
-				back, err := f.Network()
-				if err != nil {
-					t.Fatal(err)
-				}
-				again, err := FromNetwork(back)
+				again, err := f.Load(Options{})
 				if err != nil {
 					t.Fatal(err)
 				}

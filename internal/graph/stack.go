@@ -1,0 +1,122 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	unroll "github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
+)
+
+// NamedLayer is a recurrent layer of a program.
+type NamedLayer struct {
+	// Name is the node's, or that of its first output; a name that was there before
+	// has a number after it.
+	Name  string
+	Node  *Node
+	Layer *unroll.Layer
+}
+
+// recurrentOps are the operators that are layers.
+var recurrentOps = []string{"RNN", "GRU", "LSTM"}
+
+// IsRecurrent reports whether a node is a recurrent layer.
+func (n *Node) IsRecurrent() bool {
+	return domain(n.Domain) == "" && slices.Contains(recurrentOps, n.Op) || n.Domain == Own && n.Op == "Layer"
+}
+
+// named gives layers names that are there once.
+type named map[string]int
+
+func (seen named) name(n *Node) string {
+	name := n.Name
+	for _, o := range n.Outputs {
+		if name == "" {
+			name = o
+		}
+	}
+	if seen[name]++; seen[name] > 1 {
+		name = fmt.Sprintf("%s#%d", name, seen[name])
+	}
+	return name
+}
+
+// Layers returns the recurrent layers of the program, those of bodies too, whose
+// parameters follow from constants. Errors are those of a node that is no layer and
+// of constants that do not load.
+func (p *Program) Layers() ([]NamedLayer, error) {
+	var list []NamedLayer
+	seen := named{}
+	var walk func(b *body, f *Folding) error
+	walk = func(b *body, f *Folding) error {
+		for _, n := range b.nodes {
+			if n.IsRecurrent() {
+				l, err := f.layer(n.Node)
+				if err != nil {
+					return at(n.Node, err)
+				}
+				if name := seen.name(n.Node); l != nil {
+					list = append(list, NamedLayer{name, n.Node, l})
+				}
+			}
+			for _, name := range n.row.bodies {
+				if inner := n.bodies[name]; inner != nil {
+					if err := walk(inner, p.folding(inner, f)); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	}
+	return list, walk(p.body, p.Fold())
+}
+
+// layer returns the layer that a recurrent node is; nil if its parameters depend on
+// inputs.
+func (f *Folding) layer(n *Node) (*unroll.Layer, error) {
+	if l, ok := n.Attrs["layer"].(*unroll.Layer); ok {
+		return l, nil
+	}
+	params := map[string]*Value{}
+	for _, i := range weightInputs {
+		if i >= len(n.Inputs) || n.Inputs[i] == "" {
+			continue
+		}
+		v, err := f.Value(n.Inputs[i])
+		if v == nil || err != nil {
+			return nil, err
+		}
+		params[n.Inputs[i]] = v
+	}
+	r, err := readRecurrent(n, func(name string) (*Value, error) {
+		if v := params[name]; v != nil {
+			return v, nil
+		}
+		return nil, fmt.Errorf("no value %q", name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return layerOf[float32](r)
+}
+
+// settingsOf returns the layer that a node is by the types and shapes of constants
+// alone; info is false for what is no constant as it stands.
+func settingsOf(n *Node, info func(name string) (checkpoint.Info, bool)) (unroll.Config, error) {
+	if l, ok := n.Attrs["layer"].(*unroll.Layer); ok {
+		return l.Config(), nil
+	}
+	r, err := onnx.ReadSettings(onnxNode(n), func(name string) (checkpoint.Info, error) {
+		i, ok := info(name)
+		if !ok {
+			return i, fmt.Errorf("%q is computed by the graph", name)
+		}
+		return i, nil
+	})
+	if err != nil {
+		return unroll.Config{}, err
+	}
+	return LayerConfig(r)
+}

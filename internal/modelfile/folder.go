@@ -1,0 +1,135 @@
+package modelfile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/internal/atomicfile"
+	"github.com/unroll-ml/unroll/nn"
+)
+
+// A model folder that holds a program has a config.json that names its file,
+//
+//	{"program": "model.onnx", "sha256": "..."}
+//
+// and that file: ONNX, or the tensors of a chain in safetensors, whose metadata then
+// hold the line.
+
+// Entries of a safetensors file's metadata: the line of a chain, and what stands
+// before its names.
+const (
+	MetaChain  = "unroll.chain"
+	MetaPrefix = "unroll.prefix"
+)
+
+// programFolder is such a config.json.
+type programFolder struct {
+	Program string `json:"program"`
+	SHA256  string `json:"sha256"`
+}
+
+// maxProgramConfig bounds its bytes.
+const maxProgramConfig = 1 << 16
+
+// programIn returns the file that a folder's config.json names; empty for any other
+// folder. A file outside of the folder, or one that is not what was saved, is refused.
+func programIn(dir string) (string, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	info, err := root.Stat(nn.ConfigFile)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxProgramConfig {
+		return "", nil // nn says what it lacks
+	}
+	data, err := root.ReadFile(nn.ConfigFile)
+	if err != nil {
+		return "", err
+	}
+	var c programFolder
+	if json.Unmarshal(data, &c) != nil || c.Program == "" {
+		return "", nil
+	}
+	fail := func(format string, a ...any) (string, error) {
+		return "", &checkpoint.Error{File: filepath.Join(dir, nn.ConfigFile), Reason: fmt.Sprintf(format, a...)}
+	}
+	if c.Program != filepath.Base(c.Program) {
+		return fail("program is %q, expected the name of a file in the folder", c.Program)
+	}
+	if info, err = root.Stat(c.Program); err != nil {
+		return fail("program %q: %v", c.Program, err)
+	}
+	if !info.Mode().IsRegular() {
+		return fail("program %q is not a regular file", c.Program)
+	}
+	f, err := root.Open(c.Program)
+	if err != nil {
+		return fail("program %q: %v", c.Program, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return fail("program %q: %v", c.Program, err)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != c.SHA256 {
+		return fail("program %q has the SHA-256 %s, the folder says %.80q; it is damaged, or was changed", c.Program, got, c.SHA256)
+	}
+	return filepath.Join(dir, c.Program), nil
+}
+
+// SaveProgram writes a folder around a program in a format, which write writes. A
+// folder that holds other files than such a folder has is refused.
+func SaveProgram(dir string, format Format, write func(path string) error) error {
+	name := "model" + row(format).Endings[0]
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range list {
+		if e.Name() != name && e.Name() != nn.ConfigFile || !e.Type().IsRegular() {
+			return fmt.Errorf("%s: it holds %q, which is no part of a model folder; name another folder", dir, e.Name())
+		}
+	}
+	if old, err := programIn(dir); len(list) > 0 && (err != nil || old == "") {
+		return fmt.Errorf("%s: it holds another model; name another folder", dir)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, name)
+	if err := write(path); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, nn.ConfigFile), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(programFolder{name, hex.EncodeToString(h.Sum(nil))})
+	})
+}
+
+// WriteTensors writes a safetensors file with metadata and a checksum of all of it.
+func WriteTensors(path string, set checkpoint.Set, meta map[string]string) error {
+	meta, err := checkpoint.WithChecksum(set, meta)
+	if err != nil {
+		return err
+	}
+	return safetensors.WriteFile(path, set, meta)
+}
