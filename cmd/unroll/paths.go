@@ -20,14 +20,16 @@ import (
 type use int
 
 const (
-	useModel   use = iota // a model is read: a file, or a folder and what makes the model in it
-	useInput              // a file is read, or a folder with all that is in it
-	useNamed              // NAME=FILE, a file is read
-	useOutput             // a file is replaced
-	useAppend             // a file gets more lines
-	useFolder             // a folder gets files under names of their own
-	useConvert            // a file or a model folder is replaced
-	useTrain              // a model folder gets the files of a training
+	useModel    use = iota // a model is read: a file, or a folder and what makes the model in it
+	useInput               // a file is read, or a folder with all that is in it
+	useNamed               // NAME=FILE, a file is read
+	useStateIn             // a file is read that useStateOut of the same command may replace
+	useOutput              // a file is replaced
+	useAppend              // a file gets more lines
+	useFolder              // a folder gets files under names of their own
+	useStateOut            // a file is replaced, which may be the one of useStateIn
+	useConvert             // a file or a model folder is replaced
+	useTrain               // a model folder gets the files of a training
 )
 
 // places says of each command which arguments and flags hold paths, and what is
@@ -178,7 +180,7 @@ func (p *paths) add(at place) {
 		}
 	}
 	switch at.use {
-	case useModel, useInput:
+	case useModel, useInput, useStateIn:
 		p.read = append(p.read, at)
 	case useNamed: // names of inputs have "=" too
 		for i, c := range at.path {
@@ -186,7 +188,7 @@ func (p *paths) add(at place) {
 				p.read = append(p.read, place{at.who, at.path[i+1:], useInput})
 			}
 		}
-	case useOutput, useAppend:
+	case useOutput, useAppend, useStateOut:
 		p.written = append(p.written, at)
 	case useFolder:
 		in("new")
@@ -233,6 +235,7 @@ func (p *paths) mayWrite(w place) error {
 	}
 	for _, r := range p.read {
 		switch {
+		case r.use == useStateIn && w.use == useStateOut: // what goes on from run to run
 		case there && r.holds(st):
 			return usagef("%v is the same file as %v, or a part of it, which is read: choose another name", w, r)
 		case r.use == useInput && isInside(w.path, r.path):

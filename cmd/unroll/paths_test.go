@@ -323,3 +323,22 @@ func TestAConvertedFolderIsNobodyElses(t *testing.T) {
 		t.Errorf("the parts of a model folder: %q", got)
 	}
 }
+
+// TestStatesGoOnInTheirFile: what a run begins from may be replaced by what it ends
+// with, but nothing else of what it reads.
+func TestStatesGoOnInTheirFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "states.npz")
+	if err := os.WriteFile(file, []byte("states"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := new(paths)
+	p.add(place{"--states-in", file, useStateIn})
+	p.add(place{"--states-out", file, useStateOut})
+	if err := p.check(); err != nil {
+		t.Error(err)
+	}
+	p.add(place{"INPUT", file, useInput})
+	if err := p.check(); err == nil {
+		t.Error("an input was written over by states")
+	}
+}

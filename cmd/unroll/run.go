@@ -66,10 +66,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f := cmd.Flags()
-			for _, name := range []string{"input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias"} {
-				o.sized = o.sized || f.Changed(name)
-			}
-			o.moded = f.Changed("mode")
+			o.sized, o.moded = isSized(cmd), f.Changed("mode")
 			o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
 			if err := o.check(args, f.Changed("seed")); err != nil {
 				return err
@@ -108,13 +105,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
 	f.BoolVar(&o.longest, "longest", false, "with lengths: output ends where the longest sequence does, as pad_packed_sequence's")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
-	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
-	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
-	f.IntVar(&o.fresh.HiddenSize, "hidden-size", 4, "H of a fresh layer")
-	f.IntVar(&o.fresh.NumLayers, "num-layers", 2, "L of a fresh layer")
-	f.IntVar(&o.fresh.ProjSize, "proj-size", 0, "P of a fresh LSTM")
-	f.BoolVar(&o.fresh.Bidirectional, "bidirectional", false, "a fresh layer has two directions")
-	f.BoolVar(&o.fresh.NoBias, "no-bias", false, "a fresh layer has no biases")
+	freshFlags(cmd, &o.fresh, &o.seed)
 	return cmd
 }
 
