@@ -119,6 +119,14 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 		say("note", []string{from.Rounded})
 	}
 	say("left out of "+in, from.Left)
+	if format == modelfile.Folder && from.Model != nil {
+		place, err := claimFolder(out, false, true)
+		if err != nil {
+			return err
+		}
+		defer place.release()
+		atEnd(cmd.Context(), place.release)
+	}
 	left, err := from.Save(out, format, opset)
 	if err != nil {
 		return err

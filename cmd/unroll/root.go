@@ -62,6 +62,7 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 		newEvalCmd(),
 		newPredictCmd(),
 	)
+	guardPaths(root)
 	tagFailures(root)
 	return root
 }

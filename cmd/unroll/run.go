@@ -19,7 +19,7 @@ type runOptions struct {
 	timeFirst, recurrent        bool
 	inputs, set                 []string // NAME=FILE, NAME=NUMBER
 	chain                       string   // the forward() of a state dict
-	stream, loose               bool
+	stream, loose, longest      bool
 	workers                     int
 	seed                        uint64
 	fresh                       unroll.Config // sizes of a layer to be made
@@ -66,10 +66,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f := cmd.Flags()
-			for _, name := range []string{"input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias"} {
-				o.sized = o.sized || f.Changed(name)
-			}
-			o.moded = f.Changed("mode")
+			o.sized, o.moded = isSized(cmd), f.Changed("mode")
 			o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
 			if err := o.check(args, f.Changed("seed")); err != nil {
 				return err
@@ -106,14 +103,9 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
+	f.BoolVar(&o.longest, "longest", false, "with lengths: output ends where the longest sequence does, as pad_packed_sequence's")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
-	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
-	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
-	f.IntVar(&o.fresh.HiddenSize, "hidden-size", 4, "H of a fresh layer")
-	f.IntVar(&o.fresh.NumLayers, "num-layers", 2, "L of a fresh layer")
-	f.IntVar(&o.fresh.ProjSize, "proj-size", 0, "P of a fresh LSTM")
-	f.BoolVar(&o.fresh.Bidirectional, "bidirectional", false, "a fresh layer has two directions")
-	f.BoolVar(&o.fresh.NoBias, "no-bias", false, "a fresh layer has no biases")
+	freshFlags(cmd, &o.fresh, &o.seed)
 	return cmd
 }
 
@@ -168,6 +160,11 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 	if o.stream && layer.Config().Bidirectional {
 		return usagef("--stream: %v also reads each sequence from its end, which a live sequence does not have yet; run without --stream", layer.Config())
 	}
+	if o.longest {
+		if in.x, err = toLongest(in, layer.Config().BatchFirst); err != nil {
+			return err
+		}
+	}
 	var results []result[F]
 	if o.stream {
 		results, err = runStream(layer, in, o)
@@ -199,6 +196,34 @@ func showRun[F tensor.Float](cmd *cobra.Command, o runOptions, what string, x te
 		fmt.Fprintf(out, "\n%s\n%v\n", r.name, r.value)
 	}
 	return nil
+}
+
+// toLongest is the input without the steps that lie behind all sequences; what
+// lengths cannot be is left to the layer to refuse.
+func toLongest[F tensor.Float](in runInput[F], batchFirst bool) (x tensor.DenseOf[F], err error) {
+	x = in.x
+	switch {
+	case in.lengths == nil:
+		return x, usagef("--longest: the input holds no lengths; leave the flag out")
+	case len(in.lengths) == 0 || x.Rank() != 3:
+		return x, nil
+	}
+	steps, batch, k := x.Shape[0], x.Shape[1], x.Shape[2]
+	if batchFirst {
+		steps, batch = batch, steps
+	}
+	long := slices.Max(in.lengths)
+	if long < 1 || long >= steps {
+		return x, nil
+	}
+	if !batchFirst {
+		return tensor.DenseOf[F]{Shape: []int{long, batch, k}, Data: x.Data[:long*batch*k]}, nil
+	}
+	y := tensor.NewOf[F](batch, long, k)
+	for b := range batch {
+		copy(y.Data[b*long*k:(b+1)*long*k], x.Data[b*steps*k:])
+	}
+	return y, nil
 }
 
 func runPass[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOptions) ([]result[F], error) {

@@ -95,9 +95,9 @@ func runModel(cmd *cobra.Command, args []string, o runOptions) error {
 
 // checkModel refuses flags that a whole model has no use for.
 func (o runOptions) checkModel(cmd *cobra.Command, path string) error {
-	refused := []string{"mode", "prefix", "convention", "loose", "batch-first", "time-first", "trace", "stream", "dtype", "workers"}
+	refused := []string{"mode", "prefix", "convention", "loose", "batch-first", "time-first", "trace", "stream", "dtype", "workers", "longest"}
 	if o.chain != "" { // of weights alone
-		refused = []string{"mode", "convention", "trace", "stream", "dtype", "workers"}
+		refused = []string{"mode", "convention", "trace", "stream", "dtype", "workers", "longest"}
 	}
 	for _, name := range refused {
 		if cmd.Flags().Changed(name) {
