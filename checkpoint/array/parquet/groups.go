@@ -221,10 +221,15 @@ type Field struct {
 
 // Table writes rows of texts and numbers as row groups of 65,536, uncompressed.
 type Table struct {
-	out    *parquet.Writer
+	out    rowWriter
 	fields []Field
 	order  []int // the file's column of each field
 	row    parquet.Row
+}
+
+type rowWriter interface {
+	parquet.RowWriter
+	io.Closer
 }
 
 // NewTable begins to write; Close ends it. It is an ErrFormat if a name is empty or
