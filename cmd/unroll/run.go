@@ -24,6 +24,8 @@ type runOptions struct {
 	stream, loose, states       bool
 	size                        []string // NAME=N, of a step
 	statesIn, statesOut         string
+	groupBy, sortBy             string // columns of INPUT
+	sort                        bool
 	workers                     int
 	seed                        uint64
 	fresh                       unroll.Config // sizes of a layer to be made
@@ -70,6 +72,17 @@ one sequence, and the output of each is written (CSV, JSON arrays with --json)
 before the next is waited for. JSON has no NaN and no infinities: --json prints
 null for them.
 
+With --group-by COLUMN, INPUT is a table with names, CSV or Parquet, of many series,
+and every row is a step of the series that COLUMN names, by a whole model or a
+layer: --columns chooses the numbers of a step (all other columns otherwise), in
+the order of the model's inputs. --sort-by COLUMN holds times, numbers or dates
+with the year first; a row before one of its series' earlier rows is refused, or
+with --sort all rows are sorted in memory. Each row is answered by a row of names,
+times and outputs, CSV on standard output or --output FILE (.csv, .jsonl,
+.parquet). In memory are a few thousand rows and each series' state.
+--states-out FILE.safetensors holds the final states of all series with their
+names, and --states-in goes on from them with the next file.
+
 With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
 drawn as after torch.manual_seed(--seed). Without INPUT the input is
 torch.randn(5, input_size), drawn before the layer. Without any argument that is
@@ -87,6 +100,12 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 			o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
 			if err := o.check(args, f.Changed("seed")); err != nil {
 				return err
+			}
+			if err := o.checkGroups(cmd, args); err != nil {
+				return err
+			}
+			if o.groupBy != "" {
+				return runGroups(cmd, args, o)
 			}
 			if len(args) > 0 && !o.recurrent && !o.sized && (o.chain != "" || isWhole(args[0])) {
 				return runModel(cmd, args, o)
@@ -127,6 +146,9 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.states, "states", false, "make the states of the layers of a chain or a Keras file inputs and outputs; --stream and --states-in and -out do so")
 	f.StringVar(&o.statesIn, "states-in", "", "begin from the states in this file, as --states-out or --output wrote them")
 	f.StringVar(&o.statesOut, "states-out", "", "write the final states to this .safetensors or .npz file")
+	f.StringVar(&o.groupBy, "group-by", "", "INPUT is a table, CSV or Parquet, of steps of many series: the column that names the series")
+	f.StringVar(&o.sortBy, "sort-by", "", "with --group-by: the column of the steps' times, whose order is verified")
+	f.BoolVar(&o.sort, "sort", false, "with --sort-by: sort the rows, in memory, instead of refusing those out of order")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
 	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
