@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -52,6 +53,8 @@ type Model struct {
 
 	digest   sync.Once // guards digested
 	digested string
+
+	axes atomic.Pointer[[]int] // of sequences, of each input, once they were needed
 }
 
 // Port is an input or output: its name, element type, and shape, of which a

@@ -19,8 +19,11 @@ import (
 //
 // It is an ErrFolder for a model that is not the task's.
 func (t *Forecast) Target(m *nn.Model) (live.Target, error) {
-	if m == nil || !t.fits(m.Config()) {
-		return nil, fmt.Errorf("%w: the model is no forecaster of the task's settings", ErrFolder)
+	if m == nil {
+		return nil, fmt.Errorf("%w: there is no model", ErrFolder)
+	}
+	if why := t.misfit(m.Config()); why != "" {
+		return nil, fmt.Errorf("%w: %s", ErrFolder, why)
 	}
 	f, sc, columns := t.spec(), t.Scaling, len(t.Scaling.Columns)
 	var targets []int
