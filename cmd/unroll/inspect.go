@@ -85,6 +85,8 @@ graph, and what a PyTorch file holds beside tensors.
 
 Reads .safetensors, .pt, .pth, .onnx, .npz, model folders, and the arrays .npy,
 .csv, .jsonl and .parquet.`,
+		Example: `  unroll inspect examples/bach/model.pt
+  unroll inspect model.onnx --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var opt modelfile.Options

@@ -114,6 +114,11 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.IntVar(&o.fresh.ProjSize, "proj-size", 0, "P of a fresh LSTM")
 	f.BoolVar(&o.fresh.Bidirectional, "bidirectional", false, "a fresh layer has two directions")
 	f.BoolVar(&o.fresh.NoBias, "no-bias", false, "a fresh layer has no biases")
+	groupFlags(cmd, "Model", "chain", "recurrent", "prefix", "convention", "dtype", "loose", "workers")
+	groupFlags(cmd, "Input", "input", "set", "batch-first", "time-first", "stream")
+	groupFlags(cmd, "Output", "output", "json", "trace")
+	groupFlags(cmd, "A fresh layer", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
+	groupTables(cmd)
 	return cmd
 }
 

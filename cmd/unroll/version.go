@@ -25,25 +25,33 @@ func newVersionCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, Go's version and the kernels in use",
-		Args:  cobra.NoArgs,
+		Example: `  unroll version
+  unroll version --json
+  UNROLL_KERNEL=go unroll version    # with the kernels in pure Go`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := readVersion()
 			if asJSON {
 				return printJSON(cmd, v)
 			}
-			rev, note := "", ""
-			if v.Revision != "" {
-				rev = " " + v.Revision
-			}
-			if v.Note != "" {
-				note = " (" + v.Note + ")"
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "unroll %s%s\n%s %s\nkernel %s%s\n", v.Version, rev, v.Go, v.Platform, v.Kernel, note)
+			fmt.Fprint(cmd.OutOrStdout(), v)
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
+}
+
+// String is what "unroll version" and "unroll --version" print.
+func (v version) String() string {
+	rev, note := "", ""
+	if v.Revision != "" {
+		rev = " " + v.Revision
+	}
+	if v.Note != "" {
+		note = " (" + v.Note + ")"
+	}
+	return fmt.Sprintf("unroll %s%s\n%s %s\nkernel %s%s\n", v.Version, rev, v.Go, v.Platform, v.Kernel, note)
 }
 
 func readVersion() version {
