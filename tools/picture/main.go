@@ -94,7 +94,10 @@ func record(session string, shell func(string) (string, error)) (lines []string,
 			lines = append(lines, "")
 		}
 		lines = append(lines, "$ "+command)
-		shown := strings.Split(strings.TrimRight(out, "\n"), "\n")
+		var shown []string
+		if out = strings.TrimRight(out, "\n"); out != "" {
+			shown = strings.Split(out, "\n")
+		}
 		if len(shown) > most {
 			shown = append(shown[:most], "...")
 		}
