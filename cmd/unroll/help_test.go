@@ -116,3 +116,14 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+// A release is what the linker says it is; --version and version say the same.
+func TestReleaseIsStamped(t *testing.T) {
+	defer func(v, r string) { stamped, stampedRevision = v, r }(stamped, stampedRevision)
+	stamped, stampedRevision = "v1.2.3", "0123456789ab"
+	for _, arg := range []string{"version", "--version"} {
+		if out := unrollIn(t, arg); !strings.HasPrefix(out, "unroll v1.2.3 0123456789ab\ngo1.") {
+			t.Errorf("unroll %s prints %q", arg, out)
+		}
+	}
+}

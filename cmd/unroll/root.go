@@ -10,6 +10,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// extraCommands are those that a build tag adds.
+var extraCommands []func() *cobra.Command
+
 // newRootCmd builds the whole command. A subcommand is one file with one
 // function that returns it, and one line here.
 func newRootCmd() *cobra.Command {
@@ -55,6 +58,9 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 	addGroup(root, "Train and use:", newTrainCmd(), newEvalCmd(), newPredictCmd())
 	addGroup(root, "Files:", newInspectCmd(), newConvertCmd())
 	addGroup(root, "This machine:", newBenchCmd(), newVersionCmd())
+	for _, c := range extraCommands {
+		root.AddCommand(c())
+	}
 	root.InitDefaultCompletionCmd()
 	explainCompletion(root)
 	tagFailures(root)

@@ -20,6 +20,10 @@ type version struct {
 	Note     string `json:"kernel_note,omitempty"` // why UNROLL_KERNEL does not hold
 }
 
+// A release is stamped by the linker: -X main.stamped=v1.2.3
+// -X main.stampedRevision=0123456789ab. Other builds are told by Go's build info.
+var stamped, stampedRevision string
+
 func newVersionCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -64,7 +68,7 @@ func readVersion() version {
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return v
+		info = new(debug.BuildInfo)
 	}
 	if info.Main.Version != "" {
 		v.Version = info.Main.Version
@@ -73,6 +77,9 @@ func readVersion() version {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
 			v.Revision = s.Value[:12]
 		}
+	}
+	if stamped != "" {
+		v.Version, v.Revision = stamped, stampedRevision
 	}
 	return v
 }
