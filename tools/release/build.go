@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -262,8 +263,16 @@ func listOutdated(root string) error {
 		if _, err := os.Stat(filepath.Join(root, dir, "go.mod")); err != nil {
 			continue
 		}
-		s, err := output(filepath.Join(root, dir), nil, "go", "list", "-mod=mod", "-m", "-u", "-f",
-			"{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}}, newer is {{.Update.Version}}{{end}}", "all")
+		edit, err := output(filepath.Join(root, dir), nil, "go", "mod", "edit", "-json")
+		if err != nil {
+			return err
+		}
+		direct, err := chosen([]byte(edit))
+		if err != nil {
+			return err
+		}
+		s, err := output(filepath.Join(root, dir), nil, "go", append([]string{"list", "-mod=mod", "-m", "-u", "-f",
+			"{{if .Update}}{{.Path}} {{.Version}}, newer is {{.Update.Version}}{{end}}"}, direct...)...)
 		if err != nil {
 			return err
 		}
@@ -279,4 +288,28 @@ func listOutdated(root string) error {
 	}
 	fmt.Println("no direct dependency has a newer version")
 	return nil
+}
+
+// chosen are the modules that a go.mod, as "go mod edit -json" prints it, asks for
+// itself: what its packages import and what its tools are of.
+func chosen(edit []byte) (modules []string, err error) {
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+		Tool []struct{ Path string }
+	}
+	if err := json.Unmarshal(edit, &mod); err != nil {
+		return nil, err
+	}
+	for _, r := range mod.Require {
+		isTool := slices.ContainsFunc(mod.Tool, func(t struct{ Path string }) bool {
+			return t.Path == r.Path || strings.HasPrefix(t.Path, r.Path+"/")
+		})
+		if !r.Indirect || isTool {
+			modules = append(modules, r.Path)
+		}
+	}
+	return modules, nil
 }

@@ -126,3 +126,10 @@ func TestDebianPackage(t *testing.T) {
 		}
 	}
 }
+
+func TestOutdatedLooksAtWhatIsAskedFor(t *testing.T) {
+	got, err := chosen([]byte(`{"Require":[{"Path":"a.org/x"},{"Path":"b.org/y","Indirect":true},{"Path":"c.org/z","Indirect":true}],"Tool":[{"Path":"c.org/z/cmd/z"}]}`))
+	if err != nil || strings.Join(got, " ") != "a.org/x c.org/z" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
