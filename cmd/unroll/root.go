@@ -8,6 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/train/data"
 )
 
 // extraCommands are those that a build tag adds.
@@ -63,6 +66,7 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 	}
 	root.InitDefaultCompletionCmd()
 	explainCompletion(root)
+	completeValues(root)
 	tagFailures(root)
 	return root
 }
@@ -83,6 +87,26 @@ func noCommand(root *cobra.Command, name string) error {
 		msg += "; did you mean " + strings.Join(s, " or ") + "?"
 	}
 	return usagef("%s", msg)
+}
+
+// completeValues tells a shell the values of flags that have a few.
+func completeValues(cmd *cobra.Command) {
+	for flag, values := range map[string][]string{
+		"task": taskNames(), "mode": strings.Split(strings.ReplaceAll(cell.Names(), " or ", ", "), ", "),
+		"dtype": {"float32", "float64"}, "convention": {"torch", "keras"}, "to": {"safetensors", "pt", "npz", "onnx", "folder"},
+		"optimizer": {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad"}, "schedule": {"none", "plateau", "cosine", "onecycle"},
+		"gaps": data.GapRules, "time-format": data.TimeFormats, "head": {"all", "last"},
+	} {
+		if cmd.Flags().Lookup(flag) == nil {
+			continue
+		}
+		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			continue // there is one already
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		completeValues(sub)
+	}
 }
 
 // explainCompletion gives cobra's commands that write completions our words.
