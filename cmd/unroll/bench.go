@@ -42,6 +42,9 @@ func newBenchCmd() *cobra.Command {
 bench/README.md lists, or one shape given by flags. GFLOP/s count the products
 alone; peak is the share of what fused multiply-adds on registers reach on as
 many cores, measured beside; allocs is the number of allocations of a call, the median too.`,
+		Example: `  unroll bench W2 W4
+  unroll bench --mode GRU --input-size 40 --hidden-size 128 --num-layers 2 --stream
+  unroll bench --hidden-size 650 --steps 35 --batch 20 --train --json`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			shaped := cmd.Flags().Changed("hidden-size")
 			if shaped && len(args) > 0 {
@@ -85,6 +88,9 @@ many cores, measured beside; allocs is the number of allocations of a call, the 
 	f.IntVar(&own.batch, "batch", 1, "sequences")
 	f.BoolVar(&own.stream, "stream", false, "carry the state from call to call; one step a call")
 	f.BoolVar(&own.train, "train", false, "forward, backward and a step of SGD")
+	groupFlags(cmd, "Shape", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional")
+	groupFlags(cmd, "Call", "steps", "batch", "stream", "train")
+	groupFlags(cmd, "Measurement", "workers", "runs", "json")
 	return cmd
 }
 

@@ -31,6 +31,9 @@ Keras's weights, to ONNX only.
 
 What the new format cannot hold is said on stderr. --verify reads OUT again,
 runs both on the same drawn inputs and tells the largest difference.`,
+		Example: `  unroll convert examples/bach/model.pt model.onnx --verify
+  unroll convert checkpoint.ckpt layer.safetensors --prefix encoder.
+  unroll convert model.onnx model-folder --to folder`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for i, what := range []string{"IN", "OUT"} {
@@ -81,6 +84,8 @@ runs both on the same drawn inputs and tells the largest difference.`,
 	f.BoolVar(&batchFirst, "batch-first", false, "the layer has batch_first, which weights do not tell")
 	f.BoolVar(&verify, "verify", false, "run both sides on drawn inputs and compare")
 	f.Int64Var(&opset, "opset", 0, "opset of an ONNX file, 7 to 22; 0 for 17")
+	groupFlags(cmd, "Output", "to", "opset", "verify")
+	groupFlags(cmd, "What weights do not tell", "prefix", "mode", "head", "batch-first", "convention", "loose")
 	return cmd
 }
 

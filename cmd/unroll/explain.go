@@ -35,6 +35,9 @@ it, on INPUT alone or on torch.randn(5, input_size).
 
 --html writes one file that shows the same as a grid in a browser, without
 network; --open shows it at once.`,
+		Example: `  unroll explain --step 2 --layer 1 --unit 3     # one number of PyTorch's example
+  unroll explain --open                          # all of it, in a browser
+  unroll explain examples/bach examples/bach/chorale.safetensors --html page.html`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := from.check(cmd, args); err != nil {
@@ -84,12 +87,10 @@ network; --open shows it at once.`,
 	f.IntVar(&from.sequence, "sequence", 0, "which sequence of a batch [T,B,I], or which piece of a file")
 	f.IntVar(&from.limit, "limit", 0, "use the first steps only, this many; 0: all")
 	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
+	groupFlags(cmd, "What is shown", "step", "layer", "unit", "sequence", "limit")
+	groupFlags(cmd, "How", "html", "open", "latex", "as")
+	groupFlags(cmd, "Model and input", "text", "batch-first", "time-first", "mode", "loose")
+	groupFlags(cmd, "A fresh layer", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
+	groupTables(cmd)
 	return cmd
-}
-
-// isTerminal reports whether text written to w is seen by a person: stdout is
-// buffered on its way, so the process's own is looked at.
-func isTerminal(io.Writer) bool {
-	st, err := os.Stdout.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }

@@ -149,6 +149,11 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.sort, "sort", false, "with --sort-by: sort the rows, in memory, instead of refusing those out of order")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
 	freshFlags(cmd, &o.fresh, &o.seed)
+	groupFlags(cmd, "Model", "chain", "recurrent", "prefix", "convention", "dtype", "loose", "workers")
+	groupFlags(cmd, "Input", "input", "set", "batch-first", "time-first", "stream", "size", "states", "states-in", "group-by", "sort-by", "sort")
+	groupFlags(cmd, "Output", "output", "json", "trace", "longest", "states-out")
+	groupFlags(cmd, "A fresh layer", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
+	groupTables(cmd)
 	return cmd
 }
 

@@ -70,9 +70,13 @@ func newTrainCmd() *cobra.Command {
 		Long: `train makes a model folder of data as people have it:
 
 ` + taskHelp() + `
+
 The folder holds the model that was best on the validation part. An interrupt
 (Ctrl-C) finishes the step and saves; --resume goes on from there, to the same
 bits as a run that was never stopped.`,
+		Example: `  unroll train examples/names/data --task classify -o names-model --epochs 3
+  unroll train book.txt --task text -o book-model --hidden 256 --layers 2
+  unroll train --task forecast --help    # the flags of one task`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
@@ -116,7 +120,7 @@ bits as a run that was never stopped.`,
 	f.StringVar(&t.Mode, "mode", "LSTM", cell.Names())
 	f.IntVar(&t.Hidden, "hidden", 128, "hidden units")
 	f.IntVar(&t.Layers, "layers", 1, "stacked layers")
-	f.IntVar(&t.Embedding, "embedding", 64, "numbers for a token")
+	f.IntVar(&t.Embedding, "embedding", 64, "text, classify, tag: numbers for a token")
 	f.BoolVar(&t.Bidir, "bidirectional", false, "read both ways (classify, tag)")
 	f.Float64Var(&t.Dropout, "dropout", 0, "dropout between layers")
 	f.Float64Var(&t.HeadDropout, "head-dropout", 0, "dropout before the head")
@@ -140,6 +144,11 @@ bits as a run that was never stopped.`,
 	f.StringVar(&log, "log", "", "write a JSON line for each epoch to this file")
 	f.StringVar(&board, "tensorboard", "", "write TensorBoard event files to this folder")
 	f.BoolVar(&plot, "plot", false, "draw the losses while training")
+	groupFlags(cmd, "What and where", "task", "output", "overwrite", "resume", "more-rows")
+	groupFlags(cmd, "Network", "mode", "hidden", "layers", "embedding", "bidirectional", "dropout", "head-dropout", "tie-weights")
+	groupFlags(cmd, "Training", "epochs", "stop", "optimizer", "lr", "momentum", "weight-decay", "clip", "clip-value", "schedule", "warmup", "patience", "factor", "workers")
+	groupFlags(cmd, "To look at", "log", "tensorboard", "plot")
+	groupOptions(cmd)
 	return cmd
 }
 
