@@ -61,6 +61,7 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 		newTrainCmd(),
 		newEvalCmd(),
 		newPredictCmd(),
+		newServeCmd(),
 	)
 	tagFailures(root)
 	return root
