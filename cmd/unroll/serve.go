@@ -182,4 +182,3 @@ func onHangup(ctx context.Context, f func()) {
 		}
 	}()
 }
-

@@ -75,4 +75,3 @@ func layerRuns(t *testing.T, py, script string, ways int, src Source, l *unroll.
 		}
 	}
 }
-

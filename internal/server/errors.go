@@ -31,6 +31,8 @@ var (
 	notFound     = &kind{"not_found", http.StatusNotFound, codes.NotFound}
 	tooLarge     = &kind{"too_large", http.StatusRequestEntityTooLarge, codes.ResourceExhausted}
 	wrongMedia   = &kind{"unsupported_encoding", http.StatusUnsupportedMediaType, codes.InvalidArgument}
+	badCapsule   = &kind{"bad_capsule", http.StatusBadRequest, codes.InvalidArgument}
+	foreign      = &kind{"foreign", http.StatusConflict, codes.FailedPrecondition}
 	nonFinite    = &kind{"non_finite", http.StatusUnprocessableEntity, codes.InvalidArgument}
 	full         = &kind{"full", http.StatusTooManyRequests, codes.ResourceExhausted}
 	neverStarted = &kind{"never_started", http.StatusConflict, codes.FailedPrecondition}
@@ -84,6 +86,8 @@ var kinds = []struct {
 	{live.ErrMarked, marked},
 	{live.ErrNonFinite, nonFinite},
 	{live.ErrStep, wrongStep},
+	{live.ErrForeign, foreign},
+	{live.ErrCapsule, badCapsule},
 	{live.ErrUnknown, neverStarted},
 	{live.ErrEnded, ended},
 	{live.ErrExists, conflict},

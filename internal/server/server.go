@@ -28,7 +28,7 @@ type Options struct {
 	Cert, Key, ClientCA string
 	// Insecure lets everybody in who reaches an address beyond loopback.
 	Insecure bool
-	Limits Limits
+	Limits   Limits
 	// Shards and Rows are live.Options'.
 	Shards, Rows int
 	// Snapshots is a folder for the states of sequences, which are written when the
