@@ -20,9 +20,18 @@ type job struct {
 	prev, next *job
 	kept       bool // done is closed, and not sent to
 	asked      bool // the store has no such key
+	wakes      bool // nobody was in line before it, so that the shard may sleep
 	err        error
 	all        *group // of StepAll, which is told instead
 	done       chan struct{}
+}
+
+// wakeFor wakes the shard for a job that is in line, if need be: until nobody is in
+// line the shard does not sleep.
+func (s *shard) wakeFor(j *job) {
+	if j.wakes {
+		s.wakeUp()
+	}
 }
 
 func (s *shard) wakeUp() {
@@ -120,7 +129,7 @@ func (s *shard) takes(j *job, key string, beyond bool) error {
 }
 
 func (s *shard) append(j *job, q *sequence, now int64) {
-	j.seq, j.since = q, now
+	j.seq, j.since, j.wakes = q, now, s.waiting == 0
 	q.waiting++
 	s.waiting++
 	if j.prev = s.tail; s.tail != nil {

@@ -468,6 +468,9 @@ func TestSequencesAreSmall(t *testing.T) {
 	each := int64(after.HeapAlloc-before.HeapAlloc) / n
 	beside := each - int64(4*c.StateLen())
 	t.Logf("%d bytes a sequence, %d beside the state", each, beside)
+	if all := each * n; all >= 60_000_000 {
+		t.Errorf("%d sequences have %d bytes, expected under 60 MB", n, all)
+	}
 	if beside >= overhead {
 		t.Errorf("%d bytes beside the state, expected under %d", beside, overhead)
 	}

@@ -15,7 +15,7 @@ import (
 // all numbers are, that many bytes, and their CRC-32C. The first block is a header
 // in JSON, the others hold records of sequences, each whole, and the last one is
 // empty and has the number of records in 8 bytes after it. See
-// docs/formats/snapshot.md.
+// docs/formats/capsule.md.
 const snapshotMagic = "unroll snapshot 1\n"
 
 // snapshotHeader is the first block.

@@ -31,7 +31,7 @@ func (p *Pool) stepAt(ctx context.Context, key string, y, x []float32, at int64)
 		p.free(j)
 		return p.told(err)
 	}
-	s.wakeUp()
+	s.wakeFor(j)
 	return p.await(ctx, s, j)
 }
 
@@ -53,14 +53,18 @@ func (p *Pool) line(ctx context.Context, s *shard, j *job, key string, beyond bo
 
 // await waits for a synchronous step.
 func (p *Pool) await(ctx context.Context, s *shard, j *job) error {
-	select {
-	case <-j.done:
-	case <-ctx.Done():
-		if s.cancel(j) {
-			p.free(j)
-			return ctx.Err()
-		}
+	if stop := ctx.Done(); stop == nil {
 		<-j.done
+	} else {
+		select {
+		case <-j.done:
+		case <-stop:
+			if s.cancel(j) {
+				p.free(j)
+				return ctx.Err()
+			}
+			<-j.done
+		}
 	}
 	err := j.err
 	p.free(j)
@@ -80,13 +84,13 @@ func (p *Pool) StepState(ctx context.Context, y, x, state []float32) error {
 		p.free(j)
 		return p.told(err)
 	}
-	s.wakeUp()
+	s.wakeFor(j)
 	return p.await(ctx, s, j)
 }
 
 // Pending is a step that was submitted.
 type Pending struct {
-	job  *job
+	job
 	stop func() bool // of the watch over the context
 }
 
@@ -98,15 +102,16 @@ func (p *Pool) Submit(ctx context.Context, key string, x []float32) (*Pending, e
 		return nil, err
 	}
 	v := p.version.Load()
-	y := make([]float32, v.out)
-	if err := v.fits(y, x); err != nil {
+	y := make([]float32, v.out+len(x))
+	if err := v.fits(y[:v.out], x); err != nil {
 		return nil, err
 	}
-	j, s := &job{x: append([]float32(nil), x...), y: y, at: -1, kept: true, done: make(chan struct{})}, p.shard(key)
+	copy(y[v.out:], x)
+	q := &Pending{job: job{x: y[v.out:], y: y[:v.out:v.out], at: -1, kept: true, done: make(chan struct{})}}
+	j, s := &q.job, p.shard(key)
 	if err := p.line(ctx, s, j, key, false); err != nil {
 		return nil, p.told(err)
 	}
-	q := &Pending{job: j}
 	if ctx.Done() != nil {
 		q.stop = context.AfterFunc(ctx, func() {
 			if s.cancel(j) {
@@ -115,23 +120,23 @@ func (p *Pool) Submit(ctx context.Context, key string, x []float32) (*Pending, e
 			}
 		})
 	}
-	s.wakeUp()
+	s.wakeFor(j)
 	return q, nil
 }
 
 // Done is closed when the result is there.
-func (q *Pending) Done() <-chan struct{} { return q.job.done }
+func (q *Pending) Done() <-chan struct{} { return q.done }
 
 // Result waits for the step and returns its output y [O], which is the caller's.
 func (q *Pending) Result() (y []float32, err error) {
-	<-q.job.done
+	<-q.done
 	if q.stop != nil {
 		q.stop()
 	}
-	if q.job.err != nil {
-		return nil, q.job.err
+	if q.err != nil {
+		return nil, q.err
 	}
-	return q.job.y, nil
+	return q.y, nil
 }
 
 func (p *Pool) job(y, x []float32, at int64) *job {

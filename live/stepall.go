@@ -42,7 +42,6 @@ func (p *Pool) StepAll(ctx context.Context, keys []string, y, x []float32) error
 	for k, s := range p.shards {
 		if g.head[k] >= 0 {
 			refused += p.lineAll(ctx, s, g, g.head[k], keys)
-			s.wakeUp()
 		}
 	}
 	if !g.answered(refused + 1) {
@@ -104,9 +103,12 @@ func (p *Pool) lineAll(ctx context.Context, s *shard, g *group, first int32, key
 		g.errs[i], absent = err, absent || err == errAbsent
 	}
 	s.mu.Unlock()
+	s.wakeUp() // before the store is waited for: others rely on it
 	for i := first; i >= 0; i = g.next[i] {
 		if g.errs[i] == errAbsent {
-			g.errs[i] = p.line(ctx, s, &g.jobs[i], keys[i], true)
+			if g.errs[i] = p.line(ctx, s, &g.jobs[i], keys[i], true); g.errs[i] == nil {
+				s.wakeFor(&g.jobs[i])
+			}
 		}
 		if g.errs[i] != nil {
 			_ = p.told(g.errs[i])
