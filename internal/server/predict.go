@@ -82,6 +82,7 @@ func (s *Server) predict(out *patient, r *http.Request, h *host, v *version) err
 // query reads the command's flags from a URL.
 func (s *Server) query(values url.Values, t task.Task) (*task.Query, *failure) {
 	q := task.DefaultQuery()
+	q.Length = min(q.Length, s.opt.Limits.Tokens)
 	known := []string{"prompt", "length", "temperature", "top-k", "seed", "json"}
 	for name, list := range values {
 		if !slices.Contains(known, name) {
@@ -107,8 +108,13 @@ func (s *Server) query(values url.Values, t task.Task) (*task.Query, *failure) {
 			return nil, failf(badRequest, "parameter %s is %.40q: %v", name, text, errors.Unwrap(err))
 		}
 	}
-	if most := s.opt.Limits.Tokens; q.Length > most {
-		return nil, failf(badRequest, "parameter length is %d, the limit is %d", q.Length, most)
+	switch most := s.opt.Limits.Tokens; { // before a word of the answer is sent
+	case q.Length < 1 || q.Length > most:
+		return nil, failf(badRequest, "parameter length is %d, the limit is %d, expected at least 1", q.Length, most)
+	case !(q.Temperature > 0):
+		return nil, failf(badRequest, "parameter temperature is %v, expected above 0", q.Temperature)
+	case q.Top < 0:
+		return nil, failf(badRequest, "parameter top-k is %d, expected 0 or more", q.Top)
 	}
 	if n := t.Kind().Name; q.JSON && (n == "text" || n == "music") {
 		return nil, failf(badRequest, "parameter json is for classify, tag and forecast")
