@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type serveOptions struct {
 	open                  model.Options
 	batchFirst, timeFirst bool
 	listen, grpc          string
+	set, size             []string // NAME=NUMBER
 	logFormat             string
 	verbose               bool
 }
@@ -76,6 +78,8 @@ is under way finish, write --snapshots, and end.`,
 	f.StringVar(&o.open.Prefix, "prefix", "", "which of several recurrent layers of a file of weights")
 	f.BoolVar(&o.batchFirst, "batch-first", false, "batches of a file of weights are [B,T,I]")
 	f.BoolVar(&o.timeFirst, "time-first", false, "batches of a file of weights are [T,B,I]")
+	f.StringSliceVar(&o.set, "set", nil, "an input that stays as it is in every step of a sequence, NAME=NUMBER, such as sr=16000")
+	f.StringSliceVar(&o.size, "size", nil, "a size that the model leaves open in a step, NAME=N, such as \"input[1]=512\"")
 	f.BoolVar(&o.Debug, "debug", false, "serve Go's profiles at /debug/pprof/")
 	f.StringVar(&o.logFormat, "log", "text", "form of the log on stderr: text or json")
 	f.BoolVar(&o.verbose, "verbose", false, "log refused requests too")
@@ -125,11 +129,15 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 		o.open.Layout = model.TimeFirst
 	}
 	o.open.States = true
+	rows, err := o.rows()
+	if err != nil {
+		return err
+	}
 	for _, arg := range args {
 		if err := notStream("MODEL", arg); err != nil {
 			return err
 		}
-		src := server.Source{Path: arg, Open: o.open}
+		src := server.Source{Path: arg, Open: o.open, Rows: rows}
 		if name, path, ok := strings.Cut(arg, "="); ok && !strings.ContainsAny(name, `/\`) {
 			src.Name, src.Path = name, path
 		}
@@ -163,6 +171,46 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 		return usagef("--log is %q, expected text or json", o.logFormat)
 	}
 	return nil
+}
+
+// rows reads --set and --size.
+func (o *serveOptions) rows() (r model.RowsOptions, err error) {
+	for _, list := range []struct {
+		flag string
+		args []string
+		take func(name, text string) error
+	}{
+		{"set", o.set, func(name, text string) error {
+			if r.Set == nil {
+				r.Set = map[string]model.Value{}
+			}
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				r.Set[name], err = model.Of([]int64{n})
+				return err
+			}
+			x, err := strconv.ParseFloat(text, 32)
+			if err == nil {
+				r.Set[name], err = model.Of([]float32{float32(x)})
+			}
+			return err
+		}},
+		{"size", o.size, func(name, text string) error {
+			if r.Sizes == nil {
+				r.Sizes = map[string]int{}
+			}
+			n, err := strconv.Atoi(text)
+			r.Sizes[name] = n
+			return err
+		}},
+	} {
+		for _, arg := range list.args {
+			name, text, ok := strings.Cut(arg, "=")
+			if !ok || list.take(name, text) != nil {
+				return r, usagef("--%s is %q, expected NAME=NUMBER", list.flag, arg)
+			}
+		}
+	}
+	return r, nil
 }
 
 // onHangup calls f for each SIGHUP until ctx ends.

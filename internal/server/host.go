@@ -109,7 +109,12 @@ func (h *host) open() (*version, error) {
 			h.server.log.Info("the folder has no task", "model", h.name, "why", err.Error())
 		}
 	}
-	if v.step, err = steppingOf(m, h.source.Rows); err != nil {
+	if f, ok := v.task.(*task.Forecast); ok {
+		v.step, err = steppingOfForecast(f, v.trained)
+	} else {
+		v.step, err = steppingOf(m, h.source.Rows)
+	}
+	if err != nil {
 		h.server.log.Info("the model has no sequences", "model", h.name, "why", err.Error())
 	}
 	return v, nil

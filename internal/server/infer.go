@@ -36,13 +36,13 @@ func (s *Server) infer(ctx context.Context, r *request) (*answer, *failure) {
 }
 
 func (h *host) answer(ctx context.Context, v *version, r *request) (*answer, error) {
+	if len(r.sequence.ids) > 0 {
+		return h.sequences(ctx, v, r)
+	}
 	for _, name := range r.outputs {
 		if !v.hasOutput(name) {
 			return nil, failf(badRequest, "model %s has no output %.80q", h.name, name)
 		}
-	}
-	if len(r.sequence.ids) > 0 {
-		return h.sequences(ctx, v, r)
 	}
 	return h.alone(ctx, v, r)
 }
@@ -132,7 +132,7 @@ func (h *host) call(v *version, r *request) (c call, f *failure) {
 	}
 	for _, name := range r.outputs {
 		if !slices.ContainsFunc(v.step.outputs, func(p slot) bool { return p.name == name }) {
-			return c, failf(badRequest, "output %q is not given for a sequence, whose state the server keeps; GET its capsule, or carry the state yourself without a sequence_id", name)
+			return c, failf(badRequest, "output %.80q is not given for a sequence, whose state the server keeps; GET its capsule, or carry the state yourself without a sequence_id", name)
 		}
 	}
 	return v.step.call(r, len(r.sequence.ids))

@@ -109,8 +109,8 @@ func (m *meter) Stepped(rows int, _ time.Duration) {
 	m.batch.Observe(float64(rows))
 }
 
-// Queued is told by a pool how long a step waited in line.
-func (m *meter) Queued(d time.Duration) { m.queue.Observe(d.Seconds()) }
+// Waited is told by a pool how long a step was in line.
+func (m *meter) Waited(d time.Duration) { m.queue.Observe(d.Seconds()) }
 
 // Ended implements live.Metrics.
 func (m *meter) Ended(why live.Reason) { m.all.ended.WithLabelValues(m.model, string(why)).Inc() }

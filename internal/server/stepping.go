@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/unroll-ml/unroll/live"
 	"github.com/unroll-ml/unroll/model"
+	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/task"
 )
 
 // stepping is how a model's sequences are stepped: what a step reads and writes,
@@ -34,6 +37,10 @@ func steppingOf(m *model.Model, opt model.RowsOptions) (*stepping, error) {
 	if len(m.States()) == 0 {
 		return nil, errors.New("it has no inputs and outputs that carry a state")
 	}
+	opt, err := fitting(m, opt)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := m.NewRows(1, opt)
 	if err != nil {
 		return nil, err
@@ -53,6 +60,41 @@ func steppingOf(m *model.Model, opt model.RowsOptions) (*stepping, error) {
 		s.target, err = live.OfModel(m, opt)
 	}
 	return s, err
+}
+
+// fitting gives a number that is set for every step the type and shape of its input.
+func fitting(m *model.Model, opt model.RowsOptions) (model.RowsOptions, error) {
+	set := maps.Clone(opt.Set)
+	for _, p := range m.Inputs() {
+		v, ok := set[p.Name]
+		if !ok || len(v.Shape()) > 0 {
+			continue
+		}
+		data, f := floats(p.Name, v)
+		if f != nil {
+			return opt, f
+		}
+		var err error
+		if set[p.Name], err = typed(p.Type, data, slices.Repeat([]int{1}, len(p.Shape))); err != nil {
+			return opt, err
+		}
+	}
+	opt.Set = set
+	return opt, nil
+}
+
+// steppingOfForecast is how a forecaster's series are stepped: a row in, what
+// follows out.
+func steppingOfForecast(t *task.Forecast, m *nn.Model) (*stepping, error) {
+	target, err := t.Target(m)
+	if err != nil {
+		return nil, err
+	}
+	s := &stepping{target: target}
+	s.in, s.out = target.Sizes()
+	s.inputs = []slot{{name: "row", kind: "float32", shape: []int{s.in}, axis: 0, time: -1, n: s.in}}
+	s.outputs = []slot{{name: "forecast", kind: "float32", shape: []int{t.Horizon, s.out / t.Horizon}, axis: 0, time: -1, n: s.out}}
+	return s, nil
 }
 
 // layerTarget is a recurrent layer alone, which is stepped without a program around
