@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,8 +79,8 @@ is under way finish, write --snapshots, and end.`,
 	f.StringVar(&o.open.Prefix, "prefix", "", "which of several recurrent layers of a file of weights")
 	f.BoolVar(&o.batchFirst, "batch-first", false, "batches of a file of weights are [B,T,I]")
 	f.BoolVar(&o.timeFirst, "time-first", false, "batches of a file of weights are [T,B,I]")
-	f.StringSliceVar(&o.set, "set", nil, "an input that stays as it is in every step of a sequence, NAME=NUMBER, such as sr=16000")
-	f.StringSliceVar(&o.size, "size", nil, "a size that the model leaves open in a step, NAME=N, such as \"input[1]=512\"")
+	f.StringArrayVar(&o.set, "set", nil, "an input that stays as it is in every step of a sequence, NAME=NUMBER or MODEL:NAME=NUMBER, such as sr=16000; may be repeated")
+	f.StringArrayVar(&o.size, "size", nil, "a size that a model leaves open in a step, NAME=N or MODEL:NAME=N, such as vad:input[1]=576; may be repeated")
 	f.BoolVar(&o.Debug, "debug", false, "serve Go's profiles at /debug/pprof/")
 	f.StringVar(&o.logFormat, "log", "text", "form of the log on stderr: text or json")
 	f.BoolVar(&o.verbose, "verbose", false, "log refused requests too")
@@ -129,19 +130,18 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 		o.open.Layout = model.TimeFirst
 	}
 	o.open.States = true
-	rows, err := o.rows()
-	if err != nil {
-		return err
-	}
 	for _, arg := range args {
 		if err := notStream("MODEL", arg); err != nil {
 			return err
 		}
-		src := server.Source{Path: arg, Open: o.open, Rows: rows}
+		src := server.Source{Path: arg, Open: o.open}
 		if name, path, ok := strings.Cut(arg, "="); ok && !strings.ContainsAny(name, `/\`) {
 			src.Name, src.Path = name, path
 		}
 		o.Models = append(o.Models, src)
+	}
+	if err := o.rows(); err != nil {
+		return err
 	}
 	o.HTTP, o.GRPC = o.listen, o.grpc
 	if o.grpc == "none" {
@@ -173,44 +173,58 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// rows reads --set and --size.
-func (o *serveOptions) rows() (r model.RowsOptions, err error) {
-	for _, list := range []struct {
-		flag string
-		args []string
-		take func(name, text string) error
-	}{
-		{"set", o.set, func(name, text string) error {
-			if r.Set == nil {
-				r.Set = map[string]model.Value{}
-			}
-			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-				r.Set[name], err = model.Of([]int64{n})
-				return err
-			}
-			x, err := strconv.ParseFloat(text, 32)
-			if err == nil {
-				r.Set[name], err = model.Of([]float32{float32(x)})
-			}
-			return err
-		}},
-		{"size", o.size, func(name, text string) error {
-			if r.Sizes == nil {
-				r.Sizes = map[string]int{}
-			}
-			n, err := strconv.Atoi(text)
-			r.Sizes[name] = n
-			return err
-		}},
-	} {
-		for _, arg := range list.args {
+// rows gives the models what --set and --size say: of those with MODEL: before the
+// name, one model, and else all.
+func (o *serveOptions) rows() error {
+	names := make([]string, len(o.Models))
+	for i := range o.Models {
+		var err error
+		if names[i], err = o.Models[i].Called(); err != nil {
+			return usageError{err}
+		}
+		o.Models[i].Rows = model.RowsOptions{Set: map[string]model.Value{}, Sizes: map[string]int{}}
+	}
+	each := func(flag string, args []string, take func(r *model.RowsOptions, name, text string) error) error {
+		for _, arg := range args {
 			name, text, ok := strings.Cut(arg, "=")
-			if !ok || list.take(name, text) != nil {
-				return r, usagef("--%s is %q, expected NAME=NUMBER", list.flag, arg)
+			of := -1
+			if before, rest, cut := strings.Cut(name, ":"); cut {
+				if of = slices.Index(names, before); of >= 0 {
+					name = rest
+				}
+			}
+			for i := range o.Models {
+				if ok && (of < 0 || of == i) && take(&o.Models[i].Rows, name, text) != nil {
+					ok = false
+				}
+			}
+			if !ok {
+				return usagef("--%s is %q, expected NAME=NUMBER or MODEL:NAME=NUMBER", flag, arg)
 			}
 		}
+		return nil
 	}
-	return r, nil
+	if err := each("set", o.set, setNumber); err != nil {
+		return err
+	}
+	return each("size", o.size, func(r *model.RowsOptions, name, text string) (err error) {
+		r.Sizes[name], err = strconv.Atoi(text)
+		return err
+	})
+}
+
+// setNumber sets an input, to an integer where the text is one.
+func setNumber(r *model.RowsOptions, name, text string) error {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		r.Set[name], err = model.Of([]int64{n})
+		return err
+	}
+	x, err := strconv.ParseFloat(text, 32)
+	if err != nil {
+		return err
+	}
+	r.Set[name], err = model.Of([]float32{float32(x)})
+	return err
 }
 
 // onHangup calls f for each SIGHUP until ctx ends.

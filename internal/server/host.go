@@ -32,8 +32,8 @@ type Source struct {
 
 var modelName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
 
-// called returns the name of a source.
-func (s Source) called() (string, error) {
+// Called returns what clients call the model, or an error if it cannot be a name.
+func (s Source) Called() (string, error) {
 	name := s.Name
 	if name == "" {
 		name = filepath.Base(filepath.Clean(s.Path))

@@ -97,7 +97,7 @@ func New(opt Options) (s *Server, err error) {
 		}
 	}()
 	for _, src := range opt.Models {
-		name, err := src.called()
+		name, err := src.Called()
 		if err != nil {
 			return nil, err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,25 +61,34 @@ func steppingOf(m *model.Model, opt model.RowsOptions) (*stepping, error) {
 	return s, err
 }
 
-// fitting gives a number that is set for every step the type and shape of its input.
-func fitting(m *model.Model, opt model.RowsOptions) (model.RowsOptions, error) {
-	set := maps.Clone(opt.Set)
+// fitting leaves of the options what the model has, since they may be said once for
+// several models, and gives a number the type and shape of its input.
+func fitting(m *model.Model, opt model.RowsOptions) (fit model.RowsOptions, err error) {
+	fit.Set, fit.Sizes = map[string]model.Value{}, map[string]int{}
 	for _, p := range m.Inputs() {
-		v, ok := set[p.Name]
-		if !ok || len(v.Shape()) > 0 {
+		for k, d := range p.Shape {
+			for _, name := range []string{d, fmt.Sprintf("%s[%d]", p.Name, k)} {
+				if n, ok := opt.Sizes[name]; ok {
+					fit.Sizes[name] = n
+				}
+			}
+		}
+		v, ok := opt.Set[p.Name]
+		if !ok {
+			continue
+		}
+		if fit.Set[p.Name] = v; len(v.Shape()) > 0 {
 			continue
 		}
 		data, f := floats(p.Name, v)
 		if f != nil {
-			return opt, f
+			return fit, f
 		}
-		var err error
-		if set[p.Name], err = typed(p.Type, data, slices.Repeat([]int{1}, len(p.Shape))); err != nil {
-			return opt, err
+		if fit.Set[p.Name], err = typed(p.Type, data, slices.Repeat([]int{1}, len(p.Shape))); err != nil {
+			return fit, err
 		}
 	}
-	opt.Set = set
-	return opt, nil
+	return fit, nil
 }
 
 // steppingOfForecast is how a forecaster's series are stepped: a row in, what
