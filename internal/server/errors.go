@@ -93,6 +93,7 @@ var kinds = []struct {
 	{live.ErrExists, conflict},
 	{live.ErrClosed, unavailable},
 	{live.ErrShape, badRequest},
+	{live.ErrInput, badRequest},
 	{model.ErrLimit, tooLarge},
 	{model.ErrInput, badRequest},
 	{task.ErrArgument, badRequest},
