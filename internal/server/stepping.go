@@ -113,8 +113,10 @@ func layerTarget(m *model.Model, opt model.RowsOptions) live.Target {
 		return nil
 	}
 	count := 0
-	for _, n := range m.Operators() {
-		count += n
+	for op, n := range m.Operators() {
+		if op != "Identity" {
+			count += n
+		}
 	}
 	l := layers[0].Layer
 	if count != 1 || m.Signature() != l.Signature() || l.Config().Bidirectional {

@@ -170,3 +170,14 @@ func TestModelsOfTheLastStep(t *testing.T) {
 	code, text, _ := v.do("POST", "/v2/models/last/infer", body(2))
 	v.refused("two steps", code, text, 400, "bad_request", "FP32 [1, B, 2]")
 }
+
+// A layer alone is stepped as a layer, not as a program of one.
+func TestALayerAloneIsALayer(t *testing.T) {
+	src, _ := layerSource(t, small)
+	m, err := src.Open.Open(src.Path)
+	must(t, err)
+	defer m.Close()
+	if layerTarget(m, model.RowsOptions{}) == nil {
+		t.Errorf("operators %v are stepped as a program", m.Operators())
+	}
+}
