@@ -85,6 +85,11 @@ func New(opt Options) (s *Server, err error) {
 	if opt.HTTP == "" && opt.GRPC == "" {
 		return nil, errors.New("server: neither an address for HTTP nor one for gRPC is given")
 	}
+	if opt.Snapshots != "" {
+		if err := os.MkdirAll(opt.Snapshots, 0o700); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+	}
 	n := runtime.GOMAXPROCS(0)
 	s = &Server{opt: opt, log: opt.Log, hosts: map[string]*host{}, runs: make(chan struct{}, n), tasks: make(chan struct{}, 2*n), ending: make(chan struct{}), began: time.Now()}
 	s.metrics = newMetrics(s)
