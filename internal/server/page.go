@@ -8,6 +8,9 @@ import (
 //go:embed page.html
 var pageHTML []byte
 
+//go:embed openapi.json
+var openAPI []byte
+
 // pages adds what people look at.
 func (s *Server) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -17,5 +20,9 @@ func (s *Server) pages(mux *http.ServeMux) {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		_, _ = w.Write(pageHTML)
+	})
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(openAPI)
 	})
 }
