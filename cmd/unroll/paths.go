@@ -61,7 +61,7 @@ var places = map[string]struct {
 	},
 	"inspect": {args: []use{useModel}, texts: "chain convention prefix"},
 	"convert": {args: []use{useModel, useConvert}, texts: "convention head mode prefix to"},
-	"bench":   {texts: "mode"},
+	"bench":   {args: []use{useModel}, texts: "chain dtype mode prefix set size"},
 	"version": {},
 
 	"completion": {}, "bash": {}, "fish": {}, "powershell": {}, "zsh": {},
