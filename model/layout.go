@@ -100,15 +100,20 @@ func sizeOf(sizes map[string]int, input string, axis int, d graph.Dim) (name str
 	return name, n, ok
 }
 
+// nameOf is how a dimension is called.
+func nameOf(input string, axis int, d graph.Dim) string {
+	if d.Name != "" {
+		return d.Name
+	}
+	return fmt.Sprintf("%s[%d]", input, axis)
+}
+
 // dimensions names the open ones.
 func (r *Rows) dimensions() string {
 	var list []string
 	for _, p := range r.m.program.Graph().Inputs {
 		for k, d := range p.Shape {
-			name := fmt.Sprintf("%s[%d]", p.Name, k)
-			if d.Name != "" {
-				name = d.Name
-			}
+			name := nameOf(p.Name, k, d)
 			if d.Size < 0 && !slices.Contains(list, name) {
 				list = append(list, name)
 			}
@@ -216,7 +221,7 @@ func (r *Rows) steps(s *sizing, batch []int) error {
 		}
 	}
 	rest := make([][]bool, len(s.open))
-	left := ""
+	var left []string
 	for i, p := range g.Inputs {
 		rest[i] = slices.Clone(s.open[i])
 		for k := range rest[i] {
@@ -225,14 +230,12 @@ func (r *Rows) steps(s *sizing, batch []int) error {
 			}
 			d := p.Shape[k]
 			rest[i][k] = k != batch[i] && (r.batch || !shared[d.Name])
-			if rest[i][k] && left == "" {
-				if left = fmt.Sprintf("%s[%d]", p.Name, k); d.Name != "" {
-					left = d.Name
-				}
+			if rest[i][k] {
+				left = append(left, nameOf(p.Name, k, d))
 			}
 		}
 	}
-	if left == "" {
+	if left == nil {
 		return nil
 	}
 	axes, _, ok, why, err := r.m.program.TimeAxes(s.example, rest, states)
@@ -243,9 +246,10 @@ func (r *Rows) steps(s *sizing, batch []int) error {
 		for k := range rest[i] {
 			if rest[i][k] && (!ok || axes[i] != k) {
 				if why == "" {
-					why = "another dimension is"
+					why = "another dimension has them"
 				}
-				return fmt.Errorf("%w: a step along %q is not one of time (%s): say its size, Sizes[%q], and a step is a run on so many", ErrInput, left, why, left)
+				slices.Sort(left)
+				return fmt.Errorf("%w: the model has no steps of time along %s (%s); say the size of a step along it: Sizes, --size NAME=N in the command", ErrInput, strings.Join(slices.Compact(left), ", "), why)
 			}
 		}
 	}

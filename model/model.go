@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -43,6 +44,7 @@ type Model struct {
 	line         string // of a chain, with all that was said beside it
 	digest       sync.Once
 	digested     string
+	axes         atomic.Pointer[[]int] // of sequences, of each input, once they were needed
 }
 
 // Port is an input or output: its name, element type, and shape, of which a

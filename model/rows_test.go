@@ -256,6 +256,27 @@ func likeRun(t *testing.T, m *Model, opt RowsOptions, s *Stream, x []float32) {
 	copy(s.state[0], before)
 }
 
+// A state that is left out is zeros for as many sequences as there are, also where
+// the file gives their number no name.
+func TestStatesOfUnnamedSizesAreZeros(t *testing.T) {
+	m := detector(t)
+	for _, n := range []int{3, 1} {
+		x := make([]float32, n*12)
+		rng.Randn(rng.New(2), x)
+		given := map[string]Value{"input": of(t, x, n, 12), "sr": of(t, []int64{16000})}
+		got, err := m.Run(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given["state"], given["seen"] = of(t, make([]float32, 8*n), 2, n, 4), of(t, make([]int64, n), n, 1)
+		want, err := m.Run(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testkit.Bits(t, "output", Data[float32](got["output"]), Data[float32](want["output"]))
+	}
+}
+
 // A state goes out by names and comes back, a counter beyond 2^24 exactly.
 func TestStreamStates(t *testing.T) {
 	m := detector(t)
@@ -408,10 +429,10 @@ func TestRowsAreRefusedByName(t *testing.T) {
 		opt  RowsOptions
 		kind error
 	}{
-		"no inputs and outputs that carry a state":                    {lstm(false), 1, RowsOptions{}, unroll.ErrUsage},
-		`the state "h0" is float64`:                                   {lstm(true), 1, RowsOptions{}, ErrInput},
-		"also reads a sequence from its end":                          {both, 1, RowsOptions{}, unroll.ErrUsage},
-		"(ReduceMean) may mix steps): say its size, Sizes[\"steps\"]": {mean, 1, RowsOptions{}, ErrInput},
+		"no inputs and outputs that carry a state":                                        {lstm(false), 1, RowsOptions{}, unroll.ErrUsage},
+		`the state "h0" is float64`:                                                       {lstm(true), 1, RowsOptions{}, ErrInput},
+		"also reads a sequence from its end":                                              {both, 1, RowsOptions{}, unroll.ErrUsage},
+		"no steps of time along steps (node \"ReduceMean.2\" (ReduceMean) may mix steps)": {mean, 1, RowsOptions{}, ErrInput},
 		"most: got 0": {m, 0, RowsOptions{}, unroll.ErrUsage},
 		`Set has "z", which is no input; they are input, h_0`:   {m, 1, RowsOptions{Set: map[string]Value{"z": of(t, []float32{1})}}, ErrInput},
 		`Set has "h_0", which is a state`:                       {m, 1, RowsOptions{Set: map[string]Value{"h_0": of(t, []float32{1})}}, ErrInput},

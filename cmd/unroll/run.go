@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +21,11 @@ type runOptions struct {
 	timeFirst, recurrent        bool
 	inputs, set                 []string // NAME=FILE, NAME=NUMBER
 	chain                       string   // the forward() of a state dict
-	stream, loose               bool
+	stream, loose, states       bool
+	size                        []string // NAME=N, of a step
+	statesIn, statesOut         string
+	groupBy, sortBy             string // columns of INPUT
+	sort                        bool
 	workers                     int
 	seed                        uint64
 	fresh                       unroll.Config // sizes of a layer to be made
@@ -47,6 +53,16 @@ then; it may also stand under the name of the output that ends it, as --output
 wrote it. What of INPUT nothing reads is an error. Elements are brought to the
 type that the model wants where nothing is lost.
 
+--states-out FILE writes the final states, and --states-in FILE begins from them,
+or from what --output wrote: the next chunk of a sequence goes on where the one
+before ended. With --stream a whole model goes step by step. Steps are runs of the
+model on 1 along an axis of time, where every operator acts on one step; another
+open dimension, such as the samples of a frame, has to be said: --size NAME=N, by
+its symbol or as INPUT[AXIS]. Inputs that stay are given by --set. INPUT holds a
+row a step; of - a line is a step, all inputs one after another, and its answer all
+outputs. --states makes states of a chain or a Keras file inputs and outputs;
+--stream and the two flags do so themselves.
+
 A recurrent layer's kind, sizes and prefix are inferred; flags say what cannot
 be. Its input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one sequence;
 .npz and .safetensors hold input and perhaps hx and cx (h_0, h0, h_n and c_0,
@@ -55,6 +71,17 @@ lengths. With --stream and -, lines of CSV or arrays of JSON are the steps of
 one sequence, and the output of each is written (CSV, JSON arrays with --json)
 before the next is waited for. JSON has no NaN and no infinities: --json prints
 null for them.
+
+With --group-by COLUMN, INPUT is a table with names, CSV or Parquet, of many series,
+and every row is a step of the series that COLUMN names, by a whole model or a
+layer: --columns chooses the numbers of a step (all other columns otherwise), in
+the order of the model's inputs. --sort-by COLUMN holds times, numbers or dates
+with the year first; a row before one of its series' earlier rows is refused, or
+with --sort all rows are sorted in memory. Each row is answered by a row of names,
+times and outputs, CSV on standard output or --output FILE (.csv, .jsonl,
+.parquet). In memory are a few thousand rows and each series' state.
+--states-out FILE.safetensors holds the final states of all series with their
+names, and --states-in goes on from them with the next file.
 
 With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
 drawn as after torch.manual_seed(--seed). Without INPUT the input is
@@ -74,11 +101,20 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 			if err := o.check(args, f.Changed("seed")); err != nil {
 				return err
 			}
+			if err := o.checkGroups(cmd, args); err != nil {
+				return err
+			}
+			if o.groupBy != "" {
+				return runGroups(cmd, args, o)
+			}
 			if len(args) > 0 && !o.recurrent && !o.sized && (o.chain != "" || isWhole(args[0])) {
 				return runModel(cmd, args, o)
 			}
 			if len(o.inputs)+len(o.set) > 0 {
 				return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")
+			}
+			if len(o.size) > 0 || o.states {
+				return usagef("--size and --states are for a whole model; a recurrent layer has its states and sizes")
 			}
 			switch o.dtype {
 			case "float32":
@@ -106,6 +142,13 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
+	f.StringArrayVar(&o.size, "size", nil, "NAME=N, with --stream: the size of an open dimension of a whole model's step, such as the samples of a frame, by its symbol or as INPUT[AXIS]; may be repeated")
+	f.BoolVar(&o.states, "states", false, "make the states of the layers of a chain or a Keras file inputs and outputs; --stream and --states-in and -out do so")
+	f.StringVar(&o.statesIn, "states-in", "", "begin from the states in this file, as --states-out or --output wrote them")
+	f.StringVar(&o.statesOut, "states-out", "", "write the final states to this .safetensors or .npz file")
+	f.StringVar(&o.groupBy, "group-by", "", "INPUT is a table, CSV or Parquet, of steps of many series: the column that names the series")
+	f.StringVar(&o.sortBy, "sort-by", "", "with --group-by: the column of the steps' times, whose order is verified")
+	f.BoolVar(&o.sort, "sort", false, "with --sort-by: sort the rows, in memory, instead of refusing those out of order")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
 	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
@@ -145,6 +188,8 @@ func (o runOptions) check(args []string, seeded bool) error {
 		return usagef("--num-layers: got %d, expected at least 1", o.fresh.NumLayers)
 	case o.workers < 0:
 		return usagef("--workers: got %d, expected at least 1, or 0 to let unroll choose", o.workers)
+	case o.statesOut != "" && !slices.Contains([]string{".safetensors", ".npz"}, strings.ToLower(filepath.Ext(o.statesOut))):
+		return usagef("--states-out %s: the ending must be .safetensors or .npz, which hold tensors by name", o.statesOut)
 	}
 	return checkOutput(o.output)
 }
@@ -162,6 +207,9 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 		}
 	}
 	layer, in, err := runSource[F](cmd, args, o)
+	if err == nil {
+		err = in.startFrom(cmd, o.statesIn)
+	}
 	if err != nil {
 		return err
 	}
@@ -176,6 +224,9 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 	}
 	if err != nil {
 		return inputError(args, err)
+	}
+	if err := layerStates(cmd, o.statesOut, results); err != nil {
+		return err
 	}
 	return showRun(cmd, o, layer.Config().String(), in.x, results)
 }

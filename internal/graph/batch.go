@@ -66,7 +66,8 @@ func (p *Program) BatchAxesThat(example []Value, open [][]bool, accept func(in, 
 }
 
 // candidates lists the axes that could be a batch: open ones that share a symbol,
-// in the order of inputs; then the first, the second, ... open one of each.
+// in the order of inputs; then the first, the second, ... open one of each, also
+// with the last of those that have fewer.
 func (p *Program) candidates(open [][]bool) (list [][]int) {
 	inputs := p.graph.Inputs
 	add := func(pick func(i int) int) {
@@ -93,18 +94,23 @@ func (p *Program) candidates(open [][]bool) (list [][]int) {
 		}
 	}
 	for k := range 3 {
-		add(func(i int) int {
-			n := k
-			for axis, is := range open[i] {
-				if is {
+		for _, last := range []bool{false, true} { // of an input that has fewer, its last
+			add(func(i int) int {
+				n, found := k, -1
+				for axis, is := range open[i] {
+					if !is {
+						continue
+					}
 					if n == 0 {
 						return axis
 					}
-					n--
+					if n--; last {
+						found = axis
+					}
 				}
-			}
-			return -1
-		})
+				return found
+			})
+		}
 	}
 	return list
 }
@@ -331,6 +337,13 @@ func axisIf(test func(c *call, axis int) bool) func(*call, []int) ([]int, bool) 
 
 // firstAxis is for windows and their like: sequences stand along axis 0.
 var firstAxis = axisIf(func(_ *call, axis int) bool { return axis == 0 })
+
+// convAxes: sequences stand along axis 0, or along one over which the window is of
+// one element and moves by one.
+var convAxes = axisIf(func(c *call, axis int) bool {
+	strides := c.intsAttr("strides")
+	return axis == 0 || axis > 1 && c.shape(1)[axis] == 1 && c.out[0].shape[axis] == c.shape(0)[axis] && (strides == nil || strides[axis-2] == 1)
+})
 
 // otherAxes keeps all axes but the one of an attribute.
 func otherAxes(def int64) func(*call, []int) ([]int, bool) {
