@@ -1,3 +1,5 @@
+//go:build !js && !noserve
+
 package main
 
 import (
