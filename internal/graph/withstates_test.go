@@ -71,7 +71,9 @@ func TestWithStates(t *testing.T) {
 	if err := before.Run([]Value{x}, alone); err != nil {
 		t.Fatal(err)
 	}
-	zeros := func() []Value { return []Value{must(New(F32, 1, 2, 4)), must(New(F32, 1, 2, 4)), must(New(F32, 1, 2, 5))} }
+	zeros := func() []Value {
+		return []Value{must(New(F32, 1, 2, 4)), must(New(F32, 1, 2, 4)), must(New(F32, 1, 2, 5))}
+	}
 	whole, first, second := make([]Value, 4), make([]Value, 4), make([]Value, 4)
 	if err := p.Run(append([]Value{x}, zeros()...), whole); err != nil {
 		t.Fatal(err)
