@@ -294,7 +294,7 @@ func TestStreamStates(t *testing.T) {
 	}
 	state := a.State()
 	if got := Data[int64](state["seen"]); len(got) != 1 || got[0] != 3<<40 {
-		t.Errorf("seen is %v, want %d", got, 3<<40)
+		t.Errorf("seen is %v, want %d", got, int64(3<<40))
 	}
 	b, err := m.NewStream(opt)
 	if err != nil {
