@@ -17,7 +17,7 @@ import (
 // Signature says in a line what the model reads, gives and carries as state, such
 // as
 //
-//	input float32 [T, B, 3] -> output float32 [T, B, 4], state h_0 float32 [1, B, 4]
+//	input float32 [T, B, 3] -> output float32, state h_0 float32 [1, B, 4]
 //
 // That of a recurrent layer alone is the layer's own.
 func (m *Model) Signature() string {

@@ -38,8 +38,9 @@ type Options struct {
 	// Loose takes a layer although tensors under its own prefix are not its
 	// parameters.
 	Loose bool
-	// States makes the states of recurrent layers of a chain or a Keras file
-	// inputs and outputs, where those go forward and begin with zeros otherwise.
+	// States makes the states of recurrent layers of an ONNX file, a chain or a
+	// Keras file inputs and outputs, where those go forward and begin with zeros
+	// otherwise.
 	States bool
 	// Float64 computes in float64 what the file does in float32: inputs, outputs
 	// and states are float64. A node that has no float64 form is an ErrUnsupported,
@@ -116,7 +117,13 @@ var names = modelfile.Names{H0: "h_0", C0: "c_0", Output: "output"}
 func (m *Model) graph(o Options) (*graph.Graph, error) {
 	switch f := m.file; {
 	case f.ONNX != nil:
-		return graph.FromONNX(f.ONNX)
+		g, err := graph.FromONNX(f.ONNX)
+		if err != nil || !o.States {
+			return g, err
+		}
+		g, notes, err := graph.WithStates(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
+		m.notes = append(m.notes, notes...)
+		return g, err
 	case f.Keras != nil && f.Keras.Root != nil:
 		g, notes, err := kerasgraph.Build(f.Keras, kerasgraph.Options{States: o.States})
 		m.notes = append(m.notes, notes...)

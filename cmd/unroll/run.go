@@ -60,7 +60,7 @@ model on 1 along an axis of time, where every operator acts on one step; another
 open dimension, such as the samples of a frame, has to be said: --size NAME=N, by
 its symbol or as INPUT[AXIS]. Inputs that stay are given by --set. INPUT holds a
 row a step; of - a line is a step, all inputs one after another, and its answer all
-outputs. --states makes states of a chain or a Keras file inputs and outputs;
+outputs. --states makes states that begin with zeros inputs and outputs;
 --stream and the two flags do so themselves.
 
 A recurrent layer's kind, sizes and prefix are inferred; flags say what cannot
@@ -141,7 +141,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
 	f.BoolVar(&o.longest, "longest", false, "with lengths: output ends where the longest sequence does, as pad_packed_sequence's")
 	f.StringArrayVar(&o.size, "size", nil, "NAME=N, with --stream: the size of an open dimension of a whole model's step, such as the samples of a frame, by its symbol or as INPUT[AXIS]; may be repeated")
-	f.BoolVar(&o.states, "states", false, "make the states of the layers of a chain or a Keras file inputs and outputs; --stream and --states-in and -out do so")
+	f.BoolVar(&o.states, "states", false, "make the states of layers that begin with zeros, of ONNX, a chain or Keras, inputs and outputs; --stream and --states-in and -out do so")
 	f.StringVar(&o.statesIn, "states-in", "", "begin from the states in this file, as --states-out or --output wrote them")
 	f.StringVar(&o.statesOut, "states-out", "", "write the final states to this .safetensors or .npz file")
 	f.StringVar(&o.groupBy, "group-by", "", "INPUT is a table, CSV or Parquet, of steps of many series: the column that names the series")

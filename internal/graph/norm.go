@@ -26,7 +26,7 @@ func normRows() []row {
 		softmax("LogSoftmax", 13, false, logSoftmaxes[float32], logSoftmaxes[float64]),
 		softmax("Hardmax", 1, true, hardmaxes[float32], hardmaxes[float64]),
 		softmax("Hardmax", 13, false, hardmaxes[float32], hardmaxes[float64]),
-		{op: "BatchNormalization", min: 5, max: 5, attrs: []string{"epsilon", "momentum", "spatial", "training_mode"}, plan: planBatchNorm, axes: firstAxis},
+		{op: "BatchNormalization", min: 5, max: 5, attrs: []string{"epsilon", "momentum", "spatial", "training_mode"}, plan: planBatchNorm, axes: channelAxes},
 		{op: "LayerNormalization", min: 2, max: 3, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planLayerNorm, axes: leadingAxes(-1)},
 		{op: "RMSNormalization", min: 2, max: 2, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planRMSNorm, axes: leadingAxes(-1)},
 		{op: "InstanceNormalization", min: 3, max: 3, attrs: []string{"epsilon"}, plan: planInstanceNorm, axes: firstAxis},
