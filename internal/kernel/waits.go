@@ -68,12 +68,16 @@ var exactly atomic.Bool
 // processors there are, and returns whether it did before. It is for tests.
 func RunExactly(on bool) bool { return exactly.Swap(on) }
 
+// Exactly reports whether teams run as many workers as they are asked for, or in
+// turns.
+func Exactly() bool { return exactly.Load() || order.Load() != nil }
+
 // Workers returns how many of n workers are worth running now: not more than there
 // are processors, and one while the others only wait for processors that somebody
 // else has. The caller asks before it lays out its work and calls Run; a result
 // does not depend on the answer.
 func (t *Team) Workers(n int) int {
-	if n <= 1 || exactly.Load() || order.Load() != nil {
+	if n <= 1 || Exactly() {
 		return n
 	}
 	if n = min(n, runtime.GOMAXPROCS(0)); n > 1 && !t.waits.until.IsZero() && t.waits.alone(time.Now()) {
