@@ -10,6 +10,44 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
+// TestNoInputGrad: without the gradient of the input all others keep their bits.
+func TestNoInputGrad(t *testing.T) {
+	for _, cfg := range []Config{
+		{Mode: LSTM, InputSize: 1, HiddenSize: 17, NumLayers: 2},
+		{Mode: GRU, InputSize: 3, HiddenSize: 5, Bidirectional: true, BatchFirst: true},
+	} {
+		l, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := rng.New(7)
+		l.ResetParameters(g)
+		x := tensor.New(4, 3, cfg.InputSize)
+		rng.Randn(g, x.Data)
+		dy := tensor.New(4, 3, cfg.OutputSize())
+		rng.Randn(g, dy.Data)
+		all, none := &Pass{Layer: l, Record: true}, &Pass{Layer: l, Record: true, NoInputGrad: true}
+		var ds [2]State
+		for i, p := range []*Pass{all, none} {
+			if _, _, err := p.Forward(x, State{}); err != nil {
+				t.Fatal(err)
+			}
+			dx, s, err := p.Backward(dy, State{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if dx.IsZero() != p.NoInputGrad {
+				t.Errorf("%v, NoInputGrad %v: dx has shape %v", cfg, p.NoInputGrad, dx.Shape)
+			}
+			ds[i] = s
+		}
+		testkit.Bits(t, fmt.Sprint(cfg, " dh_0"), ds[1].H.Data, ds[0].H.Data)
+		for i, p := range all.Grads.Params() {
+			testkit.Bits(t, fmt.Sprint(cfg, " ", p.Name), none.Grads.Params()[i].Value.Data, p.Value.Data)
+		}
+	}
+}
+
 // TestPassKeepsNothingOfCallsBefore: a pass keeps the layout of its last call. Whatever
 // calls went before, of other shapes, workers and options, the next one gives the bits
 // of a new pass.
