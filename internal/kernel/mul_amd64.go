@@ -31,6 +31,9 @@ type mulArgs struct {
 	smallBytes  int
 	prefetch    int // from the weights in use to the line to prefetch
 	prefetchBy  int // added to prefetch from block to block
+
+	width int         // bytes of a weight
+	set   *microLevel // the microkernels
 }
 
 // A microkernel multiplies so many rows with one panel, or with panels side by
@@ -46,7 +49,7 @@ const (
 // generated files hold them; a smaller number of rows or panels always has one.
 type micros [microSides][microRows][microVecs]uintptr
 
-var micro256, micro512 micros
+var micro256, micro512, micro256h, micro512h micros
 
 // microLevel is the microkernels of a level, the most rows of one of so many
 // vectors, and the most panels that one of so many rows and vectors walks side by
@@ -57,7 +60,27 @@ type microLevel struct {
 	sides   [microRows + 1][microVecs + 1]int
 }
 
-var microLevels = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
+var (
+	microLevels  = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
+	microLevelsH = [...]microLevel{levelAVX2: newMicroLevel(&micro256h), levelAVX512: newMicroLevel(&micro512h)}
+)
+
+// packed is packed weights of any width: the bytes of all panels.
+type packed struct {
+	data  []byte
+	width int // bytes of a weight
+}
+
+// panel returns the bytes of panel i.
+func (w packed) panel(l *Layout, i int) []byte {
+	full := l.K * l.Blocks * l.Gates * Lane * w.width
+	return w.data[i*full : i*full+l.K*l.Cols(i)*w.width]
+}
+
+func bytesOf[E any](x []E) packed {
+	width := int(unsafe.Sizeof(*new(E)))
+	return packed{unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*width), width}
+}
 
 func newMicroLevel(k *micros) microLevel {
 	l := microLevel{kernels: k}
@@ -77,6 +100,16 @@ func newMicroLevel(k *micros) microLevel {
 // mulVector does what mul does on panels [p0, p1) with vector instructions, and
 // reports whether it did.
 func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
+	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, dst, init, tail, a, m)
+}
+
+// mul16Vector is mulVector for mul16.
+func mul16Vector(w *Panels16, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
+	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, dst, init, tail, a, m)
+}
+
+// mulPacked is mulVector for weights of any width.
+func mulPacked(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
 	lv := level.Load()
 	cols := w.Cols(p0)
 	if lv == levelGo || cols > 4*Lane {
@@ -84,19 +117,21 @@ func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []
 	}
 	if w.Cols(p1-1) != cols { // the last panel is narrower
 		n := p1 - 1 - p0
-		mulVector(w, p0, p1-1, dst, init, tail, a, m)
+		mulPacked(w, data, p0, p1-1, dst, init, tail, a, m)
 		if tail != nil {
 			tail = tail[n*w.Blocks*Lane:]
 		}
 		dst.Data, init.Data = dst.Data[n*dst.Panel:], init.Data[n*init.Panel:]
-		mulVector(w, p1-1, p1, dst, init, tail, a, m)
+		mulPacked(w, data, p1-1, p1, dst, init, tail, a, m)
 		return true
 	}
-	raceMul(w, p0, p1, dst, init, tail, a, m)
+	raceMul(w, data, p0, p1, dst, init, tail, a, m)
 	nv := cols / Lane
 	g := mulArgs{
-		w:         unsafe.Pointer(unsafe.SliceData(w.Data[w.K*p0*w.Blocks*w.Gates*Lane:])),
-		panel:     w.K * cols * 4,
+		w:         unsafe.Pointer(unsafe.SliceData(data.panel(w, p0))),
+		panel:     w.K * cols * data.width,
+		width:     data.width,
+		set:       &microLevels[lv],
 		depth:     w.K,
 		dst:       unsafe.Pointer(unsafe.SliceData(dst.Data)),
 		dstPanel:  dst.Panel * 4,
@@ -107,6 +142,9 @@ func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []
 		a:         unsafe.Pointer(unsafe.SliceData(a.Data)),
 		row:       a.Row * 4,
 		col:       a.Col * 4,
+	}
+	if data.width == 2 {
+		g.set = &microLevelsH[lv]
 	}
 	if tail == nil {
 		g.last, g.lastPanel, g.lastRow = unsafe.Add(g.init, (nv-1)*Lane*4), g.initPanel, g.initRow
@@ -125,7 +163,7 @@ func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []
 // panels within, and slices along k inside a panel if blocks of rows share it.
 // Where a sum is stored and loaded again, its bits stay.
 func (g *mulArgs) run(lv int32, n, nv, m int) {
-	most := microLevels[lv].maxRows[nv]
+	most := g.set.maxRows[nv]
 	if m <= most && g.depth*nv*Lane*m <= limits.Work {
 		g.panelsOf(lv, n, nv, m)
 		return
@@ -156,7 +194,7 @@ func (g *mulArgs) slices(lv int32, n, nv, m int) {
 			lo, hi := g.depth*j/count, g.depth*(j+1)/count
 			h := *g
 			h.depth = hi - lo
-			h.w = unsafe.Add(g.w, i*g.panel+lo*nv*Lane*4)
+			h.w = unsafe.Add(g.w, i*g.panel+lo*nv*Lane*g.width)
 			h.a = unsafe.Add(g.a, lo*g.col)
 			h.dst = unsafe.Add(g.dst, i*g.dstPanel)
 			h.init, h.last = unsafe.Add(g.init, i*g.initPanel), unsafe.Add(g.last, i*g.lastPanel)
@@ -171,8 +209,8 @@ func (g *mulArgs) slices(lv int32, n, nv, m int) {
 
 // panelsOf walks n panels with m rows, in calls of bounded work.
 func (g *mulArgs) panelsOf(lv int32, n, nv, m int) {
-	g.prefetch, g.prefetchBy = g.depth*nv*Lane*4, 64
-	side, l := 1, &microLevels[lv]
+	g.prefetch, g.prefetchBy = g.depth*nv*Lane*g.width, 64
+	side, l := 1, g.set
 	if m <= l.maxRows[nv] {
 		side = l.sides[m][nv]
 	}
@@ -202,7 +240,7 @@ func (g *mulArgs) next() {
 
 // rows sets the blocks of rows and calls the assembly.
 func (g *mulArgs) rows(lv int32, nv, side, m int) {
-	l := &microLevels[lv]
+	l := g.set
 	most := l.maxRows[nv]
 	blocks := (m + most - 1) / most
 	rows := (m + blocks - 1) / blocks
@@ -212,9 +250,14 @@ func (g *mulArgs) rows(lv int32, nv, side, m int) {
 	g.smallBytes = g.bigBytes - g.row
 	g.kernel = l.kernels[side-1][rows-1][nv-1]
 	g.kernelSmall = l.kernels[side-1][max(rows-2, 0)][nv-1]
-	if lv == levelAVX512 {
+	switch half := g.width == 2; {
+	case lv == levelAVX512 && half:
+		mul512h(g)
+	case lv == levelAVX512:
 		mul512(g)
-	} else {
+	case half:
+		mul256h(g)
+	default:
 		mul256(g)
 	}
 }

@@ -22,6 +22,10 @@ func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []flo
 	return false
 }
 
+func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
+	return false
+}
+
 func mul8Vector(*Panels8, int, int, Block[float32], Block[float32], []float32, []int32, Rows8, int, bool) bool {
 	return false
 }

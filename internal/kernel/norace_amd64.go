@@ -8,7 +8,7 @@ package kernel
 func raceRange[E any]([]E, access)              {}
 func raceRows(Rows[float32], int, int, access)  {}
 func raceFused(*operand, *Gates, Rows[float32]) {}
-func raceMul(*Panels[float32], int, int, Block[float32], Block[float32], []float32, left[float32], int) {
+func raceMul(*Layout, packed, int, int, Block[float32], Block[float32], []float32, left[float32], int) {
 }
 
 func raceMul8(*Panels8, int, int, Block[float32], Block[float32], []float32, []int32, Rows8, int, bool) {

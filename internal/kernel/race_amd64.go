@@ -38,7 +38,7 @@ func raceFused(o *operand, g *Gates, x Rows[float32]) {
 }
 
 // raceMul tells of panels [p0, p1), equally wide, of a product.
-func raceMul(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) {
+func raceMul(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) {
 	cols := w.Cols(p0)
 	started := cols // columns that start from init
 	if tail != nil {
@@ -46,7 +46,7 @@ func raceMul(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []fl
 		raceRange(tail[:((p1-1-p0)*w.Blocks+w.blocks(p1-1))*Lane], reads)
 	}
 	for i := range p1 - p0 {
-		raceRange(w.Panel(p0+i), reads)
+		raceRange(data.panel(w, p0+i), reads)
 		raceRows(Rows[float32]{init.Data[i*init.Panel:], init.Row}, m, started, reads)
 		raceRows(Rows[float32]{dst.Data[i*dst.Panel:], dst.Row}, m, cols, writes)
 	}

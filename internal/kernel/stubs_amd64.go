@@ -46,6 +46,15 @@ func quantise512(dst *uint8, src *float32, n int, times float32)
 //go:noescape
 func quantise256(dst *uint8, src *float32, n int, times float32)
 
+// mul512h and mul256h are mul512 and mul256 with weights of bfloat16: w[k*cols+c]
+// is the upper half of a float32.
+//
+//go:noescape
+func mul512h(p *mulArgs)
+
+//go:noescape
+func mul256h(p *mulArgs)
+
 // call runs a routine of fused256, fused512, chains256 or chains512 with its
 // arguments. A routine takes DI as their address and follows no calling
 // convention of Go. What each computes is said where its operation is named.

@@ -35,6 +35,7 @@ var files = []struct {
 	{"gates_avx512_amd64.s", func(w *writer) { gatesFile(w, avx512) }},
 	{"gates_avx2_amd64.s", func(w *writer) { gatesFile(w, avx2) }},
 	{"mul_avx2_amd64.s", func(w *writer) { mulFile(w, avx2) }},
+	{"mul16_amd64.s", func(w *writer) { mulFile(w, avx512.halved()); mulFile(w, avx2.halved()) }},
 	{"mul8_amd64.s", func(w *writer) { mul8File(w, avx512); mul8File(w, avx2) }},
 	{"quantise_amd64.s", func(w *writer) { quantiseFile(w, avx512); quantiseFile(w, avx2) }},
 }

@@ -59,26 +59,26 @@ func mulFile(w *writer, s isa) {
 		for rows := 1; rows <= rowsOf(s, 1); rows++ {
 			for nv := 1; nv <= maxVecs; nv++ {
 				if name := microName(s, rows, nv, p); micros[name] {
-					fmt.Fprintf(w, "DATA ·micro%s+(8*((%d*const_microRows+%d)*const_microVecs+%d))(SB)/8, $%s(SB)\n", s.name, p-1, rows-1, nv-1, name)
+					fmt.Fprintf(w, "DATA ·micro%s+(8*((%d*const_microRows+%d)*const_microVecs+%d))(SB)/8, $%s(SB)\n", s.suffix(), p-1, rows-1, nv-1, name)
 				}
 			}
 		}
 	}
-	fmt.Fprintf(w, "GLOBL ·micro%s(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n", s.name)
+	fmt.Fprintf(w, "GLOBL ·micro%s(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n", s.suffix())
 	driver(w, s)
 }
 
 func microName(s isa, rows, nv, p int) string {
-	name := fmt.Sprintf("micro%s_%dx%d", s.name, rows, nv)
+	name := fmt.Sprintf("micro%s_%dx%d", s.suffix(), rows, nv)
 	if p > 1 {
 		name += fmt.Sprintf("x%d", p)
 	}
 	return name + "<>"
 }
 
-// driver writes the driver of the products of float32.
+// driver writes the driver of the products of float32 with weights of a kind.
 func driver(w *writer, s isa) {
-	drive(w, "·mul"+s.name, arg, advances, func() {
+	drive(w, "·mul"+s.suffix(), arg, advances, func() {
 		w.op("MOVQ", arg("col"), "CX")
 	}, func() {
 		w.op("MOVQ", arg("prefetch"), "R11")

@@ -85,11 +85,12 @@ type isa struct {
 	reg   string // prefix of a vector register
 	lanes int    // float32 values a register
 	regs  int    // registers
+	half  bool   // the weights of products are the upper halves of float32
 }
 
 var (
-	avx512 = isa{"512", "Z", 16, 32}
-	avx2   = isa{"256", "Y", 8, 16}
+	avx512 = isa{"512", "Z", 16, 32, false}
+	avx2   = isa{"256", "Y", 8, 16, false}
 )
 
 func (s isa) r(i int) string {
@@ -100,3 +101,25 @@ func (s isa) r(i int) string {
 }
 
 func (s isa) bytes() int { return s.lanes * 4 }
+
+// halved is the instruction set in products with weights of bfloat16.
+func (s isa) halved() isa {
+	s.half = true
+	return s
+}
+
+// suffix is that of what products are made of.
+func (s isa) suffix() string {
+	if s.half {
+		return s.name + "h"
+	}
+	return s.name
+}
+
+// weightBytes is how many bytes of packed weights fill a register.
+func (s isa) weightBytes() int {
+	if s.half {
+		return s.bytes() / 2
+	}
+	return s.bytes()
+}
