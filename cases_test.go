@@ -106,7 +106,7 @@ func (k *trial[F]) lower(t *rapid.T) {
 }
 
 // lastPrecision is the last of the precisions.
-const lastPrecision = unroll.Int8
+const lastPrecision = unroll.BFloat16
 
 // drawVariant draws what ONNX and Keras allow of a cell. Functions of gates that
 // multiply a state are bounded, and none jumps, so that float32 stays close to

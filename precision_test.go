@@ -66,6 +66,30 @@ func TestInt8IsTheTextbook(t *testing.T) {
 	}
 }
 
+// TestBFloat16IsItsRoundedWeights: such a layer has the bits of one of float32 with
+// the parameters it shows, and those have 8 binary digits.
+func TestBFloat16IsItsRoundedWeights(t *testing.T) {
+	for _, c := range lowConfigs {
+		low, full := quantized(t, c, unroll.BFloat16)
+		full.layer.Update(func(params []unroll.Param) {
+			for i, p := range low.layer.Params() {
+				copy(params[i].Value.Data, p.Value.Data)
+				if isMatrix := len(p.Value.Shape) == 2; !isMatrix {
+					continue
+				}
+				for _, v := range p.Value.Data {
+					if math.Float32bits(v)&0xffff != 0 {
+						t.Fatalf("%s holds %x", p.Name, v)
+					}
+				}
+			}
+		})
+		if err := low.forward(t, low.pass()).same(full.forward(t, full.pass())); err != nil {
+			t.Errorf("%s: %v", c, err)
+		}
+	}
+}
+
 // TestQuantizeKeepsResultsClose: outputs stay within a few steps of a 127th, and are
 // not those of full precision.
 func TestQuantizeKeepsResultsClose(t *testing.T) {

@@ -7,8 +7,9 @@ type Precision int
 
 // The forms. Only float32 layers have others than Full.
 const (
-	Full Precision = iota // as they are
-	Int8                  // 8-bit integers; what they multiply is made one row by row
+	Full     Precision = iota // as they are
+	Int8                      // 8-bit integers; what they multiply is made one row by row
+	BFloat16                  // rounded to 8 binary digits
 )
 
 // product is the packed weights of a product. Where they are not Full, only the
@@ -17,6 +18,7 @@ type product[F kernel.Float] struct {
 	kernel.Panels[F]
 	precision Precision
 	int8      kernel.Panels8
+	half      kernel.Panels16
 }
 
 // lay sets the sizes and makes memory for the numbers; with narrow, panels have
@@ -30,6 +32,8 @@ func (p *product[F]) lay(precision Precision, k, units, gates int, narrow bool) 
 	switch precision {
 	case Int8:
 		p.int8.Resize(layout)
+	case BFloat16:
+		p.half.Resize(layout)
 	default:
 		p.Panels.Resize(k, units, gates)
 	}
@@ -41,6 +45,8 @@ func (p *product[F]) PackPanel(i int, w []F, gate, unit, row int) {
 	switch p.precision {
 	case Int8:
 		kernel.PackPanel8(&p.int8, i, w, gate, unit, row)
+	case BFloat16:
+		kernel.PackPanel16(&p.half, i, w, gate, unit, row)
 	default:
 		p.Panels.PackPanel(i, w, gate, unit, row)
 	}
@@ -66,9 +72,12 @@ func (p *product[F]) left(rows kernel.Rows[F], m int, h *hand[F]) left[F] {
 // mul multiplies m rows of a left side, from row r on, with panels [p0,p1), as
 // kernel.Mul does.
 func (p *product[F]) mul(p0, p1 int, dst, init kernel.Block[F], tail []F, a left[F], r, m int) {
-	if p.precision == Int8 {
+	switch p.precision {
+	case Int8:
 		kernel.Mul8(&p.int8, p0, p1, dst, init, tail, a.int8.From(r), m)
-		return
+	case BFloat16:
+		kernel.Mul16(&p.half, p0, p1, dst, init, tail, a.rows.From(r), m)
+	default:
+		kernel.Mul(&p.Panels, p0, p1, dst, init, tail, a.rows.From(r), m)
 	}
-	kernel.Mul(&p.Panels, p0, p1, dst, init, tail, a.rows.From(r), m)
 }
