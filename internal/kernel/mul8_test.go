@@ -425,3 +425,46 @@ func BenchmarkMul8(b *testing.B) {
 		})
 	}
 }
+
+// TestMulRows8IsMul8: row-major memory holds what panel memory does, at every level,
+// and nothing beyond the units is touched.
+func TestMulRows8IsMul8(t *testing.T) {
+	r := rand.New(rand.NewPCG(61, 62))
+	for trial := range 100 {
+		k, units, m := r.IntN(60), 1+r.IntN(300), 1+r.IntN(90)
+		s := source{r, []int{0, 40}[trial%2]}
+		w, a, bias := make([]float32, units*k), make([]float32, m*k), make([]float32, units)
+		s.fill(w)
+		s.fill(a)
+		s.fill(bias)
+		var p Panels8
+		p.Resize(NewLayout(k, units, 1))
+		for i := range p.Len() {
+			PackPanel8(&p, i, w, 0, k, 1)
+		}
+		for _, level := range Levels() {
+			atLevel(t, level, func() {
+				var x Rows8
+				var scratch Scratch[float32]
+				cols, ldd := p.MaxCols(), units+r.IntN(3)
+				want := make([]float32, p.Len()*m*cols)
+				start := make([]float32, p.Len()*cols)
+				copy(start, bias)
+				Quantise(&x, Rows[float32]{a, k}, m, k)
+				Mul8(&p, 0, p.Len(), Block[float32]{want, m * cols, cols}, Block[float32]{start, cols, 0}, nil, x, m)
+				dst := testkit.AtBorder[float32](t, (m-1)*ldd+units, trial%2 == 0)
+				MulRows8(&p, 0, p.Len(), Rows[float32]{dst, ldd}, Rows[float32]{Data: bias}, Rows[float32]{a, k}, m, &scratch)
+				for i, got := range dst {
+					row, u := i/ldd, i%ldd
+					if u >= units {
+						if got != 0 {
+							t.Fatalf("beyond the units: %g", got)
+						}
+						continue
+					}
+					sameBits(t, fmt.Sprint(level, row, u), []float32{got}, want[u/cols*m*cols+row*cols+u%cols:][:1])
+				}
+			})
+		}
+	}
+}
