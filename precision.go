@@ -40,6 +40,18 @@ func (p Precision) String() string {
 	return precisionNames[p]
 }
 
+// MarshalText writes the name, as String does.
+func (p Precision) MarshalText() ([]byte, error) {
+	_, err := ParsePrecision(p.String())
+	return []byte(p.String()), err
+}
+
+// UnmarshalText reads what MarshalText writes; another text is an ErrUsage.
+func (p *Precision) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePrecision(string(text))
+	return err
+}
+
 // ParsePrecision returns the precision of a name, as String writes it. It is an
 // ErrUsage for another.
 func ParsePrecision(name string) (Precision, error) {
@@ -83,7 +95,7 @@ func (l *LayerOf[F]) Quantize(p Precision, keep ...int) (*LayerOf[F], error) {
 	for i, w := range l.params {
 		v := w.Value.Clone()
 		if isWeight(w.Name) {
-			roundWeight(q.precisions[i/per], v)
+			RoundWeights(q.precisions[i/per], v)
 		}
 		q.params = append(q.params, ParamOf[F]{w.Name, v})
 	}
@@ -91,8 +103,13 @@ func (l *LayerOf[F]) Quantize(p Precision, keep ...int) (*LayerOf[F], error) {
 	return q, nil
 }
 
-// roundWeight rounds a matrix of weights in place.
-func roundWeight[F tensor.Float](p Precision, w tensor.DenseOf[F]) {
+// RoundWeights rounds a matrix of weights [outputs, inputs] in place to the numbers
+// that it stands for in the precision: with Int8 each row has a scale of its own.
+// What is rounded stays when it is rounded again. F is float32.
+func RoundWeights[F tensor.Float](p Precision, w tensor.DenseOf[F]) {
+	if len(w.Shape) != 2 {
+		return
+	}
 	k := w.Shape[1]
 	switch p {
 	case Int8:
