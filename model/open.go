@@ -41,6 +41,13 @@ type Options struct {
 	// States makes the states of recurrent layers of a chain or a Keras file
 	// inputs and outputs, where those go forward and begin with zeros otherwise.
 	States bool
+	// Precision is that of the weights: of recurrent layers any, and with Int8 also
+	// of products and convolutions with constants (MatMul, Gemm, Conv), which have no
+	// other. Model.Parts names them; those that Keep names stay as they are, a node
+	// of several layers whole by its own name. A model folder that was saved with
+	// rounded weights opens with them, and is rounded further.
+	Precision unroll.Precision
+	Keep      []string
 	// Limits bound what the model may take.
 	Limits Limits
 }
@@ -79,7 +86,7 @@ func (o Options) Open(path string) (*Model, error) {
 	m := &Model{path: path, format: string(f.Format), file: f}
 	g, err := m.graph(o)
 	if err == nil {
-		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
+		m.program, err = graph.CompileIn(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work}, m.precision(o))
 	}
 	if err != nil {
 		_ = f.Close() // it was only read
@@ -107,6 +114,11 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		trained, err := nn.Load(f.Folder)
 		if err != nil {
 			return nil, err
+		}
+		if o.Precision != unroll.Full {
+			if trained, err = trained.Quantize(o.Precision, o.Keep...); err != nil {
+				return nil, err
+			}
 		}
 		m.trained = trained
 		m.layers = []Layer{{"rnn", trained.RNN()}}
