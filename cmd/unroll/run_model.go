@@ -58,6 +58,10 @@ func runModel(cmd *cobra.Command, args []string, o runOptions) error {
 	case o.timeFirst:
 		opt.Layout = model.TimeFirst
 	}
+	var err error
+	if opt.Precision, opt.Keep, err = o.weights(); err != nil {
+		return err
+	}
 	m, err := opt.Open(args[0])
 	if errors.Is(err, model.ErrAsk) {
 		return usageError{err}
