@@ -2,7 +2,7 @@ package graph
 
 import k "github.com/unroll-ml/unroll/internal/kernel"
 
-// This file is all that the operators use of package kernel.
+// This file and integers.go are all that the operators use of package kernel.
 
 // tanhTo and sigmoidTo are those of the recurrent cells.
 func tanhTo(dst, x []float32)    { k.TanhTo(dst, x) }

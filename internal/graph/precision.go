@@ -133,7 +133,7 @@ func (c *call) convolve8(v *convolution, known *Value) (kernel, error) {
 
 // turnMatrix writes src [m,n], its rows lds apart, to dst [n,m], its rows ldd apart,
 // in squares that stay in the first-level cache.
-func turnMatrix(dst []float32, ldd int, src []float32, lds, m, n int) {
+func turnMatrix[T Element](dst []T, ldd int, src []T, lds, m, n int) {
 	const square = 16
 	for i0 := 0; i0 < m; i0 += square {
 		for j0 := 0; j0 < n; j0 += square {
