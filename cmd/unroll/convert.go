@@ -137,7 +137,7 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 	if err != nil {
 		return err
 	}
-	say("not held by "+out, left)
+	say("not held by "+out, append(left, precisionLost(from, format)...))
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s", out, from.Layer.Config())
 	if from.Model != nil {
 		fmt.Fprintf(cmd.OutOrStdout(), " with a head of %d", from.Model.Config().OutFeatures)

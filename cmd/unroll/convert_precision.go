@@ -84,6 +84,15 @@ func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options,
 	return reportPrecision(w, from.Model, low, p, set)
 }
 
+// precisionLost says what formats other than the model folder hold of rounded weights:
+// their numbers, which run in float32.
+func precisionLost(from *modelfile.Loaded, to modelfile.Format) []string {
+	if to == modelfile.Folder || from.Model == nil || len(from.Model.Config().Precision) == 0 {
+		return nil
+	}
+	return []string{"the precision of the weights: their rounded numbers are written as float32"}
+}
+
 // calibration loads the data of a model folder's task.
 func calibration(cmd *cobra.Command, m *nn.Model, path string) (*task.Set, error) {
 	t, err := task.Of(m.Config())

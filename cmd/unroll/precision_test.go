@@ -103,6 +103,18 @@ func TestLayerOfARoundedFolderStaysRounded(t *testing.T) {
 	}
 }
 
+// TestConvertSaysThatPrecisionIsLost where a format holds float32 alone.
+func TestConvertSaysThatPrecisionIsLost(t *testing.T) {
+	dir := t.TempDir()
+	low := filepath.Join(dir, "low")
+	command(t, 0, "convert", "../../examples/bach", low, "--to", "int8")
+	for to, lost := range map[string]bool{"a.onnx": true, "a.safetensors": true, "folder": false} {
+		if _, errs := command(t, 0, "convert", low, filepath.Join(dir, to)); strings.Contains(errs, "precision of the weights") != lost {
+			t.Errorf("to %s: %s", to, errs)
+		}
+	}
+}
+
 // TestPrecisionFlagsThatCannotBeMeant are told apart from failures.
 func TestPrecisionFlagsThatCannotBeMeant(t *testing.T) {
 	layer := []string{"run", "--input-size", "3", "--hidden-size", "4"}
