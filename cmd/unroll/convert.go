@@ -20,6 +20,7 @@ func newConvertCmd() *cobra.Command {
 		to, prefix, mode, convention, head string
 		batchFirst, verify, loose          bool
 		opset                              int64
+		low                                precisionOptions
 	)
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
@@ -28,6 +29,11 @@ func newConvertCmd() *cobra.Command {
 ending of OUT or by --to: safetensors, pt (a state_dict), npz, onnx, folder (a
 model folder). A layer of cells that PyTorch lacks goes from ONNX, or from
 Keras's weights, to ONNX only.
+
+--to int8 and --to bfloat16 write a model folder whose weights are rounded, a
+quarter or half of the bytes; --keep names parts that stay float32, and
+--calibrate DATA tells what rounding costs: the errors of outputs over time and
+by part, and the task's own measure.
 
 What the new format cannot hold is said on stderr. --verify reads OUT again,
 runs both on the same drawn inputs and tells the largest difference.`,
@@ -65,6 +71,13 @@ runs both on the same drawn inputs and tells the largest difference.`,
 					}
 				}
 			}
+			p, rounded, err := low.precision(to)
+			if err != nil {
+				return err
+			}
+			if rounded {
+				return convertPrecision(cmd, args[0], args[1], opt, p, low)
+			}
 			format := modelfile.Format(to)
 			if to == "" {
 				if format, err = modelfile.FormatOf(args[1]); err != nil {
@@ -75,7 +88,8 @@ runs both on the same drawn inputs and tells the largest difference.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder")
+	f.StringVar(&to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder; int8 or bfloat16 for a folder of rounded weights")
+	low.register(f)
 	f.BoolVar(&loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&prefix, "prefix", "", "which of several recurrent layers")
 	f.StringVar(&mode, "mode", "", "RNN_TANH or RNN_RELU, which weights do not tell")
@@ -84,7 +98,7 @@ runs both on the same drawn inputs and tells the largest difference.`,
 	f.BoolVar(&batchFirst, "batch-first", false, "the layer has batch_first, which weights do not tell")
 	f.BoolVar(&verify, "verify", false, "run both sides on drawn inputs and compare")
 	f.Int64Var(&opset, "opset", 0, "opset of an ONNX file, 7 to 22; 0 for 17")
-	groupFlags(cmd, "Output", "to", "opset", "verify")
+	groupFlags(cmd, "Output", "to", "opset", "verify", "keep", "calibrate")
 	groupFlags(cmd, "What weights do not tell", "prefix", "mode", "head", "batch-first", "convention", "loose")
 	return cmd
 }
@@ -136,7 +150,7 @@ func convert(cmd *cobra.Command, in, out string, format modelfile.Format, opt mo
 	if err != nil {
 		return err
 	}
-	say("not held by "+out, left)
+	say("not held by "+out, append(left, precisionLost(from, format)...))
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s", out, from.Layer.Config())
 	if from.Model != nil {
 		fmt.Fprintf(cmd.OutOrStdout(), " with a head of %d", from.Model.Config().OutFeatures)

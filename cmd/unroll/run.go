@@ -20,6 +20,8 @@ type runOptions struct {
 	batchFirst, json, trace        bool
 	timeFirst, recurrent           bool
 	inputs, set                    []string // NAME=FILE, NAME=NUMBER
+	precision                      string   // of the weights
+	keep                           []string // what stays float32
 	chain                          string   // the forward() of a state dict
 	stream, loose, states, longest bool
 	size                           []string // NAME=N, of a step
@@ -132,6 +134,8 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.StringVar(&o.chain, "chain", "", `the forward() of a state dict in a line, "embedding | lstm | last | fc"; docs/chain.md has the language`)
 	f.StringArrayVar(&o.inputs, "input", nil, "NAME=FILE, an input of a whole model by its name, or by its place 0, 1, ...; may be repeated")
 	f.StringArrayVar(&o.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number; may be repeated")
+	f.StringVar(&o.precision, "precision", "float32", "of the weights: float32, int8 or bfloat16, which round them; docs/numerics.md says how")
+	f.StringSliceVar(&o.keep, "keep", nil, "with --precision: parts that stay float32: nodes of a whole model, parts of a model folder (embedding, rnn.l0, fc), layers 0, 1, ... of a recurrent layer")
 	f.BoolVar(&o.timeFirst, "time-first", false, "input and output are [T,B,...]; weights alone do not say which")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")
@@ -149,7 +153,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.sort, "sort", false, "with --sort-by: sort the rows, in memory, instead of refusing those out of order")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
 	freshFlags(cmd, &o.fresh, &o.seed)
-	groupFlags(cmd, "Model", "chain", "recurrent", "prefix", "convention", "dtype", "loose", "workers")
+	groupFlags(cmd, "Model", "chain", "recurrent", "prefix", "convention", "dtype", "precision", "keep", "loose", "workers")
 	groupFlags(cmd, "Input", "input", "set", "batch-first", "time-first", "stream", "size", "states", "states-in", "group-by", "sort-by", "sort")
 	groupFlags(cmd, "Output", "output", "json", "trace", "longest", "states-out")
 	groupFlags(cmd, "A fresh layer", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
@@ -208,6 +212,9 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 		err = in.startFrom(cmd, o.statesIn)
 	}
 	if err != nil {
+		return err
+	}
+	if layer, err = withPrecision(layer, o); err != nil {
 		return err
 	}
 	if o.stream && layer.Config().Bidirectional {

@@ -124,7 +124,11 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (l
 			params[p.Name] = tensor.DenseOf[F]{Shape: p.Value.Shape, Data: v.Data}
 		}
 	}
-	return layer, loaded.Told, layer.Load(params)
+	if err := layer.Load(params); err != nil {
+		return nil, false, err
+	}
+	layer, err = asSaved(layer, loaded.Layer.Precisions())
+	return layer, loaded.Told, err
 }
 
 // askLayout refuses a batch whose first two dimensions could be either.

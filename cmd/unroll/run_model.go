@@ -63,6 +63,10 @@ func openModel(cmd *cobra.Command, path string, o runOptions) (*model.Model, err
 	case o.timeFirst:
 		opt.Layout = model.TimeFirst
 	}
+	var err error
+	if opt.Precision, opt.Keep, err = o.weights(); err != nil {
+		return nil, err
+	}
 	m, err := opt.Open(path)
 	if errors.Is(err, model.ErrAsk) {
 		return nil, usageError{err}

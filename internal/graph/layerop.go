@@ -70,7 +70,11 @@ func planLayer(c *call) (kernel, error) {
 		}
 		return planStack(c, wide)
 	}
-	return planStack(c, l)
+	low, err := once(c, "precision", nil, func() (*unroll.Layer, error) { return c.lowered(l) })
+	if err != nil {
+		return nil, c.fail("%v", err)
+	}
+	return planStack(c, low)
 }
 
 // widened is a layer of the same parameters in float64.

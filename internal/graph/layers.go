@@ -99,6 +99,12 @@ type boundLayer[F tensor.Float] struct {
 
 func newBound[F tensor.Float](c *call, r *onnx.Recurrent) (layer, error) {
 	l, err := layerOf[F](r)
+	if err == nil {
+		if single, ok := any(l).(*unroll.Layer); ok && c.pureIn(weightInputs...) {
+			single, err = c.lowered(single)
+			l, _ = any(single).(*unroll.LayerOf[F])
+		}
+	}
 	if err != nil {
 		return nil, c.fail("%v", err)
 	}
