@@ -99,6 +99,16 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	return m, nil
 }
 
+// OfLoaded is a model of what the command loaded of the file named.
+func OfLoaded(path string, l *modelfile.Loaded) (*Model, error) {
+	m := &Model{path: path, file: &modelfile.File{}, loaded: l}
+	g := l.Graph(names)
+	var err error
+	m.program, err = graph.Compile(g, graph.Limits{})
+	m.states = statesOf(g)
+	return m, err
+}
+
 // names are those of a layer's states and output.
 var names = modelfile.Names{H0: "h_0", C0: "c_0", Output: "output"}
 

@@ -17,38 +17,20 @@ import (
 	"github.com/unroll-ml/unroll/model"
 )
 
-// isWhole reports whether a path holds more than weights: a graph, a Keras model
-// or a model folder. What is none of a model is left to who opens it.
-func isWhole(path string) bool {
-	format, err := modelfile.Detect(path)
-	switch {
-	case err != nil:
-		return false
-	case format == modelfile.HDF5:
-		f, err := modelfile.Open(path)
-		if err != nil {
-			return false
-		}
-		defer f.Close()
-		return f.Keras != nil && f.Keras.Root != nil
-	case format == modelfile.Torch: // a saved nn.Sequential runs as it is
-		f, err := modelfile.Open(path)
-		if err != nil {
-			return false
-		}
-		defer f.Close()
-		if f.Torch == nil {
-			return false
-		}
+// isWhole reports whether a file holds more than weights: a graph, a Keras model, a
+// model folder, a chain with its line, or a saved nn.Sequential, which runs as it is.
+func isWhole(f *modelfile.File) bool {
+	if f.Torch != nil {
 		_, whole := chain.Sequential(f.Torch.Modules())
 		return whole
 	}
-	return format == modelfile.ONNX || format == modelfile.Folder
+	return f.ONNX != nil || f.Model != nil || f.Keras != nil && f.Keras.Root != nil || f.Meta[modelfile.MetaChain] != ""
 }
 
 // runModel runs a whole model once.
-func runModel(cmd *cobra.Command, args []string, o runOptions) error {
+func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions) error {
 	if err := o.checkModel(cmd, args[0]); err != nil {
+		_ = f.Close() // it was only read
 		return err
 	}
 	opt := model.Options{Chain: o.chain, Prefix: o.prefix, Loose: o.loose}
@@ -58,7 +40,7 @@ func runModel(cmd *cobra.Command, args []string, o runOptions) error {
 	case o.timeFirst:
 		opt.Layout = model.TimeFirst
 	}
-	m, err := opt.Open(args[0])
+	m, err := opt.OpenFile(f)
 	if errors.Is(err, model.ErrAsk) {
 		return usageError{err}
 	}
