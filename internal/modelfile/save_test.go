@@ -83,7 +83,7 @@ func same(t *testing.T, got, want *Loaded) {
 	if want.Model != nil && got.Model.Config().Output != want.Model.Config().Output {
 		t.Errorf("output %s, want %s", got.Model.Config().Output, want.Model.Config().Output)
 	}
-	x, y := got.tensors(), want.tensors()
+	x, y := got.Tensors(), want.Tensors()
 	if len(x) != len(y) {
 		t.Fatalf("%d tensors, want %d", len(x), len(y))
 	}
