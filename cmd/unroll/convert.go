@@ -150,17 +150,15 @@ func (c *conversion) model(cmd *cobra.Command, f *modelfile.File) error {
 		return err
 	}
 	say(cmd, "not held by "+c.out, saved.Lost)
-	layers, err := m.Layers()
-	if err != nil {
-		return err
-	}
-	what := "a model without a recurrent layer of constants"
-	for i, l := range layers {
-		if i == 0 {
-			what = l.Config().String()
-			continue
+	what := "a program without a recurrent layer of constants"
+	if layers, err := m.Layers(); err == nil { // it is saved whatever its layers are
+		for i, l := range layers {
+			if i == 0 {
+				what = l.Config().String()
+				continue
+			}
+			what += ", " + l.Config().String()
 		}
-		what += ", " + l.Config().String()
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", c.out, what)
 	if !c.verify {
