@@ -14,7 +14,8 @@ import (
 	"github.com/unroll-ml/unroll/internal/modelfile"
 )
 
-// ErrLoss: a format cannot hold all of a model; SaveOptions.Loose saves what it can.
+// ErrLoss is a format that cannot hold all of a model; SaveOptions.Loose saves what it
+// can.
 var ErrLoss = errors.New("model: the format cannot hold it")
 
 // SaveOptions say how a model is saved.

@@ -49,13 +49,14 @@ func (j judge) String() string {
 // tolerance is how far two engines' float32 numbers may be apart.
 func tolerance(want float64) float64 { return 1e-4 + 1e-4*math.Abs(want) }
 
-// interpreter finds a Python that can import modules: UNROLL_PYTHON, or python3.
-func interpreter(cmd *cobra.Command, modules string) string {
+// interpreter finds a Python that has modules: UNROLL_PYTHON, or python3.
+func interpreter(cmd *cobra.Command, modules ...string) string {
 	python := os.Getenv("UNROLL_PYTHON")
 	if python == "" {
 		python = "python3"
 	}
-	if exec.CommandContext(cmd.Context(), python, "-c", "import "+modules).Run() != nil {
+	const has = "import importlib.util, sys; sys.exit(any(importlib.util.find_spec(m) is None for m in sys.argv[1:]))"
+	if exec.CommandContext(cmd.Context(), python, append([]string{"-c", has}, modules...)...).Run() != nil {
 		return ""
 	}
 	return python
@@ -138,16 +139,11 @@ func sayVerified(cmd *cobra.Command, most float64, by judge) {
 
 // meaning runs a model by the engine of its format, or by unroll.
 func meaning(cmd *cobra.Command, m *model.Model, given, own map[string]model.Value) (map[string]model.Value, judge, error) {
-	engine, modules := "", ""
-	switch m.Format() {
-	case "onnx":
-		engine, modules = "onnxruntime", "numpy, onnxruntime"
-	case "h5":
-		engine, modules = "keras", "numpy, keras"
-	default:
+	engine := map[string]string{"onnx": "onnxruntime", "h5": "keras"}[m.Format()]
+	if engine == "" {
 		return own, judge{absent: "a state dict holds no forward()"}, nil
 	}
-	python := interpreter(cmd, modules)
+	python := interpreter(cmd, "numpy", engine)
 	if python == "" {
 		return own, judge{absent: fmt.Sprintf("no Python has %s (UNROLL_PYTHON names one)", engine)}, nil
 	}
@@ -353,7 +349,7 @@ func byTorch(cmd *cobra.Command, l *modelfile.Loaded, in nn.Input) ([3]tensor.De
 	if s.Kind == "" || !c.Variant.IsZero() {
 		return out, judge{absent: fmt.Sprintf("PyTorch has no %s", c)}, nil
 	}
-	python := interpreter(cmd, "numpy, torch")
+	python := interpreter(cmd, "numpy", "torch")
 	if python == "" {
 		return out, judge{absent: "no Python has torch (UNROLL_PYTHON names one)"}, nil
 	}
