@@ -51,13 +51,16 @@ func (g *GradsOf[F]) Zero() {
 //
 // Errors: ErrUsage without a recorded Forward of this very Layer, or where its
 // parameters have changed since, and for a LeakyRelu or Elu whose alpha is not
-// above 0; ErrShape for dy, dsn or Grads that do not fit.
+// above 0, and for a layer that Quantize made; ErrShape for dy, dsn or Grads that do not fit.
 func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.DenseOf[F], ds0 StateOf[F], err error) {
 	if err := p.recorded("Backward"); err != nil {
 		return dx, ds0, err
 	}
 	if p.Layer.stack.Version.Load() != p.version {
 		return dx, ds0, &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: "parameters that changed after the Forward", Want: "those of the Forward", Hint: "call Forward again, or Backward before Update"}
+	}
+	if err := p.Layer.trains("Pass.Backward"); err != nil {
+		return dx, ds0, err
 	}
 	if err := p.Layer.cfg.Variant.backwards(); err != nil {
 		return dx, ds0, err
@@ -68,16 +71,16 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 			return dx, ds0, err
 		}
 	}
-	if err := checkState(c, "dsn", dsn, d.batched, true, d.b); err != nil {
+	if err := checkState(&p.Layer.cfg, "dsn", dsn, d.batched, true, d.b); err != nil {
 		return dx, ds0, err
 	}
 	if err := p.useGrads(); err != nil {
 		return dx, ds0, err
 	}
 	p.dx = shaped(p.dx, &p.dxShape, p.outShape(c.InputSize))
-	p.ds.H = shaped(p.ds.H, &p.hShape[1], d.stateShape(c, c.StateSize()))
+	p.ds.H = shaped(p.ds.H, &p.hShape[1], p.stateShape(c.StateSize()))
 	if c.HasCell() {
-		p.ds.C = shaped(p.ds.C, &p.cShape[1], d.stateShape(c, c.HiddenSize))
+		p.ds.C = shaped(p.ds.C, &p.cShape[1], p.stateShape(c.HiddenSize))
 	} else {
 		p.ds.C = tensor.DenseOf[F]{}
 	}

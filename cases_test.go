@@ -1,6 +1,7 @@
 package unroll_test
 
 import (
+	"errors"
 	"fmt"
 
 	"pgregory.net/rapid"
@@ -22,13 +23,18 @@ type trial[F tensor.Float] struct {
 	resets  []bool
 	masked  []bool
 	train   bool
+	low     bool   // not of full precision, so that there is no Backward
 	seed    uint64 // of the dropout masks
 	dy      tensor.DenseOf[F]
 	dsn     unroll.StateOf[F]
 }
 
 // bounds are what a property leaves out because it does not hold there.
-type bounds struct{ oneWay, noLengths, noResets, noMasks, noTrain, alwaysBatched bool }
+type bounds struct {
+	oneWay, noLengths, noResets, noMasks, noTrain, alwaysBatched bool
+
+	anyPrecision bool // this one it may have
+}
 
 // The sizes lie on both sides of what kernels take at once: 16 units, panels of
 // 48 and 64 columns, 6 and 8 rows, 64 rows of a step, 128 rows of a chunk, 512
@@ -61,13 +67,16 @@ func drawTrial[F tensor.Float](t *rapid.T, not bounds) trial[F] {
 		c.Dropout = rapid.SampledFrom([]float64{0, 0.3, 0.5, 1}).Draw(t, "dropout")
 	}
 	k := newTrial[F](t, c, rapid.Uint64Range(0, 1000).Draw(t, "seed"))
+	if _, single := any(F(0)).(float32); single && not.anyPrecision {
+		k.lower(t)
+	}
 	k.t, k.b, k.batched = rapid.SampledFrom(stepCounts).Draw(t, "T"), 1, true
 	if not.alwaysBatched || rapid.IntRange(0, 4).Draw(t, "batched") > 0 {
 		k.b = rapid.SampledFrom(batchSizes).Draw(t, "B")
 	} else {
 		k.batched = false
 	}
-	k.train = !not.noTrain && rapid.Bool().Draw(t, "train")
+	k.train = !not.noTrain && !k.low && rapid.Bool().Draw(t, "train")
 	if !not.noLengths && rapid.Bool().Draw(t, "lengths") {
 		k.lengths = rapid.SliceOfN(rapid.IntRange(1, k.t), k.b, k.b).Draw(t, "each length")
 	}
@@ -80,6 +89,24 @@ func drawTrial[F tensor.Float](t *rapid.T, not bounds) trial[F] {
 	k.fill(rapid.Bool().Draw(t, "s0"))
 	return k
 }
+
+// lower draws a precision, and layers that keep theirs.
+func (k *trial[F]) lower(t *rapid.T) {
+	p := unroll.Precision(rapid.IntRange(0, int(lastPrecision)).Draw(t, "precision"))
+	if p == unroll.Full {
+		return
+	}
+	layers := k.layer.Config().Layers()
+	keep := rapid.SliceOfN(rapid.IntRange(0, layers-1), 0, layers-1).Draw(t, "keep")
+	l, err := k.layer.Quantize(p, keep...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.layer, k.low = l, true
+}
+
+// lastPrecision is the last of the precisions.
+const lastPrecision = unroll.BFloat16
 
 // drawVariant draws what ONNX and Keras allow of a cell. Functions of gates that
 // multiply a state are bounded, and none jumps, so that float32 stays close to
@@ -299,6 +326,12 @@ func gateNames[F tensor.Float](l *unroll.LayerOf[F]) []string {
 func (k *trial[F]) backward(t fataler, p *unroll.PassOf[F]) numbers[F] {
 	t.Helper()
 	dx, ds, err := p.Backward(k.dy, k.dsn)
+	if k.low {
+		if !errors.Is(err, unroll.ErrUsage) {
+			t.Fatalf("Backward of a layer that is not of full precision: %v", err)
+		}
+		return nil
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,8 @@ const (
 	maxSize       = 1 << 28 // of a single size: I, H, T, B
 	maxLayers     = 1 << 16
 	maxParameters = min(1<<32, math.MaxInt/8) // of a layer in all, 16 GiB in float32
-	maxElements   = min(1<<40, math.MaxInt/8) // of the largest buffer of a run
+	maxElements   = min(1<<36, math.MaxInt/8) // of the largest buffer of a run, 256 GiB in float32
+	maxEmptyRows  = 1 << 20                   // T*B of an input without features, which no memory of the caller's stands behind
 )
 
 // Validate reports the first setting that PyTorch refuses, as an ErrConfig that
@@ -187,6 +188,9 @@ func (c Config) NumParameters() float64 {
 // fits reports, as an ErrShape, whether the buffers of b sequences of t steps
 // can be asked for.
 func (c Config) fits(t, b int) error {
+	if c.InputSize == 0 && float64(t)*float64(b) > maxEmptyRows {
+		return &ArgError{Kind: ErrShape, Arg: "input of " + c.String(), Got: fmt.Sprintf("%d steps of %d sequences without features", t, b), Want: fmt.Sprintf("at most %d rows of nothing", maxEmptyRows)}
+	}
 	if row := max(c.gates()*c.HiddenSize, c.OutputSize(), 1); t > maxSize || b > maxSize || float64(t)*float64(b)*float64(row) > maxElements {
 		return &ArgError{Kind: ErrShape, Arg: "input of " + c.String(), Got: fmt.Sprintf("%d steps of %d sequences", t, b), Want: fmt.Sprintf("at most %d values in the sums of all gates, %d a step and sequence", maxElements, row)}
 	}

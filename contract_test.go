@@ -30,7 +30,7 @@ func TestWorkersLevelsAndRecordGiveTheSameBits(t *testing.T) {
 }
 
 func workersLevelsRecord[F tensor.Float](t *rapid.T) {
-	k := drawTrial[F](t, bounds{})
+	k := drawTrial[F](t, bounds{anyPrecision: true})
 	base := k.pass()
 	base.Record, base.Workers = true, 1
 	y := k.forward(t, base)
@@ -102,7 +102,7 @@ func TestChunksGiveTheBitsOfTheWhole(t *testing.T) {
 }
 
 func chunks[F tensor.Float](t *rapid.T) {
-	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noResets: true, noMasks: true, noTrain: true})
+	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noResets: true, noMasks: true, noTrain: true, anyPrecision: true})
 	p := k.pass()
 	p.Workers = rapid.IntRange(1, 4).Draw(t, "workers")
 	want := k.forward(t, p)
@@ -143,7 +143,7 @@ func TestStreamGivesTheBitsOfAPass(t *testing.T) {
 }
 
 func stream[F tensor.Float](t *rapid.T) {
-	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noMasks: true, noTrain: true, alwaysBatched: true})
+	k := drawTrial[F](t, bounds{oneWay: true, noLengths: true, noMasks: true, noTrain: true, alwaysBatched: true, anyPrecision: true})
 	if k.b == 0 {
 		return // there are no such streams
 	}
@@ -190,7 +190,7 @@ func TestASequenceAloneGivesItsBitsInABatch(t *testing.T) {
 }
 
 func alone[F tensor.Float](t *rapid.T) {
-	k := drawTrial[F](t, bounds{noTrain: true})
+	k := drawTrial[F](t, bounds{noTrain: true, anyPrecision: true})
 	c := k.layer.Config()
 	y, sn, err := k.pass().Forward(k.x, k.s0)
 	if err != nil {
@@ -465,7 +465,7 @@ func TestAUsedPassGivesTheBitsOfAFreshOne(t *testing.T) {
 }
 
 func usedPass[F tensor.Float](t *rapid.T) {
-	before, k := drawTrial[F](t, bounds{}), drawTrial[F](t, bounds{})
+	before, k := drawTrial[F](t, bounds{anyPrecision: true}), drawTrial[F](t, bounds{anyPrecision: true})
 	record1, record2 := rapid.Bool().Draw(t, "record first"), rapid.Bool().Draw(t, "record")
 	used := before.pass()
 	used.Record = record1

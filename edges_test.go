@@ -151,3 +151,36 @@ func TestSortedIndicesAreAPermutation(t *testing.T) {
 		t.Errorf("indices that are not each other's inverse: %v", err)
 	}
 }
+
+// What docs/numerics.md says of the derivative of a ReLU: a sum between 0 and 2^-100
+// is 0 and has none here, where PyTorch takes all of dh; from 2^-100 on it has it.
+func TestReLUHasNoGradientBelowTheFlush(t *testing.T) {
+	layer, err := unroll.New(unroll.Config{Mode: unroll.RNNReLU, InputSize: 1, HiddenSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sum, want := range map[float32]float32{0x1p-101: 0, 0x1p-100: 1, 0x1p-99: 1, -0x1p-99: 0} {
+		layer.Update(func(params []unroll.Param) {
+			for _, p := range params {
+				p.Value.Data[0] = 0
+				if p.Name == "bias_ih_l0" {
+					p.Value.Data[0] = sum
+				}
+			}
+		})
+		p := &unroll.Pass{Layer: layer, Record: true, Grads: layer.NewGrads()}
+		if _, _, err := p.Forward(tensor.New(1, 1), unroll.State{}); err != nil {
+			t.Fatal(err)
+		}
+		one := tensor.New(1, 1)
+		one.Data[0] = 1
+		if _, _, err := p.Backward(one, unroll.State{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range p.Grads.Params() {
+			if g.Name == "bias_ih_l0" && g.Value.Data[0] != want {
+				t.Errorf("a sum of %g: gradient %g, want %g", sum, g.Value.Data[0], want)
+			}
+		}
+	}
+}

@@ -280,7 +280,7 @@ func TestHugeSizesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shape := range [][]int{{1 << 29, 1, 0}, {1, 1 << 29, 0}, {1 << 20, 1 << 20, 0}, {math.MaxInt, 0}} {
+	for _, shape := range [][]int{{1<<20 + 1, 1, 0}, {1 << 28, 1, 0}, {1 << 29, 1, 0}, {1, 1 << 29, 0}, {1 << 20, 1 << 20, 0}, {math.MaxInt, 0}} {
 		if _, _, err := l.Forward(tensor.New(shape...), unroll.State{}); !isArg(err, unroll.ErrShape) {
 			t.Errorf("shape %v: %v", shape, err)
 		}

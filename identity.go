@@ -17,7 +17,8 @@ import (
 //
 //	LSTM(10, 20, num_layers=2) float32 h[2,20] c[2,20]
 //
-// It is empty for a layer that New did not make.
+// and, where they are not all full, the precisions of its weights. It is empty for
+// a layer that New did not make.
 func (l *LayerOf[F]) Signature() string {
 	if l.made("") != nil {
 		return ""
@@ -29,7 +30,7 @@ func (l *LayerOf[F]) Signature() string {
 	if c.HasCell() {
 		s += fmt.Sprintf(" c[%d,%d]", rows, c.HiddenSize)
 	}
-	return s
+	return s + precisionText(l.precisions)
 }
 
 // versionDigest is the digest of the parameters of a version.

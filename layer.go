@@ -27,6 +27,9 @@ type LayerOf[F tensor.Float] struct {
 	params []ParamOf[F]
 	stack  scan.Stack[F]
 	passes sync.Pool // *PassOf[F], for Forward
+	// precisions are those of the layers of the stack; nil: all full.
+	precisions []Precision
+
 	self   weak.Pointer[LayerOf[F]]
 	digest atomic.Pointer[versionDigest]
 	// part says which piece of a stack a layer made by Split is, and upper
@@ -113,6 +116,7 @@ func (l *LayerOf[F]) build(version *atomic.Uint64) {
 	l.stack.I, l.stack.H, l.stack.P, l.stack.L, l.stack.D = c.InputSize, c.HiddenSize, c.ProjSize, c.Layers(), c.Directions()
 	l.stack.Version = version
 	l.stack.Params = view(nil, c, l.params)
+	l.stack.Precisions = scanPrecisions(l.precisions)
 }
 
 // view groups parameters by layer and direction, as the engine wants them, in
@@ -336,7 +340,7 @@ func (l *LayerOf[F]) Check(x tensor.DenseOf[F], s0 StateOf[F]) error {
 	if err != nil {
 		return err
 	}
-	return checkState(l.cfg, "s0", s0, d.batched, false, d.b)
+	return checkState(&l.cfg, "s0", s0, d.batched, false, d.b)
 }
 
 // Split returns the layer's single layers, [L][D] of them, each of one layer
@@ -363,7 +367,7 @@ func (l *LayerOf[F]) Split() [][]*LayerOf[F] {
 		names := layout(one)
 		for d := range l.cfg.Directions() {
 			one.Variant = l.cfg.Variant.of(d)
-			s := &LayerOf[F]{cfg: one, upper: n > 0}
+			s := &LayerOf[F]{cfg: one, upper: n > 0, precisions: []Precision{l.precision(n)}}
 			s.part = fmt.Sprintf(", layer %d of the stack %s", n, l.cfg)
 			if d == 1 {
 				s.part += ", reverse direction"

@@ -51,9 +51,12 @@ type PassOf[F tensor.Float] struct {
 	// Backward makes it. Passes of one goroutine may share it.
 	Grads *GradsOf[F]
 
-	run   scan.Run[F]
-	dims  dims
-	valid bool // a recorded Forward has run
+	run  scan.Run[F]
+	dims dims
+	// inputShape is the shape, of so many dimensions, of the last input that fit.
+	inputShape [3]int
+	inputRank  int
+	valid      bool // a recorded Forward has run
 	// version is that of the parameters it ran with; order, if not nil, is that
 	// of the sequences of a packed sequence.
 	version uint64
@@ -85,51 +88,72 @@ type dims struct {
 // went before.
 //
 // Errors: ErrShape for x, s0, Resets or Masked that do not fit, ErrLengths for Lengths,
-// ErrUsage for a pass without layer or without a needed generator. All
+// ErrUsage for a pass without layer or without a needed generator, or that trains a
+// layer that Quantize made. All
 // are *ArgError.
 func (p *PassOf[F]) Forward(x tensor.DenseOf[F], s0 StateOf[F]) (y tensor.DenseOf[F], sn StateOf[F], err error) {
 	p.valid = false
-	if err := p.Layer.made("Pass.Layer"); err != nil {
+	l := p.Layer
+	if err := l.made("Pass.Layer"); err != nil {
 		return y, sn, err
 	}
-	d, err := p.Layer.checkInput(x)
-	if err != nil {
+	if p.Train {
+		if err := l.trains("Pass.Train"); err != nil {
+			return y, sn, err
+		}
+	}
+	d := p.dims
+	if p.run.Stack != &l.stack || !p.sameInput(x) {
+		if d, err = l.checkInput(x); err != nil {
+			return y, sn, err
+		}
+	}
+	if err := checkState(&l.cfg, "s0", s0, d.batched, false, d.b); err != nil {
 		return y, sn, err
 	}
-	c := p.Layer.cfg
-	if err := checkState(c, "s0", s0, d.batched, false, d.b); err != nil {
-		return y, sn, err
-	}
-	if p.run.Stack != &p.Layer.stack { // the memory of another layer is of other parts
-		p.run = scan.Run[F]{Stack: &p.Layer.stack}
+	if p.run.Stack != &l.stack { // the memory of another layer is of other parts
+		p.run = scan.Run[F]{Stack: &l.stack}
 	}
 	if err := p.arrange(d); err != nil {
 		return y, sn, err
 	}
-	p.dims = d
+	p.dims, p.inputRank = d, copy(p.inputShape[:], x.Shape)
 	if err := p.drawMasks(); err != nil {
 		return y, sn, err
 	}
 	p.results()
 	r := &p.run
 	r.Record = p.Record || p.Train
-	r.Workers = p.Layer.workers(p.Workers, d.b, autoMin)
+	r.Workers = l.workers(p.Workers, d.b, autoMin)
 	r.H0, r.C0, r.HN, r.CN = given(s0.H), given(s0.C), p.sn.H.Data, p.sn.C.Data
-	r.X, r.Y = p.strided(x.Data, c.InputSize), p.strided(p.y.Data, c.OutputSize())
+	r.X, r.Y = p.strided(x.Data, l.stack.I), p.strided(p.y.Data, l.stack.Width())
 	if p.Lengths != nil {
 		clear(p.y.Data)
 	}
-	p.version = p.Layer.stack.Version.Load()
+	p.version = l.stack.Version.Load()
 	r.Forward()
 	r.X.Data, r.Y.Data, r.H0, r.C0 = nil, nil, nil, nil // nothing of the caller's is kept
 	p.valid = r.Record
-	p.sn.origin = p.Layer.self
+	p.sn.origin = l.self
 	return p.y, p.sn, nil
+}
+
+// sameInput reports whether x has the shape of the input before, which checkInput
+// took.
+func (p *PassOf[F]) sameInput(x tensor.DenseOf[F]) bool {
+	n := 1
+	for i, s := range x.Shape {
+		if i >= p.inputRank || s != p.inputShape[i] {
+			return false
+		}
+		n *= s
+	}
+	return len(x.Shape) == p.inputRank && p.inputRank > 0 && len(x.Data) == n
 }
 
 // checkInput returns the sizes of x, or an ErrShape.
 func (l *LayerOf[F]) checkInput(x tensor.DenseOf[F]) (dims, error) {
-	c := l.cfg
+	c := &l.cfg
 	letters := "[T,B,I]"
 	if c.BatchFirst {
 		letters = "[B,T,I]"
@@ -178,39 +202,51 @@ func (p *PassOf[F]) arrange(d dims) error {
 	if d.b == 0 {
 		r.T = 0 // nothing runs
 	}
+	r.Even = p.Lengths == nil
 	p.sizes = p.sizes[:0]
-	if p.Lengths == nil {
+	switch {
+	case !r.Even:
+		if err := p.arrangeLengths(d); err != nil {
+			return err
+		}
+		r.Sizes = p.sizes
+	case p.Resets != nil || p.Masked != nil:
 		for range r.T {
 			p.sizes = append(p.sizes, d.b)
 		}
-	} else {
-		if err := checkLengths(p.Lengths, d); err != nil {
-			return err
-		}
-		p.perm = p.perm[:0]
-		for i := range d.b {
-			p.perm = append(p.perm, i)
-		}
-		if p.order != nil {
-			copy(p.perm, p.order)
-		} else {
-			fallingLengths(p.perm, p.Lengths)
-		}
-		r.Perm = p.perm
-		if d.b > 0 {
-			r.T = p.Lengths[p.perm[0]] // what lies beyond the longest is not run
-		}
-		n := d.b
-		for t := range r.T {
-			for n > 0 && p.Lengths[p.perm[n-1]] <= t {
-				n--
-			}
-			p.sizes = append(p.sizes, n)
-		}
 	}
-	r.Sizes = p.sizes
 	p.resets, r.Resets = p.packed(p.resets, p.Resets)
 	p.skips, r.Skips = p.packed(p.skips, p.Masked)
+	return nil
+}
+
+// arrangeLengths finds the order of sequences of given lengths, and how many of
+// them reach each step.
+func (p *PassOf[F]) arrangeLengths(d dims) error {
+	r := &p.run
+	if err := checkLengths(p.Lengths, d); err != nil {
+		return err
+	}
+	p.perm = p.perm[:0]
+	for i := range d.b {
+		p.perm = append(p.perm, i)
+	}
+	if p.order != nil {
+		copy(p.perm, p.order)
+	} else {
+		fallingLengths(p.perm, p.Lengths)
+	}
+	r.Perm = p.perm
+	if d.b > 0 {
+		r.T = p.Lengths[p.perm[0]] // what lies beyond the longest is not run
+	}
+	n := d.b
+	for t := range r.T {
+		for n > 0 && p.Lengths[p.perm[n-1]] <= t {
+			n--
+		}
+		p.sizes = append(p.sizes, n)
+	}
 	return nil
 }
 
@@ -261,11 +297,11 @@ func (p *PassOf[F]) strided(data []F, size int) scan.Strided[F] {
 
 // results gives y and sn their shapes and memory.
 func (p *PassOf[F]) results() {
-	c, d := p.Layer.cfg, p.dims
-	p.y = shaped(p.y, &p.yShape, p.outShape(c.OutputSize()))
-	p.sn.H = shaped(p.sn.H, &p.hShape[0], d.stateShape(c, c.StateSize()))
-	if c.HasCell() {
-		p.sn.C = shaped(p.sn.C, &p.cShape[0], d.stateShape(c, c.HiddenSize))
+	s := &p.Layer.stack
+	p.y = shaped(p.y, &p.yShape, p.outShape(s.Width()))
+	p.sn.H = shaped(p.sn.H, &p.hShape[0], p.stateShape(s.Out()))
+	if s.Traits.CellState {
+		p.sn.C = shaped(p.sn.C, &p.cShape[0], p.stateShape(s.H))
 	} else {
 		p.sn.C = tensor.DenseOf[F]{}
 	}
@@ -285,11 +321,12 @@ func (p *PassOf[F]) outShape(size int) shape3 {
 	return shape3{d.t, d.b, size}
 }
 
-func (d dims) stateShape(c Config, size int) shape3 {
-	if !d.batched {
-		return shape3{c.Layers() * c.Directions(), -1, size}
+func (p *PassOf[F]) stateShape(size int) shape3 {
+	lanes := p.Layer.stack.L * p.Layer.stack.D
+	if !p.dims.batched {
+		return shape3{lanes, -1, size}
 	}
-	return shape3{c.Layers() * c.Directions(), d.b, size}
+	return shape3{lanes, p.dims.b, size}
 }
 
 // shaped returns a tensor of the shape, in the memory of d and dims where they
@@ -312,7 +349,7 @@ func shaped[F tensor.Float](d tensor.DenseOf[F], mem *[3]int, s shape3) tensor.D
 // drawMasks draws the dropout masks of a training pass, layer after layer, as
 // torch.nn.functional.dropout does: kept elements 1/(1-p), others 0.
 func (p *PassOf[F]) drawMasks() error {
-	c, r := p.Layer.cfg, &p.run
+	c, r := &p.Layer.cfg, &p.run
 	r.Masks = nil
 	if !p.Train || c.Dropout == 0 || c.Layers() == 1 || p.dims.b == 0 {
 		return nil
@@ -320,9 +357,12 @@ func (p *PassOf[F]) drawMasks() error {
 	if p.Generator == nil && c.Dropout < 1 {
 		return &ArgError{Kind: ErrUsage, Arg: "Pass.Generator", Got: "nil", Want: "a generator", Hint: fmt.Sprintf("training %s draws dropout masks: set it to rng.New(seed)", c)}
 	}
-	rows := 0
-	for _, n := range p.sizes {
-		rows += n
+	rows := r.T * r.B
+	if !r.Even {
+		rows = 0
+		for _, n := range p.sizes {
+			rows += n
+		}
 	}
 	for len(p.keptMasks) < c.Layers()-1 {
 		p.keptMasks = append(p.keptMasks, nil)
@@ -363,13 +403,14 @@ const (
 // but no more than have something to do.
 func (l *LayerOf[F]) workers(asked, b, auto int) int {
 	rows := l.params[0].Value.Shape[0] // G*H
-	step := b * rows * (l.cfg.InputSize + l.cfg.StateSize())
-	n := min(runtime.GOMAXPROCS(0), step/auto)
-	if asked > 0 {
-		n = min(asked, 64)
-		if shareMin > 0 {
-			n = min(n, step/shareMin)
-		}
+	step := b * rows * (l.stack.I + l.stack.Out())
+	switch {
+	case asked == 1:
+		return 1
+	case asked <= 0:
+		return max(min(runtime.GOMAXPROCS(0), step/auto), 1)
+	case shareMin > 0:
+		return max(min(asked, 64, step/shareMin), 1)
 	}
-	return max(n, 1)
+	return min(asked, 64)
 }

@@ -27,7 +27,6 @@ func (c Config) StateLen() int {
 type RowsOf[F tensor.Float] struct {
 	layer  *LayerOf[F]
 	run    scan.Run[F]
-	sizes  [1]int
 	most   int
 	finite Finite
 }
@@ -43,7 +42,7 @@ func (l *LayerOf[F]) NewRows(most int) (*RowsOf[F], error) {
 	}
 	w := &RowsOf[F]{layer: l, most: most}
 	r := &w.run
-	r.Stack, r.Continue, r.T, r.Workers, r.Sizes = &l.stack, true, 1, 1, w.sizes[:]
+	r.Stack, r.Continue, r.T, r.Workers, r.Even = &l.stack, true, 1, 1, true
 	r.X.Seq, r.Y.Seq = l.cfg.InputSize, l.cfg.OutputSize()
 	return w, nil
 }
@@ -120,7 +119,7 @@ func (w *RowsOf[F]) Step(y, x []F, states [][]F) error {
 
 func (w *RowsOf[F]) step(y, x []F, states [][]F) *NonFiniteError {
 	r := &w.run
-	r.B, w.sizes[0] = len(states), len(states)
+	r.B = len(states)
 	r.Take(states)
 	r.X.Data, r.Y.Data = x, y
 	r.Forward()

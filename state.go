@@ -37,8 +37,11 @@ func (s StateOf[F]) Clone() StateOf[F] {
 // batched says which rank the input had. partial lets one half be absent
 // (gradients), otherwise an LSTM needs both or none. It allocates only for an
 // error.
-func checkState[F tensor.Float](c Config, arg string, s StateOf[F], batched, partial bool, b int) error {
+func checkState[F tensor.Float](c *Config, arg string, s StateOf[F], batched, partial bool, b int) error {
 	h, cell := s.H, s.C
+	if h.Shape == nil && h.Data == nil && cell.Shape == nil && cell.Data == nil {
+		return nil
+	}
 	if err := checkHalf(c, arg, ".H (hidden state)", h, c.StateSize(), batched, b); err != nil {
 		return err
 	}
@@ -55,7 +58,7 @@ func checkState[F tensor.Float](c Config, arg string, s StateOf[F], batched, par
 	return checkHalf(c, arg, ".C (cell state)", cell, c.HiddenSize, batched, b)
 }
 
-func checkHalf[F tensor.Float](c Config, arg, half string, d tensor.DenseOf[F], size int, batched bool, b int) error {
+func checkHalf[F tensor.Float](c *Config, arg, half string, d tensor.DenseOf[F], size int, batched bool, b int) error {
 	ld, rank := c.Layers()*c.Directions(), 2
 	if batched {
 		rank = 3

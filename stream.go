@@ -16,7 +16,6 @@ import (
 type StreamOf[F tensor.Float] struct {
 	layer *LayerOf[F]
 	run   scan.Run[F]
-	sizes [1]int
 	batch int
 
 	finite Finite
@@ -34,9 +33,9 @@ func (l *LayerOf[F]) NewStream(batch int) (*StreamOf[F], error) {
 	if err := l.streams("batch", batch); err != nil {
 		return nil, err
 	}
-	s := &StreamOf[F]{layer: l, batch: batch, sizes: [1]int{batch}}
+	s := &StreamOf[F]{layer: l, batch: batch}
 	r := &s.run
-	r.Stack, r.Continue, r.T, r.B, r.Sizes = &l.stack, true, 1, batch, s.sizes[:]
+	r.Stack, r.Continue, r.T, r.B, r.Even = &l.stack, true, 1, batch, true
 	r.Workers = l.workers(0, batch, autoStreamMin)
 	r.X.Seq, r.Y.Seq = l.cfg.InputSize, l.cfg.OutputSize()
 	r.SetState()
@@ -94,12 +93,12 @@ func (s *StreamOf[F]) Step(y, x []F) error {
 	if err := s.made(); err != nil {
 		return err
 	}
-	c := s.layer.cfg
-	if len(x) != s.batch*c.InputSize {
-		return &ArgError{Kind: ErrShape, Arg: "x of " + s.layer.describe(), Got: fmt.Sprintf("%d values", len(x)), Want: fmt.Sprintf("B*input_size = %d*%d", s.batch, c.InputSize)}
+	in, out := s.run.X.Seq, s.run.Y.Seq
+	if len(x) != s.batch*in {
+		return &ArgError{Kind: ErrShape, Arg: "x of " + s.layer.describe(), Got: fmt.Sprintf("%d values", len(x)), Want: fmt.Sprintf("B*input_size = %d*%d", s.batch, in)}
 	}
-	if len(y) != s.batch*c.OutputSize() {
-		return &ArgError{Kind: ErrShape, Arg: "y of " + s.layer.describe(), Got: fmt.Sprintf("room for %d values", len(y)), Want: fmt.Sprintf("B*%d = %d", c.OutputSize(), s.batch*c.OutputSize())}
+	if len(y) != s.batch*out {
+		return &ArgError{Kind: ErrShape, Arg: "y of " + s.layer.describe(), Got: fmt.Sprintf("room for %d values", len(y)), Want: fmt.Sprintf("B*%d = %d", out, s.batch*out)}
 	}
 	if s.finite != AnyNumber {
 		return s.checkedStep(y, x)
@@ -140,7 +139,7 @@ func (s *StreamOf[F]) SetState(st StateOf[F]) error {
 	if err := s.made(); err != nil {
 		return err
 	}
-	if err := checkState(s.layer.cfg, "state", st, true, false, s.batch); err != nil {
+	if err := checkState(&s.layer.cfg, "state", st, true, false, s.batch); err != nil {
 		return err
 	}
 	if from := st.origin.Value(); !st.IsZero() && from != nil && from != s.layer && from.Digest() != s.layer.Digest() {

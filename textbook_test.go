@@ -35,6 +35,9 @@ func (k *trial[F]) textbook(t fataler, p *unroll.PassOf[F]) (ref.Layer, ref.Inpu
 	for _, q := range k.layer.Params() {
 		l.Params[q.Name] = tensor.Convert[float64](q.Value).Data
 	}
+	for _, precision := range k.layer.Precisions() {
+		l.Int8 = append(l.Int8, precision == unroll.Int8)
+	}
 	in := ref.Input{T: k.t, B: k.b, X: k.timeFirst(k.x), Lengths: k.lengths, Resets: k.resets, Skips: k.masked}
 	if !k.s0.IsZero() {
 		in.H0 = tensor.Convert[float64](k.s0.H).Data

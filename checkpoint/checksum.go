@@ -65,6 +65,7 @@ func checksum(src Source, meta map[string]string) (string, error) {
 			parts(h, "metadata", k, meta[k])
 		}
 	}
+	src = Indexed(src)
 	names := src.Names()
 	slices.Sort(names)
 	for _, n := range names {

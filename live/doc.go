@@ -1,5 +1,5 @@
-// Package live keeps many sequences over one layer, each under a key, and steps
-// together those that are due.
+// Package live keeps many sequences over one layer or model, each under a key, and
+// steps together those that are due.
 //
 //	pool, err := live.New(layer, live.Options{Idle: time.Minute})
 //	...
@@ -15,8 +15,15 @@
 // A step that returns an error has left its sequence as it was, but for one that
 // marks it (ErrMarked, see Options.Refuse).
 //
-// The layer's parameters must not change while a pool uses it. All methods of a
+// A sequence can outlive its process: in a file of all (Options.Snapshot), one by
+// one in a Store, or as a capsule that its owner takes along (Pool.Capsule). Each
+// knows whose it is, by Target.Signature and Target.Digest, and how many steps it
+// has made, so that a client knows with StepAt what to send again. Pool.Swap puts a
+// new model in the place of the old.
+//
+// A target's parameters must not change while a pool uses it. All methods of a
 // Pool may be called by many goroutines at once.
 //
-// Letters: I inputs, H units, H' size of a hidden state, L layers, N sequences.
+// Letters: I inputs, O outputs, H units, H' size of a hidden state, L layers, N
+// sequences.
 package live

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/model"
 )
 
 // Kinds of errors; errors.Is finds them.
@@ -26,6 +27,14 @@ var (
 	ErrStep = errors.New("live: another step was expected")
 	// ErrClosed means that the pool is closed.
 	ErrClosed = errors.New("live: the pool is closed")
+	// ErrForeign means that a state was made with other parameters or by another
+	// model.
+	ErrForeign = errors.New("live: the state is of another model")
+	// ErrCapsule means that bytes are not a whole capsule or snapshot.
+	ErrCapsule = errors.New("live: not a whole capsule or snapshot")
+	// ErrInput means that the model does not take the numbers of a step; the
+	// sequence is as it was.
+	ErrInput = model.ErrInput
 	// ErrNonFinite is unroll.ErrNonFinite.
 	ErrNonFinite = unroll.ErrNonFinite
 	// ErrShape is unroll.ErrShape.
@@ -37,6 +46,8 @@ type Error struct {
 	Kind   error // one of the package's Err values
 	Key    string
 	Reason string // a sentence, or empty
+	Ended  Reason // with ErrUnknown and ErrEnded: why the sequence ended; empty: no memory of it
+	Cause  error  // of the model, with ErrInput; or nil
 	Steps  uint64 // with ErrStep: how many steps the sequence has made
 }
 
@@ -52,8 +63,13 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap returns the kind.
-func (e *Error) Unwrap() error { return e.Kind }
+// Unwrap returns the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}
 
 // RowError is the error of one row of StepAll.
 type RowError struct {

@@ -37,7 +37,7 @@ func pool(t testing.TB, l *unroll.Layer, opt Options) *Pool {
 	t.Helper()
 	p, err := New(l, opt)
 	must(t, err)
-	t.Cleanup(p.Close)
+	t.Cleanup(func() { p.Close() })
 	return p
 }
 
@@ -324,7 +324,7 @@ func TestRoundsAreFair(t *testing.T) {
 	if want := []string{"greedy", "0", "1", "2"}; !slices.Equal(first, want) {
 		t.Errorf("the first round has %v, expected %v", first, want)
 	}
-	s.settle(s.stepper.Step(s.y[:12], s.x[:8], s.rows))
+	s.settle(s.stepper(s.y[:12], s.x[:8], s.rows))
 	for _, j := range s.batch {
 		s.finish(j)
 	}
@@ -399,7 +399,7 @@ func TestFullPoolsSaySo(t *testing.T) {
 	release()
 	_, err = q.Result()
 	must(t, err)
-	byQueue.Close()
+	must(t, byQueue.Close())
 	wants(t, "closed", byQueue.Step(ctx, "a", y, x), ErrClosed)
 
 	strict := pool(t, l, Options{Strict: true})
@@ -468,6 +468,9 @@ func TestSequencesAreSmall(t *testing.T) {
 	each := int64(after.HeapAlloc-before.HeapAlloc) / n
 	beside := each - int64(4*c.StateLen())
 	t.Logf("%d bytes a sequence, %d beside the state", each, beside)
+	if all := each * n; all >= 60_000_000 {
+		t.Errorf("%d sequences have %d bytes, expected under 60 MB", n, all)
+	}
 	if beside >= overhead {
 		t.Errorf("%d bytes beside the state, expected under %d", beside, overhead)
 	}

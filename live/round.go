@@ -6,14 +6,17 @@ import (
 	"time"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/model"
 )
 
-// lay makes the memory of a round.
-func (s *shard) lay() {
-	p, n := s.pool, s.pool.opt.Rows
+// lay sets what a shard steps and makes the memory of a round. Work and mu are
+// held, or the shard is new.
+func (s *shard) lay(v *version, st stepFunc) {
+	n := s.pool.opt.Rows
+	s.version, s.stepper = v, st
 	s.batch, s.done = make([]*job, 0, n), make([]*job, 0, n)
 	s.taken, s.rows = make([]*sequence, 0, n), make([][]float32, 0, n)
-	s.x, s.y = make([]float32, n*p.in), make([]float32, n*p.out)
+	s.x, s.y = make([]float32, n*v.in), make([]float32, n*v.out)
 }
 
 // step runs a round and reports whether anything was due.
@@ -27,12 +30,16 @@ func (s *shard) step() bool {
 	}
 	if n > 0 {
 		p := s.pool
-		start := time.Now()
-		err := s.stepper.Step(s.y[:n*p.out], s.x[:n*p.in], s.rows)
-		took := time.Since(start)
+		start := p.opt.Now()
+		if p.waited != nil {
+			for _, j := range s.batch {
+				p.waited(time.Duration(start.UnixNano() - j.since))
+			}
+		}
+		err := s.stepper(s.y[:n*s.out], s.x[:n*s.in], s.rows)
 		s.settle(err)
 		if p.opt.Metrics != nil {
-			p.opt.Metrics.Stepped(n, took)
+			p.opt.Metrics.Stepped(n, p.opt.Now().Sub(start))
 		}
 	}
 	for _, j := range s.batch {
@@ -49,14 +56,14 @@ func (s *shard) step() bool {
 // take fills the batch with the jobs that are due, oldest first, and one a
 // sequence.
 func (s *shard) take() {
-	p := s.pool
+	most := s.pool.opt.Rows
 	s.batch, s.done, s.taken, s.rows = s.batch[:0], s.done[:0], s.taken[:0], s.rows[:0]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.round++; s.round == 0 {
 		s.round = 1 // 0 is that of a sequence that was in none
 	}
-	for j := s.first; j != nil && len(s.batch) < p.opt.Rows && len(s.done) < p.opt.Rows; {
+	for j := s.first; j != nil && len(s.batch) < most && len(s.done) < most; {
 		q, next := j.seq, j.next
 		if q.round != s.round {
 			s.unlink(j)
@@ -64,8 +71,8 @@ func (s *shard) take() {
 				s.done = append(s.done, j)
 			} else {
 				q.round = s.round
-				copy(s.x[len(s.batch)*p.in:], j.x)
-				s.batch, s.taken, s.rows = append(s.batch, j), append(s.taken, q), append(s.rows, q.state)
+				copy(s.x[len(s.batch)*s.in:], j.x)
+				s.batch, s.taken, s.rows = append(s.batch, j), append(s.taken, q), append(s.rows, q.state[:s.state])
 			}
 		}
 		j = next
@@ -80,7 +87,8 @@ func (s *shard) answer(j *job, q *sequence) bool {
 	if j.at < 0 || uint64(j.at) == q.steps {
 		return false
 	}
-	if uint64(j.at)+1 == q.steps && s.pool.target.last(j.y, q.state) {
+	if uint64(j.at)+1 == q.steps {
+		s.last(j.y, q.state)
 		return true
 	}
 	j.err = &Error{Kind: ErrStep, Key: q.key, Steps: q.steps, Reason: fmt.Sprintf("it has made %d steps, not %d", q.steps, j.at)}
@@ -89,19 +97,24 @@ func (s *shard) answer(j *job, q *sequence) bool {
 
 // settle notes what became of the rows of a round.
 func (s *shard) settle(err error) {
-	p := s.pool
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		s.failed(err)
 	}
+	made := 0
 	for i, j := range s.batch {
-		if j.err == nil {
-			s.taken[i].steps++
-			p.steps.Add(1)
-			copy(j.y, s.y[i*p.out:(i+1)*p.out])
+		if j.err != nil {
+			continue
 		}
+		q, y := s.taken[i], s.y[i*s.out:(i+1)*s.out]
+		copy(j.y, y)
+		copy(q.state[s.state:], y) // of no length unless the pool keeps it
+		q.steps++
+		q.dirty = true
+		made++
 	}
+	s.pool.steps.Add(uint64(made))
 	clear(s.taken)
 	clear(s.rows)
 }
@@ -109,10 +122,21 @@ func (s *shard) settle(err error) {
 // failed answers the rows that an error is about.
 func (s *shard) failed(err error) {
 	var bad *unroll.NonFiniteError
-	if !errors.As(err, &bad) {
+	var refused *model.RowError
+	numbers, rows := errors.As(err, &bad), errors.As(err, &refused)
+	if !numbers && !rows {
 		for _, j := range s.batch {
 			j.err = err
 		}
+		return
+	}
+	if rows {
+		for k, i := range refused.Rows {
+			j := s.batch[i]
+			j.err = &Error{Kind: ErrInput, Key: s.taken[i].key, Reason: refused.Errs[k].Error(), Cause: refused.Errs[k]}
+		}
+	}
+	if !numbers {
 		return
 	}
 	for _, i := range bad.Inputs {
@@ -129,6 +153,6 @@ func (s *shard) spoil(i int, why string) {
 	why = fmt.Sprintf("in step %d %s", q.steps, why)
 	s.batch[i].err = &Error{Kind: ErrNonFinite, Key: q.key, Reason: why}
 	if !s.pool.opt.Refuse {
-		q.mark, q.state = why, nil
+		q.mark, q.state, q.dirty = why, nil, true
 	}
 }

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/unroll-ml/unroll"
 )
 
 // sequence is one sequence of a shard. mu guards all of it but the numbers of
@@ -18,8 +19,10 @@ type sequence struct {
 	mark       string    // why it is marked
 	round      uint32    // the last round it was in
 	waiting    int32     // its steps in line
+	place      int32     // in the shard's list
 	opened     bool      // not by a step
-	gone       bool
+	gone       bool      // or never in the shard: a caller's own state
+	dirty      bool      // not as the store has it
 }
 
 func (q *sequence) marked() error {
@@ -27,17 +30,6 @@ func (q *sequence) marked() error {
 		return nil
 	}
 	return &Error{Kind: ErrMarked, Key: q.key, Reason: q.mark + "; end it, and begin again"}
-}
-
-// job is a step in line.
-type job struct {
-	seq        *sequence // while it is in line
-	y, x       []float32
-	at         int64 // how many steps the sequence must have made; -1: any
-	prev, next *job
-	kept       bool // done is closed, and not sent to
-	err        error
-	done       chan struct{}
 }
 
 // shard has a part of the sequences and a goroutine that steps them. work is
@@ -48,14 +40,17 @@ type shard struct {
 	wake chan struct{}
 
 	mu          sync.Mutex
+	*version    // changes with both held
 	all         map[string]*sequence
-	idle        sequence // the ring of all; next is the most idle
-	first, tail *job     // in line
+	list        []*sequence // all of them, in any order
+	idle        sequence    // the ring of all; next is the most idle
+	ends        memory
+	first, tail *job // in line
 	waiting     int
 	round       uint32
 	closed      bool
 
-	stepper stepper // and the memory of a round, which work guards
+	stepper stepFunc // and the memory of a round, which work guards
 	batch   []*job
 	done    []*job      // without a step
 	taken   []*sequence // of the batch
@@ -63,134 +58,40 @@ type shard struct {
 	x, y    []float32
 }
 
-func newShard(p *Pool, st stepper) *shard {
-	s := &shard{pool: p, stepper: st, wake: make(chan struct{}, 1), all: map[string]*sequence{}}
+func newShard(p *Pool) *shard {
+	s := &shard{pool: p, wake: make(chan struct{}, 1), all: map[string]*sequence{}}
 	s.idle.prev, s.idle.next = &s.idle, &s.idle
+	s.ends.most = (p.opt.Remember + p.opt.Shards - 1) / p.opt.Shards
 	return s
-}
-
-func (s *shard) wakeUp() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run is the shard's goroutine.
-func (s *shard) run() {
-	for range s.wake {
-		for {
-			if w := s.pool.opt.Wait; w > 0 && s.few() {
-				time.Sleep(w)
-			}
-			if !s.step() {
-				break
-			}
-		}
-		s.mu.Lock()
-		over := s.closed && s.first == nil
-		s.mu.Unlock()
-		if over {
-			return
-		}
-	}
-}
-
-// few reports whether some rows are due, and fewer than a step takes.
-func (s *shard) few() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.waiting > 0 && s.waiting < s.pool.opt.Rows && !s.closed
-}
-
-// put places a job of a sequence in line.
-func (s *shard) put(j *job, key string, beyond bool) error {
-	now := s.pool.opt.Now().UnixNano()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return &Error{Kind: ErrClosed, Key: key}
-	}
-	if s.waiting >= s.pool.opt.Queue && !beyond {
-		return &Error{Kind: ErrFull, Key: key, Reason: fmt.Sprintf("%d steps wait", s.waiting)}
-	}
-	q := s.all[key]
-	if q == nil {
-		if s.pool.opt.Strict || j.at > 0 {
-			return &Error{Kind: ErrUnknown, Key: key}
-		}
-		var err error
-		if q, err = s.add(key); err != nil {
-			return err
-		}
-		q.state = make([]float32, s.pool.state)
-	}
-	if err := q.marked(); err != nil {
-		return err
-	}
-	s.touch(q, now)
-	j.seq = q
-	q.waiting++
-	s.waiting++
-	if j.prev = s.tail; s.tail != nil {
-		s.tail.next = j
-	} else {
-		s.first = j
-	}
-	s.tail = j
-	return nil
-}
-
-// unlink takes a job out of the line.
-func (s *shard) unlink(j *job) {
-	if j.prev != nil {
-		j.prev.next = j.next
-	} else {
-		s.first = j.next
-	}
-	if j.next != nil {
-		j.next.prev = j.prev
-	} else {
-		s.tail = j.prev
-	}
-	j.seq.waiting--
-	s.waiting--
-	j.prev, j.next, j.seq = nil, nil, nil
-}
-
-// cancel takes a job out of the line, if it is still there. A sequence that it
-// would have begun goes with it.
-func (s *shard) cancel(j *job) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q := j.seq
-	if q == nil {
-		return false
-	}
-	s.unlink(j)
-	if !q.opened && !q.gone && q.waiting == 0 && q.round == 0 {
-		s.drop(q)
-	}
-	return true
 }
 
 // add makes a sequence without a state.
 func (s *shard) add(key string) (*sequence, error) {
-	if err := s.pool.reserve(key); err != nil {
+	if len(key) > maxKey {
+		return nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "key", Got: fmt.Sprintf("%d bytes", len(key)), Want: fmt.Sprintf("at most %d", maxKey)}
+	}
+	if err := s.pool.reserve(key, s.cost(key)); err != nil {
 		return nil, err
 	}
-	q := &sequence{key: strings.Clone(key)}
+	q := &sequence{key: strings.Clone(key), place: int32(len(s.list))}
 	q.prev, q.next = q, q
 	s.all[q.key] = q
+	s.list = append(s.list, q)
+	s.ends.remove(key)
 	return q, nil
 }
 
 // drop takes a sequence away.
 func (s *shard) drop(q *sequence) {
 	delete(s.all, q.key)
+	end := len(s.list) - 1
+	s.list[q.place] = s.list[end]
+	s.list[q.place].place = q.place
+	s.list[end] = nil
+	s.list = s.list[:end]
 	q.prev.next, q.next.prev = q.next, q.prev
 	q.gone = true
-	s.pool.release(q.key)
+	s.pool.release(s.cost(q.key))
 }
 
 // touch makes a sequence the least idle.
@@ -201,32 +102,62 @@ func (s *shard) touch(q *sequence, now int64) {
 	q.prev.next, s.idle.prev = q, q
 }
 
-// open adds a sequence with a copy of a state, nil for zeros, or a marked one.
-func (s *shard) open(key string, state []float32, steps uint64, mark string) error {
-	now := s.pool.opt.Now().UnixNano()
+// saved is what is kept of a sequence outside of a pool.
+type saved struct {
+	state []float32 // nil: as a sequence begins
+	steps uint64
+	mark  string
+	dirty bool
+	of    *version // that read it; nil: of any
+}
+
+// room reports whether a sequence could be opened under a key.
+func (s *shard) room(key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.free(key)
+}
+
+func (s *shard) free(key string) error {
 	if s.closed {
 		return &Error{Kind: ErrClosed, Key: key}
 	}
 	if s.all[key] != nil {
 		return &Error{Kind: ErrExists, Key: key, Reason: "end it first"}
 	}
+	return nil
+}
+
+// open adds a sequence with a copy of a state. again allows one that is there,
+// which is replaced.
+func (s *shard) open(key string, from saved, again bool) error {
+	now := s.pool.opt.Now().UnixNano()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.all[key]; q != nil && again {
+		s.drop(q)
+	}
+	if err := s.free(key); err != nil {
+		return err
+	}
+	if from.of != nil && from.of != s.version { // a Swap came between
+		return &Error{Kind: ErrForeign, Key: key, Reason: "the model changed meanwhile"}
+	}
 	q, err := s.add(key)
 	if err != nil {
 		return err
 	}
-	q.steps, q.mark, q.opened = steps, mark, true
-	if mark == "" {
-		q.state = make([]float32, s.pool.state)
-		copy(q.state, state)
+	q.steps, q.mark, q.dirty, q.opened = from.steps, from.mark, from.dirty, true
+	if q.mark == "" {
+		q.state = s.begin()
+		copy(q.state, from.state)
 	}
 	s.touch(q, now)
 	return nil
 }
 
 // end takes a sequence away and answers its steps in line.
-func (s *shard) end(key string) bool {
+func (s *shard) end(key string, why Reason) bool {
 	s.mu.Lock()
 	q := s.all[key]
 	if q == nil {
@@ -234,16 +165,8 @@ func (s *shard) end(key string) bool {
 		return false
 	}
 	s.drop(q)
-	var over []*job
-	for j := s.first; j != nil && q.waiting > 0; {
-		next := j.next
-		if j.seq == q {
-			s.unlink(j)
-			j.err = &Error{Kind: ErrEnded, Key: key}
-			over = append(over, j)
-		}
-		j = next
-	}
+	s.ends.add(q.key, why)
+	over := s.answerAll(func(j *job) bool { return j.seq == q }, int(q.waiting), why)
 	s.mu.Unlock()
 	for _, j := range over {
 		s.finish(j)
@@ -251,27 +174,41 @@ func (s *shard) end(key string) bool {
 	return true
 }
 
-// expire takes away what was last asked for before a time.
-func (s *shard) expire(before int64) (keys []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for q := s.idle.next; q != &s.idle && q.last < before; {
-		next := q.next
-		if q.waiting == 0 {
-			s.drop(q)
-			keys = append(keys, q.key)
+// answerAll takes n jobs in line, those of whom which says so, out of it.
+func (s *shard) answerAll(which func(*job) bool, n int, why Reason) (over []*job) {
+	for j := s.first; j != nil && len(over) < n; {
+		next := j.next
+		if which(j) {
+			j.err = &Error{Kind: ErrEnded, Key: j.seq.key, Ended: why}
+			s.unlink(j)
+			over = append(over, j)
 		}
-		q = next
+		j = next
 	}
-	return keys
+	return over
 }
 
-// finish tells whoever waits for a job.
-func (s *shard) finish(j *job) {
-	_ = s.pool.told(j.err)
-	if j.kept {
-		close(j.done)
-		return
+// walk calls f for the sequences with work and mu held. f returns how many bytes
+// it took; after some tens of thousands the locks are given back and flush is
+// called, so that steps wait for that long. A sequence that comes meanwhile may be
+// left out, and one that goes may have the last one visited twice. An error ends it.
+func (s *shard) walk(f func(q *sequence) int, flush func() error) error {
+	for at := -1; at != 0; {
+		s.work.Lock()
+		s.mu.Lock()
+		// Backwards: who is taken away has the last of the list in its place.
+		if at < 0 || at > len(s.list) {
+			at = len(s.list)
+		}
+		for n := 0; at > 0 && n < 1<<16; {
+			at--
+			n += f(s.list[at])
+		}
+		s.mu.Unlock()
+		s.work.Unlock()
+		if err := flush(); err != nil {
+			return err
+		}
 	}
-	j.done <- struct{}{}
+	return nil
 }

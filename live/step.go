@@ -1,18 +1,14 @@
 package live
 
-import (
-	"context"
-	"fmt"
+import "context"
 
-	"github.com/unroll-ml/unroll"
-)
-
-// Step makes the next step of a sequence: it reads x [I] and writes the output of
-// the last layer to y [H'], and returns when that is done.
+// Step makes the next step of a sequence: it reads x [I] and writes the output to
+// y [O] (of a layer, that of the last one, [H']), and returns when that is done.
 //
 // If ctx ends while the step waits, the sequence stays as it was and the error is
 // that of ctx; a step that has begun is finished. Other errors: ErrShape, ErrFull,
-// ErrUnknown (with Options.Strict), ErrEnded, ErrMarked, ErrNonFinite, ErrClosed.
+// ErrUnknown (with Options.Strict), ErrEnded, ErrMarked, ErrNonFinite, ErrClosed,
+// and with Options.Store those of Store.Load, ErrCapsule and ErrForeign.
 func (p *Pool) Step(ctx context.Context, key string, y, x []float32) error {
 	return p.stepAt(ctx, key, y, x, -1)
 }
@@ -27,77 +23,74 @@ func (p *Pool) StepAt(ctx context.Context, key string, n uint64, y, x []float32)
 }
 
 func (p *Pool) stepAt(ctx context.Context, key string, y, x []float32, at int64) error {
-	if err := p.fits(y, x); err != nil {
-		return err
-	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	j, s := p.job(y, x, at), p.shard(key)
-	if err := s.put(j, key, false); err != nil {
+	if err := p.line(ctx, s, j, key, false); err != nil {
 		p.free(j)
 		return p.told(err)
 	}
-	s.wakeUp()
+	s.wakeFor(j)
 	return p.await(ctx, s, j)
+}
+
+// line puts a job in line, and asks the store for its sequence before if it has
+// to. Whoever ends or saves that sequence waits.
+func (p *Pool) line(ctx context.Context, s *shard, j *job, key string, beyond bool) error {
+	err := s.put(j, key, beyond)
+	if err != errAbsent {
+		return err
+	}
+	defer p.keys.lock(key)()
+	found, err := p.load(ctx, s, key)
+	if err != nil {
+		return err
+	}
+	j.asked = !found
+	return s.put(j, key, beyond)
 }
 
 // await waits for a synchronous step.
 func (p *Pool) await(ctx context.Context, s *shard, j *job) error {
-	select {
-	case <-j.done:
-	case <-ctx.Done():
-		if s.cancel(j) {
-			p.free(j)
-			return ctx.Err()
-		}
+	if stop := ctx.Done(); stop == nil {
 		<-j.done
+	} else {
+		select {
+		case <-j.done:
+		case <-stop:
+			if s.cancel(j) {
+				p.free(j)
+				return ctx.Err()
+			}
+			<-j.done
+		}
 	}
 	err := j.err
 	p.free(j)
 	return err
 }
 
-// StepAll makes a step of each of n sequences and returns when all are done: x
-// [n,I], y [n,H']. A key that stands there twice makes its steps in their order.
-// The error is an ErrShape, and nothing steps, or RowErrors; if ctx ends, the
-// rows that have not begun have its error.
-func (p *Pool) StepAll(ctx context.Context, keys []string, y, x []float32) error {
-	n := len(keys)
-	if len(x) != n*p.in || len(y) != n*p.out {
-		return &unroll.ArgError{Kind: ErrShape, Arg: "StepAll", Got: fmt.Sprintf("x of %d and y of %d values", len(x), len(y)), Want: fmt.Sprintf("%d and %d for %d keys", n*p.in, n*p.out, n)}
-	}
+// StepState is Step for a caller who keeps the state himself: it reads and writes
+// state, of StateLen numbers, in place, together with the sequences that are due.
+// After an error it is as it was, ErrEnded among them: by Swap, from which on a
+// state may be of another model.
+func (p *Pool) StepState(ctx context.Context, y, x, state []float32) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	jobs, bad := make([]*job, n), make([]error, n)
-	for i, key := range keys {
-		j, s := p.job(y[i*p.out:(i+1)*p.out], x[i*p.in:(i+1)*p.in], -1), p.shard(key)
-		if bad[i] = p.told(s.put(j, key, true)); bad[i] != nil {
-			p.free(j)
-			continue
-		}
-		jobs[i] = j
-		s.wakeUp()
+	j, s := p.job(y, x, -1), p.shards[int(p.turn.Add(1))%len(p.shards)]
+	if err := s.putOwn(j, state); err != nil {
+		p.free(j)
+		return p.told(err)
 	}
-	var errs RowErrors
-	for i, j := range jobs {
-		if j != nil {
-			bad[i] = p.await(ctx, p.shard(keys[i]), j)
-		}
-		if bad[i] != nil {
-			errs = append(errs, RowError{i, bad[i]})
-		}
-	}
-	if len(errs) > 0 {
-		return errs
-	}
-	return nil
+	s.wakeFor(j)
+	return p.await(ctx, s, j)
 }
 
 // Pending is a step that was submitted.
 type Pending struct {
-	job  *job
+	job
 	stop func() bool // of the watch over the context
 }
 
@@ -105,18 +98,20 @@ type Pending struct {
 // If ctx ends while the step waits, the sequence stays as it was. Errors are those
 // of Step that are known before the step; the others come from Result.
 func (p *Pool) Submit(ctx context.Context, key string, x []float32) (*Pending, error) {
-	y := make([]float32, p.out)
-	if err := p.fits(y, x); err != nil {
-		return nil, err
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	j, s := &job{x: append([]float32(nil), x...), y: y, at: -1, kept: true, done: make(chan struct{})}, p.shard(key)
-	if err := s.put(j, key, false); err != nil {
+	v := p.version.Load()
+	y := make([]float32, v.out+len(x))
+	if err := v.fits(y[:v.out], x); err != nil {
+		return nil, err
+	}
+	copy(y[v.out:], x)
+	q := &Pending{job: job{x: y[v.out:], y: y[:v.out:v.out], at: -1, kept: true, done: make(chan struct{})}}
+	j, s := &q.job, p.shard(key)
+	if err := p.line(ctx, s, j, key, false); err != nil {
 		return nil, p.told(err)
 	}
-	q := &Pending{job: j}
 	if ctx.Done() != nil {
 		q.stop = context.AfterFunc(ctx, func() {
 			if s.cancel(j) {
@@ -125,23 +120,23 @@ func (p *Pool) Submit(ctx context.Context, key string, x []float32) (*Pending, e
 			}
 		})
 	}
-	s.wakeUp()
+	s.wakeFor(j)
 	return q, nil
 }
 
 // Done is closed when the result is there.
-func (q *Pending) Done() <-chan struct{} { return q.job.done }
+func (q *Pending) Done() <-chan struct{} { return q.done }
 
-// Result waits for the step and returns its output y [H'], which is the caller's.
+// Result waits for the step and returns its output y [O], which is the caller's.
 func (q *Pending) Result() (y []float32, err error) {
-	<-q.job.done
+	<-q.done
 	if q.stop != nil {
 		q.stop()
 	}
-	if q.job.err != nil {
-		return nil, q.job.err
+	if q.err != nil {
+		return nil, q.err
 	}
-	return q.job.y, nil
+	return q.y, nil
 }
 
 func (p *Pool) job(y, x []float32, at int64) *job {

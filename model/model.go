@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -47,6 +48,13 @@ type Model struct {
 	layers  []Layer
 	states  []State
 	notes   []string
+	single  bool   // it is a recurrent layer and nothing else
+	said    string // of a chain: its line, with all that was said beside it
+
+	digest   sync.Once // guards digested
+	digested string
+
+	axes atomic.Pointer[[]int] // of sequences, of each input, once they were needed
 }
 
 // Port is an input or output: its name, element type, and shape, of which a

@@ -13,6 +13,7 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -254,5 +255,77 @@ func TestPassesAreApart(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations in a steady run", n)
+	}
+}
+
+// With Float64 a model computes as its layer does in float64; what has no such form
+// is refused by name.
+func TestModelsInFloat64(t *testing.T) {
+	narrow := layerFile(t)
+	m := open(t, Options{Layout: TimeFirst, Float64: true, Workers: 2}, narrow.Path())
+	layers, err := narrow.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := unroll.NewOf[float64](layers[0].Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := map[string]tensor.DenseOf[float64]{}
+	for _, p := range layers[0].Params() {
+		params[p.Name] = tensor.Convert[float64](p.Value)
+	}
+	if err := l.Load(params); err != nil {
+		t.Fatal(err)
+	}
+	x := tensor.NewOf[float64](5, 2, 3)
+	rng.Randn(rng.New(2), x.Data)
+	want, _, err := l.Forward(x, unroll.StateOf[float64]{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := m.Run(map[string]Value{"input": of(t, x.Data, 5, 2, 3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Bits(t, "output", Data[float64](out["output"]), want.Data)
+	if got := m.Inputs()[1].String(); got != "h_0 float64 [1, B, 4]" {
+		t.Errorf("the state is %s", got)
+	}
+	b := &graph.Builder{}
+	y := b.Ops("DynamicQuantizeLinear", 3, nil, b.Input("x", graph.F32, sized(4)))
+	b.Output("y", graph.F32, b.Op("DequantizeLinear", nil, y...), sized(4))
+	path := written(t, b).Path()
+	if _, err := (Options{Float64: true}).Open(path); !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "DynamicQuantizeLinear") {
+		t.Errorf("got %v", err)
+	}
+	g, b := rng.New(3), &graph.Builder{}
+	h := b.Op("Mul", nil, b.Input("x", graph.F32, sized(2), sized(4)), b.Op("Constant", graph.Attrs{"value_float": float32(0.5)}))
+	h = b.Op("MatMul", nil, b.Op("Add", nil, h, b.Op("ConstantOfShape", nil, b.Op("Shape", nil, h))), drawnValue(t, b, g, 4, 3))
+	b.Output("y", graph.F32, b.Op("Softmax", nil, b.Op("Cast", graph.Attrs{"to": int64(1)}, b.Op("Tanh", nil, h))), sized(2), sized(3))
+	single := written(t, b)
+	wide := open(t, Options{Float64: true}, single.Path())
+	in := []float64{1, -2, 0.5, 3, 0.25, 1, -1, 2}
+	a, err := wide.Run(map[string]Value{"x": of(t, in, 2, 4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := make([]float32, len(in))
+	for i, v := range in {
+		short[i] = float32(v)
+	}
+	c, err := single.Run(map[string]Value{"x": of(t, short, 2, 4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	differs := false
+	for i, v := range Data[float64](a["y"]) {
+		d := math.Abs(v - float64(Data[float32](c["y"])[i]))
+		if differs = differs || d > 0; d > 1e-6 {
+			t.Errorf("[%d] is %v in float64, %v in float32", i, v, Data[float32](c["y"])[i])
+		}
+	}
+	if !differs {
+		t.Error("float64 has the digits of float32")
 	}
 }

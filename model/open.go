@@ -41,6 +41,13 @@ type Options struct {
 	// States makes the states of recurrent layers of a chain or a Keras file
 	// inputs and outputs, where those go forward and begin with zeros otherwise.
 	States bool
+	// Float64 computes in float64 what the file does in float32: inputs, outputs
+	// and states are float64. A node that has no float64 form is an ErrUnsupported,
+	// here or, where the plan finds it, in the first run.
+	Float64 bool
+	// Workers is how many goroutines share each recurrent layer in a run; 0 is the
+	// caller's alone. The bits are the same for any number.
+	Workers int
 	// Limits bound what the model may take.
 	Limits Limits
 }
@@ -85,8 +92,11 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	path := f.Path
 	m := &Model{path: path, format: string(f.Format), file: f}
 	g, err := m.graph(o)
+	if err == nil && o.Float64 {
+		g, err = graph.Widen(g)
+	}
 	if err == nil {
-		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
+		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work, Workers: o.Workers})
 	}
 	if err != nil {
 		_ = f.Close() // it was only read
@@ -152,7 +162,7 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	}
 	net, err := chain.Build(m.file.Source, line, chain.Options{
 		Prefix: o.Prefix, Layout: map[Layout]chain.Layout{BatchFirst: chain.BatchFirst, TimeFirst: chain.TimeFirst}[o.Layout],
-		States: o.States, Loose: o.Loose, Modules: modules,
+		States: o.States, Loose: o.Loose, Modules: modules, Type: map[bool]graph.Type{true: graph.F64}[o.Float64],
 	})
 	if err != nil {
 		return nil, asked(err)
@@ -162,6 +172,7 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	if len(net.Unused) > 0 {
 		m.notes = append(m.notes, "not run: "+some(net.Unused))
 	}
+	m.said = fmt.Sprintf("%s prefix %q layout %d states %v", net.Chain, net.Prefix, o.Layout, o.States)
 	m.layers = []Layer{}
 	for _, name := range slices.Sorted(maps.Keys(net.Layers)) {
 		m.layers = append(m.layers, Layer{name, net.Layers[name]})
@@ -214,7 +225,7 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	}
 	m.loaded = l
 	name := l.Part.Label()
-	m.layers = []Layer{{name, l.Layer}}
+	m.layers, m.single = []Layer{{name, l.Layer}}, !o.Float64
 	return l.Graph(names), nil
 }
 

@@ -95,6 +95,9 @@ func (p *Pass) zeros(i int) error {
 		if n < 0 {
 			var ok bool
 			if n, ok = p.symbol(d.Name); !ok {
+				n, ok = p.sequences(i, k)
+			}
+			if !ok {
 				return fmt.Errorf("%w: %s: the state %q is not given, and no other input says its size %q", ErrInput, p.m.path, port.Name, d)
 			}
 		}
@@ -121,6 +124,53 @@ func (p *Pass) symbol(name string) (int, bool) {
 			if d.Name == name && !p.in[i].IsZero() && k < len(p.in[i].Shape) {
 				return p.in[i].Shape[k], true
 			}
+		}
+	}
+	return 0, false
+}
+
+// sequences returns how many sequences the inputs set hold, if axis k of input i, a
+// state, is that of sequences.
+func (p *Pass) sequences(i, k int) (int, bool) {
+	axes := p.m.axes.Load()
+	if axes == nil {
+		g := p.m.program.Graph()
+		example, open, after := make([]graph.Value, len(p.in)), make([][]bool, len(p.in)), make([]int, len(p.in))
+		for j, port := range g.Inputs {
+			open[j] = make([]bool, len(port.Shape))
+			shape := make([]int, len(port.Shape))
+			for a, d := range port.Shape {
+				shape[a], open[j][a] = max(d.Size, 1), d.Size < 0
+			}
+			after[j] = p.m.after(port.Name)
+			if example[j] = p.in[j]; !example[j].IsZero() {
+				continue
+			}
+			var err error
+			if example[j], err = graph.New(port.Type, shape...); err != nil {
+				return 0, false
+			}
+		}
+		in, _, ok, _, err := p.m.program.BatchAxesThat(example, open, func(in, out []int) bool {
+			for j := range in {
+				if after[j] > 0 && (in[j] < 0 || out != nil && out[after[j]-1] != in[j]) {
+					return false
+				}
+			}
+			return true
+		})
+		if err != nil || !ok {
+			return 0, false
+		}
+		axes = &in
+		p.m.axes.Store(axes)
+	}
+	if (*axes)[i] != k {
+		return 0, false
+	}
+	for j, v := range p.in {
+		if a := (*axes)[j]; !v.IsZero() && a >= 0 && a < len(v.Shape) {
+			return v.Shape[a], true
 		}
 	}
 	return 0, false

@@ -33,6 +33,10 @@ type Config struct {
 	// TieWeights makes fc.weight and embedding.weight one parameter. It wants
 	// OutFeatures = NumEmbeddings and EmbeddingDim = the layer's output size.
 	TieWeights bool `json:"tie_weights,omitempty"`
+	// Precision is that of the weights of the parts of the model that are not of
+	// full precision: embedding, rnn.l0, rnn.l1 and so on, and fc. Model.Quantize
+	// sets it. Such a model does not train.
+	Precision map[string]unroll.Precision `json:"precision,omitempty"`
 
 	// Meta are all other keys of config.json, as JSON: what the numbers mean to
 	// whoever trained the model (package task). The model does not look at
@@ -62,6 +66,9 @@ func (c Config) normal() (Config, error) {
 	}
 	if c.Output == "" {
 		c.Output = "all"
+	}
+	if err := c.checkPrecision(); err != nil {
+		return c, err
 	}
 	switch {
 	case c.Output != "all" && c.Output != "last":

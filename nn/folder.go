@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
@@ -27,7 +28,8 @@ const (
 const maxConfig = 64 << 20
 
 // Save writes the model as a folder: config.json, model.safetensors with the
-// names of PyTorch's state_dict, and README.md with the given text (none if it
+// names of PyTorch's state_dict (docs/formats/model-folder.md has the form of weights
+// in Config.Precision), and README.md with the given text (none if it
 // is empty). The first two hold a checksum of themselves. Each file is replaced as
 // a whole or not at all. A file of the folder that is a symbolic link to outside is
 // refused: an ErrFolder. So is a member "checksum" of Meta. Other errors are those
@@ -43,7 +45,7 @@ func (m *ModelOf[F]) Save(dir, readme string) error {
 		return &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: `Config.Meta has a member "checksum", which stands for the file's own`}
 	}
 	var set checkpoint.Set
-	m.named(func(n string, v tensor.DenseOf[F]) { set = append(set, checkpoint.Of(n, v)) })
+	m.named(func(n string, v tensor.DenseOf[F]) { set = append(set, stored(n, m.cfg.precisionOf(n), v)...) })
 	meta, err := checkpoint.WithChecksum(set, map[string]string{"format": "pt"})
 	if err != nil {
 		return err
@@ -213,7 +215,7 @@ func LoadOf[F tensor.Float](f *Folder) (*ModelOf[F], error) {
 	have := 0.0
 	for _, n := range src.Names() {
 		i, _ := src.Info(n)
-		if !cfg.TieWeights || n != "fc.weight" {
+		if !strings.HasSuffix(n, scaleSuffix) && (!cfg.TieWeights || strings.TrimSuffix(n, int8Suffix) != "fc.weight") {
 			have += float64(i.Len())
 		}
 	}
@@ -231,8 +233,13 @@ func LoadOf[F tensor.Float](f *Folder) (*ModelOf[F], error) {
 	m.checked = f.checked && found
 	tensors := map[string]tensor.DenseOf[F]{}
 	for _, n := range src.Names() {
-		if tensors[n], err = checkpoint.Float[F](src, n); err != nil {
+		if strings.HasSuffix(n, scaleSuffix) {
+			continue // of integers
+		}
+		if name, v, err := numbers[F](src, n); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.path, err)
+		} else {
+			tensors[name] = v
 		}
 	}
 	if err := m.Load(tensors); err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"sync"
 
+	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
@@ -17,14 +18,18 @@ import (
 // Many goroutines may call Forward at once; Update only while none does.
 type LinearOf[F tensor.Float] struct {
 	in, out int
-	weight  tensor.DenseOf[F] // [out,in]
-	bias    tensor.DenseOf[F] // [out]; absent without bias
+	// precision is that of the weights, which stand in int8 instead of fwd where it
+	// is that.
+	precision unroll.Precision
+	weight    tensor.DenseOf[F] // [out,in]
+	bias      tensor.DenseOf[F] // [out]; absent without bias
 
 	lock  sync.Mutex
 	fresh bool // fwd holds the weights
 	back  bool // bwd holds the weights
 	fwd   kernel.Panels[F]
 	bwd   kernel.Panels[F]
+	int8  kernel.Panels8
 }
 
 // Linear is a LinearOf of float32.
@@ -105,8 +110,11 @@ func (l *LinearOf[F]) Forward(x tensor.DenseOf[F]) (tensor.DenseOf[F], error) {
 // Backward adds the gradients of weight [out,in] and bias [out] to gw and gb
 // and returns dx [...,in], given x as Forward had it and dy [...,out]. gb is
 // absent for a layer without bias. It is an ErrShape if one of them does not fit,
-// and an ErrUsage if NewLinear did not make l.
+// and an ErrUsage if NewLinear did not make l or its weights are rounded.
 func (l *LinearOf[F]) Backward(x, dy, gw, gb tensor.DenseOf[F]) (dx tensor.DenseOf[F], err error) {
+	if l.precision != unroll.Full {
+		return dx, badUse("Linear.Backward", "weights of "+l.precision.String(), "float32: only full precision trains")
+	}
 	if err := checkLast("x", x, l.in); err != nil {
 		return dx, err
 	}
@@ -146,12 +154,30 @@ func checkLast[F tensor.Float](arg string, x tensor.DenseOf[F], size int) error 
 func (l *LinearOf[F]) forward(p *productOf[F], y, x []F, n int) {
 	l.lock.Lock()
 	if !l.fresh {
-		p.packed(&l.fwd, l.in, l.out, l.weight.Data, l.in, 1)
+		l.packForward(p)
 		l.fresh = true
 	}
 	l.lock.Unlock()
+	if l.precision == unroll.Int8 {
+		p.int8 = &l.int8
+		defer func() { p.int8 = nil }()
+	}
 	p.mul(kernel.Rows[F]{Data: y, Row: l.out}, kernel.Rows[F]{Data: l.bias.Data}, &l.fwd,
 		kernel.Rows[F]{Data: x, Row: l.in}, false, n)
+}
+
+// packForward packs the weights in their precision. (Those of bfloat16 are rounded
+// numbers of float32, and products of these.)
+func (l *LinearOf[F]) packForward(p *productOf[F]) {
+	if l.precision != unroll.Int8 {
+		p.packed(&l.fwd, l.in, l.out, l.weight.Data, l.in, 1)
+		return
+	}
+	l.fwd.Layout = kernel.NewLayout(l.in, l.out, 1)
+	l.int8.Resize(l.fwd.Layout)
+	for i := range l.int8.Len() {
+		kernel.PackPanel8(&l.int8, i, l.weight.Data, 0, l.in, 1)
+	}
 }
 
 // backward computes n rows of dx (unless dx is nil) and adds to gw and gb.

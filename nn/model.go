@@ -48,12 +48,16 @@ func NewOf[F tensor.Float](cfg Config) (*ModelOf[F], error) {
 	if m.rnn, err = unroll.NewOf[F](cfg.RNN); err != nil {
 		return nil, err
 	}
+	if m.rnn, err = lowered(cfg, m.rnn); err != nil {
+		return nil, err
+	}
 	if m.fc, err = NewLinearOf[F](cfg.RNN.OutputSize(), cfg.OutFeatures, !cfg.NoHeadBias); err != nil {
 		return nil, err
 	}
 	if cfg.TieWeights {
 		m.fc.weight = m.embedding.Weight
 	}
+	m.fc.precision = cfg.Precision[headPart]
 	return m, nil
 }
 
@@ -116,7 +120,8 @@ func (m *ModelOf[F]) StateDict() map[string]tensor.DenseOf[F] {
 
 // Load copies parameters by name into the model, strictly: a missing, an
 // unexpected or a wrongly shaped one is an unroll.ErrParams that names them
-// all, and the model is as before. With TieWeights fc.weight may be missing.
+// all, and the model is as before. With TieWeights fc.weight may be missing. What
+// Config.Precision names is rounded.
 func (m *ModelOf[F]) Load(tensors map[string]tensor.DenseOf[F]) error {
 	e := &unroll.LoadError{Layer: "the model"}
 	rest := map[string]bool{}
@@ -155,6 +160,7 @@ func (m *ModelOf[F]) Load(tensors map[string]tensor.DenseOf[F]) error {
 		m.named(func(n string, v tensor.DenseOf[F]) {
 			if d, ok := tensors[n]; ok {
 				copy(v.Data, d.Data)
+				unroll.RoundWeights(m.cfg.precisionOf(n), v)
 			}
 		})
 	})

@@ -66,7 +66,8 @@ type Pass = PassOf[float32]
 // of a zero output: the head's bias.
 //
 // It is an ErrUsage without a Model, with features for a model that reads tokens
-// or the other way round, and with dropout but no Generator; an ErrIndex for a
+// or the other way round, with dropout but no Generator, and with Train for a model
+// that Quantize made; an ErrIndex for a
 // token outside the embedding; an ErrShape for an input or a state that does not
 // fit; and what unroll.Pass.Forward says of Lengths and Resets. After an error
 // there is nothing to go Backward from.
@@ -75,6 +76,9 @@ func (p *PassOf[F]) Forward(in InputOf[F], s0 unroll.StateOf[F]) (logits tensor.
 	m := p.Model
 	if m == nil || m.fc == nil {
 		return logits, sn, badUse("pass.Model", "none", "the result of New or Open")
+	}
+	if p.Train && len(m.cfg.Precision) > 0 {
+		return logits, sn, badUse("pass.Train", fmt.Sprintf("a model of %v", m.cfg.Precision), "one of float32: train before Quantize")
 	}
 	if err := p.read(in); err != nil {
 		return logits, sn, err

@@ -13,6 +13,7 @@ type productOf[F tensor.Float] struct {
 	pack bool // the running task is packing
 
 	w        *kernel.Panels[F]
+	int8     *kernel.Panels8 // the numbers, where w is only their layout
 	dst      kernel.Rows[F]
 	init     kernel.Rows[F]
 	a        kernel.Rows[F]
@@ -89,6 +90,10 @@ func (p *productOf[F]) part(p0, p1, r0, r1 int, s *kernel.Scratch[F]) {
 	if p.columns {
 		a.Data = a.Data[r0:]
 		kernel.MulColumns(p.w, p0, p1, dst, init, a, r1-r0, s)
+		return
+	}
+	if p.int8 != nil {
+		kernel.MulRows8(p.int8, p0, p1, dst, init, a.From(r0), r1-r0, s)
 		return
 	}
 	kernel.MulRows(p.w, p0, p1, dst, init, a.From(r0), r1-r0, s)

@@ -252,15 +252,18 @@ func (t *Classify) restore(m metadata) {
 	}
 }
 
-func (t *Classify) fits(c nn.Config) bool {
-	if len(t.Classes) != c.OutFeatures || c.Output != "last" {
-		return false
-	}
+func (t *Classify) misfit(c nn.Config) string {
+	var m misfits
+	m.output(c, "last")
+	m.number("out_features", c.OutFeatures, len(t.Classes), "the number of classes")
 	if t.Vocabulary == nil {
-		s := t.Scaling
-		return s != nil && len(s.Mean) == c.RNN.InputSize && len(s.Std) == c.RNN.InputSize && c.NumEmbeddings == 0
+		m.number("num_embeddings", c.NumEmbeddings, 0, "for there is no vocabulary")
+		m.scaled(t.Scaling, c.RNN.InputSize)
+		return m.first
 	}
-	return len(t.Vocabulary.Tokens) == c.NumEmbeddings && c.PaddingIdx != nil
+	m.tokens(t.Vocabulary, c)
+	m.want(c.PaddingIdx != nil, "padding_idx is missing")
+	return m.first
 }
 
 func (t *Classify) watch(_ *Set, e *Measurement) func(*train.Batch, tensor.Dense) error {

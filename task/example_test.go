@@ -68,3 +68,45 @@ func Example() {
 	// x
 	// 60 texts of 2 classes: 48 for training, 6 for validation, 6 for test
 }
+
+// The tasks there are, and the options of one, by the names that its errors use.
+func ExampleNew() {
+	for _, k := range task.Kinds {
+		fmt.Println(k.Name)
+	}
+	t, err := task.New("text")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, a := range t.Arguments() {
+		if a.Name == "window" {
+			fmt.Println(a.Usage)
+		}
+	}
+	_, err = task.New("tagging")
+	fmt.Println(err)
+	// Output:
+	// music
+	// text
+	// classify
+	// forecast
+	// tag
+	// text: steps of backpropagation through time
+	// task is "tagging", expected music, text, classify, forecast or tag
+}
+
+// A recipe is how a task is trained: the command's flags of train are its fields.
+func ExampleRecipe() {
+	t := task.NewTag()
+	r := task.DefaultRecipe()
+	r.Bidirectional = true
+	_, err := r.Network(t)
+	fmt.Println(err)
+
+	_, err = r.Network(task.NewText()) // would read what it has to predict
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// bidirectional would show a text model the answer
+}

@@ -213,11 +213,23 @@ func (t *Forecast) restore(m metadata) {
 // maxSteps bounds lags, season and horizon of a model folder.
 const maxSteps = 1 << 24
 
-func (t *Forecast) fits(c nn.Config) bool {
-	s := t.Scaling
-	return s != nil && len(s.Columns) > 0 && len(s.Mean) == len(s.Columns) && len(s.Std) == len(s.Columns) && len(t.Targets) > 0 &&
-		min(t.Lags, t.Season, t.Horizon) > 0 && max(t.Lags, t.Season, t.Horizon) < maxSteps && t.Horizon*len(t.Targets) == c.OutFeatures &&
-		c.NumEmbeddings == 0 && c.RNN.InputSize == len(s.Mean)+data.CalendarWidth(t.spec()) && c.Output == "last"
+func (t *Forecast) misfit(c nn.Config) string {
+	var m misfits
+	m.output(c, "last")
+	m.scaled(t.Scaling, 0)
+	m.number("num_embeddings", c.NumEmbeddings, 0, "for numbers are foretold")
+	m.want(len(t.Targets) > 0, "forecast has no targets")
+	for _, steps := range []struct {
+		name string
+		n    int
+	}{{"lags", t.Lags}, {"season", t.Season}, {"horizon", t.Horizon}} {
+		m.want(steps.n > 0 && steps.n < maxSteps, "%s of forecast is %d, expected 1 to %d", steps.name, steps.n, maxSteps-1)
+	}
+	if m.first == "" { // products of what is bounded
+		m.number("out_features", c.OutFeatures, t.Horizon*len(t.Targets), "horizon times targets")
+		m.number("input_size", c.RNN.InputSize, len(t.Scaling.Mean)+data.CalendarWidth(t.spec()), "the columns and the calendar")
+	}
+	return m.first
 }
 
 // watch adds up the errors of the model and of both naive forecasts.

@@ -74,9 +74,13 @@ func (t *Music) metadata() metadata { return metadata{Source: t.source()} }
 
 func (t *Music) restore(m metadata) { t.Cut.restore(m.Source) }
 
-func (t *Music) fits(c nn.Config) bool {
+func (t *Music) misfit(c nn.Config) string {
 	t.Keys = c.OutFeatures // config.json says it nowhere else
-	return c.NumEmbeddings == 0 && c.RNN.InputSize == c.OutFeatures && c.Output == "all"
+	var m misfits
+	m.output(c, "all")
+	m.number("num_embeddings", c.NumEmbeddings, 0, "for keys are played")
+	m.number("input_size", c.RNN.InputSize, c.OutFeatures, "out_features")
+	return m.first
 }
 
 func (t *Music) watch(*Set, *Measurement) func(*train.Batch, tensor.Dense) error { return nil }

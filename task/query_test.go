@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -112,15 +113,22 @@ func TestFolderThatDoesNotFitIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, change := range map[string]func(*nn.Config){
-		"a head on every step": func(c *nn.Config) { c.Output = "all" },
-		"batch first":          func(c *nn.Config) { c.RNN.BatchFirst = true },
-		"another width":        func(c *nn.Config) { c.RNN.InputSize++ },
+	for want, change := range map[string]func(*nn.Config){
+		`output is "all", expected "last"`: func(c *nn.Config) { c.Output = "all" },
+		"batch_first is true":              func(c *nn.Config) { c.RNN.BatchFirst = true },
+		"input_size is":                    func(c *nn.Config) { c.RNN.InputSize++ },
+		"out_features is":                  func(c *nn.Config) { c.OutFeatures++ },
+		"scaling is missing":               func(c *nn.Config) { c.Meta = maps.Clone(c.Meta); delete(c.Meta, "scaling") },
+		"lags of forecast is 0": func(c *nn.Config) {
+			c.Meta = maps.Clone(c.Meta)
+			delete(c.Meta, "forecast")
+			c.Meta["forecast"] = json.RawMessage(`{"targets":["a"]}`)
+		},
 	} {
 		cfg := m.Config()
 		change(&cfg)
-		if _, err := task.Of(cfg); !errors.Is(err, task.ErrFolder) {
-			t.Errorf("%s: %v", name, err)
+		if _, err := task.Of(cfg); !errors.Is(err, task.ErrFolder) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	if m, _, err = task.Open("testdata/v0/text"); err != nil {

@@ -152,8 +152,13 @@ func (t *Tag) restore(m metadata) {
 	t.Cut.restore(m.Source)
 }
 
-func (t *Tag) fits(c nn.Config) bool {
-	return t.Vocabulary != nil && len(t.Vocabulary.Tokens) == c.NumEmbeddings && len(t.Classes) == c.OutFeatures && c.PaddingIdx != nil && c.Output == "all"
+func (t *Tag) misfit(c nn.Config) string {
+	var m misfits
+	m.output(c, "all")
+	m.number("out_features", c.OutFeatures, len(t.Classes), "the number of classes")
+	m.tokens(t.Vocabulary, c)
+	m.want(c.PaddingIdx != nil, "padding_idx is missing")
+	return m.first
 }
 
 func (t *Tag) watch(_ *Set, e *Measurement) func(*train.Batch, tensor.Dense) error {

@@ -21,6 +21,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -145,8 +146,9 @@ type Task interface {
 
 	metadata() metadata
 	restore(metadata)
-	// fits reports whether what the task knows is complete and is c's.
-	fits(c nn.Config) bool
+	// misfit says what of c is missing or is not that of what the task knows, in
+	// the words of config.json; "" if all fits.
+	misfit(c nn.Config) string
 	// watch returns what sees all batches of s's part and their logits, and
 	// fills in e.
 	watch(s *Set, e *Measurement) func(b *train.Batch, y tensor.Dense) error
@@ -272,8 +274,12 @@ func Of(cfg nn.Config) (Task, error) {
 		return nil, fmt.Errorf("%w: config.json has task %q, expected %s", ErrFolder, m.Task, Names())
 	}
 	t.restore(m)
-	if r := cfg.RNN; r.BatchFirst || r.Bidirectional && t.Kind().Causal || m.Scaling != nil && !m.Scaling.Usable() || !t.fits(cfg) {
-		return nil, fmt.Errorf("%w: config.json lacks what task %s needs; train the model again", ErrFolder, m.Task)
+	var all misfits
+	all.want(!cfg.RNN.BatchFirst, "batch_first is true, expected false")
+	all.want(!cfg.RNN.Bidirectional || !t.Kind().Causal, "bidirectional is true, but the task reads forward")
+	all.want(m.Scaling == nil || m.Scaling.Usable(), "scaling holds what cannot be divided by, or not one for each column")
+	if why := cmp.Or(all.first, t.misfit(cfg)); why != "" {
+		return nil, fmt.Errorf("%w: config.json is none of task %s: %s; train the model again", ErrFolder, m.Task, why)
 	}
 	return t, nil
 }

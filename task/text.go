@@ -112,8 +112,12 @@ func (t *Text) restore(m metadata) {
 	}
 }
 
-func (t *Text) fits(c nn.Config) bool {
-	return t.Vocabulary != nil && len(t.Vocabulary.Tokens) == c.NumEmbeddings && c.OutFeatures == c.NumEmbeddings && c.Output == "all"
+func (t *Text) misfit(c nn.Config) string {
+	var m misfits
+	m.output(c, "all")
+	m.tokens(t.Vocabulary, c)
+	m.number("out_features", c.OutFeatures, c.NumEmbeddings, "num_embeddings")
+	return m.first
 }
 
 func (t *Text) watch(*Set, *Measurement) func(*train.Batch, tensor.Dense) error { return nil }

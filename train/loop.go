@@ -79,6 +79,10 @@ type Step struct {
 // Progress returns how far the run is.
 func (l *LoopOf[F]) Progress() Progress { return l.at }
 
+// SetBest says that the best model so far has this validation loss, for a run that
+// goes on with another validation part.
+func (l *LoopOf[F]) SetBest(loss float64) { l.at.Best = loss }
+
 // Run trains until Epochs epochs are done, the context ends, the caller stops
 // the iteration, or something fails; each step is yielded after it is done. A
 // context that ends is no error: the step under way is finished and the run

@@ -280,6 +280,7 @@ func Write(w io.Writer, src checkpoint.Source, o Options) error {
 		return unknown("", o.Format)
 	}
 	var all []checkpoint.Tensor
+	src = checkpoint.Indexed(src)
 	for _, name := range src.Names() {
 		t, err := src.Tensor(name)
 		if err != nil {

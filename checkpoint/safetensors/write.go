@@ -25,6 +25,7 @@ func WriteFile(path string, src checkpoint.Source, meta map[string]string) error
 // that each is aligned to its element size (the header is padded to 8 bytes).
 // Names must be unique, valid UTF-8 and not "__metadata__".
 func Write(w io.Writer, src checkpoint.Source, meta map[string]string) error {
+	src = checkpoint.Indexed(src)
 	infos, err := plan(src)
 	if err != nil {
 		return err

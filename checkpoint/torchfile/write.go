@@ -53,6 +53,7 @@ func Write(w io.Writer, src checkpoint.Source) error {
 		}
 		return err
 	}
+	src = checkpoint.Indexed(src)
 	names := src.Names()
 	pickle, err := stateDict(src, names)
 	if err != nil {

@@ -45,6 +45,9 @@ model computes (a chain, a program, activations), --loose has to allow it.
 --verify reads OUT again and runs both on the same drawn inputs, IN by ONNX
 Runtime, Keras or PyTorch where a Python has them, and tells the largest
 difference.`,
+		Example: `  unroll convert examples/bach/model.pt model.onnx --verify
+  unroll convert checkpoint.ckpt layer.safetensors --prefix encoder.
+  unroll convert model.onnx model-folder --to folder`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.in, c.out = args[0], args[1]
@@ -64,6 +67,8 @@ difference.`,
 	f.BoolVar(&c.timeFirst, "time-first", false, "a chain's input is [T,B,...]")
 	f.BoolVar(&c.verify, "verify", false, "run both sides on drawn inputs and compare")
 	f.Int64Var(&c.opset, "opset", 0, "opset of an ONNX file, 7 to 22; 0 for 17, or the model's own")
+	groupFlags(cmd, "Output", "to", "opset", "verify", "loose")
+	groupFlags(cmd, "What weights do not tell", "chain", "prefix", "mode", "head", "batch-first", "time-first", "states", "convention")
 	return cmd
 }
 
@@ -142,6 +147,14 @@ func (c *conversion) model(cmd *cobra.Command, f *modelfile.File) error {
 	}
 	defer m.Close()
 	say(cmd, "note", m.Notes())
+	if c.format == modelfile.Folder && c.chain == "" && m.Trained() != nil {
+		place, err := claimFolder(c.out, false, true)
+		if err != nil {
+			return err
+		}
+		defer place.release()
+		atEnd(cmd.Context(), place.release)
+	}
 	saved, err := m.SaveAs(c.out, model.SaveOptions{Format: string(c.format), Opset: c.opset, Loose: c.opt.Loose})
 	if errors.Is(err, model.ErrLoss) {
 		return fmt.Errorf("%w; --loose saves the rest", err)
@@ -230,6 +243,14 @@ func (c *conversion) weights(cmd *cobra.Command, f *modelfile.File) error {
 		say(cmd, "note", []string{from.Rounded})
 	}
 	say(cmd, "left out of "+c.in, from.Left)
+	if c.format == modelfile.Folder && from.Model != nil {
+		place, err := claimFolder(c.out, false, true)
+		if err != nil {
+			return err
+		}
+		defer place.release()
+		atEnd(cmd.Context(), place.release)
+	}
 	var left []string
 	if v := from.Layer.Config(); c.opt.Loose && !v.Variant.IsZero() && c.format != modelfile.ONNX && c.format != modelfile.Folder {
 		left, err = from.SaveLoose(c.out, c.format, c.opset)

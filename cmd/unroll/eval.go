@@ -19,6 +19,8 @@ func newEvalCmd() *cobra.Command {
 training (the model folder remembers --valid, --test, --seed and the columns):
 the loss, for classes the accuracy and the confusion matrix, for forecasts the
 errors beside those of the naive and the seasonal-naive forecast.`,
+		Example: `  unroll eval names-model examples/names/data
+  unroll eval names-model examples/names/data --json`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := notStream("MODEL", args[0]); err != nil {
@@ -59,5 +61,7 @@ errors beside those of the naive and the seasonal-naive forecast.`,
 	cmd.Flags().IntVar(&workers, "workers", 1, "goroutines that share the work; the bits are the same")
 	cmd.Flags().StringVar(&one, "case", "", "write the first batch and the loss on it to this file, for examples/pytorch")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	groupFlags(cmd, "Output", "json", "case", "workers")
+	groupOptions(cmd)
 	return cmd
 }

@@ -22,7 +22,7 @@ func newExplainCmd() *cobra.Command {
 		open bool
 	)
 	cmd := &cobra.Command{
-		Use:   "explain [MODEL INPUT]",
+		Use:   "explain [MODEL] [INPUT]",
 		Short: "Show a run as formulas with numbers, in the terminal or as a page",
 		Long: `explain shows each step going through each layer: the formula, the formula with
 the numbers put in, the result. MODEL is a model folder, a file of weights, or an
@@ -30,24 +30,26 @@ ONNX or Keras file, of which one recurrent layer is shown (--prefix, where there
 several). INPUT, what that layer reads, is what run reads (.safetensors with input and perhaps hx and cx, .npy,
 .csv, ...), and for a model folder also what it was trained on: a text file or
 --text, the table of a forecaster, a file of piano rolls. Without them it shows
-RNN(3, 4, num_layers=2) on torch.randn(5, 3) after torch.manual_seed(0).
+RNN(3, 4, num_layers=2) on torch.randn(5, 3) after torch.manual_seed(0), and with
+--mode, --input-size, --hidden-size and so on another fresh layer, as run draws
+it, on INPUT alone or on torch.randn(5, input_size).
 
 --html writes one file that shows the same as a grid in a browser, without
 network; --open shows it at once.`,
+		Example: `  unroll explain --step 2 --layer 1 --unit 3     # one number of PyTorch's example
+  unroll explain --open                          # all of it, in a browser
+  unroll explain examples/bach examples/bach/chorale.safetensors --html page.html`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && from.text == "" {
-				return usagef("explain needs MODEL and INPUT (or --text), or neither")
-			}
-			if from.text != "" && len(args) != 1 {
-				return usagef("--text stands for INPUT: give MODEL and --text")
+			if err := from.check(cmd, args); err != nil {
+				return err
 			}
 			from.timeFirst = from.timeFirst || cmd.Flags().Changed("batch-first") && !from.batchFirst
 			t, in, err := from.trace(cmd, args)
 			if err != nil {
 				return err
 			}
-			page.Example, page.Columns, page.Labels, opt.Labels = len(args) == 0, in.columns, in.labels, in.labels
+			page.Example, page.Columns, page.Labels, opt.Labels = len(args) == 0 && !from.fresh.sized, in.columns, in.labels, in.labels
 			if page.Kind == "" {
 				page.Kind = in.kind
 			}
@@ -78,20 +80,19 @@ network; --open shows it at once.`,
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
 	f.BoolVar(&from.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&from.prefix, "prefix", "", "which of several recurrent layers, by the name that inspect shows")
-	f.StringVar(&from.mode, "mode", "", "kind of layer where names and shapes cannot tell: RNN_RELU")
+	f.StringVar(&from.mode, "mode", "", "kind of a fresh layer (default RNN_TANH), and of MODEL where names and shapes cannot tell: RNN_RELU")
 	f.BoolVar(&from.batchFirst, "batch-first", false, "a batch is [B,T,I]; weights alone do not say which")
 	f.BoolVar(&from.timeFirst, "time-first", false, "a batch is [T,B,I]")
+	freshFlags(cmd, &from.fresh.fresh, &from.fresh.seed)
 	tableFlags(cmd)
 	f.StringVar(&from.text, "text", "", "the input of a model folder with a vocabulary, instead of INPUT")
 	f.IntVar(&from.sequence, "sequence", 0, "which sequence of a batch [T,B,I], or which piece of a file")
 	f.IntVar(&from.limit, "limit", 0, "use the first steps only, this many; 0: all")
 	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
+	groupFlags(cmd, "What is shown", "step", "layer", "unit", "sequence", "limit")
+	groupFlags(cmd, "How", "html", "open", "latex", "as")
+	groupFlags(cmd, "Model and input", "text", "batch-first", "time-first", "mode", "prefix", "loose")
+	groupFlags(cmd, "A fresh layer", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
+	groupTables(cmd)
 	return cmd
-}
-
-// isTerminal reports whether text written to w is seen by a person: stdout is
-// buffered on its way, so the process's own is looked at.
-func isTerminal(io.Writer) bool {
-	st, err := os.Stdout.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -28,6 +29,29 @@ type explainSource struct {
 	text                  string
 	sequence              int
 	limit                 int
+	fresh                 runOptions // of a layer that is drawn
+}
+
+// check refuses what contradicts itself.
+func (s *explainSource) check(cmd *cobra.Command, args []string) error {
+	f := &s.fresh
+	f.sized = isSized(cmd) || len(args) == 0 && (s.mode != "" || cmd.Flags().Changed("seed"))
+	f.mode, f.batchFirst, f.timeFirst = cmp.Or(s.mode, "RNN_TANH"), s.batchFirst, s.timeFirst
+	switch {
+	case f.sized && s.text != "":
+		return usagef("--text is for model folders with a vocabulary, and a fresh layer has none")
+	case f.sized && len(args) == 2:
+		return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
+	case f.sized:
+		return f.check(args, false)
+	case cmd.Flags().Changed("seed"):
+		return usagef("--seed draws the parameters of a fresh layer, and %s has parameters: give one of them", args[0])
+	case len(args) == 1 && s.text == "":
+		return usagef("explain needs MODEL and INPUT (or --text), or neither; for a fresh layer give --input-size and --hidden-size")
+	case s.text != "" && len(args) != 1:
+		return usagef("--text stands for INPUT: give MODEL and --text")
+	}
+	return nil
 }
 
 // explainInput is one sequence and what it means.
@@ -44,17 +68,26 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 	var in explainInput
 	var layer *unroll.Layer
 	var err error
-	if len(args) == 0 {
+	switch {
+	case s.fresh.sized:
+		layer, in, err = s.draw(cmd, args)
+	case len(args) == 0:
 		layer, in.x, err = explain.Example(2)
-	} else {
+	default:
 		layer, in, err = s.load(cmd, args)
 	}
 	if err != nil {
 		return nil, in, err
 	}
+	if s.limit > 0 && len(in.x.Shape) == 2 && in.x.Shape[0] > s.limit {
+		in.x = tensor.Dense{Shape: []int{s.limit, in.x.Shape[1]}, Data: in.x.Data[:s.limit*in.x.Shape[1]]}
+		if in.labels != nil {
+			in.labels = in.labels[:s.limit]
+		}
+	}
 	t, err := explain.NewTrace(layer, in.x, in.s0)
 	if err != nil {
-		return nil, in, fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+		return nil, in, fmt.Errorf("%s: %w", cmp.Or(strings.Join(args, " "), "explain"), err)
 	}
 	return t, in, t.Run(nil)
 }
@@ -95,13 +128,21 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 		path = args[1]
 	}
 	in, err = s.input(cmd, loaded, path)
-	if err == nil && s.limit > 0 && len(in.x.Shape) == 2 && in.x.Shape[0] > s.limit {
-		in.x = tensor.Dense{Shape: []int{s.limit, in.x.Shape[1]}, Data: in.x.Data[:s.limit*in.x.Shape[1]]}
-		if in.labels != nil {
-			in.labels = in.labels[:s.limit]
-		}
-	}
 	return loaded.Layer, in, err
+}
+
+// draw makes a fresh layer and its input as run does.
+func (s *explainSource) draw(cmd *cobra.Command, args []string) (*unroll.Layer, explainInput, error) {
+	layer, all, err := runSource[float32](cmd, args, s.fresh)
+	if err != nil {
+		return nil, explainInput{}, err
+	}
+	path := ""
+	if len(args) > 0 {
+		path = args[0]
+	}
+	in, err := s.one(cmd, layer.Config(), all, path)
+	return layer, in, err
 }
 
 // input reads one sequence in the way the model folder's task does, and
@@ -146,18 +187,25 @@ func (s *explainSource) arrays(cmd *cobra.Command, l *modelfile.Loaded, path str
 	if err != nil {
 		return in, err
 	}
+	if all.x.Rank() == 3 {
+		switch {
+		case s.timeFirst && l.Told && cfg.BatchFirst:
+			return in, usagef("--time-first: the model says batch_first; leave the flag out")
+		case !l.Told && !s.batchFirst && !s.timeFirst:
+			return in, askLayout("the model", path, all.x.Shape)
+		}
+	}
+	return s.one(cmd, cfg, all, path)
+}
+
+// one is one sequence of what a file holds.
+func (s *explainSource) one(cmd *cobra.Command, cfg unroll.Config, all runInput[float32], path string) (in explainInput, err error) {
 	in.x, in.s0 = all.x, all.s0
 	if !cfg.HasCell() {
 		in.s0.C = tensor.Dense{}
 	}
 	if in.x.Rank() == 3 {
 		batchFirst := cfg.BatchFirst || s.batchFirst
-		switch {
-		case s.timeFirst && l.Told && cfg.BatchFirst:
-			return in, usagef("--time-first: the model says batch_first; leave the flag out")
-		case !l.Told && !s.batchFirst && !s.timeFirst:
-			return in, askLayout("the model", path, in.x.Shape)
-		}
 		if in.x, err = sequence(in.x, s.sequence, batchFirst); err != nil {
 			return in, err
 		}

@@ -89,6 +89,8 @@ PyTorch file holds beside tensors. A model that cannot be run is shown too.
 
 Reads .safetensors, .pt, .pth, .onnx, .npz, .keras, .h5, model folders, and the
 arrays .npy, .csv, .jsonl and .parquet.`,
+		Example: `  unroll inspect examples/bach/model.pt
+  unroll inspect model.onnx --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var opt model.Options

@@ -32,7 +32,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetIn(stdin)
 	root.SetOut(out)
 	root.SetErr(stderr)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := root.ExecuteContextC(context.WithValue(ctx, stdoutKey{}, stdout))
 	if e := out.Flush(); err == nil && e != nil {
 		err = failure{fmt.Errorf("write to standard output: %w", e)}
 	}

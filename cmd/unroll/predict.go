@@ -23,6 +23,9 @@ func newPredictCmd() *cobra.Command {
 
 INPUT is a file if there is one of that name, and that is said; --text takes it
 as a text. The answer of a line comes before the next line is waited for.`,
+		Example: `  unroll predict names-model Satoshi
+  unroll predict shakespeare-model --prompt "ROMEO:" --length 300
+  unroll predict tag-model sentences.txt --json`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := notStream("MODEL", args[0]); err != nil {
@@ -48,5 +51,8 @@ as a text. The answer of a line comes before the next line is waited for.`,
 	f.StringVarP(&q.File, "output", "o", "", "music: MIDI file to write")
 	f.BoolVar(&q.Text, "text", false, "text, classify, tag: INPUT is a text, also where a file has that name")
 	f.BoolVar(&q.JSON, "json", false, "classify, tag, forecast: print JSON, one object a line")
+	groupFlags(cmd, "Input", "text")
+	groupFlags(cmd, "What is drawn", "prompt", "length", "temperature", "top-k", "seed")
+	groupFlags(cmd, "Output", "json", "output")
 	return cmd
 }

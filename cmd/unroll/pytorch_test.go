@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -52,4 +53,29 @@ func TestPyTorchGivesTrainedModelsTheSameLoss(t *testing.T) {
 		unrollIn(t, "eval", model, file, "--case", one)
 		t.Logf("%s: %s", line, testkit.Torch(t, "../../examples/pytorch/load_in_pytorch.py", model, one))
 	}
+}
+
+// The run of the README, from the same seed here and in the installed PyTorch: the
+// script compares the losses of both epochs.
+func TestPyTorchGivesTheSameRun(t *testing.T) {
+	dir := t.TempDir()
+	script, err := os.ReadFile("../../examples/pytorch/train_in_pytorch.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?s)    unroll (train .*?run\.jsonl)\n`).FindSubmatch(script)
+	if line == nil {
+		t.Fatal("the script does not say how unroll trains")
+	}
+	args := strings.Fields(strings.ReplaceAll(string(line[1]), "\\\n", " "))
+	log := filepath.Join(dir, "run.jsonl")
+	text := "../../" + args[1]
+	args[1], args[len(args)-1] = text, log
+	for i, a := range args {
+		if a == "-o" {
+			args[i+1] = filepath.Join(dir, "model")
+		}
+	}
+	unrollIn(t, args...)
+	t.Logf("%s", testkit.Torch(t, "../../examples/pytorch/train_in_pytorch.py", text, log))
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,19 +16,23 @@ import (
 
 // runOptions are the flags of "unroll run".
 type runOptions struct {
-	mode, prefix, dtype, output string
-	convention                  string
-	batchFirst, json, trace     bool
-	timeFirst, recurrent        bool
-	inputs, set                 []string // NAME=FILE, NAME=NUMBER
-	chain                       string   // the forward() of a state dict
-	stream, loose               bool
-	workers                     int
-	seed                        uint64
-	fresh                       unroll.Config // sizes of a layer to be made
-	sized                       bool          // one of the sizes was given
-	moded                       bool
-	file                        *modelfile.File // MODEL, opened once; nil without one
+	mode, prefix, dtype, output    string
+	convention                     string
+	batchFirst, json, trace        bool
+	timeFirst, recurrent           bool
+	inputs, set                    []string // NAME=FILE, NAME=NUMBER
+	chain                          string   // the forward() of a state dict
+	stream, loose, states, longest bool
+	size                           []string // NAME=N, of a step
+	statesIn, statesOut            string
+	groupBy, sortBy                string // columns of INPUT
+	sort                           bool
+	workers                        int
+	seed                           uint64
+	fresh                          unroll.Config // sizes of a layer to be made
+	sized                          bool          // one of the sizes was given
+	moded                          bool
+	file                           *modelfile.File // MODEL, opened once; nil without one
 }
 
 // modelled reports whether the command line names a MODEL.
@@ -54,6 +60,16 @@ then; it may also stand under the name of the output that ends it, as --output
 wrote it. What of INPUT nothing reads is an error. Elements are brought to the
 type that the model wants where nothing is lost.
 
+--states-out FILE writes the final states, and --states-in FILE begins from them,
+or from what --output wrote: the next chunk of a sequence goes on where the one
+before ended. With --stream a whole model goes step by step. Steps are runs of the
+model on 1 along an axis of time, where every operator acts on one step; another
+open dimension, such as the samples of a frame, has to be said: --size NAME=N, by
+its symbol or as INPUT[AXIS]. Inputs that stay are given by --set. INPUT holds a
+row a step; of - a line is a step, all inputs one after another, and its answer all
+outputs. --states makes states of a chain or a Keras file inputs and outputs;
+--stream and the two flags do so themselves.
+
 A recurrent layer's kind, sizes and prefix are inferred; flags say what cannot
 be. Its input is [T,B,I], [B,T,I] with --batch-first, or [T,I] for one sequence;
 .npz and .safetensors hold input and perhaps hx and cx (h_0, h0, h_n and c_0,
@@ -62,6 +78,17 @@ lengths. With --stream and -, lines of CSV or arrays of JSON are the steps of
 one sequence, and the output of each is written (CSV, JSON arrays with --json)
 before the next is waited for. JSON has no NaN and no infinities: --json prints
 null for them.
+
+With --group-by COLUMN, INPUT is a table with names, CSV or Parquet, of many series,
+and every row is a step of the series that COLUMN names, by a whole model or a
+layer: --columns chooses the numbers of a step (all other columns otherwise), in
+the order of the model's inputs. --sort-by COLUMN holds times, numbers or dates
+with the year first; a row before one of its series' earlier rows is refused, or
+with --sort all rows are sorted in memory. Each row is answered by a row of names,
+times and outputs, CSV on standard output or --output FILE (.csv, .jsonl,
+.parquet). In memory are a few thousand rows and each series' state.
+--states-out FILE.safetensors holds the final states of all series with their
+names, and --states-in goes on from them with the next file.
 
 With --input-size and --hidden-size there is no MODEL: the layer is a fresh one,
 drawn as after torch.manual_seed(--seed). Without INPUT the input is
@@ -73,13 +100,16 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f := cmd.Flags()
-			for _, name := range []string{"input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias"} {
-				o.sized = o.sized || f.Changed(name)
-			}
-			o.moded = f.Changed("mode")
+			o.sized, o.moded = isSized(cmd), f.Changed("mode")
 			o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
 			if err := o.check(args, f.Changed("seed")); err != nil {
 				return err
+			}
+			if err := o.checkGroups(cmd, args); err != nil {
+				return err
+			}
+			if o.groupBy != "" {
+				return runGroups(cmd, args, o)
 			}
 			if _, err := isKeras(o.convention); err != nil {
 				return err
@@ -96,6 +126,9 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 			}
 			if len(o.inputs)+len(o.set) > 0 {
 				return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")
+			}
+			if len(o.size) > 0 || o.states {
+				return usagef("--size and --states are for a whole model; a recurrent layer has its states and sizes")
 			}
 			switch o.dtype {
 			case "float32":
@@ -123,14 +156,21 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.trace, "trace", false, "add every layer's states and gates")
 	f.BoolVar(&o.json, "json", false, `print {"output":{"shape":[...],"data":[...]},...}`)
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
+	f.BoolVar(&o.longest, "longest", false, "with lengths: output ends where the longest sequence does, as pad_packed_sequence's")
+	f.StringArrayVar(&o.size, "size", nil, "NAME=N, with --stream: the size of an open dimension of a whole model's step, such as the samples of a frame, by its symbol or as INPUT[AXIS]; may be repeated")
+	f.BoolVar(&o.states, "states", false, "make the states of the layers of a chain or a Keras file inputs and outputs; --stream and --states-in and -out do so")
+	f.StringVar(&o.statesIn, "states-in", "", "begin from the states in this file, as --states-out or --output wrote them")
+	f.StringVar(&o.statesOut, "states-out", "", "write the final states to this .safetensors or .npz file")
+	f.StringVar(&o.groupBy, "group-by", "", "INPUT is a table, CSV or Parquet, of steps of many series: the column that names the series")
+	f.StringVar(&o.sortBy, "sort-by", "", "with --group-by: the column of the steps' times, whose order is verified")
+	f.BoolVar(&o.sort, "sort", false, "with --sort-by: sort the rows, in memory, instead of refusing those out of order")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
-	f.Uint64Var(&o.seed, "seed", 0, "seed of a fresh layer")
-	f.IntVar(&o.fresh.InputSize, "input-size", 3, "I of a fresh layer")
-	f.IntVar(&o.fresh.HiddenSize, "hidden-size", 4, "H of a fresh layer")
-	f.IntVar(&o.fresh.NumLayers, "num-layers", 2, "L of a fresh layer")
-	f.IntVar(&o.fresh.ProjSize, "proj-size", 0, "P of a fresh LSTM")
-	f.BoolVar(&o.fresh.Bidirectional, "bidirectional", false, "a fresh layer has two directions")
-	f.BoolVar(&o.fresh.NoBias, "no-bias", false, "a fresh layer has no biases")
+	freshFlags(cmd, &o.fresh, &o.seed)
+	groupFlags(cmd, "Model", "chain", "recurrent", "prefix", "convention", "dtype", "loose", "workers")
+	groupFlags(cmd, "Input", "input", "set", "batch-first", "time-first", "stream", "size", "states", "states-in", "group-by", "sort-by", "sort")
+	groupFlags(cmd, "Output", "output", "json", "trace", "longest", "states-out")
+	groupFlags(cmd, "A fresh layer", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
+	groupTables(cmd)
 	return cmd
 }
 
@@ -162,6 +202,8 @@ func (o runOptions) check(args []string, seeded bool) error {
 		return usagef("--num-layers: got %d, expected at least 1", o.fresh.NumLayers)
 	case o.workers < 0:
 		return usagef("--workers: got %d, expected at least 1, or 0 to let unroll choose", o.workers)
+	case o.statesOut != "" && !slices.Contains([]string{".safetensors", ".npz"}, strings.ToLower(filepath.Ext(o.statesOut))):
+		return usagef("--states-out %s: the ending must be .safetensors or .npz, which hold tensors by name", o.statesOut)
 	}
 	return checkOutput(o.output)
 }
@@ -179,11 +221,19 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 		}
 	}
 	layer, in, err := runSource[F](cmd, args, o)
+	if err == nil {
+		err = in.startFrom(cmd, o.statesIn)
+	}
 	if err != nil {
 		return err
 	}
 	if o.stream && layer.Config().Bidirectional {
 		return usagef("--stream: %v also reads each sequence from its end, which a live sequence does not have yet; run without --stream", layer.Config())
+	}
+	if o.longest {
+		if in.x, err = toLongest(in, layer.Config().BatchFirst); err != nil {
+			return err
+		}
 	}
 	var results []result[F]
 	if o.stream {
@@ -193,6 +243,9 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 	}
 	if err != nil {
 		return inputError(args, err)
+	}
+	if err := layerStates(cmd, o.statesOut, results); err != nil {
+		return err
 	}
 	return showRun(cmd, o, layer.Config().String(), in.x, results)
 }
@@ -216,6 +269,34 @@ func showRun[F tensor.Float](cmd *cobra.Command, o runOptions, what string, x te
 		fmt.Fprintf(out, "\n%s\n%v\n", r.name, r.value)
 	}
 	return nil
+}
+
+// toLongest is the input without the steps that lie behind all sequences; what
+// lengths cannot be is left to the layer to refuse.
+func toLongest[F tensor.Float](in runInput[F], batchFirst bool) (x tensor.DenseOf[F], err error) {
+	x = in.x
+	switch {
+	case in.lengths == nil:
+		return x, usagef("--longest: the input holds no lengths; leave the flag out")
+	case len(in.lengths) == 0 || x.Rank() != 3:
+		return x, nil
+	}
+	steps, batch, k := x.Shape[0], x.Shape[1], x.Shape[2]
+	if batchFirst {
+		steps, batch = batch, steps
+	}
+	long := slices.Max(in.lengths)
+	if long < 1 || long >= steps {
+		return x, nil
+	}
+	if !batchFirst {
+		return tensor.DenseOf[F]{Shape: []int{long, batch, k}, Data: x.Data[:long*batch*k]}, nil
+	}
+	y := tensor.NewOf[F](batch, long, k)
+	for b := range batch {
+		copy(y.Data[b*long*k:(b+1)*long*k], x.Data[b*steps*k:])
+	}
+	return y, nil
 }
 
 func runPass[F tensor.Float](layer *unroll.LayerOf[F], in runInput[F], o runOptions) ([]result[F], error) {

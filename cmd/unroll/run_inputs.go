@@ -34,19 +34,86 @@ func gather(cmd *cobra.Command, m *model.Model, args []string, o runOptions) (*m
 			return nil, err
 		}
 	}
+	if o.statesIn != "" {
+		if err := in.states(cmd, o.statesIn); err != nil {
+			return nil, err
+		}
+	}
 	if len(args) > 1 {
 		if err := in.all(cmd, args[1]); err != nil {
 			return nil, err
 		}
 	}
+	return in, in.complete()
+}
+
+// complete refuses what is missing, and gives one sequence its axis.
+func (in *modelInputs) complete() error {
+	if err := in.missing(); err != nil {
+		return err
+	}
+	return in.batched()
+}
+
+// missing refuses inputs that nothing gives.
+func (in *modelInputs) missing() error {
 	var missing []string
 	for _, p := range in.required() {
 		missing = append(missing, visible(p.String()))
 	}
 	if len(missing) > 0 {
-		return nil, usagef("%s: no input is given for %s; --input NAME=FILE gives one", m.Path(), strings.Join(missing, "; "))
+		return usagef("%s: no input is given for %s; --input NAME=FILE gives one", in.m.Path(), strings.Join(missing, "; "))
 	}
-	return in, in.batched()
+	return nil
+}
+
+// states takes --states-in FILE: states under the names of inputs, of the outputs
+// that end them, or those that states have in files. The model's other outputs,
+// which --output writes beside them, are passed over.
+func (in *modelInputs) states(cmd *cobra.Command, file string) error {
+	src, done, err := openArrays(cmd, file)
+	if err != nil {
+		return err
+	}
+	defer done()
+	found := 0
+	for _, name := range src.Names() {
+		p, ok := in.stateOf(name)
+		switch {
+		case ok:
+			if err := in.read(src, name, p, file); err != nil {
+				return err
+			}
+			found++
+		case !slices.ContainsFunc(in.m.Outputs(), func(o model.Port) bool { return o.Name == name }):
+			return errInput(shown(file), "it holds %q, which is no state of %s; they are %s", name, in.m.Path(), stateList(in.m))
+		}
+	}
+	if found < len(in.m.States()) {
+		return errInput(shown(file), "it holds %d states, and %s has %d: %s", found, in.m.Path(), len(in.m.States()), stateList(in.m))
+	}
+	return nil
+}
+
+// stateList names a model's states.
+func stateList(m *model.Model) string {
+	var all []string
+	for _, s := range m.States() {
+		all = append(all, visible(s.Input+" (after a run "+s.Output+")"))
+	}
+	return strings.Join(all, ", ")
+}
+
+// writeStates writes the states after a run, under the names of outputs.
+func writeStates(cmd *cobra.Command, m *model.Model, file string, out map[string]model.Value) error {
+	if file == "" {
+		return nil
+	}
+	var list []named
+	for _, s := range m.States() {
+		list = append(list, named{s.Output, out[s.Output]})
+	}
+	return writeValues(cmd, file, list)
 }
 
 // required are the inputs that must still be given.
@@ -220,7 +287,7 @@ func (in *modelInputs) all(cmd *cobra.Command, file string) error {
 func (in *modelInputs) stateOf(name string) (model.Port, bool) {
 	for _, s := range in.m.States() {
 		same := stateNames[name] != "" && stateNames[name] == stateNames[s.Input]
-		if s.Output != name && !same {
+		if s.Output != name && s.Input != name && !same {
 			continue
 		}
 		for _, p := range in.m.Inputs() {

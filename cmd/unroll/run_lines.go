@@ -156,36 +156,47 @@ func runLines[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (
 	if err != nil {
 		return true, err
 	}
-	y := make([]F, cfg.OutputSize())
+	if err := streamFrom(cmd, s, o.statesIn); err != nil {
+		return true, err
+	}
+	if err := answer(cmd, lines, o, make([]F, cfg.OutputSize()), cfg.InputSize, cfg.String(), s.Step); err != nil {
+		return true, err
+	}
+	return true, layerStates(cmd, o.statesOut, final(layer, tensor.DenseOf[F]{}, s.State()))
+}
+
+// answer gives each line of numbers, a step, to step, and writes the y that it
+// made before it waits for the next.
+func answer[F tensor.Float](cmd *cobra.Command, lines *stepLines, o runOptions, y []F, in int, what string, step func(y, x []F) error) error {
 	var row []byte
 	for steps := 0; ; steps++ {
 		x, err := next[F](lines)
 		if err == io.EOF {
 			if steps == 0 {
-				return true, errors.New("standard input: there are no rows of numbers")
+				return errors.New("standard input: there are no rows of numbers")
 			}
-			return true, nil
+			return nil
 		}
 		if err != nil {
-			return true, err
+			return err
 		}
-		if len(x) != cfg.InputSize {
-			return true, fmt.Errorf("standard input: line %d has %d numbers, %v reads %d", lines.line, len(x), cfg, cfg.InputSize)
+		if len(x) != in {
+			return fmt.Errorf("standard input: line %d has %d numbers, %s reads %d", lines.line, len(x), what, in)
 		}
-		if err := s.Step(y, x); err != nil {
-			return true, err
+		if err := step(y, x); err != nil {
+			return fmt.Errorf("standard input: line %d: %w", lines.line, err)
 		}
 		row = appendRow(row[:0], y, o.json)
 		if _, err := cmd.OutOrStdout().Write(row); err != nil {
-			return true, err
+			return err
 		}
 		if f, ok := cmd.OutOrStdout().(interface{ Flush() error }); ok && lines.in.Buffered() == 0 {
 			if err := f.Flush(); err != nil {
-				return true, err
+				return err
 			}
 		}
 		if err := cmd.Context().Err(); err != nil {
-			return true, err
+			return err
 		}
 	}
 }

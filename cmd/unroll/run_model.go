@@ -27,13 +27,18 @@ func isWhole(f *modelfile.File) bool {
 	return f.ONNX != nil || f.Model != nil || f.Keras != nil && f.Keras.Root != nil || f.Meta[modelfile.MetaChain] != ""
 }
 
-// runModel runs a whole model once.
-func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions) error {
-	if err := o.checkModel(cmd, args[0]); err != nil {
+// openModel makes a model of the file of a command line, which it owns then, and says what was assumed.
+func openModel(cmd *cobra.Command, f *modelfile.File, o runOptions) (*model.Model, error) {
+	opt := model.Options{Chain: o.chain, Prefix: o.prefix, Loose: o.loose, Workers: o.workers}
+	opt.States = o.states || o.carries()
+	switch o.dtype {
+	case "float32":
+	case "float64":
+		opt.Float64 = true
+	default:
 		_ = f.Close() // it was only read
-		return err
+		return nil, usagef("--dtype %s: float32 or float64", o.dtype)
 	}
-	opt := model.Options{Chain: o.chain, Prefix: o.prefix, Loose: o.loose}
 	switch {
 	case o.batchFirst:
 		opt.Layout = model.BatchFirst
@@ -42,14 +47,36 @@ func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions
 	}
 	m, err := opt.OpenFile(f)
 	if errors.Is(err, model.ErrAsk) {
-		return usageError{err}
+		return nil, usageError{err}
 	}
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range m.Notes() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", visible(n))
+	}
+	return m, nil
+}
+
+// carries reports whether a flag needs the model's states.
+func (o runOptions) carries() bool { return o.stream || o.statesIn != "" || o.statesOut != "" }
+
+// runModel runs a whole model once, or step by step.
+func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions) error {
+	if err := o.checkModel(cmd, args[0]); err != nil {
+		_ = f.Close() // it was only read
+		return err
+	}
+	m, err := openModel(cmd, f, o)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	for _, n := range m.Notes() {
-		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", visible(n))
+	if o.carries() && len(m.States()) == 0 {
+		return usagef("%s has no inputs and outputs that carry a state, which --stream, --states-in and --states-out need", args[0])
+	}
+	if o.stream {
+		return streamModel(cmd, m, args, o)
 	}
 	in, err := gather(cmd, m, args, o)
 	if err != nil {
@@ -72,19 +99,25 @@ func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions
 		}
 		outputs = append(outputs, named{p.Name, v})
 	}
+	if err := writeStates(cmd, m, o.statesOut, out); err != nil {
+		return err
+	}
 	return showModel(cmd, o, m, inputs, outputs)
 }
 
 // checkModel refuses flags that a whole model has no use for.
 func (o runOptions) checkModel(cmd *cobra.Command, path string) error {
-	refused := []string{"mode", "prefix", "convention", "loose", "batch-first", "time-first", "trace", "stream", "dtype", "workers"}
+	refused := []string{"mode", "prefix", "convention", "loose", "batch-first", "time-first", "trace", "longest"}
 	if o.chain != "" { // of weights alone
-		refused = []string{"mode", "convention", "trace", "stream", "dtype", "workers"}
+		refused = []string{"mode", "convention", "trace", "longest"}
 	}
 	for _, name := range refused {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s is for a recurrent layer, and %s holds a whole model, which says itself how it runs; --recurrent runs its layer alone", name, path)
 		}
+	}
+	if len(o.size) > 0 && !o.stream {
+		return usagef("--size says what one step is, for --stream; the input of a whole run has a size")
 	}
 	return nil
 }
@@ -98,15 +131,7 @@ type named struct {
 // showModel writes and prints what a model gave.
 func showModel(cmd *cobra.Command, o runOptions, m *model.Model, inputs, outputs []named) error {
 	if o.output != "" {
-		set := make(checkpoint.Set, len(outputs))
-		for i, r := range outputs {
-			t, err := storedValue(r)
-			if err != nil {
-				return err
-			}
-			set[i] = t
-		}
-		if err := writeSet(cmd, o.output, set); err != nil {
+		if err := writeValues(cmd, o.output, outputs); err != nil {
 			return err
 		}
 	}
@@ -122,6 +147,19 @@ func showModel(cmd *cobra.Command, o runOptions, m *model.Model, inputs, outputs
 		fmt.Fprintf(out, "\n%s\n%s\n", visible(r.name), valueText(r.value))
 	}
 	return nil
+}
+
+// writeValues writes values under their names.
+func writeValues(cmd *cobra.Command, file string, list []named) error {
+	set := make(checkpoint.Set, len(list))
+	for i, r := range list {
+		t, err := storedValue(r)
+		if err != nil {
+			return err
+		}
+		set[i] = t
+	}
+	return writeSet(cmd, file, set)
 }
 
 // storedValue is a value as files hold it.

@@ -48,14 +48,14 @@ func writeSet(cmd *cobra.Command, name string, set checkpoint.Set) error {
 	case ext == ".npz":
 		return array.WriteFile(name, set, array.Options{})
 	case slices.Contains(oneTensor, ext):
-		for i := range set {
+		files := filesOf(name, set)
+		if err := mayWrite(cmd, "output", files...); err != nil { // all of them, before one is written
+			return err
+		}
+		for i, file := range files {
 			if s := set[i].Shape; (ext == ".csv" || ext == ".parquet") && len(s) > 2 {
 				last := s[len(s)-1]
 				set[i].Shape = []int{set[i].Len() / max(1, last), last}
-			}
-			file := name
-			if i > 0 {
-				file = strings.TrimSuffix(name, filepath.Ext(name)) + "." + set[i].Name + filepath.Ext(name)
 			}
 			if err := array.WriteFile(file, set[i:i+1], array.Options{}); err != nil {
 				return err
@@ -64,6 +64,24 @@ func writeSet(cmd *cobra.Command, name string, set checkpoint.Set) error {
 		return nil
 	}
 	return checkOutput(name)
+}
+
+// filesOf names a file for each tensor. A name that a model gives leads to no other
+// folder, and two of them to one file are told apart by their place.
+func filesOf(name string, set checkpoint.Set) (files []string) {
+	ext := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	for i := range set {
+		file := name
+		if i > 0 {
+			file = stem + "." + strings.NewReplacer("/", "_", `\`, "_").Replace(set[i].Name) + ext
+		}
+		for slices.Contains(files, file) {
+			file = fmt.Sprintf("%s.%d%s", strings.TrimSuffix(file, ext), i, ext)
+		}
+		files = append(files, file)
+	}
+	return files
 }
 
 // printResults prints one JSON object, a member a tensor, in their order.

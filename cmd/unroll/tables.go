@@ -15,6 +15,15 @@ func tableFlags(cmd *cobra.Command) {
 	cmd.Flags().StringSlice("columns", nil, "columns of a table or of Parquet to read, by name and in this order (default: all)")
 }
 
+// groupTables puts the flags of tableFlags under a heading.
+func groupTables(cmd *cobra.Command) {
+	names := []string{"columns"}
+	for _, a := range new(task.Separated).Arguments() {
+		names = append(names, a.Name)
+	}
+	groupFlags(cmd, ofTables, names...)
+}
+
 // tableOptions are those that were given; what is found out about a file goes to
 // stderr.
 func tableOptions(cmd *cobra.Command) (o array.Options, err error) {

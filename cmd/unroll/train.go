@@ -54,6 +54,8 @@ type trainFlags struct {
 	Seconds     float64  // spent so far
 	Form        int      // of these settings, see upgrade
 	Fingerprint string   // of the data
+	Bytes       int64    // of a data file, which more may follow
+	Grown       []string // what --more-rows took, for the README
 	// Options are those of the task, by their names.
 	Options map[string]any
 }
@@ -61,16 +63,20 @@ type trainFlags struct {
 func newTrainCmd() *cobra.Command {
 	var t trainFlags
 	var out, log, board string
-	var resume, overwrite, plot bool
+	var resume, overwrite, more, plot bool
 	cmd := &cobra.Command{
 		Use:   "train DATA --task " + strings.Join(taskNames(), "|"),
 		Short: "Train a model on a file and save it as a model folder",
 		Long: `train makes a model folder of data as people have it:
 
 ` + taskHelp() + `
+
 The folder holds the model that was best on the validation part. An interrupt
 (Ctrl-C) finishes the step and saves; --resume goes on from there, to the same
 bits as a run that was never stopped.`,
+		Example: `  unroll train examples/names/data --task classify -o names-model --epochs 3
+  unroll train book.txt --task text -o book-model --hidden 256 --layers 2
+  unroll train --task forecast --help    # the flags of one task`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
@@ -80,6 +86,9 @@ bits as a run that was never stopped.`,
 				if err := notStream(what, name); err != nil {
 					return err
 				}
+			}
+			if more && !resume {
+				return usagef("--more-rows is for a run that goes on: give --resume too")
 			}
 			t.Data = args[0]
 			chosen, err := t.settle(cmd, filepath.Join(out, checkpointFile), resume)
@@ -97,7 +106,7 @@ bits as a run that was never stopped.`,
 				return err
 			}
 			defer r.close()
-			u := &training{trainFlags: &t, task: chosen, report: r, out: out, point: filepath.Join(out, checkpointFile), resume: resume}
+			u := &training{trainFlags: &t, task: chosen, report: r, out: out, point: filepath.Join(out, checkpointFile), resume: resume, more: more}
 			if err := u.prepare(cmd); err != nil {
 				return inFlags(cmd, err)
 			}
@@ -111,7 +120,7 @@ bits as a run that was never stopped.`,
 	f.StringVar(&t.Mode, "mode", "LSTM", cell.Names())
 	f.IntVar(&t.Hidden, "hidden", 128, "hidden units")
 	f.IntVar(&t.Layers, "layers", 1, "stacked layers")
-	f.IntVar(&t.Embedding, "embedding", 64, "numbers for a token")
+	f.IntVar(&t.Embedding, "embedding", 64, "text, classify, tag: numbers for a token")
 	f.BoolVar(&t.Bidir, "bidirectional", false, "read both ways (classify, tag)")
 	f.Float64Var(&t.Dropout, "dropout", 0, "dropout between layers")
 	f.Float64Var(&t.HeadDropout, "head-dropout", 0, "dropout before the head")
@@ -130,15 +139,21 @@ bits as a run that was never stopped.`,
 	f.IntVar(&t.Stop, "stop", 0, "end after so many epochs without a better validation loss; 0: never")
 	f.IntVar(&t.Workers, "workers", 1, "goroutines that share a step; the bits are the same")
 	f.BoolVar(&resume, "resume", false, "go on with the run in the model folder")
+	f.BoolVar(&more, "more-rows", false, "forecast, text: with --resume, DATA are those of the run and more after them")
 	f.BoolVar(&overwrite, "overwrite", false, "train anew where the folder holds a model")
 	f.StringVar(&log, "log", "", "write a JSON line for each epoch to this file")
 	f.StringVar(&board, "tensorboard", "", "write TensorBoard event files to this folder")
 	f.BoolVar(&plot, "plot", false, "draw the losses while training")
+	groupFlags(cmd, "What and where", "task", "output", "overwrite", "resume", "more-rows")
+	groupFlags(cmd, "Network", "mode", "hidden", "layers", "embedding", "bidirectional", "dropout", "head-dropout", "tie-weights")
+	groupFlags(cmd, "Training", "epochs", "stop", "optimizer", "lr", "momentum", "weight-decay", "clip", "clip-value", "schedule", "warmup", "patience", "factor", "workers")
+	groupFlags(cmd, "To look at", "log", "tensorboard", "plot")
+	groupOptions(cmd)
 	return cmd
 }
 
 // free are the flags that may differ when a run goes on.
-var free = []string{"output", "resume", "overwrite", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
+var free = []string{"output", "resume", "more-rows", "overwrite", "epochs", "stop", "workers", "log", "tensorboard", "plot"}
 
 // settle completes the settings and returns the task with its options: of a run
 // that goes on they are those of the checkpoint, and flags that say otherwise
@@ -225,6 +240,7 @@ type training struct {
 	loop       *train.Loop
 	out, point string
 	resume     bool
+	more, grew bool // more data may have come, and have
 	saved      bool // there is a checkpoint to go on from
 	begin      time.Time
 	before     float64 // seconds of the runs that this one goes on from
@@ -261,6 +277,11 @@ func (u *training) prepare(cmd *cobra.Command) (err error) {
 	u.saved, u.before = true, u.Seconds
 	if err := u.loop.Restore(u.point); err != nil {
 		return err
+	}
+	if u.grew {
+		if err := u.measureAnew(); err != nil {
+			return err
+		}
 	}
 	if !u.loop.Checked() {
 		u.report.line("unroll: %s has no checksum: an earlier version wrote it, and damage to it could not be seen", u.point)

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/unroll-ml/unroll/train"
 )
 
 // fingerprint is the SHA-256 of a data file, or of the names and contents of a
@@ -67,10 +69,21 @@ func (u *training) sameData() error {
 		switch was := u.Fingerprint; {
 		case was == "" || sum == "":
 			u.report.line("unroll: whether %s is the data this run began with cannot be checked: there is no fingerprint of it", u.Data)
+		case was != sum && u.more:
+			old, err := train.Extra(u.point)
+			if err != nil {
+				return err
+			}
+			if err := u.grown(old); err != nil {
+				return err
+			}
 		case was != sum:
-			return fmt.Errorf("%s is not the data the run in %s began with (%.15s..., was %.15s...); go on with that, or train anew without --resume", u.Data, u.point, sum, was)
+			return fmt.Errorf("%s is not the data the run in %s began with (%.15s..., was %.15s...); go on with that, with --more-rows if it is that and more after it, or train anew without --resume", u.Data, u.point, sum, was)
 		}
 	}
 	u.Fingerprint = sum
+	if st, err := os.Stat(u.Data); err == nil && st.Mode().IsRegular() {
+		u.Bytes = st.Size()
+	}
 	return nil
 }

@@ -28,7 +28,7 @@ func newEvents(dir string) (*events, error) {
 		return nil, err
 	}
 	name := fmt.Sprintf("events.out.tfevents.%010d.unroll.%d", time.Now().Unix(), os.Getpid())
-	f, err := os.Create(filepath.Join(dir, name))
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) // nobody's file is replaced
 	if err != nil {
 		return nil, err
 	}

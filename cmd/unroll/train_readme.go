@@ -18,6 +18,9 @@ func (u *training) readme(result string) string {
 	}
 	fmt.Fprintf(&b, "# %s\n\n%s with a linear head of %d outputs, %.0f parameters. `unroll predict` uses it.\n\n", u.task.Kind().Title, c.RNN, c.OutFeatures, n)
 	fmt.Fprintf(&b, "## Trained on\n\n`%s`: %s.\n\n", file, u.set.About)
+	for _, g := range u.Grown {
+		fmt.Fprintf(&b, "It began with fewer, and went on with %s. The command below does not give this model.\n\n", g)
+	}
 	fmt.Fprintf(&b, "## How\n\n    unroll train %s\n\n", strings.Join(append([]string{file}, u.Flags...), " "))
 	fmt.Fprintf(&b, "%s, learning rate %g, schedule %s, weight decay %g, batches of %s, gradient norm clipped at %g, dropout %g between layers and %g before the head, seed %s; %d of %d epochs in %.0f s. The model is that of epoch %d, the best on the validation part.\n\n",
 		u.loop.Optimizer.Algorithm().Name(), u.LR, u.Schedule, u.WeightDecay, option(u.task, "batch"), u.ClipNorm, u.Dropout, u.HeadDropout, option(u.task, "seed"), at.Epoch, u.Epochs, u.Seconds, at.BestEpoch+1)

@@ -46,7 +46,7 @@ func newReport(cmd *cobra.Command, log, board string, plot bool) (r *report, err
 		}
 	}
 	if log != "" {
-		if r.log, err = os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666); err != nil {
+		if r.log, err = openLog(log); err != nil {
 			return nil, err
 		}
 	}
@@ -57,6 +57,26 @@ func newReport(cmd *cobra.Command, log, board string, plot bool) (r *report, err
 	}
 	return r, nil
 }
+
+// openLog opens a log to go on with, or a new one. A file that holds anything else
+// is refused: lines at its end would be lost among what it is.
+func openLog(path string) (*os.File, error) {
+	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Size() > 0 {
+		old, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer old.Close()
+		head := make([]byte, len(logBegin))
+		if n, err := old.Read(head); err != nil || string(head[:n]) != logBegin {
+			return nil, usagef("--log %s: the file is there and is no log of a training; choose another name", path)
+		}
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+}
+
+// logBegin is how each line of a log begins.
+const logBegin = `{"epoch":`
 
 func (r *report) close() {
 	if r.log != nil {

@@ -20,30 +20,42 @@ type version struct {
 	Note     string `json:"kernel_note,omitempty"` // why UNROLL_KERNEL does not hold
 }
 
+// A release is stamped by the linker: -X main.stamped=v1.2.3
+// -X main.stampedRevision=0123456789ab. Other builds are told by Go's build info.
+var stamped, stampedRevision string
+
 func newVersionCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, Go's version and the kernels in use",
-		Args:  cobra.NoArgs,
+		Example: `  unroll version
+  unroll version --json
+  UNROLL_KERNEL=go unroll version    # with the kernels in pure Go`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := readVersion()
 			if asJSON {
 				return printJSON(cmd, v)
 			}
-			rev, note := "", ""
-			if v.Revision != "" {
-				rev = " " + v.Revision
-			}
-			if v.Note != "" {
-				note = " (" + v.Note + ")"
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "unroll %s%s\n%s %s\nkernel %s%s\n", v.Version, rev, v.Go, v.Platform, v.Kernel, note)
+			fmt.Fprint(cmd.OutOrStdout(), v)
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
+}
+
+// String is what "unroll version" and "unroll --version" print.
+func (v version) String() string {
+	rev, note := "", ""
+	if v.Revision != "" {
+		rev = " " + v.Revision
+	}
+	if v.Note != "" {
+		note = " (" + v.Note + ")"
+	}
+	return fmt.Sprintf("unroll %s%s\n%s %s\nkernel %s%s\n", v.Version, rev, v.Go, v.Platform, v.Kernel, note)
 }
 
 func readVersion() version {
@@ -56,7 +68,7 @@ func readVersion() version {
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return v
+		info = new(debug.BuildInfo)
 	}
 	if info.Main.Version != "" {
 		v.Version = info.Main.Version
@@ -65,6 +77,9 @@ func readVersion() version {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
 			v.Revision = s.Value[:12]
 		}
+	}
+	if stamped != "" {
+		v.Version, v.Revision = stamped, stampedRevision
 	}
 	return v
 }

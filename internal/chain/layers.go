@@ -98,6 +98,19 @@ func (c *call) config(p *statedict.Part, rank int, shape []int) (unroll.Config, 
 	return cfg, nil
 }
 
+// learn notes the size of a dimension that the chain's input has, where a module
+// that reads it tells.
+func (c *call) learn(v *value, axis, n int) {
+	if v.dims[axis] >= 0 {
+		return
+	}
+	for _, in := range c.inputs {
+		if in == v {
+			v.dims[axis] = n
+		}
+	}
+}
+
 // recurrent makes an RNN, LSTM or GRU, or one of their cells walked over time.
 func (c *call) recurrent(p *statedict.Part) (*value, error) {
 	v := c.in[0]
@@ -112,6 +125,7 @@ func (c *call) recurrent(p *statedict.Part) (*value, error) {
 	if n := v.dims[v.rank()-1]; n >= 0 && n != cfg.InputSize {
 		return nil, c.fail("%s takes %d features, its input has %d: %s", c.what, cfg.InputSize, n, dims(v.dims))
 	}
+	c.learn(v, v.rank()-1, cfg.InputSize)
 	v, err = c.numbers(v)
 	if err != nil {
 		return nil, err

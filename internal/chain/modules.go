@@ -270,6 +270,7 @@ func (c *call) features(v *value, n int) error {
 	if d := v.dims[v.rank()-1]; d >= 0 && d != n {
 		return c.fail("%s takes %d features, its input has %d: %s", c.what, n, d, dims(v.dims))
 	}
+	c.learn(v, v.rank()-1, n)
 	return nil
 }
 

@@ -27,10 +27,23 @@ func (e *mixedError) Error() string { return e.node + " " + e.why }
 // its size is not fixed. ok is false where there is no such axis; why then names
 // what mixes. Errors are those of Run.
 func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string, err error) {
+	open := make([][]bool, len(p.graph.Inputs))
+	for i := range open {
+		for _, d := range p.graph.Inputs[i].Shape {
+			open[i] = append(open[i], d.Size < 0)
+		}
+	}
+	return p.BatchAxesThat(example, open, func([]int, []int) bool { return true })
+}
+
+// BatchAxesThat is BatchAxes for axes that are open, those of each input, and that
+// accept takes: it is asked for the axes of the inputs first, without those of the
+// outputs, and then for both.
+func (p *Program) BatchAxesThat(example []Value, open [][]bool, accept func(in, out []int) bool) (in, out []int, ok bool, why string, err error) {
 	if err := p.checkRun(example, make([]Value, len(p.graph.Outputs))); err != nil {
 		return nil, nil, false, "", err
 	}
-	list := p.candidates()
+	list := slices.DeleteFunc(p.candidates(open), func(in []int) bool { return !accept(in, nil) })
 	if len(list) == 0 {
 		why = "no input has an axis whose size is not fixed"
 	}
@@ -39,8 +52,11 @@ func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string
 		if err != nil {
 			return nil, nil, false, "", err
 		}
-		if mixed == "" {
+		if mixed == "" && accept(axes, out) {
 			return axes, out, true, "", nil
+		}
+		if mixed == "" {
+			mixed = "not every output has it"
 		}
 		if why == "" { // of the likeliest
 			why = mixed
@@ -49,14 +65,15 @@ func (p *Program) BatchAxes(example []Value) (in, out []int, ok bool, why string
 	return nil, nil, false, why, nil
 }
 
-// candidates lists the axes that could be a batch: those that share a symbol, in
-// the order of inputs; then the first, the second, ... of unknown size of each.
-func (p *Program) candidates() (list [][]int) {
+// candidates lists the axes that could be a batch: open ones that share a symbol,
+// in the order of inputs; then the first, the second, ... open one of each, also
+// with the last of those that have fewer.
+func (p *Program) candidates(open [][]bool) (list [][]int) {
 	inputs := p.graph.Inputs
-	add := func(pick func(port *Port) int) {
+	add := func(pick func(i int) int) {
 		axes, any := make([]int, len(inputs)), false
 		for i := range inputs {
-			axes[i] = pick(&inputs[i])
+			axes[i] = pick(i)
 			any = any || axes[i] >= 0
 		}
 		if any && !slices.ContainsFunc(list, func(o []int) bool { return slices.Equal(o, axes) }) {
@@ -64,49 +81,45 @@ func (p *Program) candidates() (list [][]int) {
 		}
 	}
 	for i := range inputs {
-		for _, d := range inputs[i].Shape {
-			if d.Size < 0 && d.Name != "" {
-				add(func(p *Port) int { return slices.Index(p.Shape, d) })
+		for k, d := range inputs[i].Shape {
+			if open[i][k] && d.Name != "" {
+				add(func(i int) int {
+					axis := slices.Index(inputs[i].Shape, d)
+					if axis >= 0 && !open[i][axis] {
+						return -1
+					}
+					return axis
+				})
 			}
 		}
 	}
 	for k := range 3 {
-		add(func(p *Port) int {
-			n := k
-			for i, d := range p.Shape {
-				if d.Size < 0 {
-					if n == 0 {
-						return i
+		for _, last := range []bool{false, true} { // of an input that has fewer, its last
+			add(func(i int) int {
+				n, found := k, -1
+				for axis, is := range open[i] {
+					if !is {
+						continue
 					}
-					n--
+					if n == 0 {
+						return axis
+					}
+					if n--; last {
+						found = axis
+					}
 				}
-			}
-			return -1
-		})
+				return found
+			})
+		}
 	}
 	return list
 }
 
 // follow plans for batches of 2 and of 3 and compares; mixed says what is wrong.
 func (p *Program) follow(example []Value, axes []int) (out []int, mixed string, err error) {
-	var plans [2]*plan
-	for k := range plans {
-		plans[k], err = p.followed(example, axes, 2+k)
-		var m *mixedError
-		var need *needError
-		switch {
-		case errors.As(err, &m):
-			return nil, m.Error(), nil
-		case errors.As(err, &need):
-			return nil, "its shapes depend on data", nil
-		case errors.Is(err, ErrGraph): // a size that only one sequence has
-			return nil, err.Error(), nil
-		case err != nil:
-			return nil, "", err
-		}
-	}
-	if why := differ(plans[0], plans[1]); why != "" {
-		return nil, why, nil
+	plans, mixed, err := p.twice(example, axes, nil)
+	if mixed != "" || err != nil {
+		return nil, mixed, err
 	}
 	any := false
 	for i, o := range plans[0].outputs {
@@ -127,8 +140,29 @@ func (p *Program) follow(example []Value, axes []int) (out []int, mixed string, 
 	return out, "", nil
 }
 
+// twice plans for sizes of 2 and of 3 of the axis that is followed, and compares;
+// mixed says what is wrong.
+func (p *Program) twice(example []Value, axes []int, time *timeline) (plans [2]*plan, mixed string, err error) {
+	for k := range plans {
+		plans[k], err = p.followed(example, axes, 2+k, time)
+		var m *mixedError
+		var need *needError
+		switch {
+		case errors.As(err, &m):
+			return plans, m.Error(), nil
+		case errors.As(err, &need):
+			return plans, "its shapes depend on data", nil
+		case errors.Is(err, ErrGraph): // a size that only one has
+			return plans, err.Error(), nil
+		case err != nil:
+			return plans, "", err
+		}
+	}
+	return plans, differ(plans[0], plans[1]), nil
+}
+
 // followed makes a plan for a batch of n.
-func (p *Program) followed(example []Value, axes []int, n int) (*plan, error) {
+func (p *Program) followed(example []Value, axes []int, n int, time *timeline) (*plan, error) {
 	inputs, pinned := make([]Value, len(example)), make([]bool, len(example))
 	for i, v := range example {
 		inputs[i] = v
@@ -141,7 +175,7 @@ func (p *Program) followed(example []Value, axes []int, n int) (*plan, error) {
 			return nil, err
 		}
 	}
-	return p.newPlanOf(&planner{p: p, batch: n, axes: axes}, inputs, pinned)
+	return p.newPlanOf(&planner{p: p, batch: n, axes: axes, time: time}, inputs, pinned)
 }
 
 // differ compares what two plans for different sizes know: a number that follows
@@ -303,6 +337,13 @@ func axisIf(test func(c *call, axis int) bool) func(*call, []int) ([]int, bool) 
 
 // firstAxis is for windows and their like: sequences stand along axis 0.
 var firstAxis = axisIf(func(_ *call, axis int) bool { return axis == 0 })
+
+// convAxes: sequences stand along axis 0, or along one over which the window is of
+// one element and moves by one.
+var convAxes = axisIf(func(c *call, axis int) bool {
+	strides := c.intsAttr("strides")
+	return axis == 0 || axis > 1 && c.shape(1)[axis] == 1 && c.out[0].shape[axis] == c.shape(0)[axis] && (strides == nil || strides[axis-2] == 1)
+})
 
 // otherAxes keeps all axes but the one of an attribute.
 func otherAxes(def int64) func(*call, []int) ([]int, bool) {

@@ -61,6 +61,14 @@ func TestBatchAxes(t *testing.T) {
 		"picked of all": {func(b *Builder, x string) string {
 			return b.Op("GatherND", nil, b.Constant("", must(New(F32, 6, 3))), b.Op("ArgMax", Attrs{"axis": 2}, x))
 		}, -1, "GatherND"},
+		"convolved by points": {func(b *Builder, x string) string {
+			y := b.Op("Transpose", Attrs{"perm": []int64{1, 2, 0}}, x) // [4,6,B]
+			return b.Op("Conv", nil, y, b.Constant("", must(New(F32, 3, 6, 1))))
+		}, 2, ""},
+		"convolved over it": {func(b *Builder, x string) string {
+			y := b.Op("Transpose", Attrs{"perm": []int64{1, 2, 0}}, x)
+			return b.Op("Conv", Attrs{"pads": []int64{1, 1}}, y, b.Constant("", must(New(F32, 3, 6, 3))))
+		}, -1, "Conv"},
 		"scaled at run time": {func(b *Builder, x string) string {
 			return b.Op("DequantizeLinear", nil, func() []string { q := b.Ops("DynamicQuantizeLinear", 3, nil, x); return q }()...)
 		}, -1, "DynamicQuantizeLinear"},

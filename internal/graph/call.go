@@ -17,6 +17,7 @@ type operand struct {
 	deps  deps
 	root  *operand // whose memory it shares, if not its own
 	batch *label   // where the axis that is followed lies; nil: nowhere
+	final bool     // it is of the last step of the axis that is followed
 	// place in a frame: the index among its values, and, but for inputs and
 	// views, the offset and the first and last step that use it.
 	index, offset int
@@ -200,7 +201,7 @@ func (c *call) view(i, from int, shape ...int) error {
 	if o.n != src.n {
 		return c.fail("shape %v has %d elements, its input %v has %d", shape, o.n, src.shape, src.n)
 	}
-	o.root, o.deps = src, src.deps
+	o.root, o.deps, o.final = src, src.deps, src.final
 	if src.batch != nil {
 		if o.batch = src.batch.reshaped(src.shape, shape, c.pl.batch); o.batch == nil {
 			return &mixedError{c.Node.String(), "lays it out along no axis of its own"}

@@ -10,7 +10,7 @@ import (
 
 func convRows() []row {
 	return []row{
-		{op: "Conv", min: 2, max: 3, attrs: append([]string{"group"}, windowAttrs...), plan: planConv, axes: firstAxis},
+		{op: "Conv", min: 2, max: 3, attrs: append([]string{"group"}, windowAttrs...), plan: planConv, axes: convAxes},
 		{op: "ConvTranspose", min: 2, max: 3, attrs: append([]string{"group", "output_padding", "output_shape"}, windowAttrs...), plan: planConvTranspose, axes: firstAxis},
 	}
 }

@@ -128,9 +128,10 @@ func planStack[F tensor.Float](c *call, l *unroll.LayerOf[F]) (kernel, error) {
 		}
 	}
 	c.work = int64(cfg.NumParameters()) * int64(T) * int64(B)
+	workers := c.pl.p.limits.Workers
 	c.local = func() any {
 		run := &stackRun[F]{x: x, h: h, c: cc}
-		run.pass.Layer, run.pass.Workers = l, 1
+		run.pass.Layer, run.pass.Workers = l, workers
 		return run
 	}
 	return func(a *args) error {

@@ -138,10 +138,11 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 	if s.r.BatchFirst {
 		first, second = s.B, s.T
 	}
+	workers := c.pl.p.limits.Workers
 	c.local = func() any {
 		run := &layerRun[F]{xShape: []int{first, second, s.r.InputSize}, state: []int{s.D, s.B, s.r.HiddenSize}}
 		run.pass.Layer = p.l
-		run.pass.Workers = 1
+		run.pass.Workers = workers
 		return run
 	}
 	return func(a *args) error {

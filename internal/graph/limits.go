@@ -20,6 +20,9 @@ type Limits struct {
 	Steps int64
 	// Plans is how many plans, one for each set of input shapes, are kept; 16.
 	Plans int
+	// Workers is how many goroutines share a recurrent layer; 0 and 1 are none but
+	// the caller's. The bits are the same for any number.
+	Workers int
 }
 
 func (l Limits) orDefaults() Limits {
@@ -30,6 +33,9 @@ func (l Limits) orDefaults() Limits {
 		if *f.field == 0 {
 			*f.field = f.value
 		}
+	}
+	if l.Workers == 0 {
+		l.Workers = 1
 	}
 	if l.Plans == 0 {
 		l.Plans = 16

@@ -58,6 +58,7 @@ type planner struct {
 	// batch and axes are set where an axis of the inputs is followed.
 	batch int
 	axes  []int
+	time  *timeline // the axis is one of time
 }
 
 // maxRank bounds the dimensions of a value.
@@ -207,7 +208,11 @@ func (pl *planner) apply(c *call, pure bool) error {
 		}
 	}
 	if pl.batch > 0 {
-		if err := pl.label(c); err != nil {
+		follow := pl.label
+		if pl.time != nil {
+			follow = pl.moment
+		}
+		if err := follow(c); err != nil {
 			return err
 		}
 	}

@@ -40,14 +40,6 @@ func (f *frames) get(pn *plan) *frame {
 }
 
 func (f *frames) put(fr *frame) {
-	for _, i := range fr.inputs { // nothing of the caller's is kept
-		if i >= 0 {
-			fr.values[i].p = nil
-		}
-	}
-	for _, v := range fr.follow {
-		fr.values[v[1]].p = nil
-	}
 	f.Lock()
 	defer f.Unlock()
 	if len(f.free) < maxFrames {
@@ -55,8 +47,14 @@ func (f *frames) put(fr *frame) {
 	}
 }
 
-func newFrame(pn *plan) *frame {
-	fr := &frame{memory: make([]uint64, pn.arena/8+alignment/8), values: make([]Value, len(pn.values))}
+func newFrame(pn *plan) *frame { return newFrameIn(pn, nil) }
+
+// newFrameIn is newFrame in memory of another frame, where that is large enough.
+func newFrameIn(pn *plan, memory []uint64) *frame {
+	if need := int(pn.arena/8 + alignment/8); len(memory) < need {
+		memory = make([]uint64, need)
+	}
+	fr := &frame{memory: memory, values: make([]Value, len(pn.values))}
 	start := 0
 	for uintptr(unsafe.Pointer(&fr.memory[start]))%alignment != 0 {
 		start++
@@ -131,25 +129,8 @@ func (p *Program) Run(inputs, outputs []Value) error {
 		return p.runOnce(inputs, outputs)
 	}
 	fr := pn.frames.get(pn)
-	for i, at := range fr.inputs {
-		if at >= 0 {
-			fr.values[at].p = inputs[i].p
-		}
-	}
-	for _, v := range fr.follow {
-		fr.values[v[1]].p = fr.values[v[0]].p
-	}
-	for i := range pn.steps {
-		if err := protect(pn.steps[i].run, &fr.args[i]); err != nil {
-			pn.frames.put(fr)
-			return at(pn.steps[i].n.Node, err)
-		}
-	}
-	for i, o := range pn.outputs {
-		assign(&outputs[i], fr.value(o))
-	}
-	pn.frames.put(fr)
-	return nil
+	defer pn.frames.put(fr)
+	return pn.run(fr, inputs, outputs)
 }
 
 // runOnce runs the program node by node, every value being known when the next

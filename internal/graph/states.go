@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	unroll "github.com/unroll-ml/unroll"
 )
 
 // State is an input that takes what an output gave in the call before: their
@@ -23,7 +25,8 @@ func States(g *Graph) []State {
 			out[i], taken[k] = 1+k, true
 		}
 	}
-	for _, p := range carried(g) {
+	pairs, _ := carried(g)
+	for _, p := range pairs {
 		pair(p[0], p[1])
 	}
 	for i := range g.Inputs {
@@ -93,30 +96,41 @@ func stem(name string) string {
 // moves are operators that arrange elements and compute nothing.
 var moves = []string{"Identity", "Cast", "Concat", "Expand", "Flatten", "Gather", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 
+// places says, of a recurrent node, which output holds where a state ends that an
+// input began; nil for any other node.
+func places(n *Node) map[int]int {
+	switch {
+	case n.Op == "LSTM" && domain(n.Domain) == "":
+		return map[int]int{5: 1, 6: 2}
+	case (n.Op == "RNN" || n.Op == "GRU") && domain(n.Domain) == "":
+		return map[int]int{5: 1}
+	case n.Op == "Layer" && n.Domain == Own:
+		if l, ok := n.Attrs["layer"].(*unroll.Layer); ok && !l.Config().HasCell() {
+			return map[int]int{1: 1}
+		}
+		return map[int]int{1: 1, 2: 2}
+	}
+	return nil
+}
+
 // carried finds inputs that recurrent nodes start from and outputs that hold
-// where they end.
-func carried(g *Graph) (pairs [][2]int) {
-	from := map[string]int{} // values that are one input, moved
+// where they end; from are the values that are one input, moved.
+func carried(g *Graph) (pairs [][2]int, from map[string]int) {
+	from = map[string]int{}
 	ends := map[string]int{} // values that are last states of what began with one
 	for i, in := range g.Inputs {
 		from[in.Name] = i
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		switch {
-		case slices.Contains([]string{"RNN", "GRU", "LSTM"}, n.Op) && domain(n.Domain) == "", n.Op == "Layer" && n.Domain == Own:
-			places := map[int]int{5: 1, 6: 2}
-			if n.Domain == Own {
-				places = map[int]int{1: 1, 2: 2}
-			}
-			for k, o := range places {
-				if k < len(n.Inputs) && o < len(n.Outputs) && n.Outputs[o] != "" {
-					if in, ok := from[n.Inputs[k]]; ok {
-						ends[n.Outputs[o]] = in
-					}
+		for k, o := range places(n) {
+			if k < len(n.Inputs) && o < len(n.Outputs) && n.Outputs[o] != "" {
+				if in, ok := from[n.Inputs[k]]; ok {
+					ends[n.Outputs[o]] = in
 				}
 			}
-		case slices.Contains(moves, n.Op):
+		}
+		if slices.Contains(moves, n.Op) {
 			for _, of := range []map[string]int{from, ends} {
 				if in, ok := common(n, of); ok {
 					for _, o := range n.Outputs {
@@ -131,7 +145,7 @@ func carried(g *Graph) (pairs [][2]int) {
 			pairs = append(pairs, [2]int{in, k})
 		}
 	}
-	return pairs
+	return pairs, from
 }
 
 // common returns the input of the program that a moving node's data are: of all of

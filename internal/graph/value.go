@@ -161,6 +161,19 @@ func elements(t Type, shape []int) (int, error) {
 	return n, err
 }
 
+// First returns the first of v's elements under a shape that has no more of them
+// than v, shared.
+func (v Value) First(shape ...int) (Value, error) {
+	n, err := elements(v.Type, shape)
+	if err == nil && n > v.n {
+		err = &tensor.ShapeError{Arg: "value", Got: slices.Clone(shape), Want: fmt.Sprintf("at most the %d elements there are", v.n)}
+	}
+	if err != nil {
+		return Value{}, err
+	}
+	return Value{Type: v.Type, Shape: append([]int{}, shape...), n: n, p: v.p}, nil
+}
+
 // IsZero reports whether v is absent.
 func (v Value) IsZero() bool { return v.Type == None }
 

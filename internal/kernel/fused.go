@@ -31,6 +31,9 @@ const (
 	softsignOf
 	timesOf
 	fmaOf
+	addOf
+	addFlushOf
+	columnsOf
 	lstmStateOf
 	gruStateOf
 	numOps
@@ -61,6 +64,7 @@ type operand struct {
 	gates    int // gates of a gradient, Gate apart; of panel memory and units 1
 	access   access
 	recorded bool // touched only with Record
+	once     bool // one row for all
 }
 
 func units(name string, a access) operand { return operand{name: name, gates: 1, access: a} }
@@ -76,6 +80,19 @@ func gradient(name string, gates int) operand {
 func (o operand) ifRecorded() operand {
 	o.recorded = true
 	return o
+}
+
+func (o operand) onlyOnce() operand {
+	o.once = true
+	return o
+}
+
+// rows returns how many rows of the operand an operation touches.
+func (o *operand) rows(g *Gates) int {
+	if o.once {
+		return 1
+	}
+	return g.M
 }
 
 // width returns how many elements of a gate an operation of n units touches.
@@ -127,6 +144,9 @@ var fusedOps = [numOps]struct {
 	softsignOf:   {"SoftsignRows", []operand{units("src", reads), units("dst", writes)}},
 	timesOf:      {"TimesRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	fmaOf:        {"FMARows", []operand{units("a", reads), units("b", reads), units("c", reads), units("dst", writes)}},
+	addOf:        {"AddRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
+	addFlushOf:   {"AddFlushRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
+	columnsOf:    {"AddColumns", []operand{units("src", reads), units("sum", reads|writes).onlyOnce()}},
 	lstmStateOf:  {"LSTMStateRows", []operand{sums("z", 3, reads), units("c", reads|writes), units("h", writes)}},
 	gruStateOf: {"GRUStateRows", []operand{
 		units("u", reads), units("candidate", reads), units("h before", reads), units("h", writes),

@@ -2029,6 +2029,190 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT addOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS (AX), Y0
+	VADDPS Y0, Y6, Y6
+	VMOVUPS Y6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VADDPS Y6, Y0, Y0
+	VMASKMOVPS Y0, Y15, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT addFlushOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS (AX), Y0
+	VADDPS Y0, Y6, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y5
+	VMOVUPS c0d800000256<>(SB), Y3
+	VPCMPGTD Y5, Y3, Y3
+	VANDNPS Y6, Y3, Y6
+	VMOVUPS Y6, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VADDPS Y6, Y0, Y0
+	VANDPS c7fffffff256<>(SB), Y0, Y5
+	VMOVUPS c0d800000256<>(SB), Y3
+	VPCMPGTD Y5, Y3, Y3
+	VANDNPS Y0, Y3, Y0
+	VMASKMOVPS Y0, Y15, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT columnsOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_n(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), R9
+by4:
+	CMPQ R13, $32
+	JLT by4end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y5
+	VMOVUPS 64(AX), Y3
+	VMOVUPS 96(AX), Y1
+	PCALIGN $32
+by4row:
+	VMOVUPS (SI), Y6
+	VADDPS Y6, Y0, Y0
+	VMOVUPS 32(SI), Y6
+	VADDPS Y6, Y5, Y5
+	VMOVUPS 64(SI), Y6
+	VADDPS Y6, Y3, Y3
+	VMOVUPS 96(SI), Y6
+	VADDPS Y6, Y1, Y1
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by4row
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y5, 32(AX)
+	VMOVUPS Y3, 64(AX)
+	VMOVUPS Y1, 96(AX)
+	SUBQ $32, R13
+	JEQ done
+	ADDQ $128, R8
+	ADDQ $128, AX
+	JMP by4
+by4end:
+by1:
+	CMPQ R13, $8
+	JLT by1end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (AX), Y1
+	PCALIGN $32
+by1row:
+	VMOVUPS (SI), Y6
+	VADDPS Y6, Y1, Y1
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by1row
+	VMOVUPS Y1, (AX)
+	SUBQ $8, R13
+	JEQ done
+	ADDQ $32, R8
+	ADDQ $32, AX
+	JMP by1
+by1end:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMASKMOVPS (AX), Y15, Y1
+	PCALIGN $32
+somerow:
+	VMASKMOVPS (SI), Y15, Y6
+	VADDPS Y6, Y1, Y1
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE somerow
+	VMASKMOVPS Y1, Y15, (AX)
+done:
+	VZEROUPPER 
+	RET
+
 TEXT lstmStateOf256<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -2043,14 +2227,14 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Y6
-	VMOVUPS 64(SI), Y0
-	VMOVUPS 128(SI), Y5
-	VMOVUPS (AX), Y3
-	VMULPS Y5, Y6, Y6
-	VFMADD231PS Y0, Y3, Y6
-	VANDPS c7fffffff256<>(SB), Y6, Y1
+	VMOVUPS 64(SI), Y1
+	VMOVUPS 128(SI), Y3
+	VMOVUPS (AX), Y5
+	VMULPS Y3, Y6, Y6
+	VFMADD231PS Y1, Y5, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y0
 	VMOVUPS c0d800000256<>(SB), Y2
-	VPCMPGTD Y1, Y2, Y2
+	VPCMPGTD Y0, Y2, Y2
 	VANDNPS Y6, Y2, Y6
 	VMOVUPS Y6, (AX)
 	VMOVUPS Y6, (BX)
@@ -2075,18 +2259,18 @@ part:
 	VMOVUPS (R14), Y15
 	PCALIGN $32
 some:
-	VMASKMOVPS (SI), Y15, Y3
-	VMASKMOVPS 64(SI), Y15, Y5
-	VMASKMOVPS 128(SI), Y15, Y0
+	VMASKMOVPS (SI), Y15, Y5
+	VMASKMOVPS 64(SI), Y15, Y3
+	VMASKMOVPS 128(SI), Y15, Y1
 	VMASKMOVPS (AX), Y15, Y6
-	VMULPS Y0, Y3, Y3
-	VFMADD231PS Y5, Y6, Y3
-	VANDPS c7fffffff256<>(SB), Y3, Y1
+	VMULPS Y1, Y5, Y5
+	VFMADD231PS Y3, Y6, Y5
+	VANDPS c7fffffff256<>(SB), Y5, Y0
 	VMOVUPS c0d800000256<>(SB), Y2
-	VPCMPGTD Y1, Y2, Y2
-	VANDNPS Y3, Y2, Y3
-	VMASKMOVPS Y3, Y15, (AX)
-	VMASKMOVPS Y3, Y15, (BX)
+	VPCMPGTD Y0, Y2, Y2
+	VANDNPS Y5, Y2, Y5
+	VMASKMOVPS Y5, Y15, (AX)
+	VMASKMOVPS Y5, Y15, (BX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -2110,15 +2294,15 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Y6
-	VMOVUPS (AX), Y0
-	VMOVUPS (BX), Y5
-	VSUBPS Y0, Y5, Y5
-	VFMADD213PS Y0, Y6, Y5
-	VANDPS c7fffffff256<>(SB), Y5, Y3
-	VMOVUPS c0d800000256<>(SB), Y1
-	VPCMPGTD Y3, Y1, Y1
-	VANDNPS Y5, Y1, Y5
-	VMOVUPS Y5, (CX)
+	VMOVUPS (AX), Y1
+	VMOVUPS (BX), Y3
+	VSUBPS Y1, Y3, Y3
+	VFMADD213PS Y1, Y6, Y3
+	VANDPS c7fffffff256<>(SB), Y3, Y5
+	VMOVUPS c0d800000256<>(SB), Y0
+	VPCMPGTD Y5, Y0, Y0
+	VANDNPS Y3, Y0, Y3
+	VMOVUPS Y3, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -2142,15 +2326,15 @@ part:
 	VMOVUPS (R14), Y15
 	PCALIGN $32
 some:
-	VMASKMOVPS (SI), Y15, Y5
-	VMASKMOVPS (AX), Y15, Y0
+	VMASKMOVPS (SI), Y15, Y3
+	VMASKMOVPS (AX), Y15, Y1
 	VMASKMOVPS (BX), Y15, Y6
-	VSUBPS Y0, Y6, Y6
-	VFMADD213PS Y0, Y5, Y6
-	VANDPS c7fffffff256<>(SB), Y6, Y3
-	VMOVUPS c0d800000256<>(SB), Y1
-	VPCMPGTD Y3, Y1, Y1
-	VANDNPS Y6, Y1, Y6
+	VSUBPS Y1, Y6, Y6
+	VFMADD213PS Y1, Y3, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y5
+	VMOVUPS c0d800000256<>(SB), Y0
+	VPCMPGTD Y5, Y0, Y0
+	VANDNPS Y6, Y0, Y6
 	VMASKMOVPS Y6, Y15, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
@@ -2179,6 +2363,9 @@ DATA ·fused256+(8*const_thresholdOf)(SB)/8, $thresholdOf256<>(SB)
 DATA ·fused256+(8*const_softsignOf)(SB)/8, $softsignOf256<>(SB)
 DATA ·fused256+(8*const_timesOf)(SB)/8, $timesOf256<>(SB)
 DATA ·fused256+(8*const_fmaOf)(SB)/8, $fmaOf256<>(SB)
+DATA ·fused256+(8*const_addOf)(SB)/8, $addOf256<>(SB)
+DATA ·fused256+(8*const_addFlushOf)(SB)/8, $addFlushOf256<>(SB)
+DATA ·fused256+(8*const_columnsOf)(SB)/8, $columnsOf256<>(SB)
 DATA ·fused256+(8*const_lstmStateOf)(SB)/8, $lstmStateOf256<>(SB)
 DATA ·fused256+(8*const_gruStateOf)(SB)/8, $gruStateOf256<>(SB)
 GLOBL ·fused256(SB), RODATA|NOPTR, $(8*const_numOps)

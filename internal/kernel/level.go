@@ -10,16 +10,14 @@ import (
 // The level is the instruction set the kernels use. Results do not depend on
 // it. It is the best the processor and the operating system offer, unless
 // UNROLL_KERNEL names another.
-const (
-	levelGo = iota
-	levelAVX2
-	levelAVX512
-)
+//
+// levelNames are those of the processor's family, slowest first; levelGo is in
+// every one.
+const levelGo = 0
 
 var (
-	levelNames = [...]string{"go", "avx2", "avx512"}
-	level      atomic.Int32
-	levelNote  string
+	level     atomic.Int32
+	levelNote string
 )
 
 func init() {
@@ -31,7 +29,7 @@ func init() {
 	}
 }
 
-// Level returns the name of the level in use: "avx512", "avx2" or "go".
+// Level returns the name of the level in use: "avx512", "avx2", "neon" or "go".
 func Level() string { return levelNames[level.Load()] }
 
 // Levels returns the names of the levels this machine and build offer, slowest

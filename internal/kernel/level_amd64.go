@@ -4,6 +4,13 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
+const (
+	levelAVX2 = 1 + iota
+	levelAVX512
+)
+
+var levelNames = [...]string{"go", "avx2", "avx512"}
+
 // bestLevel looks at the processor's features; cpu.X86 reports the vector ones
 // only if the operating system saves their registers (XGETBV: ymm, and for
 // AVX-512 zmm and mask registers).

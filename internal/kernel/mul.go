@@ -29,7 +29,7 @@ func mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left
 	if init.Data == nil {
 		init = Block[F]{Data: zeroRow[F]()}
 	}
-	checkMul(w, p0, p1, dst, init, tail, a, m)
+	checkMul(&w.Layout, p0, p1, dst, init, tail, a, m)
 	if isFloat32[F]() && mulVector(as32(w), p0, p1, block32(dst), block32(init), slice32(tail), left32(a), m) {
 		return
 	}
@@ -44,7 +44,7 @@ func mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left
 	}
 }
 
-func checkMul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left[F], m int) {
+func checkMul[F Float](w *Layout, p0, p1 int, dst, init Block[F], tail []F, a left[F], m int) {
 	n, cols := p1-p0, w.Cols(p1-1)
 	switch {
 	case p0 < 0 || p1 > w.Len():

@@ -63,6 +63,7 @@ type mulCase struct {
 	row, initRow, extra        int // leading dimension of dst; of init; added to that of a
 	transposed, tail, inPlace  bool
 	odd                        int
+	rounded, half              bool   // weights of 8 binary digits; packed as bfloat16
 	limits                     Limits // zero: the default
 }
 
@@ -101,9 +102,22 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 	s := source{r, c.odd}
 	w := make([]float32, c.gates*c.units*c.k)
 	s.fill(w)
+	if c.rounded || c.half {
+		for i := range w {
+			w[i] = FromHalf(ToHalf(w[i]))
+		}
+	}
 	p := NewPanels[float32](c.k, c.units, c.gates)
 	p.Data = testkit.AtBorder[float32](t, len(p.Data), seed%2 == 0)
 	p.Pack(w, c.units*c.k, c.k, 1)
+	h := &Panels16{}
+	if c.half {
+		h.Data = testkit.AtBorder[uint16](t, len(p.Data), seed%2 == 0)
+		h.Resize(p.Layout)
+		for i := range h.Len() {
+			PackPanel16(h, i, w, c.units*c.k, c.k, 1)
+		}
+	}
 	n, cols := c.p1-c.p0, p.Cols(c.p1-1)
 	dst := testkit.AtBorder[float32](t, (n-1)*c.m*c.row+(c.m-1)*c.row+cols, seed%3 == 0)
 	s.fill(dst)
@@ -135,6 +149,10 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 		defer SetLimits(SetLimits(c.limits))
 	}
 	atLevel(t, level, func() {
+		if c.half {
+			mul16(h, c.p0, c.p1, Block[float32]{dst, c.m * c.row, c.row}, init, tail, a, c.m)
+			return
+		}
 		mul(p, c.p0, c.p1, Block[float32]{dst, c.m * c.row, c.row}, init, tail, a, c.m)
 	})
 	return dst

@@ -6,6 +6,7 @@ import "unsafe"
 type Scratch[F Float] struct {
 	last []F // sums of a last panel that is not full
 	left []F // columns of a left side, brought together
+	int8 Rows8
 }
 
 // MulRows is Mul for panels of one gate and row-major memory: the sum of row r
@@ -40,6 +41,26 @@ func MulColumns[F Float](w *Panels[F], p0, p1 int, dst, init, a Rows[F], m int, 
 
 // mulRows is MulRows for any left side.
 func mulRows[F Float](w *Panels[F], p0, p1 int, dst, init Rows[F], a left[F], m int, s *Scratch[F]) {
+	rowMajor(&w.Layout, p0, p1, dst, init, m, s, func(p0, p1 int, dst, init Block[F], r, m int) {
+		mul(w, p0, p1, dst, init, nil, left[F]{a.Data[r*a.Row:], a.Row, a.Col}, m)
+	})
+}
+
+// MulRows8 is MulRows with weights of 8-bit integers, as Mul8 multiplies: the rows
+// of a are quantised first. F is float32.
+func MulRows8[F Float](w *Panels8, p0, p1 int, dst, init, a Rows[F], m int, s *Scratch[F]) {
+	if m <= 0 || p0 >= p1 {
+		return
+	}
+	Quantise(&s.int8, a, m, w.K)
+	rowMajor(&w.Layout, p0, p1, dst, init, m, s, func(p0, p1 int, dst, init Block[F], r, m int) {
+		Mul8(w, p0, p1, dst, init, nil, s.int8.From(r), m)
+	})
+}
+
+// rowMajor cuts a product into row-major memory into those of panel memory, each of
+// m rows from row r on.
+func rowMajor[F Float](w *Layout, p0, p1 int, dst, init Rows[F], m int, s *Scratch[F], mul func(p0, p1 int, dst, init Block[F], r, m int)) {
 	const cols = 4 * Lane
 	if m <= 0 || p0 >= p1 {
 		return
@@ -53,7 +74,7 @@ func mulRows[F Float](w *Panels[F], p0, p1 int, dst, init Rows[F], a left[F], m 
 		if init.Data != nil {
 			start = Block[F]{Data: init.Data[p0*cols:], Panel: cols, Row: init.Row}
 		}
-		mul(w, p0, whole, Block[F]{Data: dst.Data[p0*cols:], Panel: cols, Row: dst.Row}, start, nil, a, m)
+		mul(p0, whole, Block[F]{Data: dst.Data[p0*cols:], Panel: cols, Row: dst.Row}, start, 0, m)
 	}
 	if whole == p1 {
 		return
@@ -74,7 +95,7 @@ func mulRows[F Float](w *Panels[F], p0, p1 int, dst, init Rows[F], a left[F], m 
 				clear(row[copy(row, init.At(r+i, w.Units)[u:]):])
 			}
 		}
-		mul(w, whole, p1, block, start, nil, left[F]{a.Data[r*a.Row:], a.Row, a.Col}, n)
+		mul(whole, p1, block, start, r, n)
 		for i := range n {
 			copy(dst.At(r+i, w.Units)[u:], scratch.At(i, width))
 		}

@@ -1,8 +1,10 @@
-//go:build !amd64 || purego
+//go:build !(amd64 || arm64) || purego
 
 package kernel
 
 const bestLevel = levelGo
+
+var levelNames = [...]string{"go"}
 
 // No vector level: these report that nothing was done.
 
@@ -19,6 +21,10 @@ func pause(n int) {
 func idle() {}
 
 func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
+	return false
+}
+
+func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
 	return false
 }
 

@@ -24,7 +24,7 @@ func newOpCase(t *testing.T, op Op, g Gates, seed uint64) *opCase {
 	for i := range fusedOps[op].operands {
 		last := fusedOps[op].operands[i].last(&g)
 		x := Rows[float32]{Row: last + 1}
-		x.Data = testkit.AtBorder[float32](t, (g.M-1)*x.Row+last, false)
+		x.Data = testkit.AtBorder[float32](t, (fusedOps[op].operands[i].rows(&g)-1)*x.Row+last, false)
 		s.fill(x.Data)
 		c.rows = append(c.rows, x)
 	}

@@ -1,19 +1,34 @@
 package kernel
 
-// Panels is a packed right-hand side of products: Gates x Units columns by K
-// rows, cut into panels that a kernel walks from first to last byte.
+// Layout is how the right-hand side of products is cut into panels, whatever
+// its numbers are: Gates x Units columns by K rows.
 //
 // A panel holds Blocks blocks of Lane units, each with all its gates, so that
 // the worker that owns a panel owns everything of its units. Its columns stand
-// in the order [block][gate][Lane]; row k of panel i starts at
-// Data[offset(i)+k*Cols(i)]. With one gate a panel has four blocks (fewer in
-// the last one), otherwise one. Columns of units beyond Units are zeros.
+// in the order [block][gate][Lane]. With one gate a panel has four blocks (fewer
+// in the last one), otherwise one.
+type Layout struct {
+	K, Units, Gates int
+	Blocks          int // blocks of Lane units in a full panel
+}
+
+// NewLayout returns the layout of the sizes.
+func NewLayout(k, units, gates int) Layout {
+	l := Layout{k, units, gates, 1}
+	if gates == 1 {
+		l.Blocks = 4
+	}
+	return l
+}
+
+// Panels is a packed right-hand side of products, which a kernel walks from
+// first to last byte: row k of panel i starts at Data[offset(i)+k*Cols(i)].
+// Columns of units beyond Units are zeros.
 //
 // Panels are read-only while products use them, from any number of goroutines.
 type Panels[F Float] struct {
-	K, Units, Gates int
-	Blocks          int // blocks of Lane units in a full panel
-	Data            []F
+	Layout
+	Data []F
 }
 
 // NewPanels returns panels of zeros for the sizes.
@@ -26,10 +41,7 @@ func NewPanels[F Float](k, units, gates int) *Panels[F] {
 // Resize sets the sizes, keeping memory where it suffices; the contents are
 // undefined until the next Pack.
 func (p *Panels[F]) Resize(k, units, gates int) {
-	p.K, p.Units, p.Gates, p.Blocks = k, units, gates, 1
-	if gates == 1 {
-		p.Blocks = 4
-	}
+	p.Layout = NewLayout(k, units, gates)
 	p.Data = grow(p.Data, k*gates*Pad(units))
 }
 
@@ -45,22 +57,22 @@ func grow[F Float](s []F, n int) []F {
 }
 
 // Len returns the number of panels.
-func (p *Panels[F]) Len() int { return (p.Units + p.UnitsPer() - 1) / p.UnitsPer() }
+func (l *Layout) Len() int { return (l.Units + l.UnitsPer() - 1) / l.UnitsPer() }
 
 // UnitsPer returns the number of units of a full panel.
-func (p *Panels[F]) UnitsPer() int { return p.Blocks * Lane }
+func (l *Layout) UnitsPer() int { return l.Blocks * Lane }
 
 // blocks returns the number of blocks of panel i.
-func (p *Panels[F]) blocks(i int) int {
-	return min(p.Blocks, Pad(p.Units)/Lane-i*p.Blocks)
+func (l *Layout) blocks(i int) int {
+	return min(l.Blocks, Pad(l.Units)/Lane-i*l.Blocks)
 }
 
 // Cols returns the number of columns of panel i, padding included.
-func (p *Panels[F]) Cols(i int) int { return p.blocks(i) * p.Gates * Lane }
+func (l *Layout) Cols(i int) int { return l.blocks(i) * l.Gates * Lane }
 
 // MaxCols returns the number of columns of a full panel, which is the row
 // length panel-major memory needs.
-func (p *Panels[F]) MaxCols() int { return p.Cols(0) }
+func (l *Layout) MaxCols() int { return l.Cols(0) }
 
 // Panel returns the packed weights of panel i: K rows of Cols(i).
 func (p *Panels[F]) Panel(i int) []F {

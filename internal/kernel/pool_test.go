@@ -102,3 +102,28 @@ func BenchmarkFork(b *testing.B) {
 type meet struct{ team *Team }
 
 func (m *meet) Work(int, int) { m.team.Barrier() }
+
+// meeting has workers meet at many barriers.
+type meeting struct {
+	team *Team
+	met  atomic.Int64
+}
+
+func (m *meeting) Work(int, int) {
+	for range 300 {
+		m.met.Add(1)
+		m.team.Barrier()
+	}
+}
+
+// TestManyWorkersMeetOnFewProcessors: where a test asks for sixteen on what there is,
+// those who wait let the others come; this takes half a second, and took minutes.
+func TestManyWorkersMeetOnFewProcessors(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(16))
+	var team Team
+	m := &meeting{team: &team}
+	team.Run(m, 16)
+	if got := m.met.Load(); got != 16*300 {
+		t.Errorf("%d meetings, want %d", got, 16*300)
+	}
+}

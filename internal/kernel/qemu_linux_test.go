@@ -14,21 +14,25 @@ import (
 // of the definition.
 func TestEmulated(t *testing.T) {
 	if testing.Short() || runtime.GOARCH != "amd64" {
-		t.Skip("emulates amd64 processors, which takes a while")
+		t.Skip("emulates other processors, which takes a while")
 	}
-	qemu, err := exec.LookPath("qemu-x86_64-static")
-	if err != nil {
-		t.Skip("no qemu-x86_64-static here (Debian: qemu-user-static)")
-	}
-	bin := filepath.Join(t.TempDir(), "kernel.test")
-	if out, err := exec.Command("go", "test", "-c", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, c := range []struct{ cpu, level, run string }{
-		{"Haswell", "avx2", "TestMulLevelsAgree|TestGatesManyRows|TestReportLevel"},
-		{"Nehalem", "go", "TestMul/float32|TestFlush|TestReportLevel"},
+	for _, c := range []struct{ arch, cpu, level, run string }{
+		{"amd64", "Haswell", "avx2", "TestMulLevelsAgree|TestReportLevel"},
+		{"amd64", "Nehalem", "go", "TestMul/float32|TestFlush|TestReportLevel"},
+		{"arm64", "neoverse-n1", "neon", "Test.*LevelsAgree|TestOperandsAreWhatRoutinesTouch|TestFusedChecksBounds|TestArgumentsStayInBounds|TestReportLevel"},
 	} {
 		t.Run(c.cpu, func(t *testing.T) {
+			name := "qemu-" + map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[c.arch] + "-static"
+			qemu, err := exec.LookPath(name)
+			if err != nil {
+				t.Skipf("no %s here (Debian: qemu-user-static)", name)
+			}
+			bin := filepath.Join(t.TempDir(), "kernel.test")
+			build := exec.Command("go", "test", "-c", "-o", bin, ".")
+			build.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+c.arch, "CGO_ENABLED=0")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
 			cmd := exec.Command(qemu, "-cpu", c.cpu, bin, "-test.short", "-test.v", "-test.count=1", "-test.run", "^("+c.run+")$")
 			cmd.Env = append(os.Environ(), "UNROLL_KERNEL=")
 			out, err := cmd.CombinedOutput()

@@ -21,6 +21,40 @@ func mul512(p *mulArgs)
 //go:noescape
 func mul256(p *mulArgs)
 
+// mul8x512 and mul8x256, on 16 and 4 columns: the loop of Mul8, or with raw of
+// Sums8, for every panel, block of rows, row of the block and column.
+//
+//go:noescape
+func mul8x512(p *mul8Args)
+
+//go:noescape
+func mul8x256(p *mul8Args)
+
+// for i := range 16*n { most = max(most, bits of |x[i]|) }
+//
+//go:noescape
+func absMax512(x *float32, n int) uint32
+
+//go:noescape
+func absMax256(x *float32, n int) uint32
+
+// for i := range 16*n { dst[i] = uint8(128 + nearest(src[i]*times)) }
+//
+//go:noescape
+func quantise512(dst *uint8, src *float32, n int, times float32)
+
+//go:noescape
+func quantise256(dst *uint8, src *float32, n int, times float32)
+
+// mul512h and mul256h are mul512 and mul256 with weights of bfloat16: w[k*cols+c]
+// is the upper half of a float32.
+//
+//go:noescape
+func mul512h(p *mulArgs)
+
+//go:noescape
+func mul256h(p *mulArgs)
+
 // call runs a routine of fused256, fused512, chains256 or chains512 with its
 // arguments. A routine takes DI as their address and follows no calling
 // convention of Go. What each computes is said where its operation is named.

@@ -133,6 +133,44 @@ func FMARows[F Float](m, n int, dst, a, b, c Rows[F]) {
 	}
 }
 
+// AddRows writes a+b to dst.
+func AddRows[F Float](m, n int, dst, a, b Rows[F]) {
+	if Fused(addOf, Gates{M: m, N: n}, a, b, dst) {
+		return
+	}
+	for r := range m {
+		d, x, y := dst.At(r, n), a.At(r, n), b.At(r, n)
+		for j := range d {
+			d[j] = x[j] + y[j]
+		}
+	}
+}
+
+// AddFlushRows writes Flush(a+b) to dst.
+func AddFlushRows[F Float](m, n int, dst, a, b Rows[F]) {
+	if Fused(addFlushOf, Gates{M: m, N: n}, a, b, dst) {
+		return
+	}
+	for r := range m {
+		d, x, y := dst.At(r, n), a.At(r, n), b.At(r, n)
+		for j := range d {
+			d[j] = Flush(x[j] + y[j])
+		}
+	}
+}
+
+// AddColumns adds the m rows of src, of n units, one after another to sum [n].
+func AddColumns[F Float](m, n int, sum []F, src Rows[F]) {
+	if Fused(columnsOf, Gates{M: m, N: n}, src, Rows[F]{Data: sum}) {
+		return
+	}
+	for r := range m {
+		for j, x := range src.At(r, n) {
+			sum[j] += x
+		}
+	}
+}
+
 // LSTMStateRows turns the gates i f g of panel memory and the cell state c into the
 // new one, which it also writes to h: c = flush(fma(f, c, i*g)).
 func LSTMStateRows[F Float](m, n int, z, c, h Rows[F]) {

@@ -68,6 +68,10 @@ var exactly atomic.Bool
 // processors there are, and returns whether it did before. It is for tests.
 func RunExactly(on bool) bool { return exactly.Swap(on) }
 
+// processors is how many there are for this process: GOMAXPROCS, which minds the
+// limits of a container, may have been set to more than the machine or taskset has.
+func processors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
+
 // Workers returns how many of n workers are worth running now: not more than there
 // are processors, and one while the others only wait for processors that somebody
 // else has. The caller asks before it lays out its work and calls Run; a result
@@ -76,7 +80,7 @@ func (t *Team) Workers(n int) int {
 	if n <= 1 || exactly.Load() || order.Load() != nil {
 		return n
 	}
-	if n = min(n, runtime.GOMAXPROCS(0)); n > 1 && !t.waits.until.IsZero() && t.waits.alone(time.Now()) {
+	if n = min(n, processors()); n > 1 && !t.waits.until.IsZero() && t.waits.alone(time.Now()) {
 		return 1
 	}
 	return n

@@ -75,11 +75,15 @@ func TestWaitsTurnToOneWorker(t *testing.T) {
 // TestWorkersAreCapped: more workers than processors only get into each other's
 // way, and one while a team waits; a test may ask for all.
 func TestWorkersAreCapped(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	var team Team
-	for asked, want := range map[int]int{1: 1, 2: 2, 16: 2} {
-		if got := team.Workers(asked); got != want {
-			t.Errorf("%d workers asked for on two processors: %d, want %d", asked, got, want)
+	for _, threads := range []int{1, 2, 64} { // of Go, which may be more than the machine has
+		runtime.GOMAXPROCS(threads)
+		for _, asked := range []int{1, 2, 16, 1000} {
+			want := min(asked, threads, runtime.NumCPU())
+			if got := team.Workers(asked); got != want {
+				t.Errorf("%d workers asked for, GOMAXPROCS %d on %d processors: %d, want %d", asked, threads, runtime.NumCPU(), got, want)
+			}
 		}
 	}
 	team.waits.until = time.Now().Add(time.Hour)

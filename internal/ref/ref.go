@@ -28,6 +28,9 @@ type Layer struct {
 	Bidirectional bool
 	Params        map[string][]float64
 	Variant       Variant
+	// Int8, by layer, makes 127 steps of the largest of what weights multiply: a
+	// vector of float64 stays where nil or false. The weights are taken as they are.
+	Int8 []bool
 }
 
 // Variant is what ONNX's operators allow beyond torch.nn, with their names and
@@ -188,6 +191,7 @@ type cell struct {
 	peep                   []float64
 	v                      Variant
 	f                      []func(float64) float64
+	int8                   bool
 }
 
 func newCell(l Layer, layer, direction, I int) cell {
@@ -199,7 +203,7 @@ func newCell(l Layer, layer, direction, I int) cell {
 	if rows == 0 {
 		panic("ref: no such mode: " + l.Mode)
 	}
-	c := cell{mode: l.Mode, I: I, H: H, S: S}
+	c := cell{mode: l.Mode, I: I, H: H, S: S, int8: l.Int8 != nil && l.Int8[layer]}
 	get := func(name string, n int, needed bool) []float64 {
 		p, ok := l.Params[name+suffix]
 		if !ok && !needed {
@@ -239,7 +243,7 @@ func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64
 	switch c.mode {
 	case "RNN_TANH", "RNN_RELU": // h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
 		for j := range H {
-			a := dot(c.wih, j, x) + c.bih[j] + dot(c.whh, j, h) + c.bhh[j]
+			a := c.dot(c.wih, j, x) + c.bih[j] + c.dot(c.whh, j, h) + c.bhh[j]
 			hn[j] = c.f[0](c.clip(a))
 		}
 	case "LSTM":
@@ -248,7 +252,7 @@ func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64
 			g[name] = make([]float64, H)
 			for j := range H {
 				row := n*H + j
-				a := dot(c.wih, row, x) + c.bih[row] + dot(c.whh, row, h) + c.bhh[row]
+				a := c.dot(c.wih, row, x) + c.bih[row] + c.dot(c.whh, row, h) + c.bhh[row]
 				switch {
 				case name == "g":
 					g[name][j] = c.f[1](c.clip(a))
@@ -272,14 +276,14 @@ func (c cell) step(x, h, cc []float64) (hn, cn []float64, g map[string][]float64
 			g["h"] = full
 			hn = make([]float64, c.S)
 			for p := range hn {
-				hn[p] = dot(c.wr, p, full)
+				hn[p] = c.dot(c.wr, p, full)
 			}
 		}
 	case "GRU":
 		r, z, n, nh := make([]float64, H), make([]float64, H), make([]float64, H), make([]float64, H)
 		g = map[string][]float64{"r": r, "z": z, "n": n, "nh": nh}
-		in := func(k, j int) float64 { return dot(c.wih, k*H+j, x) + c.bih[k*H+j] }
-		hid := func(k, j int, h []float64) float64 { return dot(c.whh, k*H+j, h) + c.bhh[k*H+j] }
+		in := func(k, j int) float64 { return c.dot(c.wih, k*H+j, x) + c.bih[k*H+j] }
+		hid := func(k, j int, h []float64) float64 { return c.dot(c.whh, k*H+j, h) + c.bhh[k*H+j] }
 		late := make([]float64, H)
 		for j := range H {
 			r[j] = c.f[0](c.clip(in(0, j) + hid(0, j, h)))
@@ -327,13 +331,32 @@ func (c cell) peephole(k, j int) float64 {
 	return c.peep[k*c.H+j]
 }
 
-// dot is the product of a matrix's row with x.
-func dot(w []float64, row int, x []float64) float64 {
+// dot is the product of a matrix's row with x, or with int8 of what x is rounded to.
+func (c cell) dot(w []float64, row int, x []float64) float64 {
+	if c.int8 {
+		x = steps(x)
+	}
 	s := 0.0
 	for i, v := range x {
 		s += w[row*len(x)+i] * v
 	}
 	return s
+}
+
+// steps rounds x to whole 127ths of its largest magnitude.
+func steps(x []float64) []float64 {
+	most := 0.0
+	for _, v := range x {
+		most = max(most, math.Abs(v))
+	}
+	if most == 0 {
+		return x
+	}
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = math.RoundToEven(v*127/most) * most / 127
+	}
+	return y
 }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

@@ -77,7 +77,8 @@ func (r *Run[F]) prepareBack() {
 		k.dlate = grow(k.dlate, r.B*s.H)
 	}
 	for i := range r.hands {
-		r.hands[i].z = grow(r.hands[i].z, max(limits.GroupSums, limits.RowTile*4*kernel.Lane))
+		h := &r.hands[i]
+		h.z = grow(h.z, max(len(h.z), limits.GroupSums, limits.RowTile*4*kernel.Lane))
 	}
 }
 
@@ -119,6 +120,10 @@ func (r *Run[F]) takeDY(w, n int) {
 		clear(k.dy[lo*width : hi*width])
 		return
 	}
+	if k.DY.inOrder(&r.Batch, width) {
+		copy(k.dy[lo*width:hi*width], k.DY.Data[lo*width:])
+		return
+	}
 	for row, t := range r.rows(lo, hi) {
 		copy(k.dy[row*width:(row+1)*width], k.DY.vector(&r.Batch, row, t, width))
 	}
@@ -131,6 +136,10 @@ func (r *Run[F]) giveDX(w, n int) {
 		return
 	}
 	lo, hi := kernel.Share(r.N, w, n)
+	if k.DX.inOrder(&r.Batch, in) {
+		copy(k.DX.Data[lo*in:hi*in], k.below[lo*in:])
+		return
+	}
 	for row, t := range r.rows(lo, hi) {
 		copy(k.DX.vector(&r.Batch, row, t, in), k.below[row*in:(row+1)*in])
 	}
@@ -170,9 +179,7 @@ func (ln *lane[F]) startBack(w, n int) {
 	t0, t1 := kernel.Share(r.T, w, n)
 	for t := t0; t < t1; t++ {
 		prev, ld := ln.before(t, r.all(), r.hands[w].prev, st)
-		for i := range r.Sizes[t] {
-			copy(k.prev[(r.Off[t]+i)*size:(r.Off[t]+i+1)*size], prev[i*ld:i*ld+size])
-		}
+		copyRows(r.Sizes[t], size, k.prev[r.Off[t]*size:], size, prev, ld)
 	}
 }
 

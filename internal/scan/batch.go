@@ -6,6 +6,8 @@ import "iter"
 // the exported fields but Off and N, which prepare derives.
 type Batch struct {
 	T, B int
+	// Even says that each step has B rows. Sizes is then made here.
+	Even bool
 	// Sizes[t] is the number of rows in step t, not rising; B is Sizes[0] or,
 	// for an empty batch, 0.
 	Sizes []int
@@ -19,8 +21,9 @@ type Batch struct {
 	// repeats the output before it, zeros before the first.
 	Skips []bool
 
-	Off []int // first row of step t, T+1 of them
-	N   int   // rows in all
+	Off   []int // first row of step t, T+1 of them
+	N     int   // rows in all
+	evens []int // Sizes of an even batch
 
 	// Where there are resets or skips: what is special about each row, and
 	// whether a step has such a row, for either way through time.
@@ -49,6 +52,13 @@ func (m mark) blank() bool { return m&masked != 0 && m&(atInitial|atStart) != 0 
 
 // prepare lays out the rows; ways says which ways through time are gone.
 func (b *Batch) prepare(ways [2]bool) {
+	if b.Even {
+		b.evens = b.evens[:0]
+		for range b.T {
+			b.evens = append(b.evens, b.B)
+		}
+		b.Sizes = b.evens
+	}
 	b.Off = append(b.Off[:0], 0)
 	for t := range b.T {
 		b.Off = append(b.Off, b.Off[t]+b.Sizes[t])
@@ -162,6 +172,12 @@ func (b *Batch) rows(lo, hi int) iter.Seq2[int, int] {
 type Strided[F any] struct {
 	Data      []F
 	Step, Seq int
+}
+
+// inOrder reports whether the vectors, of size elements, stand one after another in
+// packed order, so that those of rows [lo,hi) are Data[lo*size:hi*size].
+func (s Strided[F]) inOrder(b *Batch, size int) bool {
+	return b.Perm == nil && b.N == b.T*b.B && (s.Seq == size || b.B == 1) && (s.Step == b.B*size || b.T == 1)
 }
 
 // vector returns the vector of size elements of a row in step t.

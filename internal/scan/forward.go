@@ -11,6 +11,12 @@ type share[F kernel.Float] struct {
 // of returns the worker's part [lo, hi) of count things.
 func (sh share[F]) of(count int) (lo, hi int) { return kernel.Share(count, sh.w, sh.n) }
 
+// cut is how weights of any form are cut into panels.
+type cut interface {
+	Len() int
+	UnitsPer() int
+}
+
 // barrier waits for the others who share the work.
 func (r *Run[F]) barrier(sh share[F]) {
 	if sh.n > 1 {
@@ -19,7 +25,7 @@ func (r *Run[F]) barrier(sh share[F]) {
 }
 
 // units returns the worker's units [lo, hi) of panels of size units in all.
-func (sh share[F]) units(p *kernel.Panels[F], size int) (lo, hi int) {
+func (sh share[F]) units(p cut, size int) (lo, hi int) {
 	lo, hi = sh.of(p.Len())
 	return lo * p.UnitsPer(), min(hi*p.UnitsPer(), size)
 }
@@ -34,10 +40,10 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 	x, base := r.input(ln.l, c, sh.hand)
 	rows, cols, in := c.r1-c.r0, ih.MaxCols(), s.In(ln.l)
 	if lo < hi {
-		kernel.Mul(ih, lo, hi,
+		ih.mul(lo, hi,
 			kernel.Block[F]{Data: ln.sums[lo*rows*cols:], Panel: rows * cols, Row: cols},
 			kernel.Block[F]{Data: ln.w.bias[lo*cols:], Panel: cols}, nil,
-			kernel.Rows[F]{Data: x[(c.r0-base)*in:], Row: in}, rows)
+			ih.left(kernel.Rows[F]{Data: x[(c.r0-base)*in:], Row: in}, rows, sh.hand), 0, rows)
 	}
 	if !ln.chain(c, sh) {
 		for i := range c.t1 - c.t0 {
@@ -45,7 +51,7 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 		}
 	}
 	ln.carry(c, sh)
-	if ln.l == s.L-1 && r.byChunks() && !r.direct() {
+	if ln.l == s.L-1 && r.byChunks() && !r.direct {
 		r.scatter(c, sh)
 	}
 }
@@ -54,12 +60,12 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 // through a small layer.
 func (ln *lane[F]) chain(c chunk, sh share[F]) bool {
 	r, s, op := ln.run, ln.run.Stack, ln.cell.Chain()
-	if r.B > 1 || r.Record || s.P > 0 || r.anywhere() || !kernel.CanChain[F](op, s.H) {
+	if r.B > 1 || r.Record || s.P > 0 || r.anywhere() || ln.w.hh.precision != Full || !kernel.CanChain[F](op, s.H) {
 		return false
 	}
 	if lo, hi := sh.of(1); lo < hi { // who owns the only panel has its sums
 		kernel.Chain(op, &kernel.Walk[F]{
-			Steps: c.t1 - c.t0, Back: ln.way == backwards, W: &ln.w.hh, Tail: ln.w.tail,
+			Steps: c.t1 - c.t0, Back: ln.way == backwards, W: &ln.w.hh.Panels, Tail: ln.w.tail,
 			Sums: kernel.Rows[F]{Data: ln.sums, Row: ln.w.hh.MaxCols()}, H0: ln.h, C: ln.c,
 			Y: kernel.Rows[F]{Data: ln.y[(c.r0-r.outBase(ln.l, c))*ln.ldy:], Row: ln.ldy},
 		})
@@ -103,6 +109,10 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 		sh.x, lo, hi = grow(sh.x, (c.r1-c.r0)*in), c.r0, c.r1
 		x, base = sh.x, c.r0
 	}
+	if r.X.inOrder(&r.Batch, in) {
+		kernel.FlushTo(x[(lo-base)*in:(hi-base)*in], r.X.Data[lo*in:hi*in])
+		return !own
+	}
 	for row, t := range r.rows(lo, hi) {
 		kernel.FlushTo(x[(row-base)*in:(row-base+1)*in], r.X.vector(&r.Batch, row, t, in))
 	}
@@ -120,7 +130,12 @@ func (r *Run[F]) ownInput(c chunk) bool {
 func (r *Run[F]) scatter(c chunk, sh share[F]) {
 	y, base, width := r.layers[r.Stack.L-1].y, r.base(c), r.Stack.D*r.Stack.Out()
 	lo, hi := sh.of(c.r1 - c.r0)
-	for row, t := range r.rows(lo+c.r0, hi+c.r0) {
+	lo, hi = lo+c.r0, hi+c.r0
+	if r.Y.inOrder(&r.Batch, width) {
+		copy(r.Y.Data[lo*width:hi*width], y[(lo-base)*width:])
+		return
+	}
+	for row, t := range r.rows(lo, hi) {
 		copy(r.Y.vector(&r.Batch, row, t, width), y[(row-base)*width:(row-base+1)*width])
 	}
 }

@@ -62,15 +62,10 @@ func (r *Run[F]) columnSums(a []F, cols, w, n int, grads ...[]F) {
 	for c0 := lo; c0 < hi; c0 += len(z) {
 		sum := z[:min(len(z), hi-c0)]
 		clear(sum)
-		for row := range r.N {
-			for c, v := range a[row*cols+c0 : row*cols+c0+len(sum)] {
-				sum[c] += v
-			}
-		}
+		kernel.AddColumns(r.N, len(sum), sum, kernel.Rows[F]{Data: a[c0:], Row: cols})
 		for _, grad := range grads {
-			for c, v := range sum {
-				grad[c0+c] += v
-			}
+			to := kernel.Rows[F]{Data: grad[c0:]}
+			kernel.AddRows(1, len(sum), to, to, kernel.Rows[F]{Data: sum})
 		}
 	}
 }

@@ -53,8 +53,7 @@ func (ln *lane[F]) prepare(rows int) {
 		n = r.N
 	}
 	ln.ldy = s.D * s.Out()
-	y := r.layers[ln.l].y
-	ln.y = y[min(ln.d*s.Out(), len(y)):] // an empty batch has no rows
+	ln.layOutput()
 	ln.sums = grow(ln.sums, ln.w.ih.Len()*rows*ln.w.ih.MaxCols())
 	if s.Traits.CellState && r.Record {
 		ln.cells = grow(ln.cells, r.N*s.H)
@@ -68,6 +67,12 @@ func (ln *lane[F]) prepare(rows int) {
 	if s.Traits.Late {
 		ln.late = grow(ln.late, n*s.H)
 	}
+}
+
+// layOutput finds the lane's part of its layer's output.
+func (ln *lane[F]) layOutput() {
+	y := ln.run.layers[ln.l].y
+	ln.y = y[min(ln.d*ln.run.Stack.Out(), len(y)):] // an empty batch has no rows
 }
 
 // start sets the state to the initial one.
@@ -157,6 +162,10 @@ func (ln *lane[F]) carry(c chunk, sh share[F]) {
 	t, to := c.last(ln.way), ln.h
 	if r.openEnd(ln.l, t) {
 		to = ln.next // others may still read h; finish exchanges them
+	}
+	if hi <= b.Sizes[t] && !b.marked(ln.way, t) { // all sequences go on to the last step
+		copyRows(hi-lo, u1-u0, to[lo*size+u0:], size, y[(b.Off[t]+lo-base)*ln.ldy+u0:], ln.ldy)
+		return
 	}
 	for i := lo; i < hi; i++ {
 		for i >= b.Sizes[t] { // forwards: this sequence has ended before

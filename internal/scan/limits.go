@@ -33,11 +33,15 @@ var limits = Limits{
 	AloneWeights: 128 << 10, WaveRows: 64, WaveChunks: 8,
 }
 
+// limitsVersion counts the changes of limits.
+var limitsVersion int
+
 // SetLimits replaces the limits and returns those before. It is for tests, which
 // lower them so that small shapes take every way; nothing may run meanwhile.
 func SetLimits(l Limits) Limits {
 	before := limits
 	limits = l
+	limitsVersion++
 	return before
 }
 

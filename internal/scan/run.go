@@ -28,7 +28,12 @@ type Run[F kernel.Float] struct {
 	H0, C0 []F        // initial states [L*D,B,H'], [L*D,B,H]; nil: zeros
 	HN, CN []F        // final states likewise; nil: not wanted
 
-	plan []chunk
+	laid layout[F]
+	// direct reports whether the output of the last layer is computed where the
+	// caller wants it. A recorded run keeps its own, which the caller may not change
+	// before Backward.
+	direct bool
+	plan   []chunk
 	// workers is how many share the running call; a result does not depend on it.
 	workers int
 	way     int // how workers share Forward
@@ -51,6 +56,7 @@ type hand[F kernel.Float] struct {
 	x    []F // the input of a small chunk
 	step cell.Step[F]
 	rows kernel.Scratch[F]
+	int8 kernel.Rows8 // a left side as integers
 }
 
 // The ways to share Forward.
@@ -159,7 +165,7 @@ func (r *Run[F]) walkLayers(w int, units, alone share[F]) {
 			r.lane(l, d).walk(units)
 		}
 	}
-	if !r.direct() {
+	if !r.direct {
 		r.scatter(all, units)
 	}
 }
@@ -180,11 +186,58 @@ func (ln *lane[F]) walk(sh share[F]) {
 	}
 }
 
-// prepare lays out memory and initial states.
+// layout is what the memory of a run depends on, where all of its steps are alike.
+type layout[F kernel.Float] struct {
+	stack         *Stack[F]
+	t, b          int
+	workers, most int
+	record        bool
+	step, seq     int // of the output
+	limits        int // their version
+}
+
+// prepare lays out memory and initial states. A call like the one before finds all
+// in place but the states and where the output goes.
 func (r *Run[F]) prepare() {
 	s := r.Stack
 	w := s.packed(&r.team, r.workers)
+	now := layout[F]{s, r.T, r.B, r.workers, r.Workers, r.Record, r.Y.Step, r.Y.Seq, limitsVersion}
+	alike := r.Even && r.Perm == nil && r.Masks == nil && !r.anywhere()
+	switch {
+	case !alike:
+		r.laid = layout[F]{}
+		r.lay(w)
+	case r.laid == now:
+		r.layOutput()
+	default:
+		r.laid = now
+		r.lay(w)
+	}
+	if r.Continue {
+		return
+	}
+	for i := range r.lanes {
+		r.lanes[i].start()
+	}
+}
+
+// layOutput takes the caller's memory for the output.
+func (r *Run[F]) layOutput() {
+	if !r.direct {
+		return
+	}
+	s := r.Stack
+	r.layers[s.L-1].y = r.Y.Data
+	for d := range s.D {
+		r.lane(s.L-1, d).layOutput()
+	}
+}
+
+// lay lays out all memory.
+func (r *Run[F]) lay(w []weights[F]) {
+	s := r.Stack
 	r.Batch.prepare([2]bool{!s.Reverse, s.Reverse || s.D == 2})
+	r.direct = !r.Record && r.Y.inOrder(&r.Batch, s.D*s.Out())
 	r.chooseWay()
 	r.planChunks()
 	rows := 0
@@ -204,9 +257,6 @@ func (r *Run[F]) prepare() {
 	for i := range r.lanes {
 		ln := &r.lanes[i]
 		ln.w = &w[i]
-		if !r.Continue {
-			ln.start()
-		}
 		ln.prepare(rows)
 	}
 	r.prepareHands(w)
@@ -235,7 +285,7 @@ func (r *Run[F]) prepareLayers(rows int) {
 	r.layers = extend(r.layers, s.L)
 	for l := range r.layers {
 		y := &r.layers[l]
-		if l == s.L-1 && r.direct() {
+		if l == s.L-1 && r.direct {
 			y.y = r.Y.Data
 		} else {
 			y.own = grow(y.own, rows*s.D*s.Out())
@@ -281,14 +331,6 @@ func (r *Run[F]) SetState() {
 // State writes the current states to HN and CN.
 func (r *Run[F]) State() { r.finish() }
 
-// direct reports whether the output of the last layer can be computed where
-// the caller wants it. A recorded run keeps its own, which the caller may not
-// change before Backward.
-func (r *Run[F]) direct() bool {
-	w := r.Stack.D * r.Stack.Out()
-	return !r.Record && r.Perm == nil && r.Y.Seq == w && (r.Y.Step == r.B*w || r.T == 1) && r.N == r.T*r.B
-}
-
 // whole reports whether inputs and outputs of all steps are kept, not only
 // those of a chunk.
 func (r *Run[F]) whole() bool { return r.Record || !r.byChunks() }
@@ -303,7 +345,7 @@ func (r *Run[F]) base(c chunk) int {
 
 // outBase is base for the outputs of layer l.
 func (r *Run[F]) outBase(l int, c chunk) int {
-	if l == r.Stack.L-1 && r.direct() {
+	if l == r.Stack.L-1 && r.direct {
 		return 0
 	}
 	return r.base(c)
@@ -346,6 +388,10 @@ func (r *Run[F]) initial(dst, src []F, i, size int) []F {
 		return dst
 	}
 	src = src[i*r.B*size : (i+1)*r.B*size]
+	if r.Perm == nil {
+		kernel.FlushTo(dst, src)
+		return dst
+	}
 	for b := range r.B {
 		kernel.FlushTo(dst[b*size:(b+1)*size], src[r.place(b)*size:(r.place(b)+1)*size])
 	}
@@ -357,6 +403,15 @@ func (r *Run[F]) finish() {
 	s := r.Stack
 	for i := range r.lanes {
 		ln := &r.lanes[i]
+		if r.Perm == nil {
+			if r.HN != nil {
+				copy(r.HN[i*r.B*s.Out():], ln.h[:r.B*s.Out()])
+			}
+			if r.CN != nil {
+				copy(r.CN[i*r.B*s.H:], ln.c[:r.B*s.H])
+			}
+			continue
+		}
 		for b := range r.B {
 			if r.HN != nil {
 				copy(r.HN[(i*r.B+r.place(b))*s.Out():], ln.h[b*s.Out():(b+1)*s.Out()])
@@ -365,6 +420,17 @@ func (r *Run[F]) finish() {
 				copy(r.CN[(i*r.B+r.place(b))*s.H:], ln.c[b*s.H:(b+1)*s.H])
 			}
 		}
+	}
+}
+
+// copyRows copies m rows of n numbers, ldd apart, from rows lds apart.
+func copyRows[F kernel.Float](m, n int, dst []F, ldd int, src []F, lds int) {
+	if n == ldd && n == lds {
+		copy(dst[:m*n], src)
+		return
+	}
+	for i := range m {
+		copy(dst[i*ldd:i*ldd+n], src[i*lds:])
 	}
 }
 

@@ -28,6 +28,7 @@ type Stack[F kernel.Float] struct {
 	I, H, P, L, D int
 	Reverse       bool        // the only direction goes back through time
 	Params        []Params[F] // of layer l, direction d at l*D+d
+	Precisions    []Precision // of each layer; nil: Full
 	// Version is raised by whoever changes the parameters; stacks that share
 	// parameters share it. Packed copies of another version are made anew.
 	Version *atomic.Uint64
@@ -65,11 +66,17 @@ func (p *packedSet[F, W]) get(version uint64, n int, team *kernel.Team, workers 
 	return p.all
 }
 
+// panels is what can be packed panel by panel.
+type panels[F kernel.Float] interface {
+	Len() int
+	PackPanel(i int, w []F, gate, unit, row int)
+}
+
 // packJobs are parameters to pack, each as Panels.Pack takes it.
 type packJobs[F kernel.Float] []packJob[F]
 
 type packJob[F kernel.Float] struct {
-	to              *kernel.Panels[F]
+	to              panels[F]
 	from            []F
 	gate, unit, row int
 }
@@ -80,14 +87,7 @@ func (j *packJobs[F]) add(to *kernel.Panels[F], k, units, gates int, from []F, g
 	j.put(to, from, gate, unit, row)
 }
 
-// addNarrow is add for panels of one block each, whatever the number of gates.
-func (j *packJobs[F]) addNarrow(to *kernel.Panels[F], k, units, gates int, from []F, gate, unit, row int) {
-	to.Resize(k, units, gates)
-	to.Blocks = 1
-	j.put(to, from, gate, unit, row)
-}
-
-func (j *packJobs[F]) put(to *kernel.Panels[F], from []F, gate, unit, row int) {
+func (j *packJobs[F]) put(to panels[F], from []F, gate, unit, row int) {
 	*j = append(*j, packJob[F]{to, from, gate, unit, row})
 }
 
@@ -118,6 +118,17 @@ func (s *Stack[F]) Out() int {
 	return s.H
 }
 
+// Width returns D*H', the size of an output.
+func (s *Stack[F]) Width() int { return s.D * s.Out() }
+
+// precision returns the form of the weights of layer l.
+func (s *Stack[F]) precision(l int) Precision {
+	if s.Precisions == nil {
+		return Full
+	}
+	return s.Precisions[l]
+}
+
 // nowGates returns the number of gates whose recurrent weights multiply the
 // state: all but a late one.
 func (s *Stack[F]) nowGates() int {
@@ -137,11 +148,11 @@ func (s *Stack[F]) In(l int) int {
 
 // weights are the packed parameters of one layer and direction.
 type weights[F kernel.Float] struct {
-	ih, hh, hr kernel.Panels[F]
-	late       kernel.Panels[F] // of the late gate, which hh then lacks
-	bias       []F              // where the input's sums start, a row of ih's panel memory
-	tail       []F              // where the last gate's recurrent part starts, if it stays apart
-	sum        []F              // scratch of packBias
+	ih, hh, hr product[F]
+	late       product[F] // of the late gate, which hh then lacks
+	bias       []F        // where the input's sums start, a row of ih's panel memory
+	tail       []F        // where the last gate's recurrent part starts, if it stays apart
+	sum        []F        // scratch of packBias
 }
 
 // transposed are the packed parameters that gradients flow back through.
@@ -151,17 +162,20 @@ type transposed[F kernel.Float] struct{ ih, hh, hr, late kernel.Panels[F] }
 func (s *Stack[F]) packed(team *kernel.Team, workers int) []weights[F] {
 	return s.forward.get(s.Version.Load(), s.L*s.D, team, workers, func(i int, w *weights[F], jobs *packJobs[F]) {
 		in, p, g, out := s.In(i/s.D), &s.Params[i], s.Traits.Gates, s.Out()
+		// With a late gate all panels have the same units, so that a worker owns all
+		// of a unit.
+		narrow, precision := s.Traits.Late, s.precision(i/s.D)
+		add := func(to *product[F], k, units, gates int, from []F, gate int, narrow bool) {
+			to.lay(precision, k, units, gates, narrow)
+			jobs.put(to, from, gate, k, 1)
+		}
+		add(&w.ih, in, s.H, g, p.IH, s.H*in, narrow)
+		add(&w.hh, out, s.H, s.nowGates(), p.HH, s.H*out, narrow)
 		if s.Traits.Late {
-			// All panels have the same units, so that a worker owns all of a unit.
-			jobs.addNarrow(&w.ih, in, s.H, g, p.IH, s.H*in, in, 1)
-			jobs.addNarrow(&w.hh, out, s.H, g-1, p.HH, s.H*out, out, 1)
-			jobs.addNarrow(&w.late, out, s.H, 1, p.HH[(g-1)*s.H*out:], 0, out, 1)
-		} else {
-			jobs.add(&w.ih, in, s.H, g, p.IH, s.H*in, in, 1)
-			jobs.add(&w.hh, out, s.H, g, p.HH, s.H*out, out, 1)
+			add(&w.late, out, s.H, 1, p.HH[(g-1)*s.H*out:], 0, narrow)
 		}
 		if s.P > 0 {
-			jobs.add(&w.hr, s.H, s.P, 1, p.HR, 0, s.H, 1)
+			add(&w.hr, s.H, s.P, 1, p.HR, 0, false)
 		}
 		w.packBias(p, s.H, g, s.Traits.Apart)
 	})

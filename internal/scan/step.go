@@ -25,9 +25,7 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 		ln.restoreCells(t, u0, u1, sh)
 	}
 	if r.Record && ln.c != nil && u0 < u1 {
-		for i := range m {
-			copy(ln.cells[(r.Off[t]+i)*s.H+u0:(r.Off[t]+i)*s.H+u1], ln.c[i*s.H+u0:])
-		}
+		copyRows(m, u1-u0, ln.cells[r.Off[t]*s.H+u0:], s.H, ln.c[u0:], s.H)
 	}
 	if s.P > 0 {
 		r.barrier(sh)
@@ -52,6 +50,10 @@ func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp in
 	row0 := r.Off[t] - c.r0
 	tile := min(m, limits.RowTile)
 	group := max(1, limits.GroupSums/(tile*cols))
+	if lo >= hi {
+		return
+	}
+	a := hh.left(kernel.Rows[F]{Data: prev, Row: ldp}, m, sh.hand)
 	for p := lo; p < hi; p += group {
 		q := min(p+group, hi)
 		var tail []F
@@ -60,10 +62,10 @@ func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp in
 		}
 		for m0 := 0; m0 < m; m0 += tile {
 			mt := min(tile, m-m0)
-			kernel.Mul(hh, p, q,
+			hh.mul(p, q,
 				kernel.Block[F]{Data: sh.z, Panel: mt * cols, Row: cols},
 				kernel.Block[F]{Data: ln.sums[(p*rows+row0+m0)*inCols:], Panel: rows * inCols, Row: inCols}, tail,
-				kernel.Rows[F]{Data: prev[m0*ldp:], Row: ldp}, mt)
+				a, m0, mt)
 			ln.newStates(ln.block(t, c, base, p, q, m0, mt), sh.hand, prev, ldp)
 		}
 	}
@@ -133,13 +135,17 @@ func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp
 	r, s, w := ln.run, ln.run.Stack, &ln.w.late
 	lo, hi := sh.of(w.Len())
 	rows, cols, inCols := c.r1-c.r0, w.MaxCols(), ln.w.ih.MaxCols()
+	if lo >= hi {
+		return
+	}
+	a := w.left(kernel.Rows[F]{Data: ln.late[ln.kept(t)*s.H:], Row: s.H}, r.Sizes[t], sh.hand)
 	for i := lo; i < hi; i++ {
 		for m0 := 0; m0 < r.Sizes[t]; m0 += limits.RowTile {
 			m := min(limits.RowTile, r.Sizes[t]-m0)
 			at := (i*rows + r.Off[t] - c.r0 + m0) * inCols
-			kernel.Mul(w, i, i+1, kernel.Block[F]{Data: sh.z, Row: cols},
+			w.mul(i, i+1, kernel.Block[F]{Data: sh.z, Row: cols},
 				kernel.Block[F]{Data: ln.sums[at+(s.Traits.Gates-1)*kernel.Lane:], Row: inCols}, nil,
-				kernel.Rows[F]{Data: ln.late[(ln.kept(t)+m0)*s.H:], Row: s.H}, m)
+				a, m0, m)
 			st := &sh.hand.step
 			st.Z.Data, st.Z.Row = sh.z, cols
 			ln.operands(st, ln.block(t, c, base, i, i+1, m0, m), i, w.UnitsPer(), prev, ldp)
@@ -152,16 +158,17 @@ func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp
 func (ln *lane[F]) project(t, base int, sh share[F]) {
 	r, s, hr := ln.run, ln.run.Stack, &ln.w.hr
 	lo, hi := sh.of(hr.Len())
+	if lo >= hi {
+		return
+	}
+	a := hr.left(kernel.Rows[F]{Data: ln.full[ln.kept(t)*s.H:], Row: s.H}, r.Sizes[t], sh.hand)
 	for p := lo; p < hi; p++ {
 		cols, u := hr.Cols(p), p*hr.UnitsPer()
 		for m0 := 0; m0 < r.Sizes[t]; m0 += limits.RowTile {
 			m := min(limits.RowTile, r.Sizes[t]-m0)
-			kernel.Mul(hr, p, p+1, kernel.Block[F]{Data: sh.z, Row: cols}, kernel.Block[F]{}, nil,
-				kernel.Rows[F]{Data: ln.full[(ln.kept(t)+m0)*s.H:], Row: s.H}, m)
-			for i := range m {
-				at := (r.Off[t]+m0+i-base)*ln.ldy + u
-				kernel.FlushTo(ln.y[at:at+min(cols, s.P-u)], sh.z[i*cols:i*cols+min(cols, s.P-u)])
-			}
+			hr.mul(p, p+1, kernel.Block[F]{Data: sh.z, Row: cols}, kernel.Block[F]{}, nil, a, m0, m)
+			kernel.FlushRows(m, min(cols, s.P-u),
+				kernel.Rows[F]{Data: ln.y[(r.Off[t]+m0-base)*ln.ldy+u:], Row: ln.ldy}, kernel.Rows[F]{Data: sh.z, Row: cols})
 		}
 	}
 }
@@ -169,7 +176,7 @@ func (ln *lane[F]) project(t, base int, sh share[F]) {
 // openEnd reports whether no barrier ends step t of layer l, because it is the
 // very last one and the workers meet at the end of the run anyway.
 func (r *Run[F]) openEnd(l, t int) bool {
-	return t == r.T-1 && l == r.Stack.L-1 && r.byChunks() && r.Stack.P == 0 && r.direct()
+	return t == r.T-1 && l == r.Stack.L-1 && r.byChunks() && r.Stack.P == 0 && r.direct
 }
 
 // A masked row runs like the others, and then what it changed is put back.

@@ -64,13 +64,17 @@ func (ln *lane[F]) stepBack(t, w, n int) {
 // units [u0,u1). A blank row's output is zero whatever the state is.
 func (ln *lane[F]) addOutput(t, u0, u1 int) {
 	r, k, h := ln.run, &ln.run.back, ln.run.Stack.H
+	add := func(i, n int) {
+		to := kernel.Rows[F]{Data: k.carry[i*h+u0:], Row: h}
+		kernel.AddRows(n, u1-u0, to, to, kernel.Rows[F]{Data: k.dy[(r.Off[t]+i)*ln.ldy+ln.d*h+u0:], Row: ln.ldy})
+	}
+	if !r.marked(ln.way, t) {
+		add(0, r.Sizes[t])
+		return
+	}
 	for i := range r.Sizes[t] {
-		if r.at(ln.way, t, i).blank() {
-			continue
-		}
-		dst, src := k.carry[i*h+u0:i*h+u1], k.dy[(r.Off[t]+i)*ln.ldy+ln.d*h+u0:]
-		for j := range dst {
-			dst[j] += src[j]
+		if !r.at(ln.way, t, i).blank() {
+			add(i, 1)
 		}
 	}
 }
@@ -236,14 +240,11 @@ func (r *Run[F]) mulRows(dst []F, ld, u0, u1 int, p *kernel.Panels[F], a []F, ld
 			mt := min(limits.RowTile, m-m0)
 			kernel.Mul(p, i, i+1, kernel.Block[F]{Data: hand.z, Row: cols}, kernel.Block[F]{}, nil,
 				kernel.Rows[F]{Data: a[m0*lda:], Row: lda}, mt)
-			for j := range mt {
-				z, out := hand.z[j*cols+lo-from:j*cols+hi-from], dst[(m0+j)*ld+lo:(m0+j)*ld+hi]
-				if add {
-					for c := range out {
-						z[c] += out[c]
-					}
-				}
-				kernel.FlushTo(out, z)
+			z, out := kernel.Rows[F]{Data: hand.z[lo-from:], Row: cols}, kernel.Rows[F]{Data: dst[m0*ld+lo:], Row: ld}
+			if add {
+				kernel.AddFlushRows(mt, hi-lo, out, z, out)
+			} else {
+				kernel.FlushRows(mt, hi-lo, out, z)
 			}
 		}
 	}

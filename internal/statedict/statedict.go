@@ -96,6 +96,19 @@ func parameter(last string) *key {
 	return nil
 }
 
+// unnamed says where names that say nothing come from.
+func unnamed(names []string) string {
+	for i, name := range names {
+		if name != fmt.Sprintf("arr_%d", i) {
+			return ""
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; arr_0 and so on are arrays that numpy.savez was given without names, as of Keras's get_weights(): save the model itself, model.save(\"m.keras\"), or numpy.savez(file, **state_dict)"
+}
+
 // Find returns the recurrent layers of a source, in the order of their first
 // tensors. It is an ErrNone if there are none; a layer that is inconsistent, or
 // beside whose parameters there are tensors that it does not take, has its Err
@@ -129,7 +142,7 @@ func Find(src checkpoint.Source, opt Options) ([]Part, error) {
 		faults = f.Faults
 	}
 	if len(order)+len(faults) == 0 {
-		return nil, fmt.Errorf("%w: none of the %d tensors is called weight_ih_l0 or weight_ih, with or without a prefix", ErrNone, len(names))
+		return nil, fmt.Errorf("%w: none of the %d tensors is called weight_ih_l0 or weight_ih, with or without a prefix%s", ErrNone, len(names), unnamed(names))
 	}
 	strangers(found, names)
 	parts := make([]Part, 0, len(order)+len(faults))

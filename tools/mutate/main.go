@@ -1,6 +1,8 @@
 // Command mutate breaks one line at a time and lists what no test notices:
 //
-//	go run -C tools ./mutate [flags] ./train ./nn
+//	go run -C tools ./mutate [flags] ./train ./nn ./cmd/unroll/paths.go
+//
+// A file stands for itself; the tests are those of its package.
 //
 // It changes an operator, moves a bound by one, drops a statement, changes a
 // constant, or turns a condition round, in the packages named, and runs the
@@ -35,7 +37,7 @@ func main() {
 	timeout := flag.Duration("timeout", time.Minute, "bound for the tests of one mutant, building included")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "mutate: name at least one package folder, ./train for example")
+		fmt.Fprintln(os.Stderr, "mutate: name at least one package folder or file, ./train for example")
 		os.Exit(2)
 	}
 	args := []string{"-count=1", "-failfast"}
@@ -64,6 +66,9 @@ func mutatePackage(root, dir string, n int, seed uint64, timeout time.Duration, 
 	files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
 	if err != nil {
 		return 0, err
+	}
+	if filepath.Ext(dir) == ".go" {
+		files, dir = []string{filepath.Join(root, dir)}, filepath.Dir(dir)
 	}
 	var all []mutant
 	for _, f := range files {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/unroll-ml/unroll/internal/fmath"
 	"github.com/unroll-ml/unroll/nn"
@@ -50,47 +51,68 @@ func NewSeries(t *Table, f Forecast, sc *Scaling) (*Series, error) {
 		return nil, e.Try("say how with %s, correct it, or train with %s", "time-format", "no-calendar")
 	}
 	for r, row := range t.Rows {
-		var x []float32
-		for i, v := range row {
-			x = append(x, float32((v-sc.Mean[i])/sc.Std[i]))
-		}
+		var at time.Time
 		if f.Calendar {
-			tm := t.clocks.at[r]
-			day := 2 * math.Pi * (float64(tm.Hour()) + float64(tm.Minute())/60) / 24
-			week := 2 * math.Pi * float64(tm.Weekday()) / 7
-			x = append(x, float32(fmath.Sin(day)), float32(fmath.Cos(day)), float32(fmath.Sin(week)), float32(fmath.Cos(week)))
+			at = t.clocks.at[r]
 		}
-		s.features = append(s.features, x)
+		s.features = append(s.features, f.Features(nil, row, at, sc))
 	}
 	return s, nil
+}
+
+// Features appends what is known of a row: the standardised columns and, with
+// Calendar, the hour and the weekday of its time.
+func (f Forecast) Features(x []float32, row []float64, at time.Time, sc *Scaling) []float32 {
+	for i, v := range row {
+		x = append(x, float32((v-sc.Mean[i])/sc.Std[i]))
+	}
+	if f.Calendar {
+		day := 2 * math.Pi * (float64(at.Hour()) + float64(at.Minute())/60) / 24
+		week := 2 * math.Pi * float64(at.Weekday()) / 7
+		x = append(x, float32(fmath.Sin(day)), float32(fmath.Cos(day)), float32(fmath.Sin(week)), float32(fmath.Cos(week)))
+	}
+	return x
+}
+
+// See writes what the model sees of a row's features when last are the newest, of
+// which columns are no calendar. With Base "last" the series are seen as
+// differences from their last values, so that a level never seen in training is no
+// new input.
+func (f Forecast) See(dst, row, last []float32, columns int) {
+	copy(dst, row)
+	if f.Base == "last" {
+		for i, v := range last[:columns] {
+			dst[i] -= v
+		}
+	}
+}
+
+// BaseRow returns which row's value the forecast h steps ahead, from 0, is a change
+// of: 1 for the newest, 2 for the one before; 0 for none.
+func (f Forecast) BaseRow(h int) int {
+	switch f.Base {
+	case "last":
+		return 1
+	case "season":
+		return f.Season - h%f.Season
+	}
+	return 0
 }
 
 // base returns what the forecast of target k, step h ahead of row at, is a
 // change of: a standardised value, known at row at-1.
 func (s *Series) base(at, h, k int) float32 {
-	f, c := s.forecast, s.targets[k]
-	switch f.Base {
-	case "last":
-		return s.features[at-1][c]
-	case "season":
-		return s.features[at-f.Season+h%f.Season][c]
+	if back := s.forecast.BaseRow(h); back > 0 {
+		return s.features[at-back][s.targets[k]]
 	}
 	return 0
 }
 
 // fill lays the lags before row at into column c of n of a batch's features.
-// With Base "last" the series are seen as differences from their last values,
-// so that a level never seen in training is no new input.
 func (s *Series) fill(x []float32, at, c, n int) {
 	w := len(s.features[0])
 	for k := range s.forecast.Lags {
-		dst := x[(k*n+c)*w : (k*n+c+1)*w]
-		copy(dst, s.features[at-s.forecast.Lags+k])
-		if s.forecast.Base == "last" {
-			for i, v := range s.features[at-1][:len(s.Columns)] {
-				dst[i] -= v
-			}
-		}
+		s.forecast.See(x[(k*n+c)*w:(k*n+c+1)*w], s.features[at-s.forecast.Lags+k], s.features[at-1], len(s.Columns))
 	}
 }
 
@@ -107,11 +129,17 @@ func (s *Series) Values(out []float32, at int) [][]float64 {
 	v := make([][]float64, s.forecast.Horizon)
 	for h := range v {
 		for k, c := range s.targets {
-			z := float64(out[h*len(s.targets)+k]) + float64(s.base(at, h, k))
-			v[h] = append(v[h], float64(z*s.scaling.Std[c])+s.scaling.Mean[c])
+			v[h] = append(v[h], s.scaling.Value(out[h*len(s.targets)+k], s.base(at, h, k), c))
 		}
 	}
 	return v
+}
+
+// Value is the value of column c, in its unit, that a model's output means as a
+// change of base.
+func (s *Scaling) Value(out, base float32, c int) float64 {
+	z := float64(out) + float64(base)
+	return float64(z*s.Std[c]) + s.Mean[c]
 }
 
 // Truth returns the columns' values from row at on: [horizon][target].

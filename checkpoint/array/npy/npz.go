@@ -250,6 +250,7 @@ func (e entry) tensor() (checkpoint.Tensor, error) {
 // numpy.savez does it, one in memory at a time. The same input gives the same
 // bytes.
 func WriteArchive(w io.Writer, src checkpoint.Source) error {
+	src = checkpoint.Indexed(src)
 	z := zip.NewWriter(w)
 	seen := map[string]bool{}
 	for _, name := range src.Names() {

@@ -17,18 +17,23 @@ import (
 
 // chunk decodes a column's pages in one row group. The library's own decoder
 // is not used: it allocates what a run length inside a page says.
-type chunk[F tensor.Float] struct {
+type chunk[T any] struct {
 	r       io.ReaderAt
 	at, end int64 // what is left of the chunk in the file
 	codec   format.CompressionCodec
 	column  *parquet.Column
-	dst     []F // value i goes to dst[i*stride]
+	dst     []T // value i goes to dst[i*stride]
 	stride  int
 	n, done int // values in all, and so far
-	dict    []F
+	dict    []T
+	// plain decodes values one after another, bit a boolean of a run.
+	plain func(dst []T, stride, n int, b []byte) error
+	bit   func(uint32) T
+	most  int64 // bytes that a page may become
+	spent bool  // most is for all pages together
 }
 
-func (p *chunk[F]) read() error {
+func (p *chunk[T]) read() error {
 	var protocol thrift.CompactProtocol
 	window := make([]byte, min(1<<16, p.end-p.at)) // a page header is far smaller
 	for p.at < p.end {
@@ -46,8 +51,11 @@ func (p *chunk[F]) read() error {
 		}
 		body := p.at + int64(in.BytesRead())
 		packed, full := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
-		if packed < 0 || packed > p.end-body || full < 0 || full > maxPage(p.n) {
+		if packed < 0 || packed > p.end-body || full < 0 || full > p.most {
 			return fmt.Errorf("a page of %d bytes is said to become %d, %d bytes are left", packed, full, p.end-body)
+		}
+		if p.spent {
+			p.most -= full
 		}
 		b := make([]byte, packed)
 		if n, err := p.r.ReadAt(b, body); int64(n) < packed {
@@ -66,7 +74,7 @@ func (p *chunk[F]) read() error {
 
 var errShort = errors.New("the page ends inside its values")
 
-func (p *chunk[F]) page(h format.PageHeader, b []byte, full int64) (err error) {
+func (p *chunk[T]) page(h format.PageHeader, b []byte, full int64) (err error) {
 	var levels []byte
 	var encoding format.Encoding
 	count := 0
@@ -79,7 +87,7 @@ func (p *chunk[F]) page(h format.PageHeader, b []byte, full int64) (err error) {
 		if n < 0 || n > len(b)/4 { // booleans have no dictionary
 			return errShort
 		}
-		p.dict = make([]F, n)
+		p.dict = make([]T, n)
 		return p.plain(p.dict, 1, n, b)
 	case h.DataPageHeader.Valid:
 		v := h.DataPageHeader.V
@@ -117,7 +125,7 @@ func (p *chunk[F]) page(h format.PageHeader, b []byte, full int64) (err error) {
 		row := p.done
 		err := hybrid(levels, 1, count, func(present uint32) error {
 			if row++; present == 0 {
-				return fmt.Errorf("row %d of its group is null, expected a number", row)
+				return fmt.Errorf("row %d of its group is null, expected a value", row)
 			}
 			return nil
 		})
@@ -147,7 +155,7 @@ func (p *chunk[F]) page(h format.PageHeader, b []byte, full int64) (err error) {
 		if p.column.Type().Kind() == parquet.Boolean && len(b) >= 4 {
 			i := 0
 			return hybrid(b[4:], 1, count, func(v uint32) error {
-				dst[i*p.stride] = F(v)
+				dst[i*p.stride] = p.bit(v)
 				i++
 				return nil
 			})
@@ -156,11 +164,19 @@ func (p *chunk[F]) page(h format.PageHeader, b []byte, full int64) (err error) {
 	return fmt.Errorf("encoding %v is not read; write it plain or with a dictionary", encoding)
 }
 
-// plain decodes n values one after another.
-func (p *chunk[F]) plain(dst []F, stride, n int, b []byte) error {
-	i := integer(p.column)
+// numbers makes a chunk read numbers as F.
+func numbers[F tensor.Float](p *chunk[F]) *chunk[F] {
+	p.most = maxPage(p.n)
+	p.bit = func(v uint32) F { return F(v) }
+	p.plain = func(dst []F, stride, n int, b []byte) error { return plain(p.column, dst, stride, n, b) }
+	return p
+}
+
+// plain decodes n numbers one after another.
+func plain[F tensor.Float](c *parquet.Column, dst []F, stride, n int, b []byte) error {
+	i := integer(c)
 	unsigned := i != nil && !i.IsSigned
-	kind := p.column.Type().Kind()
+	kind := c.Type().Kind()
 	size := 8
 	switch kind {
 	case parquet.Boolean:

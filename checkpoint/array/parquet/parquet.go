@@ -98,7 +98,7 @@ func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor
 			if taken[k] += end - at; taken[k] > size {
 				return d, nil, refuse("footer", "column %q has more bytes than the file; its groups overlap", c.Name())
 			}
-			p := chunk[F]{r: r, at: at, end: end, codec: m.Codec, column: c, dst: d.Data[row*len(take)+k:], stride: len(take), n: n}
+			p := numbers(&chunk[F]{r: r, at: at, end: end, codec: m.Codec, column: c, dst: d.Data[row*len(take)+k:], stride: len(take), n: n})
 			if err := p.read(); err != nil {
 				return d, nil, refuse(fmt.Sprintf("column %q, byte %d", c.Name(), p.at), "%v", err)
 			}

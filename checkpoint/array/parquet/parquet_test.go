@@ -131,6 +131,13 @@ func survive(t *testing.T, b []byte) {
 			t.Fatal(d.Check("d"))
 		}
 	}
+	if g, err := NewGroups(bytes.NewReader(b), int64(len(b)), ""); err == nil {
+		for range 4 {
+			if _, _, err := g.Next([]string{"s", "i", "d"}); err != nil {
+				break
+			}
+		}
+	}
 	runtime.ReadMemStats(&after)
 	// Twice: what comes out, as much again for pages, and the footer.
 	if n := after.TotalAlloc - before.TotalAlloc; n > 2*(2*8*uint64(maxNumbers(int64(len(b)), 8))+8<<20+256*uint64(len(b))) {

@@ -74,9 +74,9 @@ func (v *vec) tanh(x string) {
 	if v.s.lanes == 16 {
 		v.set(v.bits(absBits), s)
 		v.op("VPANDD", s, x, den)
-		v.do("VPCMPUD", 1, v.bits(math.Float32bits(tanhLeast)), den, "K2")
+		v.do("VPCMPUD", 1, v.bits(math.Float32bits(tanhLeast)), den, v.k)
 		v.op("VPTERNLOGD", 0xe4, s, x, num)
-		v.op("VMOVAPS", x, "K2", num)
+		v.op("VMOVAPS", x, v.k, num)
 		v.op("VMOVAPS", num, x)
 	} else {
 		v.do("VANDPS", v.bits(absBits), num, num)
@@ -97,10 +97,10 @@ func (v *vec) sigmoid(x string) {
 	v.do("VADDPS", v.float(1), p, p)
 	if v.s.lanes == 16 {
 		v.op("VSCALEFPS", m, p, p) // rounds once, like the two products
-		v.op("VPMOVD2M", x, "K2")
+		v.op("VPMOVD2M", x, v.k)
 		v.set(v.float(1), t)
 		v.op("VADDPS", t, p, y)
-		v.op("VMOVAPS", p, "K2", t)
+		v.op("VMOVAPS", p, v.k, t)
 		v.op("VDIVPS", y, t, x)
 	} else {
 		v.do("VPSUBD", v.bits(shiftBits), t, t)
@@ -125,8 +125,8 @@ func (v *vec) flush(x string) {
 	a := v.get()
 	v.do("VANDPS", v.bits(absBits), x, a)
 	if v.s.lanes == 16 {
-		v.do("VPCMPUD", 5, v.float(tinyLimit), a, "K2")
-		v.op("VMOVAPS.Z", x, "K2", x)
+		v.do("VPCMPUD", 5, v.float(tinyLimit), a, v.k)
+		v.op("VMOVAPS.Z", x, v.k, x)
 	} else {
 		m := v.get()
 		v.set(v.float(tinyLimit), m)

@@ -8,6 +8,10 @@ package main
 // body gets the sums of the gates, h (and c) in registers, and leaves the new h
 // in the register of h. SI is the step's sums.
 func (v *vec) chain(op string, gates int, hasCell, tail bool, body func(g []string, h, c string)) {
+	if v.s.lanes == 4 {
+		v.chainNEON(op, gates, hasCell, tail, body)
+		return
+	}
 	v.routine(op)
 	v.op("MOVQ", field("chainArgs_lanes"), "R13")
 	v.mask("R13")
@@ -70,8 +74,10 @@ func (v *vec) chain(op string, gates int, hasCell, tail bool, body func(g []stri
 	v.ret()
 }
 
-func chainFile(w *writer, s isa) {
-	v := newVec(w, s)
+func chainFile(w *writer, s isa) { chains(newVec(w, s)) }
+
+// chains writes the chains of a level and their table.
+func chains(v *vec) {
 	v.chain("TanhChain", 1, false, false, func(g []string, h, _ string) {
 		v.tanh(g[0])
 		v.flush(g[0])
@@ -92,15 +98,24 @@ func chainFile(w *writer, s isa) {
 	v.chain("GRUChain", 3, false, true, func(g []string, h, _ string) {
 		v.sigmoid(g[0])
 		n := v.get()
-		v.op("VMOVUPS", mem("SI", 128), n)
+		v.sums(2, n)
 		v.op("VFMADD231PS", g[2], g[0], n)
 		v.sigmoid(g[1])
 		v.tanh(n)
 		v.gru(g[1], n, h)
 		v.put(n)
 	})
-	v.table("chains", "numChains", s.name, v.ops)
+	v.table("chains", "numChains", v.s.name, v.ops)
 	v.tables()
+}
+
+// sums loads the step's sums of a gate.
+func (v *vec) sums(gate int, to string) {
+	if v.s.lanes == 4 {
+		v.ldrq(to, "R1", 64*gate)
+		return
+	}
+	v.op("VMOVUPS", mem("SI", 64*gate), to)
 }
 
 // lstm turns the activated gates into c and h, in place.

@@ -7,7 +7,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 go run . -out "$tmp"
 status=0
-for f in ../*_amd64.s; do
+for f in ../*_amd64.s ../*_arm64.s; do
 	[ -e "$tmp/$(basename "$f")" ] || { echo "$f has no generator"; status=1; }
 done
 for f in "$tmp"/*.s; do

@@ -20,6 +20,15 @@ func (v *vec) rowwise(op string, ptrs int, body func(p []string)) {
 
 // rowwiseWith is rowwise of an operation with constants, which stand in registers.
 func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []string)) {
+	v.rowsOf(op, ptrs, constants, false, body)
+}
+
+// rowsOf writes the routine of any of them, two rows at a time where paired.
+func (v *vec) rowsOf(op string, ptrs, constants int, paired bool, body func(p, k []string)) {
+	if v.s.lanes == 4 {
+		v.rowwiseNEON(op, ptrs, constants, body)
+		return
+	}
 	v.routine(op)
 	k := make([]string, constants)
 	for i := range k {
@@ -27,8 +36,10 @@ func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []strin
 		v.op("VBROADCASTSS", fmt.Sprintf("(gateArgs_consts+4*%d)(DI)", i), k[i])
 	}
 	defer v.put(k...)
-	v.op("MOVQ", gateGate, "R11")
-	v.op("LEAQ", "(R11)(R11*2)", "R12") // gates 1, 2 and 3 stand at R11, R11*2 and R12
+	if !paired {
+		v.op("MOVQ", gateGate, "R11")
+		v.op("LEAQ", "(R11)(R11*2)", "R12") // gates 1, 2 and 3 stand at R11, R11*2 and R12
+	}
 	v.label("vector")
 	for i, p := range pointers[:ptrs] {
 		v.op("MOVQ", gatePtr(i), p)
@@ -38,6 +49,11 @@ func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []strin
 	v.op("CMPQ", "R13", v.s.lanes)
 	v.jump("JLT", "part")
 	loop := func(label string) {
+		if paired {
+			v.pair(label, ptrs, body)
+			v.op("TESTQ", "DX", "DX")
+			v.jump("JEQ", label+"end")
+		}
 		v.align()
 		v.label(label)
 		body(pointers[:ptrs], k)
@@ -46,6 +62,9 @@ func (v *vec) rowwiseWith(op string, ptrs, constants int, body func(p, k []strin
 		}
 		v.op("SUBQ", 1, "DX")
 		v.jump("JNE", label)
+		if paired {
+			v.label(label + "end")
+		}
 	}
 	loop("full")
 	// The pointers do not move beyond the last vector: the garbage collector may
@@ -99,9 +118,11 @@ func callFile(w *writer) {
 	w.op("JMP", "AX")
 }
 
-func gatesFile(w *writer, s isa) {
-	v := newVec(w, s)
-	v.rowwise("LSTMForward", 4, func(p []string) {
+func gatesFile(w *writer, s isa) { fusedRoutines(newVec(w, s)) }
+
+// fusedRoutines writes the fused routines of a level and their table.
+func fusedRoutines(v *vec) {
+	v.pairwise("LSTMForward", 4, func(p []string) {
 		z, c, h, rec := p[0], p[1], p[2], p[3]
 		var g [4]string
 		for i, q := range []int{0, 1, 2, 3} {
@@ -126,7 +147,7 @@ func gatesFile(w *writer, s isa) {
 		v.put(x, y)
 		v.put(g[:]...)
 	})
-	v.rowwise("GRUForward", 6, func(p []string) {
+	v.pairwise("GRUForward", 6, func(p []string) {
 		z, x, hp, h, rec, nh := p[0], p[1], p[2], p[3], p[4], p[5]
 		r, u, n := v.get(), v.get(), v.get()
 		v.load(mem(z, 0), r)
@@ -158,7 +179,7 @@ func gatesFile(w *writer, s isa) {
 	v.elementwise("reluOf", v.relu)
 	v.elementwise("flushOf", v.flush)
 	unitsOf(v)
-	v.table("fused", "numOps", s.name, v.ops)
+	v.table("fused", "numOps", v.s.name, v.ops)
 	v.tables()
 }
 
@@ -176,8 +197,12 @@ func (v *vec) elementwise(op string, f func(x string)) {
 // recorded runs then only if there is a record to write.
 func (v *vec) recorded(then func()) {
 	skip := v.newLabel("skip")
-	v.op("CMPQ", gateRecord, 0)
-	v.jump("JEQ", skip)
+	if v.s.lanes == 4 {
+		v.line64("CBZ R10, %s", skip)
+	} else {
+		v.op("CMPQ", gateRecord, 0)
+		v.jump("JEQ", skip)
+	}
 	then()
 	v.label(skip)
 }

@@ -2,7 +2,7 @@
 //
 //	go run . -out DIR
 //
-// writes every *_amd64.s into DIR. The package's `go generate` runs it over the
+// writes every *_amd64.s and *_arm64.s into DIR. The package's `go generate` runs it over the
 // committed files; check-generated.sh and TestGenerated compare.
 //
 // What the files compute is defined by pure Go code, of the package and of the
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // files are the outputs, each with the routines it holds.
@@ -35,17 +36,33 @@ var files = []struct {
 	{"gates_avx512_amd64.s", func(w *writer) { gatesFile(w, avx512) }},
 	{"gates_avx2_amd64.s", func(w *writer) { gatesFile(w, avx2) }},
 	{"mul_avx2_amd64.s", func(w *writer) { mulFile(w, avx2) }},
+	{"mul16_amd64.s", func(w *writer) { mulFile(w, avx512.halved()); mulFile(w, avx2.halved()) }},
+	{"mul8_amd64.s", func(w *writer) { mul8File(w, avx512); mul8File(w, avx2) }},
+	{"quantise_amd64.s", func(w *writer) { quantiseFile(w, avx512); quantiseFile(w, avx2) }},
+	{"call_arm64.s", callNEONFile},
+	{"peak_arm64.s", peakNEONFile},
+	{"optimise_arm64.s", optimiseNEONFile},
+	{"exp_arm64.s", expNEONFile},
+	{"transpose_arm64.s", transposeNEONFile},
+	{"chain_arm64.s", chainNEONFile},
+	{"gates_arm64.s", gatesNEONFile},
+	{"mul_arm64.s", mulNEONFile},
 }
 
 func main() {
 	out := flag.String("out", ".", "directory to write to")
 	flag.Parse()
 	for _, f := range files {
-		w := newWriter()
+		w := newWriter(architecture(f.name))
 		f.emit(w)
 		if err := os.WriteFile(filepath.Join(*out, f.name), w.Bytes(), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
+}
+
+// architecture is what the name of a file ends in.
+func architecture(name string) string {
+	return strings.TrimSuffix(name[strings.LastIndex(name, "_")+1:], ".s")
 }

@@ -140,7 +140,7 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 func unroll(w *writer, s isa, rows, p int, g group, vecs int, acc func(r, q, v int) string, free int) {
 	n := g.hi - g.lo
 	weight := func(q, v int) string {
-		disp := (g.lo + v) * s.bytes()
+		disp := (g.lo + v) * s.weightBytes()
 		if q > 0 {
 			return memIndex("SI", "R8", q, disp)
 		}
@@ -152,18 +152,32 @@ func unroll(w *writer, s isa, rows, p int, g group, vecs int, acc func(r, q, v i
 	}
 	bcast := func(r int, to string) { w.op("VBROADCASTSS", rowAddr(r), to) }
 	fma := func(b, a, c string) { w.op("VFMADD231PS", b, a, c) }
+	load := func(from, to string) {
+		if s.half {
+			w.op("VPMOVZXWD", from, to)
+			w.op("VPSLLD", 16, to, to)
+			return
+		}
+		w.op("VMOVUPS", from, to)
+	}
 	switch spare := s.regs - free; {
-	case rows == 1: // weights are used once: from memory
+	case rows == 1: // weights are used once: from memory, unless they are halves
 		bcast(0, s.r(free))
 		for q := range p {
 			for v := range n {
-				fma(weight(q, v), s.r(free), acc(0, q, v))
+				x := weight(q, v)
+				if s.half {
+					to := s.r(free + 1 + (q*n+v)%(spare-1))
+					load(x, to)
+					x = to
+				}
+				fma(x, s.r(free), acc(0, q, v))
 			}
 		}
 	case n*p < spare: // hold the weights, broadcast row by row
 		for q := range p {
 			for v := range n {
-				w.op("VMOVUPS", weight(q, v), s.r(free+q*n+v))
+				load(weight(q, v), s.r(free+q*n+v))
 			}
 		}
 		first := free + n*p
@@ -185,7 +199,7 @@ func unroll(w *writer, s isa, rows, p int, g group, vecs int, acc func(r, q, v i
 			for v := range n {
 				x := s.r(first + i%(s.regs-first))
 				i++
-				w.op("VMOVUPS", weight(q, v), x)
+				load(weight(q, v), x)
 				for r := range rows {
 					fma(x, s.r(free+r), acc(r, q, v))
 				}
@@ -194,6 +208,6 @@ func unroll(w *writer, s isa, rows, p int, g group, vecs int, acc func(r, q, v i
 	default:
 		panic("no registers left")
 	}
-	w.op("ADDQ", vecs*s.bytes(), "SI")
+	w.op("ADDQ", vecs*s.weightBytes(), "SI")
 	w.op("ADDQ", "CX", "AX")
 }

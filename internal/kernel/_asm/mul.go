@@ -59,32 +59,45 @@ func mulFile(w *writer, s isa) {
 		for rows := 1; rows <= rowsOf(s, 1); rows++ {
 			for nv := 1; nv <= maxVecs; nv++ {
 				if name := microName(s, rows, nv, p); micros[name] {
-					fmt.Fprintf(w, "DATA ·micro%s+(8*((%d*const_microRows+%d)*const_microVecs+%d))(SB)/8, $%s(SB)\n", s.name, p-1, rows-1, nv-1, name)
+					fmt.Fprintf(w, "DATA ·micro%s+(8*((%d*const_microRows+%d)*const_microVecs+%d))(SB)/8, $%s(SB)\n", s.suffix(), p-1, rows-1, nv-1, name)
 				}
 			}
 		}
 	}
-	fmt.Fprintf(w, "GLOBL ·micro%s(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n", s.name)
+	fmt.Fprintf(w, "GLOBL ·micro%s(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n", s.suffix())
 	driver(w, s)
 }
 
 func microName(s isa, rows, nv, p int) string {
-	name := fmt.Sprintf("micro%s_%dx%d", s.name, rows, nv)
+	name := fmt.Sprintf("micro%s_%dx%d", s.suffix(), rows, nv)
 	if p > 1 {
 		name += fmt.Sprintf("x%d", p)
 	}
 	return name + "<>"
 }
 
-// driver: for every panel, `big` blocks of rows with the microkernel
-// `kernel`, then `small` blocks with the one for a row less. A microkernel
-// of several panels side by side moves the arguments on by the others.
+// driver writes the driver of the products of float32 with weights of a kind.
 func driver(w *writer, s isa) {
-	w.text("·mul"+s.name, "0", 32, 8)
+	drive(w, "·mul"+s.suffix(), arg, advances, func() {
+		w.op("MOVQ", arg("col"), "CX")
+	}, func() {
+		w.op("MOVQ", arg("prefetch"), "R11")
+	}, func(string) {
+		w.op("ADDQ", arg("prefetchBy"), "R11")
+	})
+}
+
+// drive writes a driver: for every panel, `big` blocks of rows with the microkernel
+// `kernel`, then `small` blocks with the one for a row less. A microkernel of
+// several panels side by side moves the arguments on by the others. What registers
+// a kind of product needs besides is set at the begin of all and of a panel, and
+// moved after a block of rows.
+func drive(w *writer, name string, arg func(string) string, advances [][2]string, begin, panel func(), moved func(part string)) {
+	w.text(name, "0", 32, 8)
 	const big, small, left = "big-8(SP)", "small-16(SP)", "left-24(SP)"
 	w.op("MOVQ", "p+0(FP)", "DI")
 	w.op("MOVQ", arg("row"), "BX")
-	w.op("MOVQ", arg("col"), "CX")
+	begin()
 	w.op("LEAQ", "(BX)(BX*2)", "R8")
 	w.op("LEAQ", "(BX)(BX*4)", "R9")
 	w.op("LEAQ", "(R8)(BX*4)", "R10")
@@ -97,18 +110,16 @@ func driver(w *writer, s isa) {
 	w.op("MOVQ", arg("init"), "R13")
 	w.op("MOVQ", arg("last"), "R15")
 	w.op("MOVQ", arg("a"), "R14")
-	w.op("MOVQ", arg("prefetch"), "R11")
-	for _, part := range []struct {
-		name, kernel, count, bytes string
-	}{{"big", big, arg("big"), arg("bigBytes")}, {"small", small, arg("small"), arg("smallBytes")}} {
-		w.op("MOVQ", part.count, "AX")
+	panel()
+	for _, part := range []struct{ name, kernel string }{{"big", big}, {"small", small}} {
+		w.op("MOVQ", arg(part.name), "AX")
 		w.jump("JMP", part.name+"Next")
 		w.label(part.name)
 		w.op("MOVQ", "AX", left)
 		w.op("MOVQ", part.kernel, "DX")
 		w.op("CALL", "DX")
-		w.op("ADDQ", part.bytes, "R14")
-		w.op("ADDQ", arg("prefetchBy"), "R11")
+		w.op("ADDQ", arg(part.name+"Bytes"), "R14")
+		moved(part.name)
 		w.op("MOVQ", left, "AX")
 		w.label(part.name + "Next")
 		w.op("SUBQ", 1, "AX")

@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // unitsOf writes the pieces of cells with settings, the loops of units.go.
 func unitsOf(v *vec) {
 	v.elementwiseWith("lineOf", 4, v.line)
@@ -24,6 +26,20 @@ func unitsOf(v *vec) {
 		v.store(z, mem(p[3], 0))
 		v.put(x, y, z)
 	})
+	for _, op := range []string{"addOf", "addFlushOf"} {
+		v.rowwise(op, 3, func(p []string) {
+			x, y := v.get(), v.get()
+			v.load(mem(p[0], 0), x)
+			v.load(mem(p[1], 0), y)
+			v.op("VADDPS", y, x, x)
+			if op == "addFlushOf" {
+				v.flush(x)
+			}
+			v.store(x, mem(p[2], 0))
+			v.put(x, y)
+		})
+	}
+	v.columns("columnsOf")
 	v.rowwise("lstmStateOf", 3, func(p []string) {
 		i, f, g, c := v.get(), v.get(), v.get(), v.get()
 		v.load(mem(p[0], 0), i)
@@ -46,6 +62,64 @@ func unitsOf(v *vec) {
 		v.store(h, mem(p[3], 0))
 		v.put(u, x, h)
 	})
+}
+
+// columns writes AddColumns: the sums of several vectors of columns stay in registers
+// while the rows go by.
+func (v *vec) columns(op string) {
+	if v.s.lanes == 4 {
+		v.columnsNEON(op)
+		return
+	}
+	const src, sum = "SI", "AX"
+	v.routine(op)
+	v.op("MOVQ", gateN, "R13")
+	v.op("MOVQ", gatePtr(0), "R8")
+	v.op("MOVQ", gatePtr(1), sum)
+	v.op("MOVQ", gateStride(0), "R9")
+	add := func(label string, vectors int) {
+		v.op("MOVQ", gateM, "DX")
+		v.op("MOVQ", "R8", src)
+		x, y := make([]string, vectors), v.get()
+		for i := range x {
+			x[i] = v.get()
+			v.load(mem(sum, i*v.s.bytes()), x[i])
+		}
+		v.align()
+		v.label(label + "row")
+		for i := range x {
+			v.load(mem(src, i*v.s.bytes()), y)
+			v.op("VADDPS", y, x[i], x[i])
+		}
+		v.op("ADDQ", "R9", src)
+		v.op("SUBQ", 1, "DX")
+		v.jump("JNE", label+"row")
+		for i := range x {
+			v.store(x[i], mem(sum, i*v.s.bytes()))
+		}
+		v.put(x...)
+		v.put(y)
+	}
+	for _, vectors := range []int{4, 1} {
+		label := fmt.Sprint("by", vectors)
+		v.label(label)
+		v.op("CMPQ", "R13", vectors*v.s.lanes)
+		v.jump("JLT", label+"end")
+		add(label, vectors)
+		v.op("SUBQ", vectors*v.s.lanes, "R13")
+		v.jump("JEQ", "done") // no pointer moves beyond the last vector
+		v.op("ADDQ", vectors*v.s.bytes(), "R8")
+		v.op("ADDQ", vectors*v.s.bytes(), sum)
+		v.jump("JMP", label)
+		v.label(label + "end")
+	}
+	v.mask("R13")
+	v.masked = true
+	add("some", 1)
+	v.masked = false
+	v.label("done")
+	v.op("VZEROUPPER")
+	v.ret()
 }
 
 // elementwiseWith is elementwise of an operation with constants.

@@ -13,13 +13,17 @@ type vec struct {
 	s      isa
 	free   []int
 	consts map[string]uint32 // name of a constant and its bits
+	k      string            // a mask register for an activation
 	masked bool              // the routine works on the first lanes only
 	labels int
 	ops    []string // the operations whose routines are written
+
+	order      []string // of the constants, and
+	constTable string   // their table, on arm64
 }
 
 func newVec(w *writer, s isa) *vec {
-	v := &vec{writer: w, s: s, consts: map[string]uint32{}}
+	v := &vec{writer: w, s: s, consts: map[string]uint32{}, k: "K2"}
 	for i := s.regs - 2; i >= 0; i-- { // the last one is the mask of AVX2
 		v.free = append(v.free, i)
 	}
@@ -85,6 +89,8 @@ func (v *vec) set(c constant, to string) {
 // load and store move a vector; in a masked routine only its first lanes.
 func (v *vec) load(from, to string) {
 	switch {
+	case v.s.lanes == 4:
+		v.loadNEON(from, to)
 	case !v.masked:
 		v.op("VMOVUPS", from, to)
 	case v.s.lanes == 16:
@@ -96,6 +102,8 @@ func (v *vec) load(from, to string) {
 
 func (v *vec) store(from, to string) {
 	switch {
+	case v.s.lanes == 4:
+		v.storeNEON(from, to)
 	case !v.masked:
 		v.op("VMOVUPS", from, to)
 	case v.s.lanes == 16:
@@ -119,6 +127,10 @@ func (v *vec) newLabel(s string) string {
 
 // tables writes the constants; call it last.
 func (v *vec) tables() {
+	if v.s.lanes == 4 {
+		v.tablesNEON(v.constTable)
+		return
+	}
 	var names []string
 	for n := range v.consts {
 		names = append(names, n)

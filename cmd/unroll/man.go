@@ -1,0 +1,60 @@
+//go:build manpages
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+// With the build tag manpages, which tools/release sets for a binary of its own,
+// the command writes its manual pages, and the same as Markdown:
+//
+//	go run -tags manpages ./cmd/unroll man FOLDER [markdown]
+//
+// The binary that people have does not carry the library for it.
+func init() {
+	extraCommands = append(extraCommands, func() *cobra.Command {
+		return &cobra.Command{
+			Use: "man", Hidden: true, Args: cobra.RangeArgs(1, 2),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				root := cmd.Root()
+				root.DisableAutoGenTag = true
+				root.RemoveCommand(cmd)
+				keepLists(root)
+				if err := os.MkdirAll(args[0], 0o755); err != nil {
+					return err
+				}
+				if len(args) == 2 {
+					return doc.GenMarkdownTree(root, args[0])
+				}
+				// The date is that of the commit, so that two builds are equal.
+				date := time.Unix(0, 0).UTC()
+				if s := os.Getenv("SOURCE_DATE_EPOCH"); s != "" {
+					var seconds int64
+					if _, err := fmt.Sscan(s, &seconds); err != nil {
+						return usagef("SOURCE_DATE_EPOCH is %q, expected seconds since 1970", s)
+					}
+					date = time.Unix(seconds, 0).UTC()
+				}
+				return doc.GenManTree(root, &doc.GenManHeader{
+					Title: "UNROLL", Section: "1", Date: &date, Source: "unroll " + readVersion().Version, Manual: "unroll",
+				}, args[0])
+			},
+		}
+	})
+}
+
+// keepLists indents the lists in the words of all commands as Markdown wants it for
+// text that keeps its lines.
+func keepLists(cmd *cobra.Command) {
+	cmd.Long = regexp.MustCompile(`(?m)^  `).ReplaceAllString(cmd.Long, "    ")
+	for _, sub := range cmd.Commands() {
+		keepLists(sub)
+	}
+}

@@ -1,0 +1,176 @@
+package main
+
+import "fmt"
+
+// The product on arm64 has the same two parts as elsewhere (mul.go). Registers
+// between driver and microkernel:
+//
+//	R0   arguments           R4, R5   bytes between rows and between k of a
+//	R6   first row of a
+//	R7   dst, R8 init, R9 init of the last 16 columns: the microkernel moves them
+//	     on by the rows it did
+//
+// The microkernel uses R1 (weights), R2 (index into a), R3 (k steps left), R11
+// (bytes of a row of weights), R12, R13 and R15 (dst and inits of a group) and R19
+// to R24 (rows of a) freely.
+
+// mostRowsNEON and mostSumsNEON are how many rows and sums a microkernel holds;
+// what is left of 32 registers is for weights and numbers of a.
+const mostRowsNEON, mostSumsNEON = 6, 24
+
+func argNEON(name string) string { return fieldNEON("mulArgs_" + name) }
+
+func mulNEONFile(w *writer) {
+	for nv := 1; nv <= maxVecs; nv++ {
+		for rows := 1; rows <= mostRowsNEON; rows++ {
+			microNEON(w, rows, nv)
+		}
+	}
+	fmt.Fprintln(w)
+	for rows := 1; rows <= mostRowsNEON; rows++ {
+		for nv := 1; nv <= maxVecs; nv++ {
+			fmt.Fprintf(w, "DATA ·microNEON+(8*(%d*const_microVecs+%d))(SB)/8, $%s(SB)\n", rows-1, nv-1, microName(neon, rows, nv, 1))
+		}
+	}
+	fmt.Fprintf(w, "GLOBL ·microNEON(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n")
+	driverNEON(w)
+}
+
+// microNEON writes the microkernel of rows x nv*16 columns.
+func microNEON(w *writer, rows, nv int) {
+	w.text(microName(neon, rows, nv, 1), "NOSPLIT|NOFRAME", 0, 0)
+	vecs := nv * 4
+	most := mostSumsNEON / rows
+	n := (vecs + most - 1) / most
+	fmt.Fprintf(w, "\tMOVD $%d, R11\n", vecs*16)
+	for r := range rows {
+		if r == 0 {
+			fmt.Fprintf(w, "\tMOVD R6, R19\n")
+		} else {
+			w.addr(rowNEON(r), rowNEON(r-1), "R4")
+		}
+	}
+	for i := range n {
+		groupNEON(w, rows, group{i * vecs / n, (i + 1) * vecs / n}, nv, i)
+	}
+	fmt.Fprintf(w, "\tMOVD R12, R7\n\tMOVD R13, R8\n\tMOVD R15, R9\n")
+	w.ret()
+}
+
+func rowNEON(r int) string { return fmt.Sprintf("R%d", 19+r) }
+
+// groupNEON writes the sums of some columns of all rows.
+func groupNEON(w *writer, rows int, g group, nv, index int) {
+	n := g.hi - g.lo
+	acc := func(r, v int) string { return neonReg(r*n + v) }
+	lastVec := (nv - 1) * 4
+	loop, end := fmt.Sprintf("k%d", index), fmt.Sprintf("end%d", index)
+	fmt.Fprintf(w, "\tMOVD R7, R12\n\tMOVD R8, R13\n\tMOVD R9, R15\n")
+	fmt.Fprintf(w, "\tMOVD %s, R1\n\tMOVD %s, R3\n\tMOVD ZR, R2\n", argNEON("w"), argNEON("depth"))
+	fmt.Fprintf(w, "\tMOVD %s, R16\n\tMOVD %s, R17\n", argNEON("initRow"), argNEON("lastRow"))
+	if g.lo > 0 {
+		w.addi("R1", "R1", g.lo*16)
+	}
+	for r := range rows {
+		for v := range n {
+			if g.lo+v < lastVec {
+				w.ldrq(acc(r, v), "R13", (g.lo+v)*16)
+			} else {
+				w.ldrq(acc(r, v), "R15", (g.lo+v-lastVec)*16)
+			}
+		}
+		w.addr("R13", "R13", "R16")
+		w.addr("R15", "R15", "R17")
+	}
+	fmt.Fprintf(w, "\tCBZ R3, %s\n", end)
+	w.align16()
+	w.label(loop)
+	stepNEON(w, rows, n, acc)
+	w.addr("R1", "R1", "R11")
+	w.addr("R2", "R2", "R5")
+	w.countDown("R3", loop)
+	w.label(end)
+	fmt.Fprintf(w, "\tMOVD %s, R16\n", argNEON("dstRow"))
+	for r := range rows {
+		for v := range n {
+			w.strq(acc(r, v), "R12", (g.lo+v)*16)
+		}
+		w.addr("R12", "R12", "R16")
+	}
+}
+
+// stepNEON writes one step of k: the numbers of a stand in the last registers, and
+// weights come two at a time into those between.
+func stepNEON(w *writer, rows, n int, acc func(r, v int) string) {
+	a := func(r int) string { return neonReg(31 - r) }
+	first := rows * n
+	spare := 32 - first - rows // for weights
+	if spare < 2 {
+		panic("no registers left")
+	}
+	spare = spare / 2 * 2
+	for r := range rows {
+		w.ldrsAt(a(r), rowNEON(r), "R2")
+	}
+	for v := 0; v < n; v += 2 {
+		x, y := neonReg(first+v%spare), neonReg(first+v%spare+1)
+		if v+1 == n {
+			w.ldrq(x, "R1", v*16)
+		} else {
+			w.ldpq(x, y, "R1", v*16)
+		}
+		for r := range rows {
+			w.fmlaLane(acc(r, v), x, a(r))
+		}
+		for r := 0; r < rows && v+1 < n; r++ {
+			w.fmlaLane(acc(r, v+1), y, a(r))
+		}
+	}
+}
+
+func neonReg(i int) string {
+	if i < 0 || i > 31 {
+		panic(fmt.Sprint("register ", i))
+	}
+	return fmt.Sprintf("V%d", i)
+}
+
+// driverNEON is driver for arm64.
+func driverNEON(w *writer) {
+	w.text("·mulNEON", "0", 32, 8)
+	line := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
+	line("MOVD p+0(FP), R0")
+	line("MOVD %s, R4", argNEON("row"))
+	line("MOVD %s, R5", argNEON("col"))
+	w.label("panel")
+	for _, p := range [][2]string{{"dst", "R7"}, {"init", "R8"}, {"last", "R9"}, {"a", "R6"}} {
+		line("MOVD %s, %s", argNEON(p[0]), p[1])
+	}
+	for _, part := range []struct{ name, kernel, bytes string }{{"big", "kernel", "bigBytes"}, {"small", "kernelSmall", "smallBytes"}} {
+		line("MOVD %s, R10", argNEON(part.name))
+		line("B %sNext", part.name)
+		w.label(part.name)
+		line("MOVD %s, R17", argNEON(part.kernel))
+		line("CALL (R17)")
+		line("MOVD %s, R17", argNEON(part.bytes))
+		line("ADD R17, R6")
+		line("SUB $1, R10")
+		w.label(part.name + "Next")
+		line("CBNZ R10, %s", part.name)
+	}
+	// The arguments are pointers that the garbage collector sees after the call:
+	// they stay at the last panel and do not move beyond it.
+	line("MOVD %s, R16", argNEON("panels"))
+	line("SUB $1, R16")
+	line("MOVD R16, %s", argNEON("panels"))
+	line("CBZ R16, done")
+	for _, p := range advances {
+		line("MOVD %s, R16", argNEON(p[0]))
+		line("MOVD %s, R17", argNEON(p[1]))
+		line("ADD R16, R17")
+		line("MOVD R17, %s", argNEON(p[1]))
+	}
+	line("B panel")
+	w.label("done")
+	w.ret()
+}

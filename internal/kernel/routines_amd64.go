@@ -1,0 +1,76 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// The routines of each level; the generated files hold the tables.
+
+var micro256, micro512, micro256h, micro512h micros
+
+// microLevelsH are those for weights of 16 bits.
+var (
+	microLevels  = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
+	microLevelsH = [...]microLevel{levelAVX2: newMicroLevel(&micro256h), levelAVX512: newMicroLevel(&micro512h)}
+)
+
+var fused256, fused512 [numOps]uintptr
+
+// fusedRoutines are the routines of each level by operation, 0 where there is
+// none.
+var fusedRoutines = [...]*[numOps]uintptr{levelGo: {}, levelAVX2: &fused256, levelAVX512: &fused512}
+
+var chains256, chains512 [numChains]uintptr
+
+// chainLevels are the chains of each level by cell, 0 where there is none, and the
+// units of one vector.
+var chainLevels = [...]struct {
+	routines *[numChains]uintptr
+	units    int
+}{levelGo: {&[numChains]uintptr{}, 0}, levelAVX2: {&chains256, 8}, levelAVX512: {&chains512, 16}}
+
+// lanesOf returns the float32 values of a vector of a level that has vectors.
+func lanesOf(lv int32) int {
+	if lv == levelAVX512 {
+		return 16
+	}
+	return 8
+}
+
+func mulRoutine(lv int32, g *mulArgs) {
+	switch half := g.width == 2; {
+	case lv == levelAVX512 && half:
+		mul512h(g)
+	case lv == levelAVX512:
+		mul512(g)
+	case half:
+		mul256h(g)
+	default:
+		mul256(g)
+	}
+}
+
+func transposeRoutine(lv int32, g *gateArgs) {
+	if lv == levelAVX512 {
+		transpose512(g)
+	} else {
+		transpose256(g)
+	}
+}
+
+func expRoutine(lv int32, x *float64, n int) int {
+	if lv == levelAVX512 {
+		return exp512(x, n)
+	}
+	return exp256(x, n)
+}
+
+func squares(x *float32, n int, sums *[4]float64) { squares256(x, n, sums) }
+
+func subScaled(dst, src *float32, n int, a float32) { subScaled256(dst, src, n, a) }
+
+func peakRoutine(lv int32, n int) {
+	if lv == levelAVX512 {
+		peak512(n)
+	} else {
+		peak256(n)
+	}
+}

@@ -1,0 +1,38 @@
+package modelfile
+
+import (
+	"path/filepath"
+
+	"github.com/unroll-ml/unroll/nn"
+)
+
+// Files returns the paths of what a model consists of, of which path is the first:
+// the shards of an index, the files beside an ONNX file that hold its data, the
+// files of a model folder, whether they are there or not. What cannot be opened is
+// path alone; nothing of the tensors is read.
+func Files(path string) []string {
+	all := []string{path}
+	f, err := Open(path)
+	if err != nil {
+		return all
+	}
+	defer f.Close()
+	switch {
+	case f.Folder != nil:
+		for _, name := range []string{nn.ConfigFile, nn.WeightsFile, nn.ReadmeFile} {
+			all = append(all, filepath.Join(path, name))
+		}
+	case f.ONNX != nil:
+		for _, name := range f.ONNX.External() {
+			all = append(all, filepath.Join(filepath.Dir(path), name))
+		}
+	default:
+		if s, ok := f.Source.(*shards); ok {
+			all = append(all, s.path)
+			for _, shard := range s.files {
+				all = append(all, shard.Path)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestSessionIsShownAsATerminalShowsIt(t *testing.T) {
+	lines, err := record("echo <a>\n# 2\ncount\n", func(c string) (string, error) {
+		if c == "count" {
+			return "1\t2\n2\n3\n", nil
+		}
+		return "<a>\n", nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(lines, "|"), "$ echo <a>|<a>||$ count|1       2|2|..."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	d := xml.NewDecoder(strings.NewReader(string(draw(lines))))
+	var text []string
+	for {
+		tok, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := tok.(xml.CharData); ok && strings.TrimSpace(string(c)) != "" {
+			text = append(text, string(c))
+		}
+	}
+	if got, want := strings.Join(text, "|"), "$ echo <a>|<a>|$ count|1       2|2|..."; got != want {
+		t.Errorf("the picture has %q, want %q", got, want)
+	}
+}
+
+func TestFailedCommandIsNoPicture(t *testing.T) {
+	if _, err := record("x\n", func(string) (string, error) { return "no x", errors.New("exit 1") }); err == nil {
+		t.Error("a command that failed was drawn")
+	}
+}
