@@ -59,6 +59,7 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 	})
 	addGroup(root, "Run and explain:", newRunCmd(), newExplainCmd())
 	addGroup(root, "Train and use:", newTrainCmd(), newEvalCmd(), newPredictCmd())
+	addGroup(root, "Serve:", newServeCmd())
 	addGroup(root, "Files:", newInspectCmd(), newConvertCmd())
 	addGroup(root, "This machine:", newBenchCmd(), newVersionCmd())
 	for _, c := range extraCommands {

@@ -189,7 +189,7 @@ func drawnInputs(m *model.Model) (given, out map[string]model.Value, err error) 
 		symbols := map[string]int{"features": features}
 		g := rng.New(1)
 		for _, p := range m.Inputs() {
-			if given[p.Name], err = drawnInput(g, p, scale, symbols); err != nil {
+			if given[p.Name], err = verifyInput(g, p, scale, symbols); err != nil {
 				break
 			}
 		}
@@ -209,7 +209,7 @@ func drawnInputs(m *model.Model) (given, out map[string]model.Value, err error) 
 // maxDrawnInput bounds the numbers of a drawn input.
 const maxDrawnInput = 1 << 24
 
-func drawnInput(g *rng.Generator, p model.Port, scale int, symbols map[string]int) (model.Value, error) {
+func verifyInput(g *rng.Generator, p model.Port, scale int, symbols map[string]int) (model.Value, error) {
 	shape := make([]int, len(p.Shape))
 	for i, d := range p.Shape {
 		if _, err := fmt.Sscanf(d, "%d", &shape[i]); err == nil {
