@@ -1,4 +1,4 @@
-//go:build !js
+//go:build !js && !noserve
 
 package main
 
@@ -102,7 +102,7 @@ func serve(cmd *cobra.Command, args []string, o *serveOptions) error {
 	}
 	s, err := server.New(o.Options)
 	if errors.Is(err, model.ErrAsk) {
-		return usageError{err}
+		return usagef("%s", strings.ReplaceAll(err.Error(), "Options.Layout TimeFirst or BatchFirst", "--time-first or --batch-first"))
 	}
 	if err != nil {
 		return err

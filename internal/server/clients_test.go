@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll"
@@ -73,5 +75,25 @@ func layerRuns(t *testing.T, py, script string, ways int, src Source, l *unroll.
 				break
 			}
 		}
+	}
+}
+
+// Requests that Schemathesis makes of the OpenAPI description get answers that it
+// describes, and no fault of the server's.
+func TestOpenAPIDescription(t *testing.T) {
+	py := python.With("schemathesis")
+	if py == "" {
+		t.Skip("no Python has the package schemathesis (UNROLL_PYTHON names one)")
+	}
+	src, _ := layerSource(t, small)
+	v := serve(t, Options{Models: []Source{src, {Path: "../../examples/bach"}}})
+	text := strings.Replace(string(openAPI), `"pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"`, `"enum": ["m", "bach", "nobody"]`, 1)
+	file := filepath.Join(t.TempDir(), "openapi.json")
+	must(t, os.WriteFile(file, []byte(text), 0o600))
+	cmd := exec.Command(py, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run", file, "--url", v.web, "--max-examples", "20", "--seed", "1",
+		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method")
+	cmd.Dir = t.TempDir()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -78,7 +78,6 @@ type served struct {
 	http string // HOST:PORT
 	grpc string
 	rpc  oip.GRPCInferenceServiceClient
-	log  *bytes.Buffer
 	stop func() error
 }
 

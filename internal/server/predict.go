@@ -29,7 +29,7 @@ func (s *Server) postPredict(w http.ResponseWriter, r *http.Request) {
 	h.meter.answered(time.Since(start), err)
 	switch {
 	case err == nil:
-		out.Flush()
+		out.begin() // an empty answer has a header too
 	case out.begun:
 		s.log.Debug("an answer broke off", "model", h.name, "error", err.Error())
 		panic(http.ErrAbortHandler) // the client must not take it for whole
@@ -160,9 +160,8 @@ func (p *patient) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// Flush sends what there is; an empty answer too.
+// Flush is for tasks that hand on what a writer keeps; this one keeps nothing.
 func (p *patient) Flush() error {
-	p.begin()
 	return nil
 }
 

@@ -22,9 +22,11 @@ const headerLength = "Inference-Header-Content-Length"
 // handler returns everything that is served over HTTP.
 func (s *Server) handler() http.Handler {
 	open, closed := http.NewServeMux(), http.NewServeMux()
-	open.HandleFunc("GET /v2/health/live", s.getLive)
-	open.HandleFunc("GET /v2/health/ready", s.getReady)
-	s.pages(open)
+	for _, mux := range []*http.ServeMux{open, closed} { // the latter says what else is not allowed there
+		mux.HandleFunc("GET /v2/health/live", s.getLive)
+		mux.HandleFunc("GET /v2/health/ready", s.getReady)
+		s.pages(mux)
+	}
 	for _, base := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
 		closed.HandleFunc("GET "+base, s.getModel)
 		closed.HandleFunc("GET "+base+"/ready", s.getModelReady)

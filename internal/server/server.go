@@ -96,9 +96,10 @@ func New(opt Options) (s *Server, err error) {
 	if s.guard, err = newGuard(&s.opt); err != nil {
 		return nil, err
 	}
+	opened := s // s is nil with an error
 	defer func() {
 		if err != nil {
-			_ = s.close() // the first error is told
+			_ = opened.close() // the first error is told
 		}
 	}()
 	for _, src := range opt.Models {

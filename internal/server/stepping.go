@@ -176,30 +176,30 @@ func (s *stepping) outputTime() {
 }
 
 // full is the shape of a value for n sequences.
-func (s *slot) full(n int) []int {
+func (p *slot) full(n int) []int {
 	switch {
-	case s.axis >= 0:
-		return slices.Insert(slices.Clone(s.shape), s.axis, n)
+	case p.axis >= 0:
+		return slices.Insert(slices.Clone(p.shape), p.axis, n)
 	case n == 1:
-		return slices.Clone(s.shape)
+		return slices.Clone(p.shape)
 	}
-	return slices.Insert(slices.Clone(s.shape), 0, n)
+	return slices.Insert(slices.Clone(p.shape), 0, n)
 }
 
 // want says which shapes are taken, for errors.
-func (s *slot) want() string {
+func (p *slot) want() string {
 	var dims []string
-	for k, d := range s.full(1) {
+	for k, d := range p.full(1) {
 		text := strconv.Itoa(d)
 		switch k {
-		case s.axis:
+		case p.axis:
 			text = "B"
-		case s.time:
+		case p.time:
 			text = "T"
 		}
 		dims = append(dims, text)
 	}
-	return fmt.Sprintf("%s [%s], or [B, %d]", datatypeOf(s.kind), strings.Join(dims, ", "), s.n)
+	return fmt.Sprintf("%s [%s], or [B, %d]", datatypeOf(p.kind), strings.Join(dims, ", "), p.n)
 }
 
 // like reports whether requests for one are requests for the other.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes the Go code of open_inference.proto into a folder, by default this one.
 # PROTOC is a protoc; without it the one of Python's grpcio-tools is tried:
-# python3 -m venv v && v/bin/pip install grpcio-tools==1.78.0, PROTOC_PYTHON=v/bin/python.
+# python3 -m venv v && v/bin/pip install grpcio-tools==1.81.1, PROTOC_PYTHON=v/bin/python.
 set -euo pipefail
 cd "$(dirname "$0")"
 out=$(realpath "${1:-.}")
