@@ -223,10 +223,10 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	if len(l.Left) > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
 	}
-	m.loaded = l
+	m.loaded = &modelfile.Loaded{Layer: l.Layer, Told: l.Told} // without a head beside it
 	name := l.Part.Label()
 	m.layers, m.single = []Layer{{name, l.Layer}}, !o.Float64
-	return l.Graph(names), nil
+	return m.loaded.Graph(names), nil
 }
 
 // some names the first of a list.
