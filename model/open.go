@@ -118,6 +118,16 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	return m, nil
 }
 
+// OfLoaded is a model of what the command loaded of the file named.
+func OfLoaded(path string, l *modelfile.Loaded) (*Model, error) {
+	m := &Model{path: path, file: &modelfile.File{}, loaded: l}
+	g := l.Graph(names)
+	var err error
+	m.program, err = graph.Compile(g, graph.Limits{})
+	m.states = statesOf(g)
+	return m, err
+}
+
 // names are those of a layer's states and output.
 var names = modelfile.Names{H0: "h_0", C0: "c_0", Output: "output"}
 
@@ -233,10 +243,10 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	if len(l.Left) > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
 	}
-	m.loaded = l
+	m.loaded = &modelfile.Loaded{Layer: l.Layer, Told: l.Told} // without a head beside it
 	name := l.Part.Label()
 	m.layers, m.single = []Layer{{name, l.Layer}}, !o.Float64
-	return l.Graph(names), nil
+	return m.loaded.Graph(names), nil
 }
 
 // some names the first of a list.

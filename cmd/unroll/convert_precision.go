@@ -66,6 +66,12 @@ func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options,
 			return err
 		}
 	}
+	place, err := claimFolder(out, false, true)
+	if err != nil {
+		return err
+	}
+	defer place.release()
+	atEnd(cmd.Context(), place.release)
 	if err := low.Save(out, ""); err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ var places = map[string]struct {
 	"explain": {
 		[]use{useModel, useInput},
 		map[string]use{"html": useOutput},
-		"as columns decimal mode separator text",
+		"as columns decimal mode prefix separator text",
 	},
 	"serve": {
 		[]use{useServed},
@@ -60,7 +60,7 @@ var places = map[string]struct {
 		"chain grpc listen log prefix set size",
 	},
 	"inspect": {args: []use{useModel}, texts: "chain convention prefix"},
-	"convert": {[]use{useModel, useConvert}, map[string]use{"calibrate": useInput}, "convention head keep mode prefix to"},
+	"convert": {[]use{useModel, useConvert}, map[string]use{"calibrate": useInput}, "chain convention head keep mode prefix to"},
 	"bench":   {args: []use{useModel}, texts: "chain dtype mode prefix set size"},
 	"version": {},
 

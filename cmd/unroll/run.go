@@ -10,6 +10,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -33,6 +34,12 @@ type runOptions struct {
 	fresh                          unroll.Config // sizes of a layer to be made
 	sized                          bool          // one of the sizes was given
 	moded                          bool
+	file                           *modelfile.File // MODEL, opened once; nil without one
+}
+
+// modelled reports whether the command line names a MODEL.
+func (o *runOptions) modelled(args []string) bool {
+	return !o.sized && (len(args) == 2 || len(args) == 1 && (o.chain != "" || len(o.inputs)+len(o.set) > 0))
 }
 
 func newRunCmd() *cobra.Command {
@@ -106,8 +113,18 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 			if o.groupBy != "" {
 				return runGroups(cmd, args, o)
 			}
-			if len(args) > 0 && !o.recurrent && !o.sized && (o.chain != "" || isWhole(args[0])) {
-				return runModel(cmd, args, o)
+			if _, err := isKeras(o.convention); err != nil {
+				return err
+			}
+			if o.modelled(args) {
+				var err error
+				if o.file, err = modelfile.Open(args[0]); err != nil {
+					return err
+				}
+				if !o.recurrent && (o.chain != "" || isWhole(o.file)) {
+					return runModel(cmd, o.file, args, o)
+				}
+				defer o.file.Close()
 			}
 			if len(o.inputs)+len(o.set) > 0 {
 				return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")

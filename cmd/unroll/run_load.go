@@ -72,11 +72,7 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (l
 		}
 		opt.Mode = &m
 	}
-	f, err := modelfile.Open(path)
-	if err != nil {
-		return nil, false, err
-	}
-	defer f.Close()
+	f := o.file
 	loaded, err := loadPart(f, opt)
 	if err != nil {
 		return nil, false, err
