@@ -100,47 +100,55 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
   unroll run examples/bach examples/bach/chorale.safetensors
   unroll run --mode LSTM --input-size 3 --hidden-size 8 input.csv --json`,
 		Args: cobra.MaximumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			f := cmd.Flags()
-			o.sized, o.moded = isSized(cmd), f.Changed("mode")
-			o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
-			if err := o.check(args, f.Changed("seed")); err != nil {
-				return err
-			}
-			if err := o.checkGroups(cmd, args); err != nil {
-				return err
-			}
-			if o.groupBy != "" {
-				return runGroups(cmd, args, o)
-			}
-			if _, err := isKeras(o.convention); err != nil {
-				return err
-			}
-			if o.modelled(args) {
-				var err error
-				if o.file, err = modelfile.Open(args[0]); err != nil {
-					return err
-				}
-				if !o.recurrent && (o.chain != "" || isWhole(o.file)) {
-					return runModel(cmd, o.file, args, o)
-				}
-				defer o.file.Close()
-			}
-			if len(o.inputs)+len(o.set) > 0 {
-				return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")
-			}
-			if len(o.size) > 0 || o.states {
-				return usagef("--size and --states are for a whole model; a recurrent layer has its states and sizes")
-			}
-			switch o.dtype {
-			case "float32":
-				return runAs[float32](cmd, args, o)
-			case "float64":
-				return runAs[float64](cmd, args, o)
-			}
-			return usagef("--dtype %s: float32 or float64", o.dtype)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
+	o.flags(cmd)
+	return cmd
+}
+
+// run runs what the command line says.
+func (o *runOptions) run(cmd *cobra.Command, args []string) error {
+	f := cmd.Flags()
+	o.sized, o.moded = isSized(cmd), f.Changed("mode")
+	o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
+	if err := o.check(args, f.Changed("seed")); err != nil {
+		return err
+	}
+	if err := o.checkGroups(cmd, args); err != nil {
+		return err
+	}
+	if o.groupBy != "" {
+		return runGroups(cmd, args, *o)
+	}
+	if _, err := isKeras(o.convention); err != nil {
+		return err
+	}
+	if o.modelled(args) {
+		var err error
+		if o.file, err = modelfile.Open(args[0]); err != nil {
+			return err
+		}
+		if !o.recurrent && (o.chain != "" || isWhole(o.file)) {
+			return runModel(cmd, o.file, args, *o)
+		}
+		defer o.file.Close()
+	}
+	if len(o.inputs)+len(o.set) > 0 {
+		return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")
+	}
+	if len(o.size) > 0 || o.states {
+		return usagef("--size and --states are for a whole model; a recurrent layer has its states and sizes")
+	}
+	switch o.dtype {
+	case "float32":
+		return runAs[float32](cmd, args, *o)
+	case "float64":
+		return runAs[float64](cmd, args, *o)
+	}
+	return usagef("--dtype %s: float32 or float64", o.dtype)
+}
+
+func (o *runOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: "+cell.Names())
 	f.BoolVar(&o.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
@@ -175,7 +183,6 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	groupFlags(cmd, "Output", "output", "json", "trace", "longest", "states-out")
 	groupFlags(cmd, "A fresh layer", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
 	groupTables(cmd)
-	return cmd
 }
 
 // check refuses what contradicts itself; nothing on the command line is
