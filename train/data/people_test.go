@@ -83,6 +83,8 @@ func TestTimesOutOfOrder(t *testing.T) {
 		"uneven":             {text: series(iso, irregular...), notes: `^FILE: only \d+% of the rows are 1 min after the row above`, rows: 40},
 		"no times":           {text: series("Monday 15h", hours...), notes: `is no time that can be read; these can: 2024-03-29, .*; so the order of the rows is not checked$`, rows: 100},
 		"office hours":       {text: series(iso, office...), notes: `^FILE: only 9\d% of the rows are 1 h after the row above, which is the most frequent step$`, rows: 32},
+		"pandas' index":      {text: ",t,x\n0,2024-01-01,1\n1,2024-01-02,2\n2,2024-01-03,4\n", notes: `^FILE: column 1 has no name and counts the rows, as pandas writes an index: it is left out$`, rows: 3, after: "2024-01-04"},
+		"times as an index":  {text: ",x\n2024-01-01,1\n2024-01-02,2\n2024-01-03,4\n", rows: 3, after: "2024-01-04"},
 		"numbers":            {text: "n,x\n1,5\n2,6\n3,7\n", rows: 3},
 		"an offset at times": {text: "t,x\n2024-01-01 00:00,1\n2024-01-01 01:00Z,2\n", notes: `some times have an offset from UTC and some have none.*not checked`, rows: 2},
 		"day or month":       {text: "t,x\n01/02/2024,1\n02/02/2024,2\n", notes: `"01/02/2024": day or month first\?`, rows: 2},

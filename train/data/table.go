@@ -62,7 +62,11 @@ func ReadTable(f File, o TableOptions) (*Table, error) {
 		return nil, err
 	}
 	t := &Table{TimeColumn: o.Time, Columns: o.Columns, file: f.Name()}
-	at, ti, err := t.choose(head)
+	index := o.Header != text.HeaderNo && o.Time == "" && rows.Index()
+	if index {
+		t.Notes = append(t.Notes, text.IndexNote(t.file))
+	}
+	at, ti, err := t.choose(head, index)
 	if err != nil {
 		return nil, err
 	}
@@ -123,17 +127,22 @@ func openRows(f File, b []byte, d text.Dialect) (*text.Rows, []string, error) {
 	return rows, head, nil
 }
 
-// choose finds the columns taken, and that of the time, in the line of names.
-func (t *Table) choose(head []string) (at []int, ti int, err error) {
+// choose finds the columns taken, and that of the time, in the line of names; the
+// first may be an index, which is neither.
+func (t *Table) choose(head []string, index bool) (at []int, ti int, err error) {
+	skip := 0
+	if index {
+		skip = 1
+	}
 	if t.TimeColumn == "" {
-		t.TimeColumn = head[0]
+		t.TimeColumn = head[skip]
 	}
 	if ti = slices.Index(head, t.TimeColumn); ti < 0 {
 		return nil, 0, Fault(t.file, 1, "there is no column %q; the header is %s", t.TimeColumn, strings.Join(head, ",")).Try("name yours with %s", "time-column")
 	}
 	if t.Columns == nil {
 		for i, h := range head {
-			if i != ti {
+			if i != ti && i >= skip {
 				t.Columns, at = append(t.Columns, h), append(at, i)
 			}
 		}
@@ -158,6 +167,9 @@ func (t *Table) header(rows *text.Rows, head []string, ti int, h text.Header) er
 		return nil
 	}
 	rest := slices.Concat(head[:ti], head[ti+1:])
+	if ti == 1 && head[0] == "" {
+		rest = head[2:]
+	}
 	if !rows.Numbers(rest) {
 		return nil
 	}
