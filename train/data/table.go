@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,11 +98,16 @@ func ReadTable(f File, o TableOptions) (*Table, error) {
 	return t, t.order(o)
 }
 
+var isJSON = regexp.MustCompile(`^\s*(\{\s*"|\[\s*[\[{"0-9-])`)
+
 // openRows begins to read, and returns a copy of the first row, or of numbers
 // from 1 on where the file has no names.
 func openRows(f File, b []byte, d text.Dialect) (*text.Rows, []string, error) {
 	if d.Comma == 0 && f.ending() == ".tsv" {
 		d.Comma = '\t'
+	}
+	if isJSON.Match(b) {
+		return nil, nil, Fault(f.Name(), 1, "it is JSON, expected a table of separated values, a row a line")
 	}
 	d.Spaces = true // of a text
 	rows, err := text.NewRows(bytes.NewReader(b), f.Name(), d)
