@@ -49,6 +49,13 @@ type Options struct {
 	// Workers is how many goroutines share each recurrent layer in a run; 0 is the
 	// caller's alone. The bits are the same for any number.
 	Workers int
+	// Precision is that of the weights: of recurrent layers any, and with Int8 also
+	// of products and convolutions with constants (MatMul, Gemm, Conv), which have no
+	// other. Model.Parts names them; those that Keep names stay as they are, a node
+	// of several layers whole by its own name. A model folder that was saved with
+	// rounded weights opens with them, and is rounded further.
+	Precision unroll.Precision
+	Keep      []string
 	// Limits bound what the model may take.
 	Limits Limits
 }
@@ -97,7 +104,8 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 		g, err = graph.Widen(g)
 	}
 	if err == nil {
-		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work, Workers: o.Workers})
+		limits := graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work, Workers: o.Workers}
+		m.program, err = graph.CompileIn(g, limits, m.precision(o))
 	}
 	if err != nil {
 		_ = f.Close() // it was only read
@@ -108,6 +116,16 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	}
 	m.states = statesOf(g)
 	return m, nil
+}
+
+// OfLoaded is a model of what the command loaded of the file named.
+func OfLoaded(path string, l *modelfile.Loaded) (*Model, error) {
+	m := &Model{path: path, file: &modelfile.File{}, loaded: l}
+	g := l.Graph(names)
+	var err error
+	m.program, err = graph.Compile(g, graph.Limits{})
+	m.states = statesOf(g)
+	return m, err
 }
 
 // names are those of a layer's states and output.
@@ -132,6 +150,11 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		trained, err := nn.Load(f.Folder)
 		if err != nil {
 			return nil, err
+		}
+		if o.Precision != unroll.Full {
+			if trained, err = trained.Quantize(o.Precision, o.Keep...); err != nil {
+				return nil, err
+			}
 		}
 		m.trained = trained
 		m.layers = []Layer{{"rnn", trained.RNN()}}
@@ -220,10 +243,10 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	if len(l.Left) > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
 	}
-	m.loaded = l
+	m.loaded = &modelfile.Loaded{Layer: l.Layer, Told: l.Told} // without a head beside it
 	name := l.Part.Label()
 	m.layers, m.single = []Layer{{name, l.Layer}}, !o.Float64
-	return l.Graph(names), nil
+	return m.loaded.Graph(names), nil
 }
 
 // some names the first of a list.

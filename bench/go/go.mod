@@ -16,10 +16,12 @@ require (
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	golang.org/x/exp v0.0.0-20250819193227-8b4c13bb791b // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	k8s.io/klog/v2 v2.130.1 // indirect
 )
 
-require github.com/unroll-ml/unroll v0.0.0
+require (
+	github.com/unroll-ml/unroll v0.0.0
+	golang.org/x/sys v0.49.0
+)
 
 replace github.com/unroll-ml/unroll => ../..

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll/internal/kernel"
+	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/model"
 	"github.com/unroll-ml/unroll/rng"
 )
@@ -146,7 +147,11 @@ func (m *modelMeasurement) print(cmd *cobra.Command) {
 func (o *modelBench) measure(cmd *cobra.Command, path string) (*modelMeasurement, error) {
 	before := heap()
 	start := time.Now()
-	m, err := openModel(cmd, path, o.run)
+	f, err := modelfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := openModel(cmd, f, o.run)
 	if err != nil {
 		return nil, err
 	}

@@ -47,12 +47,12 @@ var places = map[string]struct {
 	"run": {
 		[]use{useModel, useInput},
 		map[string]use{"input": useNamed, "output": useOutput, "states-in": useStateIn, "states-out": useStateOut},
-		"chain columns convention decimal dtype group-by mode prefix separator set size sort-by",
+		"chain columns convention decimal dtype group-by keep mode precision prefix separator set size sort-by",
 	},
 	"explain": {
 		[]use{useModel, useInput},
 		map[string]use{"html": useOutput},
-		"as columns decimal mode separator text",
+		"as columns decimal mode prefix separator text",
 	},
 	"serve": {
 		[]use{useServed},
@@ -60,7 +60,7 @@ var places = map[string]struct {
 		"chain grpc listen log prefix set size",
 	},
 	"inspect": {args: []use{useModel}, texts: "chain convention prefix"},
-	"convert": {args: []use{useModel, useConvert}, texts: "convention head mode prefix to"},
+	"convert": {[]use{useModel, useConvert}, map[string]use{"calibrate": useInput}, "chain convention head keep mode prefix to"},
 	"bench":   {args: []use{useModel}, texts: "chain dtype mode prefix set size"},
 	"version": {},
 

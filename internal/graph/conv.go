@@ -3,6 +3,8 @@ package graph
 import (
 	"math"
 	"slices"
+
+	unroll "github.com/unroll-ml/unroll"
 )
 
 // Convolutions. A result is a sum over (channel, place in the kernel) in index
@@ -83,6 +85,9 @@ func (c *call) convolve(v *convolution, known *Value) (kernel, error) {
 	c.work = macs(v.n, v.groups, v.m, v.depth(), v.positions())
 	if c.typ(0) == F64 {
 		return convolve64(v), c.memory(F64, v.depth())
+	}
+	if known != nil && v.m >= leastChannels8 && c.pureIn(1) && c.precision("", v.depth()) == unroll.Int8 {
+		return c.convolve8(v, known)
 	}
 	if known != nil && v.positions() < fewPositions && v.m >= 8 {
 		return c.convolveFew(v, known)

@@ -2,7 +2,7 @@ package graph
 
 import k "github.com/unroll-ml/unroll/internal/kernel"
 
-// This file is all that the operators use of package kernel.
+// This file and integers.go are all that the operators use of package kernel.
 
 // tanhTo and sigmoidTo are those of the recurrent cells.
 func tanhTo(dst, x []float32)    { k.TanhTo(dst, x) }
@@ -25,6 +25,28 @@ func pack(w []float32, depth, units, unit, row int) panels {
 	p := k.NewPanels[float32](depth, units, 1)
 	p.Pack(w, 0, unit, row)
 	return panels{p}
+}
+
+// maxDepth8 is how many products a sum of integers may have.
+const maxDepth8 = k.MaxK8
+
+// panels8 are panels of 8-bit integers.
+type panels8 = k.Panels8
+
+// pack8 is pack to integers, each column rounded with a scale of its own.
+func pack8(w []float32, depth, units, unit, row int) *panels8 {
+	p := &panels8{}
+	p.Resize(k.NewLayout(depth, units, 1))
+	for i := range p.Len() {
+		k.PackPanel8(p, i, w, 0, unit, row)
+	}
+	return p
+}
+
+// mulRows8 is mulRows with weights of integers, for rows that lie one after another:
+// each is rounded with a scale of its own.
+func mulRows8(w *panels8, dst []float32, ldd int, init []float32, ldi int, a []float32, m int, s *scratchRows) {
+	k.MulRows8(w, 0, w.Len(), k.Rows[float32]{Data: dst, Row: ldd}, k.Rows[float32]{Data: init, Row: ldi}, k.Rows[float32]{Data: a, Row: w.K}, m, s)
 }
 
 // scratchRows is the memory of products for one goroutine.

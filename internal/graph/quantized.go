@@ -176,57 +176,6 @@ func planDynamicQuantize(c *call) (kernel, error) {
 	}, nil
 }
 
-// exactDepth is how many products of two numbers below 256 a float32 sum holds
-// exactly: 256 * 255 * 255 < 2^24. Longer sums are made of parts, each by the
-// float32 kernels, joined in int32.
-const exactDepth = 256
-
-// integerPanels are a packed right-hand side [k,n] of integers, in parts.
-type integerPanels struct {
-	k, n  int
-	parts []panels
-}
-
-// packIntegers packs w, whose element (r, u) is at r*row+u*unit, less its zeros:
-// one for all columns, or one for each.
-func packIntegers(w *Value, at, k, n, unit, row int, zero *Value, zeroAt int) *integerPanels {
-	p := &integerPanels{k: k, n: n}
-	part := make([]float32, exactDepth*n)
-	for r0 := 0; r0 < k; r0 += exactDepth {
-		depth := min(exactDepth, k-r0)
-		for r := range depth {
-			for u := range n {
-				part[r*n+u] = float32(integer(w, at+(r0+r)*row+u*unit) - zeroOf(zero, zeroAt+u, n))
-			}
-		}
-		p.parts = append(p.parts, pack(part[:depth*n], depth, n, 1, n))
-	}
-	return p
-}
-
-// zeroOf is zero point i of n, or the only one; 0 of none.
-func zeroOf(zero *Value, i, n int) int32 {
-	switch {
-	case zero == nil:
-		return 0
-	case zero.n == 1:
-		return integer(zero, 0)
-	}
-	return integer(zero, i)
-}
-
-// mul adds the products of m rows of a, integers held as float32, to dst. part
-// has room for m*n sums.
-func (p *integerPanels) mul(dst []int32, a []float32, m int, part []float32, s *scratchRows) {
-	part = part[:m*p.n]
-	for i, w := range p.parts {
-		mulRows(w, part, p.n, nil, 0, a[i*exactDepth:], p.k, 1, m, s)
-		for j, v := range part {
-			dst[j] += int32(v)
-		}
-	}
-}
-
 // planMatMulInteger: zero points are one number each, or one a row of A and one a
 // column of B.
 func planMatMulInteger(c *call) (kernel, error) {
@@ -251,10 +200,9 @@ func planMatMulInteger(c *call) (kernel, error) {
 	if err := c.packingFits(m.k, m.n); err != nil {
 		return nil, err
 	}
-	for _, n := range []int{m.m * m.k, m.m * m.n} {
-		if err := c.memory(F32, n); err != nil {
-			return nil, err
-		}
+	row := paddedDepth(m.k)
+	if err := c.memory(U8, m.m*row); err != nil {
+		return nil, err
 	}
 	zeroB := c.known(3)
 	var packed *integerPanels
@@ -263,10 +211,9 @@ func planMatMulInteger(c *call) (kernel, error) {
 			return packIntegers(w, 0, m.k, m.n, 1, m.n, zeroB, 0), nil
 		})
 	}
-	c.local = func() any { return &scratchRows{} }
+	c.local = func() any { return &integerScratch{} }
 	return func(a *args) error {
-		dst, x, part := data[int32](a.out[0]), data[float32](a.scratch[0]), data[float32](a.scratch[1])
-		clear(dst)
+		dst, x, l := data[int32](a.out[0]), data[uint8](a.scratch[0]), a.local.(*integerScratch)
 		var zeroA, zeroB *Value
 		if len(a.in) > 2 {
 			zeroA = a.in[2]
@@ -275,15 +222,23 @@ func planMatMulInteger(c *call) (kernel, error) {
 			zeroB = a.in[3]
 		}
 		for i := range m.batches {
-			base := m.left(i)
-			for j := range x {
-				x[j] = float32(integer(a.in[0], base+j) - zeroOf(zeroA, j/max(m.k, 1), m.m))
-			}
 			p := packed
 			if p == nil {
-				p = packIntegers(a.in[1], m.right(i), m.k, m.n, 1, m.n, zeroB, 0)
+				p = &l.panels
+				p.pack(a.in[1], m.right(i), m.k, m.n, 1, m.n, zeroB, 0)
 			}
-			p.mul(dst[i*m.m*m.n:(i+1)*m.m*m.n], x, m.m, part, a.local.(*scratchRows))
+			moved := int32(0)
+			for r := range m.m {
+				moved = unsigned(x[r*row:r*row+m.k], a.in[0], m.left(i)+r*m.k)
+			}
+			to := dst[i*m.m*m.n : (i+1)*m.m*m.n]
+			if zeroA == nil || zeroA.n == 1 {
+				p.mul(to, x, row, m.m, zeroOf(zeroA, 0, 1)+moved, l)
+				continue
+			}
+			for r := range m.m {
+				p.mul(to[r*m.n:(r+1)*m.n], x[r*row:], row, 1, zeroOf(zeroA, r, m.m)+moved, l)
+			}
 		}
 		return nil
 	}, nil
@@ -311,22 +266,36 @@ func planConvInteger(c *call) (kernel, error) {
 	if c.has(2) && c.in[2].n != 1 || c.has(3) && c.in[3].n != 1 && c.in[3].n != v.groups*v.m {
 		return nil, c.fail("zero points of shape %v and %v", c.shape(2), c.shape(3))
 	}
-	k, p := v.depth(), v.positions()
-	tile := min(p, tilePositions)
-	if err := c.packingFits(min(k, exactDepth), tile); err != nil {
+	depth, p := v.depth(), v.positions()
+	tile, row := min(p, tilePositions), paddedDepth(depth)
+	if err := c.packingFits(depth, v.m); err != nil {
 		return nil, err
 	}
-	for _, n := range []int{v.c * v.plane(), c.in[1].n, k * tile, v.m * tile} {
-		if err := c.memory(F32, n); err != nil {
+	for _, n := range []int64{macs(v.c, v.plane()), macs(depth, tile), macs(row, tile)} {
+		if err := c.memory(U8, int(n)); err != nil {
 			return nil, err
 		}
 	}
-	c.local = func() any { return newPacking(min(k, exactDepth), tile) }
+	if err := c.memory(I32, int(macs(v.m, tile))); err != nil {
+		return nil, err
+	}
+	packAll := func(w, zero *Value) []*integerPanels {
+		list := make([]*integerPanels, v.groups)
+		for g := range list {
+			z, at := zero, g*v.m
+			if zero != nil && zero.n == 1 {
+				at = 0
+			}
+			list[g] = packIntegers(w, g*v.m*depth, depth, v.m, depth, 1, z, at)
+		}
+		return list
+	}
+	var packed []*integerPanels
+	if w := c.known(1); w != nil && (!c.has(3) || c.known(3) != nil) {
+		packed, _ = once(c, "integers", []int{1, 3}, func() ([]*integerPanels, error) { return packAll(w, c.known(3)), nil })
+	}
+	c.local = func() any { return &integerScratch{} }
 	return func(a *args) error {
-		x, w := data[float32](a.scratch[0]), data[float32](a.scratch[1])
-		cols, part := data[float32](a.scratch[2]), data[float32](a.scratch[3])
-		dst, l := data[int32](a.out[0]), a.local.(*packing)
-		clear(dst)
 		var zeroX, zeroW *Value
 		if len(a.in) > 2 {
 			zeroX = a.in[2]
@@ -334,31 +303,30 @@ func planConvInteger(c *call) (kernel, error) {
 		if len(a.in) > 3 {
 			zeroW = a.in[3]
 		}
-		for i := range w {
-			w[i] = float32(integer(a.in[1], i) - zeroOf(zeroW, i/k, v.groups*v.m))
+		w := packed
+		if w == nil {
+			w = packAll(a.in[1], zeroW)
 		}
-		for i := range v.n * v.groups {
-			g := i % v.groups
-			for j := range x {
-				x[j] = float32(integer(a.in[0], i*len(x)+j) - zeroOf(zeroX, 0, 1))
-			}
-			for p0 := 0; p0 < p; p0 += tile {
-				n := min(tile, p-p0)
-				columns(v.window, cols[:k*n], x, v.c, p0, p0+n, 0)
-				for k0 := 0; k0 < k; k0 += exactDepth {
-					depth := min(exactDepth, k-k0)
-					l.resize(depth, n)
-					l.pack(cols[k0*n:(k0+depth)*n], 1, n)
-					mulRows(l.panels, part, n, nil, 0, w[g*v.m*k+k0:], k, 1, v.m, &l.rows)
-					for m := range v.m {
-						to := dst[(i*v.m+m)*p+p0:][:n]
-						for j, s := range part[m*n : (m+1)*n] {
-							to[j] += int32(s)
-						}
-					}
-				}
-			}
-		}
+		convolveIntegers(v, a, w, zeroOf(zeroX, 0, 1))
 		return nil
 	}, nil
+}
+
+// convolveIntegers multiplies positions, each a row of what the kernel sees there;
+// what lies outside is the zero point.
+func convolveIntegers(v *convolution, a *args, w []*integerPanels, zero int32) {
+	x, cols, rows := data[uint8](a.scratch[0]), data[uint8](a.scratch[1]), data[uint8](a.scratch[2])
+	dst, sums, l := data[int32](a.out[0]), data[int32](a.scratch[3]), a.local.(*integerScratch)
+	depth, p := v.depth(), v.positions()
+	tile, row := min(p, tilePositions), paddedDepth(depth)
+	for i := range v.n * v.groups {
+		at := zero + unsigned(x, a.in[0], i*len(x))
+		for p0 := 0; p0 < p; p0 += tile {
+			n := min(tile, p-p0)
+			columns(v.window, cols[:depth*n], x, v.c, p0, p0+n, uint8(at))
+			turnMatrix(rows, row, cols, n, depth, n)
+			w[i%v.groups].mul(sums, rows, row, n, at, l)
+			turnMatrix(dst[i*v.m*p+p0:], p, sums, v.m, n, v.m)
+		}
+	}
 }

@@ -61,16 +61,16 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 		}
 	}
 	rows := q.T * q.B
-	for i, n := range []int{rows * q.I, rows * 4 * q.H, q.B * q.H, q.B * 4 * q.H, max(rows, q.B) * 4 * q.H} {
-		t := F32
-		if i == 1 || i == 3 {
+	for i, n := range []int{rows * paddedDepth(q.I), rows * 4 * q.H, q.B * paddedDepth(q.H), q.B * 4 * q.H} {
+		t := U8
+		if i%2 == 1 {
 			t = I32
 		}
 		if err := c.memory(t, n); err != nil {
 			return nil, err
 		}
 	}
-	c.local = func() any { return &scratchRows{} }
+	c.local = func() any { return &integerScratch{} }
 	return q.run, nil
 }
 
@@ -116,21 +116,19 @@ type quantizedLSTM struct {
 }
 
 func (q *quantizedLSTM) run(a *args) error {
-	x, h := data[float32](a.scratch[0]), data[float32](a.scratch[2])
-	inputs, states, part := data[int32](a.scratch[1]), data[int32](a.scratch[3]), data[float32](a.scratch[4])
-	xScale := requantized(x, data[float32](a.in[0]))
+	x, h, l := data[uint8](a.scratch[0]), data[uint8](a.scratch[2]), a.local.(*integerScratch)
+	inputs, states := data[int32](a.scratch[1]), data[int32](a.scratch[3])
+	xScale, xZero := requantized(x, data[float32](a.in[0]), q.I)
 	H := q.H
 	clear(data[float32](a.out[0]))
 	for d := range q.D {
-		clear(inputs)
-		q.packed[d][0].mul(inputs, x, q.T*q.B, part, a.local.(*scratchRows))
+		q.packed[d][0].mul(inputs, x, paddedDepth(q.I), q.T*q.B, xZero, l)
 		hn, cn := data[float32](a.out[1])[d*q.B*H:][:q.B*H], data[float32](a.out[2])[d*q.B*H:][:q.B*H]
 		start(hn, a.in, 5, d)
 		start(cn, a.in, 6, d)
 		for t := range q.T {
-			hScale := requantized(h, hn)
-			clear(states)
-			q.packed[d][1].mul(states, h, q.B, part, a.local.(*scratchRows))
+			hScale, hZero := requantized(h, hn, H)
+			q.packed[d][1].mul(states, h, paddedDepth(H), q.B, hZero, l)
 			for b := range q.B {
 				length := q.T
 				if len(a.in) > 4 && a.in[4] != nil {
@@ -185,12 +183,13 @@ func scaleOf(v *Value, d, k, directions, h int) float32 {
 	return s[d*4*h+k]
 }
 
-// requantized writes the numbers of x, quantised to uint8, less their zero point,
-// to dst and returns their scale.
-func requantized(dst, x []float32) float32 {
-	scale, zero := spanOf(x)
+// requantized writes the numbers of x, rows of depth, quantised to uint8 to dst and
+// returns their scale and zero point.
+func requantized(dst []uint8, x []float32, depth int) (scale float32, zero int32) {
+	scale, zero = spanOf(x)
+	row := paddedDepth(depth)
 	for i, v := range x {
-		dst[i] = float32(quantize(v, scale, zero, U8) - zero)
+		dst[i/depth*row+i%depth] = uint8(quantize(v, scale, zero, U8))
 	}
-	return scale
+	return scale, zero
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// weights are the precision that --precision names, and what --keep leaves out.
+func (o runOptions) weights() (unroll.Precision, []string, error) {
+	p, err := unroll.ParsePrecision(o.precision)
+	if err != nil {
+		return p, nil, usagef("--precision: %v", err)
+	}
+	if p == unroll.Full && len(o.keep) > 0 {
+		return p, nil, usagef("--keep says what --precision leaves out, and there is no --precision")
+	}
+	return p, o.keep, nil
+}
+
+// asSaved is a layer in the precision that its file has; of float64 the rounded
+// numbers in full.
+func asSaved[F tensor.Float](l *unroll.LayerOf[F], saved []unroll.Precision) (*unroll.LayerOf[F], error) {
+	_, single := any(F(0)).(float32)
+	if !single || !slices.ContainsFunc(saved, func(p unroll.Precision) bool { return p != unroll.Full }) {
+		return l, nil
+	}
+	return l.QuantizeEach(saved)
+}
+
+// withPrecision is a recurrent layer in the precision of the flags.
+func withPrecision[F tensor.Float](l *unroll.LayerOf[F], o runOptions) (*unroll.LayerOf[F], error) {
+	p, names, err := o.weights()
+	if err != nil || p == unroll.Full {
+		return l, err
+	}
+	var keep []int
+	for _, name := range names {
+		n, err := strconv.Atoi(name)
+		if err != nil {
+			return nil, usagef("--keep %s: a recurrent layer has layers 0 to %d", name, l.Config().Layers()-1)
+		}
+		keep = append(keep, n)
+	}
+	q, err := l.Quantize(p, keep...)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return q, nil
+}

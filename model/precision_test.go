@@ -1,0 +1,59 @@
+package model
+
+import (
+	"testing"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/testkit"
+	"github.com/unroll-ml/unroll/nn"
+	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// TestRoundedFolderRunsAsItsModel: a folder that was saved rounded, and one that is
+// rounded when it is opened, give the bits of the rounded model's own pass.
+func TestRoundedFolderRunsAsItsModel(t *testing.T) {
+	for _, output := range []string{"all", "last"} {
+		for _, p := range []unroll.Precision{unroll.Int8, unroll.BFloat16} {
+			full, err := nn.New(nn.Config{RNN: unroll.Config{Mode: unroll.LSTM, InputSize: 5, HiddenSize: 20, NumLayers: 2}, OutFeatures: 70, Output: output})
+			if err != nil {
+				t.Fatal(err)
+			}
+			full.ResetParameters(rng.New(1))
+			low, err := full.Quantize(p, "rnn.l1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := tensor.New(6, 2, 5)
+			rng.Randn(rng.New(2), x.Data)
+			pass := nn.Pass{Model: low}
+			want, _, err := pass.Forward(nn.Input{Features: x}, unroll.State{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for dir, save := range map[string]*nn.Model{t.TempDir(): low, t.TempDir(): full} {
+				if err := save.Save(dir, ""); err != nil {
+					t.Fatal(err)
+				}
+				opt := Options{}
+				if save == full {
+					opt = Options{Precision: p, Keep: []string{"rnn.l1"}}
+				}
+				m, err := opt.Open(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer m.Close()
+				in, err := Of(x.Data, x.Shape...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := m.Run(map[string]Value{"input": in})
+				if err != nil {
+					t.Fatal(err)
+				}
+				testkit.Bits(t, output+" "+p.String(), Data[float32](out["output"]), want.Data)
+			}
+		}
+	}
+}
