@@ -500,7 +500,7 @@ func TestDigests(t *testing.T) {
 	if a, b := folder(t, wet), folder(t, dry); a.Digest() != b.Digest() {
 		t.Error("dropout, on which no step depends, changes the digest")
 	}
-	if got, want := folder(t, cfg).Signature(), "input float32 [B, T, 3] -> output float32, state h_0 float32 [1, B, 5]"; got != want {
+	if got, want := folder(t, cfg).Signature(), "input float32 [B, T, 3] -> output float32 [B, T, 2], state h_0 float32 [1, B, 5]"; got != want {
 		t.Errorf("signature %q, want %q", got, want)
 	}
 	if a, b := detector(t), detector(t); a.Digest() != b.Digest() {

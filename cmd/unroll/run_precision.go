@@ -10,6 +10,9 @@ import (
 
 // weights are the precision that --precision names, and what --keep leaves out.
 func (o runOptions) weights() (unroll.Precision, []string, error) {
+	if o.precision == "" { // of a command without the flag
+		return unroll.Full, nil, nil
+	}
 	p, err := unroll.ParsePrecision(o.precision)
 	if err != nil {
 		return p, nil, usagef("--precision: %v", err)
