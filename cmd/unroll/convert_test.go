@@ -446,3 +446,34 @@ func TestKerasWeightsAreShownAndRun(t *testing.T) {
 		}
 	}
 }
+
+// Keras's weights alone do not tell activations, direction and how directions are
+// merged: what computes with them, or writes them down, says what it assumes, and
+// the same numbers under PyTorch's names need no such word.
+func TestWhatKerasWeightsDoNotTellIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	file, x, plain := filepath.Join(dir, "weights.npz"), filepath.Join(dir, "x.npy"), filepath.Join(dir, "plain.safetensors")
+	weights := checkpoint.Set{
+		checkpoint.Of("sequential/lstm/lstm_cell/kernel", tensor.New(3, 16)),
+		checkpoint.Of("sequential/lstm/lstm_cell/recurrent_kernel", tensor.New(4, 16)),
+		checkpoint.Of("sequential/lstm/lstm_cell/bias", tensor.New(16)),
+	}
+	for path, set := range map[string]checkpoint.Set{file: weights, x: {checkpoint.Of("x", tensor.New(2, 6, 3))}} {
+		if err := array.WriteFile(path, set, array.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	assumed := []string{"tanh and sigmoid", "go_backwards", "merge_mode", "are assumed"}
+	for _, line := range []string{
+		"run --convention keras " + file + " " + x + " --batch-first",
+		"convert --convention keras " + file + " " + plain,
+		"run " + plain + " " + x + " --batch-first",
+	} {
+		_, said := command(t, 0, strings.Fields(line)...)
+		for _, word := range assumed {
+			if strings.Contains(said, word) != strings.Contains(line, "keras") {
+				t.Errorf("%s says %q, and %q is in it or not", line, said, word)
+			}
+		}
+	}
+}

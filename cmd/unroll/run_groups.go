@@ -120,7 +120,7 @@ func openSeries(cmd *cobra.Command, path string, o runOptions) (*model.Model, er
 	}
 	m, err := opt.Open(path)
 	if errors.Is(err, model.ErrAsk) {
-		return nil, usageError{err}
+		return nil, asking(err)
 	}
 	if err != nil {
 		return nil, err

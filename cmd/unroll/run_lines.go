@@ -120,7 +120,7 @@ func parseStep[F tensor.Float](s *stepLines, line []byte) ([]F, error) {
 		}
 		names := c.Header == text.HeaderYes || c.Header == text.HeaderAuto && len(rows.Sample()) > 0 && !rows.AnyNumber(rows.Sample()[0])
 		if c.Header == text.HeaderAuto && len(rows.Sample()) > 0 && text.Counts(rows.Sample()[0]) {
-			c.Note(file + ": line 1 counts 0, 1, ... and is taken as numbers; if it is names, say that there is a header")
+			c.Note(file + ": line 1 counts 0, 1, ... and is taken as numbers; --header if it is names")
 		}
 		s.opt.Text.Comma, _ = rows.Found() // numbers below names tell the decimal sign
 		if s.opt.Text.Header = text.HeaderNo; names {

@@ -51,7 +51,7 @@ func openModel(cmd *cobra.Command, f *modelfile.File, o runOptions) (*model.Mode
 	}
 	m, err := opt.OpenFile(f)
 	if errors.Is(err, model.ErrAsk) {
-		return nil, usageError{err}
+		return nil, asking(err)
 	}
 	if err != nil {
 		return nil, err

@@ -101,8 +101,12 @@ func serve(cmd *cobra.Command, args []string, o *serveOptions) error {
 		return err
 	}
 	s, err := server.New(o.Options)
+	if u := (*server.UnknownError)(nil); errors.As(err, &u) {
+		what := map[string]string{"Set": "--set %s: no model has an input of that name; inputs are %q", "Sizes": "--size %s: no model leaves a size of that name open; open are %q"}
+		return usagef(what[u.Field], visible(u.Name), u.Have)
+	}
 	if errors.Is(err, model.ErrAsk) {
-		return usagef("%s", strings.ReplaceAll(err.Error(), "Options.Layout TimeFirst or BatchFirst", "--time-first or --batch-first"))
+		return asking(err)
 	}
 	if err != nil {
 		return err

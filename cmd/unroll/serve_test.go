@@ -126,6 +126,8 @@ func TestServeRefusesByName(t *testing.T) {
 		{"../../examples/bach --listen 0.0.0.0:0 --grpc none", codeFailure, "nothing guards it"},
 		{"../../examples/bach --listen nowhere", codeUsage, "HOST:PORT"},
 		{"../../examples/bach x=../../examples/bach --set x:", codeUsage, "--set"},
+		{"../../examples/bach --set sr=16000", codeUsage, "--set sr: no model has an input of that name; inputs are ["},
+		{"x=../../examples/bach y=../../examples/bach --size x:foo=3", codeUsage, "--size foo: no model leaves a size of that name open; open are ["},
 		{"a/b c=../../examples/bach --log xml", codeUsage, "text or json"},
 		{"../../examples/bach bach=../../examples/bach", codeFailure, "two models"},
 		{"../../examples/bach --max-body -1", codeFailure, "Limits.Body"},

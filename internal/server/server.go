@@ -121,6 +121,9 @@ func New(opt Options) (s *Server, err error) {
 		}
 	}
 	slices.Sort(s.names)
+	if err := known(s.hosts); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,6 +90,54 @@ func fitting(m *model.Model, opt model.RowsOptions) (fit model.RowsOptions, err 
 		}
 	}
 	return fit, nil
+}
+
+// UnknownError says that Source.Rows names what no model has.
+type UnknownError struct {
+	Field string   // "Set" or "Sizes"
+	Name  string   // what was named
+	Have  []string // what the models have
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("server: Source.Rows.%s: no model has %q; there are %q", e.Field, e.Name, e.Have)
+}
+
+// known reports whether every name of a Source's Rows is that of an input or an
+// open size of a model it was said for. A name may be said for several models of
+// which one has it.
+func known(hosts map[string]*host) error {
+	inputs, sizes := map[string]bool{}, map[string]bool{} // of all models, and
+	asked := map[string]map[string]bool{"Set": {}, "Sizes": {}}
+	for _, h := range hosts {
+		set, open := map[string]bool{}, map[string]bool{} // of this one
+		for _, p := range h.now.model.Inputs() {
+			inputs[p.Name], set[p.Name] = true, true
+			for k, d := range p.Shape {
+				if _, err := strconv.Atoi(d); err == nil {
+					continue
+				}
+				at := fmt.Sprintf("%s[%d]", p.Name, k)
+				sizes[at], open[at], open[d] = true, true, true
+				sizes[d] = sizes[d] || d != "?"
+			}
+		}
+		for name := range h.source.Rows.Set {
+			asked["Set"][name] = asked["Set"][name] || set[name]
+		}
+		for name := range h.source.Rows.Sizes {
+			asked["Sizes"][name] = asked["Sizes"][name] || open[name]
+		}
+	}
+	for field, have := range map[string]map[string]bool{"Set": inputs, "Sizes": sizes} {
+		delete(have, "?")
+		for _, name := range slices.Sorted(maps.Keys(asked[field])) {
+			if !asked[field][name] {
+				return &UnknownError{field, name, slices.Sorted(maps.Keys(have))}
+			}
+		}
+	}
+	return nil
 }
 
 // steppingOfForecast is how a forecaster's series are stepped: a row in, what
