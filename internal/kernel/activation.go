@@ -228,6 +228,37 @@ func ReLUTo[F Float](dst, src []F) {
 	}
 }
 
+// Product writes a*b, rounded, to dst, which may be either.
+func Product[F Float](dst, a, b []F) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	if Fused(productOf, Gates{M: 1, N: len(dst)}, Rows[F]{Data: a}, Rows[F]{Data: b}, Rows[F]{Data: dst}) {
+		return
+	}
+	for i := range dst {
+		dst[i] = F(a[i] * b[i])
+	}
+}
+
+// Larger returns b where it is larger than a or NaN, and a is a number; otherwise
+// a, so of two zeros the first.
+func Larger[F Float](a, b F) F {
+	if !(b <= a) && a == a {
+		return b
+	}
+	return a
+}
+
+// LargerTo writes Larger of every two elements to dst, which may be either.
+func LargerTo[F Float](dst, a, b []F) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	if Fused(largerOf, Gates{M: 1, N: len(dst)}, Rows[F]{Data: a}, Rows[F]{Data: b}, Rows[F]{Data: dst}) {
+		return
+	}
+	for i := range dst {
+		dst[i] = Larger(a[i], b[i])
+	}
+}
+
 func tinyLimit[F Float]() F {
 	if isFloat32[F]() {
 		return F(tinyLimit32)
