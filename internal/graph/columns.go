@@ -1,5 +1,7 @@
 package graph
 
+import k "github.com/unroll-ml/unroll/internal/kernel"
+
 // Columns of a convolution that go where the product wants them: element (r, p)
 // is what kernel element r sees at position p.
 
@@ -19,32 +21,38 @@ func (w *window) whole() bool {
 	return true
 }
 
-// columnPacking packs columns, and remembers where a panel's come from.
+// columnPacking is the memory in which columns are packed.
 type columnPacking struct {
 	packing
+	columnRuns
+}
+
+// columnRuns remembers where the columns of a panel come from.
+type columnRuns struct {
 	runs  []columnRun
 	index []int
 }
 
 // columnRun is a part of a row of columns whose elements are neighbours in the
-// input, from from on; -1: zeros.
+// input, from from on; -1: outside.
 type columnRun struct{ at, n, from int }
 
 // columns packs the columns of the positions from p0 on, as many as the packing
 // was sized for. x has the channels one after another, each number flushed.
 func (l *columnPacking) columns(w *window, x []float32, channels, p0 int) {
+	columnsTo(&l.columnRuns, l.panels.p.Data, &l.panels.p.Layout, w, x, channels, p0, 0)
+}
+
+// columnsTo writes the columns of the positions from p0 on to panels of a layout
+// whose rows are of elements T: channels by places in the kernel.
+func columnsTo[T float32 | uint32](l *columnRuns, panels []T, layout *k.Layout, w *window, x []T, channels, p0 int, outside T) {
 	plane, taps := w.plane(), w.taps()
-	for i := range l.panels.p.Len() {
-		dst, cols := l.panels.p.Panel(i), l.panels.p.Cols(i)
-		first := i * l.panels.p.UnitsPer()
-		n := min(cols, l.panels.p.Units-first)
+	for i := range layout.Len() {
+		first, cols := i*layout.UnitsPer(), layout.Cols(i)
+		dst := panels[channels*taps*first:]
+		n := min(cols, layout.Units-first)
 		for tap := range taps {
-			kd, kh, kw := tap/(w.kernel[1]*w.kernel[2]), tap/w.kernel[2]%w.kernel[1], tap%w.kernel[2]
-			if w.steady {
-				l.findRuns(w, kd, kh, kw, p0+first, n)
-			} else {
-				l.findEach(w, kd, kh, kw, p0+first, n)
-			}
+			l.find(w, tap, p0+first, n)
 			if n < cols { // what pads the last panel
 				l.runs = append(l.runs, columnRun{n, cols - n, -1})
 			}
@@ -52,13 +60,13 @@ func (l *columnPacking) columns(w *window, x []float32, channels, p0 int) {
 				d, from := dst[(ch*taps+tap)*cols:][:cols], x[ch*plane:(ch+1)*plane]
 				for _, r := range l.runs {
 					if r.from < 0 {
-						clear(d[r.at : r.at+r.n])
+						fill(d[r.at:r.at+r.n], outside)
 					} else {
 						copy(d[r.at:r.at+r.n], from[r.from:])
 					}
 				}
 				for j, at := range l.index {
-					d[j] = 0
+					d[j] = outside
 					if at >= 0 {
 						d[j] = from[at]
 					}
@@ -68,9 +76,19 @@ func (l *columnPacking) columns(w *window, x []float32, channels, p0 int) {
 	}
 }
 
+// find finds where n positions from p on come from for a place in the kernel.
+func (l *columnRuns) find(w *window, tap, p, n int) {
+	kd, kh, kw := tap/(w.kernel[1]*w.kernel[2]), tap/w.kernel[2]%w.kernel[1], tap%w.kernel[2]
+	if w.steady {
+		l.findRuns(w, kd, kh, kw, p, n)
+	} else {
+		l.findEach(w, kd, kh, kw, p, n)
+	}
+}
+
 // findRuns finds the runs of n positions from p on for a place in the kernel, of a
 // window whose neighbours come from neighbours.
-func (l *columnPacking) findRuns(w *window, kd, kh, kw, p, n int) {
+func (l *columnRuns) findRuns(w *window, kd, kh, kw, p, n int) {
 	l.runs, l.index = l.runs[:0], l.index[:0]
 	w.row(kd, kh, kw, p, p+n, func(at, count, base, kw, ow int) {
 		from := w.from[2][kw*w.out[2]+ow:][:count]
@@ -93,7 +111,7 @@ func (l *columnPacking) findRuns(w *window, kd, kh, kw, p, n int) {
 }
 
 // add appends a run, or makes the one before longer.
-func (l *columnPacking) add(at, n, from int) {
+func (l *columnRuns) add(at, n, from int) {
 	if n == 0 {
 		return
 	}
@@ -107,7 +125,7 @@ func (l *columnPacking) add(at, n, from int) {
 }
 
 // findEach finds where each of n positions comes from, of any window.
-func (l *columnPacking) findEach(w *window, kd, kh, kw, p, n int) {
+func (l *columnRuns) findEach(w *window, kd, kh, kw, p, n int) {
 	l.runs, l.index = l.runs[:0], l.index[:0]
 	w.row(kd, kh, kw, p, p+n, func(at, count, base, kw, ow int) {
 		for _, at := range w.from[2][kw*w.out[2]+ow:][:count] {

@@ -257,7 +257,7 @@ func mul[T number](dst, a, b []T) error {
 	return nil
 }
 
-func fill[T Element](dst []T, x T) {
+func fill[T Element | uint32](dst []T, x T) {
 	const few = 32
 	n := min(len(dst), few)
 	for i := range dst[:n] {
