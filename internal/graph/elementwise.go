@@ -73,9 +73,31 @@ func binaryRow(op string, f binaryForms) row {
 	return row{op: op, min: 2, max: 2, axes: broadcastAxes, plan: func(c *call) (kernel, error) { return planBinary(c, f) }}
 }
 
+// addedRow returns which operand of an Add of float32 is a row that is added to
+// every row of the other, -1: neither.
+func (c *call) addedRow() int {
+	if c.Op != "Add" || c.typ(0) != F32 {
+		return -1
+	}
+	for i := range 2 {
+		row, x := c.shape(i), c.shape(1-i)
+		n := c.in[i].n
+		if len(row) > 0 && len(x) >= len(row) && n > 1 && row[len(row)-1] == n && x[len(x)-1] == n && c.in[1-i].n > n {
+			return i
+		}
+	}
+	return -1
+}
+
 func planBinary(c *call, f binaryForms) (kernel, error) {
 	if err := c.same(1); err != nil {
 		return nil, err
+	}
+	if i := c.addedRow(); i >= 0 {
+		return func(a *args) error {
+			addToRows(data[float32](a.out[0]), data[float32](a.in[1-i]), data[float32](a.in[i]))
+			return nil
+		}, c.result(0, F32, c.shape(1-i)...)
 	}
 	switch t := c.typ(0); {
 	case t == F32 && f.f32 != nil:

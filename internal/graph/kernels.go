@@ -30,6 +30,19 @@ func fmaRows(dst, a, b, c []float32) {
 	k.FMARows(1, len(dst), k.Rows[float32]{Data: dst}, k.Rows[float32]{Data: a}, k.Rows[float32]{Data: b}, k.Rows[float32]{Data: c})
 }
 
+// scaleRows makes every row of x, as long as scale, x*scale+bias, rounded once.
+func scaleRows(x, scale, bias []float32) {
+	n := len(scale)
+	rows := k.Rows[float32]{Data: x, Row: n}
+	k.FMARows(len(x)/n, n, rows, rows, k.Rows[float32]{Data: scale}, k.Rows[float32]{Data: bias})
+}
+
+// addToRows writes every row of x, as long as y, plus y.
+func addToRows(dst, x, y []float32) {
+	n := len(y)
+	k.AddRows(len(x)/n, n, k.Rows[float32]{Data: dst, Row: n}, k.Rows[float32]{Data: x, Row: n}, k.Rows[float32]{Data: y})
+}
+
 func tanh64(x float64) float64      { return k.Tanh64(x) }
 func sigmoid64(x float64) float64   { return k.Sigmoid64(x) }
 func fma32(a, b, c float32) float32 { return k.FMA32(a, b, c) }
