@@ -59,10 +59,15 @@ func columnsTo[T float32 | uint32](l *columnRuns, panels []T, layout *k.Layout, 
 			for ch := range channels {
 				d, from := dst[(ch*taps+tap)*cols:][:cols], x[ch*plane:(ch+1)*plane]
 				for _, r := range l.runs {
-					if r.from < 0 {
-						fill(d[r.at:r.at+r.n], outside)
-					} else {
-						copy(d[r.at:r.at+r.n], from[r.from:])
+					switch part := d[r.at : r.at+r.n]; {
+					case r.from >= 0:
+						copy(part, from[r.from:])
+					case r.n < 16:
+						for j := range part {
+							part[j] = outside
+						}
+					default:
+						fill(part, outside)
 					}
 				}
 				for j, at := range l.index {

@@ -25,6 +25,12 @@ func mul32(dst, a, b []float32) { k.Product(dst, a, b) }
 // largerTo puts x in the place of dst where it is larger or NaN, and dst is a number.
 func largerTo(dst, x []float32) { k.LargerTo(dst, dst, x) }
 
+// largerRows is largerTo for m rows of n numbers; those of x lie step apart.
+func largerRows(dst, x []float32, m, n, step int) {
+	rows := k.Rows[float32]{Data: dst, Row: n}
+	k.LargerRows(m, n, rows, rows, k.Rows[float32]{Data: x, Row: step})
+}
+
 // fmaRows writes a*b+c, rounded once.
 func fmaRows(dst, a, b, c []float32) {
 	k.FMARows(1, len(dst), k.Rows[float32]{Data: dst}, k.Rows[float32]{Data: a}, k.Rows[float32]{Data: b}, k.Rows[float32]{Data: c})

@@ -168,7 +168,7 @@ func maxLine[T number](dst, line []T, from []int) {
 // together for a whole plane, so that no branch depends on data: what is larger is
 // as good as random.
 func maxPool32(c *call, w *window) (kernel, error) {
-	p, plane := w.positions(), w.plane()
+	p, plane, step := w.positions(), w.plane(), w.lineStep()
 	if err := c.memory(F32, p); err != nil {
 		return nil, err
 	}
@@ -176,6 +176,13 @@ func maxPool32(c *call, w *window) (kernel, error) {
 		x, dst, seen := data[float32](a.in[0]), data[float32](a.out[0]), data[float32](a.scratch[0])
 		for i := range len(dst) / p {
 			best, from := dst[i*p:(i+1)*p], x[i*plane:(i+1)*plane]
+			if step > 0 { // the places of a kernel of one column are whole lines
+				moveRows(best, from, w.out[1], w.out[2], step)
+				for kh := 1; kh < w.kernel[1]; kh++ {
+					largerRows(best, from[kh*w.in[2]:], w.out[1], w.out[2], step)
+				}
+				continue
+			}
 			w.see(best, from, 0)
 			for tap := 1; tap < w.taps(); tap++ {
 				w.see(seen, from, tap)
@@ -184,6 +191,38 @@ func maxPool32(c *call, w *window) (kernel, error) {
 		}
 		return nil
 	}, nil
+}
+
+// lineStep returns how far the lines of an input lie apart that a kernel of one
+// column goes over; 0 where it has more, is dilated, or reaches outside.
+func (w *window) lineStep() int {
+	if w.kernel[0] != 1 || w.kernel[2] != 1 || w.in[0] != 1 || w.out[2] != w.in[2] || w.out[1] < 1 || w.out[2] < 1 {
+		return 0
+	}
+	step := w.kernel[1]
+	if w.out[1] > 1 {
+		step = w.from[1][1] - w.from[1][0]
+	}
+	for kh := range w.kernel[1] {
+		for o := range w.out[1] {
+			if w.from[1][kh*w.out[1]+o] != o*step+kh {
+				return 0
+			}
+		}
+	}
+	for o, at := range w.from[2] {
+		if o != at {
+			return 0
+		}
+	}
+	return step * w.in[2]
+}
+
+// moveRows copies m rows of n numbers that lie step apart.
+func moveRows(dst, x []float32, m, n, step int) {
+	for r := range m {
+		copy(dst[r*n:(r+1)*n], x[r*step:])
+	}
 }
 
 // see writes what a place of the window sees of a plane at each position, negative

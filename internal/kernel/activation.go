@@ -250,12 +250,19 @@ func Larger[F Float](a, b F) F {
 
 // LargerTo writes Larger of every two elements to dst, which may be either.
 func LargerTo[F Float](dst, a, b []F) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	if Fused(largerOf, Gates{M: 1, N: len(dst)}, Rows[F]{Data: a}, Rows[F]{Data: b}, Rows[F]{Data: dst}) {
+	LargerRows(1, len(dst), Rows[F]{Data: dst}, Rows[F]{Data: a}, Rows[F]{Data: b})
+}
+
+// LargerRows is LargerTo for m rows of n elements.
+func LargerRows[F Float](m, n int, dst, a, b Rows[F]) {
+	if Fused(largerOf, Gates{M: m, N: n}, a, b, dst) {
 		return
 	}
-	for i := range dst {
-		dst[i] = Larger(a[i], b[i])
+	for r := range m {
+		d, x, y := dst.At(r, n), a.At(r, n), b.At(r, n)
+		for i := range d {
+			d[i] = Larger(x[i], y[i])
+		}
 	}
 }
 
