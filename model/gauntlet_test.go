@@ -231,3 +231,37 @@ func TestGauntletStreams(t *testing.T) {
 		t.Errorf("%d of %d stream", streamed, len(files))
 	}
 }
+
+// One network saved in many ways is one network, however its weights are kept.
+func TestGauntletForms(t *testing.T) {
+	root := os.Getenv("UNROLL_GAUNTLET")
+	if root == "" {
+		t.Skip("UNROLL_GAUNTLET names no folder of models")
+	}
+	numbers := recorded(t, filepath.Join(root, "models", "lstm_last.pt"))
+	for name, abs := range map[string]float64{
+		"half.pt": 1e-3, "bf16.pt": 1e-2, "double.pt": 1e-5, "dataparallel.pth": 1e-5, "compiled.pt": 1e-5, "lightning.ckpt": 1e-5,
+		"optimizer_first.pt": 1e-5, "legacy_format.pt": 1e-5, "model_and_ema.pt": 1e-5, "numpy_dict.npz": 1e-5,
+		"weight_norm.pt": 1e-5, "weight_norm_old.pt": 1e-5, "quant_dynamic.sd.pt": 5e-2, "quant_dynamic.module.pt": 5e-2,
+		"list_of_weights.pt": 1e-5, "numpy_dict.pkl": 1e-5,
+	} {
+		t.Run(name, func(t *testing.T) {
+			opt := Options{Chain: "lstm | last | fc", Layout: BatchFirst}
+			if name == "model_and_ema.pt" {
+				opt.Prefix = "model"
+			}
+			m, err := opt.Open(filepath.Join(root, "forms", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			in, outs := m.Inputs()[0], m.Outputs()
+			got, err := m.Run(map[string]Value{in.Name: number(t, numbers, in, "in", 0)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := number(t, numbers, outs[0], "out", 0)
+			testkit.Close(t, outs[0].Name, Data[float32](got[outs[0].Name]), Data[float32](want), testkit.Tol{Abs: abs})
+		})
+	}
+}

@@ -180,7 +180,8 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	if o.Chain == "" && o.Prefix == "" {
 		o.Prefix = m.file.Meta[modelfile.MetaPrefix]
 	}
-	net, err := chain.Build(m.file.Source, line, chain.Options{
+	weights := statedict.Fold(m.file.Source, chain.Settings(modules)) // weight norm and other pieces put together
+	net, err := chain.Build(weights, line, chain.Options{
 		Prefix: o.Prefix, Layout: map[Layout]chain.Layout{BatchFirst: chain.BatchFirst, TimeFirst: chain.TimeFirst}[o.Layout],
 		States: o.States, Loose: o.Loose, Modules: modules, Type: map[bool]graph.Type{true: graph.F64}[o.Float64],
 	})
@@ -188,7 +189,7 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 		return nil, asked(err)
 	}
 	m.chain = net
-	m.notes = append(m.notes, net.Notes...)
+	m.notes = append(append(m.notes, weights.Notes...), net.Notes...)
 	if len(net.Unused) > 0 {
 		m.notes = append(m.notes, "not run: "+some(net.Unused))
 	}

@@ -1,49 +1,67 @@
 package graph
 
-import k "github.com/unroll-ml/unroll/internal/kernel"
+import (
+	"math"
+	"unsafe"
 
-// Products of ONNX's 8-bit integers, on the integer kernels: the left side as
-// unsigned bytes and the right side as signed ones. What has the other sign is moved
-// by 128, and its zero point with it.
+	k "github.com/unroll-ml/unroll/internal/kernel"
+)
 
-// integerPanels are a packed right-hand side [k,n] of integers.
+// Products of 8-bit integers. The kernels multiply bytes of 0 to 255 on the left
+// with numbers of -128 to 127 on the right; here both become that, with their zero
+// points:
+//
+//	sum (a-za)(b-zb) = sum ab - zb*sum a - za*sum b + k*za*zb
+//
+// Sums of integers are exact, and wrap as int32 do.
+
+// mostTerms is how many products a sum can have.
+const mostTerms = k.MaxK8
+
+// integerPanels are a packed right-hand side [k,n].
 type integerPanels struct {
-	p panels8
-	// zero are the zero points of columns, and sums what their integers sum to, in
-	// rows as the kernels hold them.
-	zero, sums []int32
-	zeros      bool // one of zero is not 0
+	k, n   int
+	panels k.Panels8
+	sums   []int32 // of the weights of each column
+	zeros  []int32 // of each column; nil: all 0
+	shift  []int32 // what a column's sums start from, beyond n zeros
 }
 
-// packIntegers packs w, whose element (r, u) is at at+r*row+u*unit, with its zeros
-// from zeroAt on: one for all columns, or one for each.
+// packIntegers packs w, whose element (r, u) is at at+r*row+u*unit, with its zeros:
+// one for all columns, or one for each.
 func packIntegers(w *Value, at, depth, n, unit, row int, zero *Value, zeroAt int) *integerPanels {
-	p := &integerPanels{}
-	p.pack(w, at, depth, n, unit, row, zero, zeroAt)
-	return p
-}
-
-// pack is packIntegers into the memory of p.
-func (p *integerPanels) pack(w *Value, at, depth, n, unit, row int, zero *Value, zeroAt int) {
-	flip := int32(0)
-	if w.Type == U8 {
-		flip = 128
+	p := &integerPanels{k: depth, n: n, sums: make([]int32, n), zeros: make([]int32, n)}
+	for u := range n {
+		p.zeros[u] = zeroOf(zero, zeroAt+u, n)
 	}
-	ints := make([]int8, depth*n)
+	taken, middle := true, int32(0) // the zeros fit into the weights
 	for r := range depth {
 		for u := range n {
-			ints[r*n+u] = int8(integer(w, at+r*row+u*unit) - flip)
+			v := integer(w, at+r*row+u*unit) - p.zeros[u]
+			taken = taken && v >= -128 && v <= 127
 		}
 	}
-	p.p.Resize(k.NewLayout(depth, n, 1))
-	p.p.PackInt8(ints, 1, n)
-	size := len(p.p.Shift)
-	p.zero, p.sums, p.zeros = make([]int32, size), make([]int32, size), false
-	for u := range n {
-		p.sums[u] = p.p.Shift[u] / -128
-		p.zero[u] = zeroOf(zero, zeroAt+u, n) - flip
-		p.zeros = p.zeros || p.zero[u] != 0
+	if !taken && w.Type == U8 {
+		middle = 128
 	}
+	narrow := make([]int8, depth*n)
+	for u := range n {
+		if taken {
+			middle = p.zeros[u]
+		}
+		p.zeros[u] -= middle
+		for r := range depth {
+			v := integer(w, at+r*row+u*unit) - middle
+			narrow[r*n+u], p.sums[u] = int8(v), p.sums[u]+v
+		}
+	}
+	if taken {
+		p.zeros = nil
+	}
+	p.panels.Resize(k.NewLayout(depth, n, 1))
+	p.panels.PackInt8(narrow, 1, n)
+	p.shift = make([]int32, p.panels.Len()*p.panels.MaxCols())
+	return p
 }
 
 // zeroOf is zero point i of n, or the only one; 0 of none.
@@ -57,54 +75,103 @@ func zeroOf(zero *Value, i, n int) int32 {
 	return integer(zero, i)
 }
 
-// integerScratch is the memory of products of integers for one goroutine.
-type integerScratch struct {
-	shift  []int32
-	rows   k.Scratch[float32]
-	panels integerPanels // of a right-hand side that changes
-}
+// rowBytes is how far rows of a left side of depth numbers lie apart.
+func rowBytes(depth int) int { return (depth + 3) / 4 * 4 }
 
-// paddedDepth is how many bytes a row of the left side takes.
-func paddedDepth(depth int) int { return (depth + 3) / 4 * 4 }
+// sumsRow is how far rows of sums of n columns lie apart.
+func sumsRow(n int) int { return k.Pad(n) }
 
-// unsigned writes integers of 8 bits as unsigned bytes and returns what their zero
-// point moves by.
-func unsigned(dst []uint8, v *Value, at int) int32 {
-	src := v.bytes()[at : at+len(dst)]
-	if v.Type == U8 {
-		copy(dst, src)
-		return 0
+// mul writes the sums of m rows of a, bytes rowBytes apart, to dst, rows sumsRow
+// apart. za is the zero point of a. shift is memory like p.shift.
+func (p *integerPanels) mul(dst []int32, a []uint8, m int, za int32, shift []int32) {
+	if p.k == 0 || p.n == 0 {
+		clear(dst[:m*sumsRow(p.n)])
+		return
 	}
-	for i, b := range src {
-		dst[i] = b ^ 0x80
+	for u, s := range p.sums {
+		shift[u] = -za * s
+		if p.zeros != nil {
+			shift[u] += int32(p.k) * za * p.zeros[u]
+		}
 	}
-	return 128
-}
-
-// mul writes the products of m rows of a, row bytes apart, less their one zero point,
-// to dst [m,n]:
-//
-//	sum (a - zero)(w - zw) = sum a*w - zero*sum w - zw*sum a + k*zero*zw
-func (p *integerPanels) mul(dst []int32, a []uint8, row, m int, zero int32, s *integerScratch) {
-	n, depth := p.p.Units, int32(p.p.K)
-	if cap(s.shift) < len(p.sums) {
-		s.shift = make([]int32, len(p.sums))
-	}
-	s.shift = s.shift[:len(p.sums)]
-	for c := range s.shift {
-		s.shift[c] = zero * (depth*p.zero[c] - p.sums[c])
-	}
-	k.SumRows8(&p.p, dst, n, s.shift, k.Rows8{Data: a, Row: row}, m, &s.rows)
-	if !p.zeros {
+	row, step := rowBytes(p.k), sumsRow(p.n)
+	k.Sums8(&p.panels, 0, p.panels.Len(), dst, p.panels.MaxCols(), step, shift, k.Rows8{Data: a, Row: row}, m)
+	if p.zeros == nil {
 		return
 	}
 	for r := range m {
-		sum := int32(0)
-		for _, b := range a[r*row : r*row+p.p.K] {
-			sum += int32(b)
+		all := int32(0)
+		for _, v := range a[r*row : r*row+p.k] {
+			all += int32(v)
 		}
-		for c := range n {
-			dst[r*n+c] -= p.zero[c] * sum
+		for u, z := range p.zeros {
+			dst[r*step+u] -= z * all
 		}
 	}
+}
+
+// leftBytes writes rows of depth 8-bit numbers as bytes of 0 to 255, rowBytes
+// apart, and returns what is added to their zero point.
+func leftBytes(dst []uint8, v *Value, at, rows, depth int) int32 {
+	src, step := v.bytes()[at:], rowBytes(depth)
+	for r := range rows {
+		d := dst[r*step : (r+1)*step]
+		clear(d[copy(d, src[r*depth:(r+1)*depth]):])
+		if v.Type == I8 {
+			for i := range d[:depth] {
+				d[i] ^= 0x80
+			}
+		}
+	}
+	if v.Type == I8 {
+		return 128
+	}
+	return 0
+}
+
+// spanOf returns scale and zero point of uint8 for numbers: their range with 0.
+// The scale is NaN if one of them is.
+func spanOf(x []float32) (scale float32, zero int32) {
+	var lo, hi float32
+	numbers := true
+	for _, v := range x {
+		if v < lo {
+			lo = v
+		}
+		if v > hi {
+			hi = v
+		}
+		if v != v {
+			numbers = false
+		}
+	}
+	switch {
+	case !numbers:
+		return float32(math.NaN()), 0
+	case hi == lo:
+		return 1, 0
+	}
+	scale = (hi - lo) / 255
+	return scale, int32(max(0, min(255, math.RoundToEven(float64((0-lo)/scale)))))
+}
+
+// quantiseBytes writes x/scale, rounded to nearest, ties to even, plus zero, to the
+// bounds of uint8; NaN is zero.
+func quantiseBytes(dst []uint8, x []float32, scale float32, zero int32) {
+	const shift = 3 << 22 // leaves no room for a fraction
+	dst = dst[:len(x)]
+	for i, v := range x {
+		v /= scale
+		if !(v > -1<<20 && v < 1<<20) {
+			dst[i] = uint8(quantize(x[i], scale, zero, U8))
+			continue
+		}
+		q := int32(math.Float32bits(v+shift)) - 0x4b400000 + zero
+		dst[i] = uint8(max(0, min(255, q)))
+	}
+}
+
+// bytesAsWords is memory of bytes, a multiple of four, as words.
+func bytesAsWords[T int8 | uint8](b []T) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
 }

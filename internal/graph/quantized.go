@@ -139,19 +139,6 @@ func quantize(x, scale float32, zero int32, t Type) int32 {
 	return int32(max(lo, min(hi, v)))
 }
 
-// span returns scale and zero point of uint8 for numbers: their range with 0.
-func spanOf(x []float32) (scale float32, zero int32) {
-	var lo, hi float32
-	for _, v := range x {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	if hi == lo {
-		return 1, 0
-	}
-	scale = (hi - lo) / 255
-	return scale, int32(max(0, min(255, math.RoundToEven(float64((0-lo)/scale)))))
-}
-
 func planDynamicQuantize(c *call) (kernel, error) {
 	if err := c.is(0, F32); err != nil {
 		return nil, err
@@ -168,9 +155,7 @@ func planDynamicQuantize(c *call) (kernel, error) {
 	return func(a *args) error {
 		x, q := data[float32](a.in[0]), data[uint8](a.out[0])
 		scale, zero := spanOf(x)
-		for i, v := range x {
-			q[i] = uint8(quantize(v, scale, zero, U8))
-		}
+		quantiseBytes(q, x, scale, zero)
 		data[float32](a.out[1])[0], data[uint8](a.out[2])[0] = scale, uint8(zero)
 		return nil
 	}, nil
@@ -200,9 +185,16 @@ func planMatMulInteger(c *call) (kernel, error) {
 	if err := c.packingFits(m.k, m.n); err != nil {
 		return nil, err
 	}
-	row := paddedDepth(m.k)
-	if err := c.memory(U8, m.m*row); err != nil {
+	if m.k > mostTerms {
+		return nil, c.unsupported("with sums of %d products; at most %d are", m.k, mostTerms)
+	}
+	if err := c.memory(U8, int(macs(m.m, rowBytes(m.k)))); err != nil {
 		return nil, err
+	}
+	for _, n := range []int{int(macs(m.m, sumsRow(m.n))), sumsRow(m.n) + 64} {
+		if err := c.memory(I32, n); err != nil {
+			return nil, err
+		}
 	}
 	zeroB := c.known(3)
 	var packed *integerPanels
@@ -211,122 +203,28 @@ func planMatMulInteger(c *call) (kernel, error) {
 			return packIntegers(w, 0, m.k, m.n, 1, m.n, zeroB, 0), nil
 		})
 	}
-	c.local = func() any { return &integerScratch{} }
 	return func(a *args) error {
-		dst, x, l := data[int32](a.out[0]), data[uint8](a.scratch[0]), a.local.(*integerScratch)
-		var zeroA, zeroB *Value
-		if len(a.in) > 2 {
-			zeroA = a.in[2]
-		}
-		if len(a.in) > 3 {
-			zeroB = a.in[3]
-		}
+		left, sums, shift := data[uint8](a.scratch[0]), data[int32](a.scratch[1]), data[int32](a.scratch[2])
+		zeroA := absent(a.in, 2)
 		for i := range m.batches {
 			p := packed
 			if p == nil {
-				p = &l.panels
-				p.pack(a.in[1], m.right(i), m.k, m.n, 1, m.n, zeroB, 0)
+				p = packIntegers(a.in[1], m.right(i), m.k, m.n, 1, m.n, absent(a.in, 3), 0)
 			}
-			moved := int32(0)
+			moved := leftBytes(left, a.in[0], m.left(i), m.m, m.k)
+			dst := data[int32](a.out[0])[i*m.m*m.n : (i+1)*m.m*m.n]
+			rows, each := m.m, 1
+			if zeroA != nil && zeroA.n > 1 {
+				rows, each = 1, m.m
+			}
+			for r := range each {
+				part := sums[r*sumsRow(m.n):]
+				p.mul(part, left[r*rowBytes(m.k):], rows, zeroOf(zeroA, r, m.m)+moved, shift)
+			}
 			for r := range m.m {
-				moved = unsigned(x[r*row:r*row+m.k], a.in[0], m.left(i)+r*m.k)
-			}
-			to := dst[i*m.m*m.n : (i+1)*m.m*m.n]
-			if zeroA == nil || zeroA.n == 1 {
-				p.mul(to, x, row, m.m, zeroOf(zeroA, 0, 1)+moved, l)
-				continue
-			}
-			for r := range m.m {
-				p.mul(to[r*m.n:(r+1)*m.n], x[r*row:], row, 1, zeroOf(zeroA, r, m.m)+moved, l)
+				copy(dst[r*m.n:(r+1)*m.n], sums[r*sumsRow(m.n):])
 			}
 		}
 		return nil
 	}, nil
-}
-
-func planConvInteger(c *call) (kernel, error) {
-	for i := range c.in {
-		if c.has(i) {
-			if err := c.is(i, I8, U8); err != nil {
-				return nil, err
-			}
-		}
-	}
-	zeros := c.in[min(2, len(c.in)):]
-	c.in = c.in[:2] // convolution looks for a bias in the third place
-	v, shape, err := c.convolution()
-	c.in = append(c.in[:2:2], zeros...)
-	if err != nil {
-		return nil, err
-	}
-	c.work = macs(v.n, v.groups, v.m, v.depth(), v.positions())
-	if err := c.result(0, I32, shape...); err != nil {
-		return nil, err
-	}
-	if c.has(2) && c.in[2].n != 1 || c.has(3) && c.in[3].n != 1 && c.in[3].n != v.groups*v.m {
-		return nil, c.fail("zero points of shape %v and %v", c.shape(2), c.shape(3))
-	}
-	depth, p := v.depth(), v.positions()
-	tile, row := min(p, tilePositions), paddedDepth(depth)
-	if err := c.packingFits(depth, v.m); err != nil {
-		return nil, err
-	}
-	for _, n := range []int64{macs(v.c, v.plane()), macs(depth, tile), macs(row, tile)} {
-		if err := c.memory(U8, int(n)); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.memory(I32, int(macs(v.m, tile))); err != nil {
-		return nil, err
-	}
-	packAll := func(w, zero *Value) []*integerPanels {
-		list := make([]*integerPanels, v.groups)
-		for g := range list {
-			z, at := zero, g*v.m
-			if zero != nil && zero.n == 1 {
-				at = 0
-			}
-			list[g] = packIntegers(w, g*v.m*depth, depth, v.m, depth, 1, z, at)
-		}
-		return list
-	}
-	var packed []*integerPanels
-	if w := c.known(1); w != nil && (!c.has(3) || c.known(3) != nil) {
-		packed, _ = once(c, "integers", []int{1, 3}, func() ([]*integerPanels, error) { return packAll(w, c.known(3)), nil })
-	}
-	c.local = func() any { return &integerScratch{} }
-	return func(a *args) error {
-		var zeroX, zeroW *Value
-		if len(a.in) > 2 {
-			zeroX = a.in[2]
-		}
-		if len(a.in) > 3 {
-			zeroW = a.in[3]
-		}
-		w := packed
-		if w == nil {
-			w = packAll(a.in[1], zeroW)
-		}
-		convolveIntegers(v, a, w, zeroOf(zeroX, 0, 1))
-		return nil
-	}, nil
-}
-
-// convolveIntegers multiplies positions, each a row of what the kernel sees there;
-// what lies outside is the zero point.
-func convolveIntegers(v *convolution, a *args, w []*integerPanels, zero int32) {
-	x, cols, rows := data[uint8](a.scratch[0]), data[uint8](a.scratch[1]), data[uint8](a.scratch[2])
-	dst, sums, l := data[int32](a.out[0]), data[int32](a.scratch[3]), a.local.(*integerScratch)
-	depth, p := v.depth(), v.positions()
-	tile, row := min(p, tilePositions), paddedDepth(depth)
-	for i := range v.n * v.groups {
-		at := zero + unsigned(x, a.in[0], i*len(x))
-		for p0 := 0; p0 < p; p0 += tile {
-			n := min(tile, p-p0)
-			columns(v.window, cols[:depth*n], x, v.c, p0, p0+n, uint8(at))
-			turnMatrix(rows, row, cols, n, depth, n)
-			w[i%v.groups].mul(sums, rows, row, n, at, l)
-			turnMatrix(dst[i*v.m*p+p0:], p, sums, v.m, n, v.m)
-		}
-	}
 }
