@@ -57,3 +57,46 @@ func TestRoundedFolderRunsAsItsModel(t *testing.T) {
 		}
 	}
 }
+
+// TestDigestTellsThePrecision: models that round otherwise do not take each other's
+// states, whatever the file is, and the lone layer of a file of weights has the bits
+// of the program around it.
+func TestDigestTellsThePrecision(t *testing.T) {
+	x := tensor.New(6, 2, 88)
+	rng.Randn(rng.New(2), x.Data)
+	for _, path := range []string{"../examples/bach", "../examples/bach/model.safetensors", "../examples/names/model.onnx", "../examples/policy/policy.onnx"} {
+		seen := map[string]Options{}
+		for _, o := range []Options{{}, {Precision: unroll.Int8}, {Precision: unroll.BFloat16}} {
+			o.Layout = TimeFirst
+			m, err := o.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			if other, same := seen[m.Digest()]; same || m.Digest() == "" {
+				t.Errorf("%s: %+v and %+v have the digest %q", path, o, other, m.Digest())
+			}
+			seen[m.Digest()] = o
+			if m.alone() == nil {
+				continue
+			}
+			layers, err := m.Layers()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _, err := layers[0].Forward(x, unroll.State{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := Of(x.Data, x.Shape...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := m.Run(map[string]Value{"input": in})
+			if err != nil {
+				t.Fatal(err)
+			}
+			testkit.Bits(t, path+" "+o.Precision.String(), Data[float32](out["output"]), want.Data)
+		}
+	}
+}
