@@ -93,6 +93,19 @@ func TestRunInInt8(t *testing.T) {
 	}
 }
 
+// TestBenchTellsThePrecision of what it timed, which is that of the flags.
+func TestBenchTellsThePrecision(t *testing.T) {
+	for _, args := range [][]string{{"--json"}, {"--stream", "--json"}} {
+		args = append([]string{"bench", "../../examples/bach", "--runs", "1", "--precision", "int8", "--keep", "fc"}, args...)
+		if said, _ := command(t, 0, args...); !strings.Contains(said, `"weights":"int8"`) {
+			t.Errorf("%v: %s", args, said)
+		}
+	}
+	if said, _ := command(t, 0, "bench", "../../examples/bach", "--runs", "1", "--precision", "bfloat16"); !strings.Contains(said, "bfloat16 weights") {
+		t.Error(said)
+	}
+}
+
 // TestLayerOfARoundedFolderStaysRounded: --recurrent runs it as the folder was saved.
 func TestLayerOfARoundedFolderStaysRounded(t *testing.T) {
 	bach, chorale, low := "../../examples/bach", "../../examples/bach/chorale.safetensors", filepath.Join(t.TempDir(), "low")
@@ -128,6 +141,9 @@ func TestPrecisionFlagsThatCannotBeMeant(t *testing.T) {
 		{2, append(layer, "--precision", "int8", "--keep", "fc"), "layers 0 to 1"},
 		{2, append(layer, "--precision", "int8", "--dtype", "float64"), "float64"},
 		{2, []string{"convert", "../../examples/bach", filepath.Join(t.TempDir(), "x.onnx"), "--keep", "fc"}, "--to int8"},
+		{2, []string{"bench", "W0", "--precision", "int8"}, "for a MODEL"},
+		{2, []string{"bench", "../../examples/bach", "--precision", "int4"}, `"int4"`},
+		{1, []string{"bench", "../../examples/bach", "--precision", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
 		{1, []string{"convert", "../../checkpoint/onnx/testdata/golden/lstm.onnx", filepath.Join(t.TempDir(), "x"), "--to", "int8"}, "--precision int8"},
 		{1, []string{"convert", "../../task/testdata/v0/classify", filepath.Join(t.TempDir(), "x"), "--to", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
 	} {

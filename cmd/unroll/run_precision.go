@@ -8,6 +8,12 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
+// precisionHelp is what --precision says of itself in each command.
+const precisionHelp = "of the weights: float32, int8 or bfloat16, which round them; docs/numerics.md says how"
+
+// keepHelp is what --keep says of itself where whole models are opened.
+const keepHelp = "with --precision: parts that stay float32: nodes of a whole model, parts of a model folder (embedding, rnn.l0, fc)"
+
 // weights are the precision that --precision names, and what --keep leaves out.
 func (o runOptions) weights() (unroll.Precision, []string, error) {
 	p, err := unroll.ParsePrecision(o.precision)
