@@ -170,6 +170,9 @@ func (o *modelBench) measure(cmd *cobra.Command, path string) (*modelMeasurement
 	if err == nil {
 		err = call()
 	}
+	if err == nil {
+		err = keepsParts(m, o.run.keep)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -128,6 +128,36 @@ func TestConvertSaysThatPrecisionIsLost(t *testing.T) {
 	}
 }
 
+// TestPartsOfAChainAreItsModules: --keep names them as the line does, and a name that
+// keeps nothing is refused.
+func TestPartsOfAChainAreItsModules(t *testing.T) {
+	x, input := tensor.New(4, 2, 88), filepath.Join(t.TempDir(), "x.safetensors")
+	rng.Randn(rng.New(1), x.Data)
+	if err := safetensors.WriteFile(input, checkpoint.Set{checkpoint.Of("input", x)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"run", "../../examples/bach/model.pt", input, "--chain", "rnn | head", "--time-first", "--json"}
+	full, _ := command(t, 0, args...)
+	seen := map[string]bool{full: true}
+	for _, keep := range []string{"", "rnn", "head"} {
+		more := []string{"--precision", "int8"}
+		if keep != "" {
+			more = append(more, "--keep", keep)
+		}
+		said, _ := command(t, 0, append(args, more...)...)
+		if seen[said] {
+			t.Errorf("--keep %q gives numbers that were there", keep)
+		}
+		seen[said] = true
+	}
+	if said, _ := command(t, 0, append(args, "--precision", "int8", "--keep", "rnn,head")...); said != full {
+		t.Error("with both parts kept it is not float32")
+	}
+	if _, errs := command(t, 2, append(args, "--precision", "int8", "--keep", "fc")...); !strings.Contains(errs, "--keep fc") || !strings.Contains(errs, "rnn.l1, head") {
+		t.Error(errs)
+	}
+}
+
 // TestPrecisionFlagsThatCannotBeMeant are told apart from failures.
 func TestPrecisionFlagsThatCannotBeMeant(t *testing.T) {
 	layer := []string{"run", "--input-size", "3", "--hidden-size", "4"}

@@ -3,8 +3,10 @@ package main
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/model"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -24,6 +26,18 @@ func (o runOptions) weights() (unroll.Precision, []string, error) {
 		return p, nil, usagef("--keep says what --precision leaves out, and there is no --precision")
 	}
 	return p, o.keep, nil
+}
+
+// keepsParts refuses a name of --keep that is no part of a model that has run: it
+// would keep nothing.
+func keepsParts(m *model.Model, keep []string) error {
+	parts := m.Parts()
+	for _, name := range keep {
+		if !slices.ContainsFunc(parts, func(p string) bool { return p == name || strings.HasPrefix(p, name+".l") }) {
+			return usagef("--keep %s: %s has no such part; the run had %s", name, m.Path(), strings.Join(parts, ", "))
+		}
+	}
+	return nil
 }
 
 // asSaved is a layer in the precision that its file has; of float64 the rounded
