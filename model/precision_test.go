@@ -1,6 +1,7 @@
 package model
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll"
@@ -97,6 +98,26 @@ func TestDigestTellsThePrecision(t *testing.T) {
 				t.Fatal(err)
 			}
 			testkit.Bits(t, path+" "+o.Precision.String(), Data[float32](out["output"]), want.Data)
+		}
+	}
+}
+
+// TestDescribeSaysThatAFileQuantisesAsAWhole, of files that do, one by each operator,
+// and of no other: QDQ files have fixed scales.
+func TestDescribeSaysThatAFileQuantisesAsAWhole(t *testing.T) {
+	for file, op := range map[string]string{"quantized-dynamic": "Dynamic", "quantized-qdq": "", "float": ""} {
+		d, err := Describe("../cmd/unroll/testdata/cases/" + file + ".onnx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Contains(strings.Join(d.Notes, " "), "one scale")
+		if said != (op != "") {
+			t.Errorf("%s: operators %v, notes %q", file, d.Operators, d.Notes)
+		}
+	}
+	for op, says := range map[string]string{"DynamicQuantizeLinear": "DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM": "DynamicQuantizeLSTM", "QuantizeLinear": ""} {
+		if got := dynamic(map[string]int{op: 1, "MatMul": 2}); got != says {
+			t.Errorf("%s: %q, want %q", op, got, says)
 		}
 	}
 }
