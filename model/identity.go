@@ -75,6 +75,9 @@ func (m *Model) Digest() string {
 // what those are made from.
 func (m *Model) identify(h hash.Hash) error {
 	f := m.file
+	if m.rounded != "" && m.trained == nil { // of a folder its settings tell
+		fmt.Fprintln(h, m.rounded)
+	}
 	switch {
 	case f.ONNX != nil:
 		return m.program.Describe(h)

@@ -99,6 +99,9 @@ func (o Options) Open(path string) (*Model, error) {
 func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	path := f.Path
 	m := &Model{path: path, format: string(f.Format), file: f}
+	if o.Precision != unroll.Full {
+		m.rounded = fmt.Sprintf("weights %s but for %q", o.Precision, slices.Sorted(slices.Values(o.Keep)))
+	}
 	g, err := m.graph(o)
 	if err == nil && o.Float64 {
 		g, err = graph.Widen(g)
@@ -246,8 +249,12 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	}
 	m.loaded = &modelfile.Loaded{Layer: l.Layer, Told: l.Told} // without a head beside it
 	name := l.Part.Label()
+	g := m.loaded.Graph(names)
+	if l.Layer, err = m.lowered(l.Layer, g, o); err != nil {
+		return nil, err
+	}
 	m.layers, m.single = []Layer{{name, l.Layer}}, !o.Float64
-	return m.loaded.Graph(names), nil
+	return g, nil
 }
 
 // some names the first of a list.

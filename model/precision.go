@@ -1,10 +1,12 @@
 package model
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/graph"
 )
 
 // precision is what the program's parts compute in. A model folder's recurrent layer
@@ -32,6 +34,25 @@ func (m *Model) precision(o Options) func(part string) unroll.Precision {
 		}
 		return o.Precision
 	}
+}
+
+// lowered is the recurrent layer of a file of weights in the precision that its node
+// has in the program: who takes it by itself gets the program's bits.
+func (m *Model) lowered(l *unroll.Layer, g *graph.Graph, o Options) (*unroll.Layer, error) {
+	precision := m.precision(o)
+	i := slices.IndexFunc(g.Nodes, func(n graph.Node) bool { return n.Domain == graph.Own && n.Op == "Layer" })
+	if precision == nil || i < 0 || o.Float64 {
+		return l, nil
+	}
+	each := make([]unroll.Precision, l.Config().Layers())
+	for n := range each {
+		part := g.Nodes[i].Part()
+		if len(each) > 1 {
+			part += fmt.Sprintf(".l%d", n)
+		}
+		each[n] = precision(part)
+	}
+	return l.QuantizeEach(each)
 }
 
 // Parts returns the names of what has a precision: of a model folder those of

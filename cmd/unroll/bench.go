@@ -49,7 +49,7 @@ Of a MODEL, any file or folder that run takes, it tells the time to open it and 
 run it first (planning and packing), the median and spread of a run, its CPU time
 and allocations, and the memory it keeps. Inputs are normal numbers, integers
 zeros; --set gives one. --size NAME=N says the size of an open dimension, by its
-symbol or as INPUT[AXIS]; 1 otherwise. With --stream it times a step that carries
+symbol or as INPUT[AXIS]; 1 otherwise. --precision rounds the weights first. With --stream it times a step that carries
 the state, of --rows sequences together.`,
 		Example: `  unroll bench W4 W8
   unroll bench examples/bach --size T=100
@@ -105,7 +105,7 @@ the state, of --rows sequences together.`,
 	whole.flags(cmd)
 	groupFlags(cmd, "Shape", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional")
 	groupFlags(cmd, "Call", "steps", "batch", "stream", "train")
-	groupFlags(cmd, "A MODEL", "chain", "prefix", "batch-first", "time-first", "set", "size", "rows", "dtype")
+	groupFlags(cmd, "A MODEL", "chain", "prefix", "batch-first", "time-first", "set", "size", "rows", "dtype", "precision", "keep")
 	groupFlags(cmd, "Measurement", "workers", "runs", "json")
 	return cmd
 }

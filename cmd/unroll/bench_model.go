@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/model"
@@ -48,11 +49,12 @@ type modelMeasurement struct {
 	Resident float64        `json:"resident_mb"`
 	Runs     int            `json:"runs"`
 	Kernel   string         `json:"kernel"`
+	Weights  string         `json:"weights"` // the precision asked for
 }
 
 // modelFlags are those of bench MODEL alone, shapeFlags those of layers.
 var (
-	modelFlags = []string{"size", "set", "rows", "chain", "prefix", "batch-first", "time-first", "dtype"}
+	modelFlags = []string{"size", "set", "rows", "chain", "prefix", "batch-first", "time-first", "dtype", "precision", "keep"}
 	shapeFlags = []string{"mode", "input-size", "hidden-size", "num-layers", "bidirectional", "proj-size", "steps", "batch", "train"}
 )
 
@@ -66,6 +68,8 @@ func (o *modelBench) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.run.batchFirst, "batch-first", false, "a state dict's input is [B,T,...]")
 	f.BoolVar(&o.run.timeFirst, "time-first", false, "a state dict's input is [T,B,...]")
 	f.StringVar(&o.run.dtype, "dtype", "float32", "float32 or float64, of a MODEL")
+	f.StringVar(&o.run.precision, "precision", "float32", precisionHelp)
+	f.StringSliceVar(&o.run.keep, "keep", nil, keepHelp)
 }
 
 // givenFlag returns one of the flags that was given, or "".
@@ -120,7 +124,11 @@ func benchModel(cmd *cobra.Command, path string, workers []int, o modelBench) er
 
 func (m *modelMeasurement) print(cmd *cobra.Command) {
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s, kernel %s, %d workers\n", m.Model, m.Kernel, m.Workers)
+	fmt.Fprintf(out, "%s, kernel %s, %d workers", m.Model, m.Kernel, m.Workers)
+	if m.Weights != unroll.Full.String() {
+		fmt.Fprintf(out, ", %s weights", m.Weights)
+	}
+	fmt.Fprintln(out)
 	for _, in := range m.Inputs {
 		fmt.Fprintf(out, "  %s\n", visible(in))
 	}
@@ -156,11 +164,14 @@ func (o *modelBench) measure(cmd *cobra.Command, path string) (*modelMeasurement
 		return nil, err
 	}
 	defer m.Close()
-	r := &modelMeasurement{Model: path, Workers: o.run.workers, Load: float64(time.Since(start).Nanoseconds()) / 1e6, Runs: o.runs, Kernel: kernel.Level(), Sizes: map[string]int{}}
+	r := &modelMeasurement{Model: path, Workers: o.run.workers, Load: float64(time.Since(start).Nanoseconds()) / 1e6, Runs: o.runs, Kernel: kernel.Level(), Weights: o.run.precision, Sizes: map[string]int{}}
 	start = time.Now()
 	call, err := o.call(m, r)
 	if err == nil {
 		err = call()
+	}
+	if err == nil {
+		err = keepsParts(m, o.run.keep)
 	}
 	if err != nil {
 		return nil, err

@@ -57,11 +57,11 @@ var places = map[string]struct {
 	"serve": {
 		[]use{useServed},
 		map[string]use{"token-file": useInput, "tls-cert": useInput, "tls-key": useInput, "tls-client-ca": useInput, "snapshots": useFolder},
-		"chain grpc listen log prefix set size",
+		"chain grpc keep listen log precision prefix set size",
 	},
 	"inspect": {args: []use{useModel}, texts: "chain convention prefix"},
 	"convert": {[]use{useModel, useConvert}, map[string]use{"calibrate": useInput}, "chain convention head keep mode prefix to"},
-	"bench":   {args: []use{useModel}, texts: "chain dtype mode prefix set size"},
+	"bench":   {args: []use{useModel}, texts: "chain dtype keep mode precision prefix set size"},
 	"version": {},
 
 	"completion": {}, "bash": {}, "fish": {}, "powershell": {}, "zsh": {},

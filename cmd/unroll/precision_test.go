@@ -93,6 +93,19 @@ func TestRunInInt8(t *testing.T) {
 	}
 }
 
+// TestBenchTellsThePrecision of what it timed, which is that of the flags.
+func TestBenchTellsThePrecision(t *testing.T) {
+	for _, args := range [][]string{{"--json"}, {"--stream", "--json"}} {
+		args = append([]string{"bench", "../../examples/bach", "--runs", "1", "--precision", "int8", "--keep", "fc"}, args...)
+		if said, _ := command(t, 0, args...); !strings.Contains(said, `"weights":"int8"`) {
+			t.Errorf("%v: %s", args, said)
+		}
+	}
+	if said, _ := command(t, 0, "bench", "../../examples/bach", "--runs", "1", "--precision", "bfloat16"); !strings.Contains(said, "bfloat16 weights") {
+		t.Error(said)
+	}
+}
+
 // TestLayerOfARoundedFolderStaysRounded: --recurrent runs it as the folder was saved.
 func TestLayerOfARoundedFolderStaysRounded(t *testing.T) {
 	bach, chorale, low := "../../examples/bach", "../../examples/bach/chorale.safetensors", filepath.Join(t.TempDir(), "low")
@@ -115,6 +128,36 @@ func TestConvertSaysThatPrecisionIsLost(t *testing.T) {
 	}
 }
 
+// TestPartsOfAChainAreItsModules: --keep names them as the line does, and a name that
+// keeps nothing is refused.
+func TestPartsOfAChainAreItsModules(t *testing.T) {
+	x, input := tensor.New(4, 2, 88), filepath.Join(t.TempDir(), "x.safetensors")
+	rng.Randn(rng.New(1), x.Data)
+	if err := safetensors.WriteFile(input, checkpoint.Set{checkpoint.Of("input", x)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"run", "../../examples/bach/model.pt", input, "--chain", "rnn | head", "--time-first", "--json"}
+	full, _ := command(t, 0, args...)
+	seen := map[string]bool{full: true}
+	for _, keep := range []string{"", "rnn", "head"} {
+		more := []string{"--precision", "int8"}
+		if keep != "" {
+			more = append(more, "--keep", keep)
+		}
+		said, _ := command(t, 0, append(args, more...)...)
+		if seen[said] {
+			t.Errorf("--keep %q gives numbers that were there", keep)
+		}
+		seen[said] = true
+	}
+	if said, _ := command(t, 0, append(args, "--precision", "int8", "--keep", "rnn,head")...); said != full {
+		t.Error("with both parts kept it is not float32")
+	}
+	if _, errs := command(t, 2, append(args, "--precision", "int8", "--keep", "fc")...); !strings.Contains(errs, "--keep fc") || !strings.Contains(errs, "rnn.l1, head") {
+		t.Error(errs)
+	}
+}
+
 // TestPrecisionFlagsThatCannotBeMeant are told apart from failures.
 func TestPrecisionFlagsThatCannotBeMeant(t *testing.T) {
 	layer := []string{"run", "--input-size", "3", "--hidden-size", "4"}
@@ -128,6 +171,9 @@ func TestPrecisionFlagsThatCannotBeMeant(t *testing.T) {
 		{2, append(layer, "--precision", "int8", "--keep", "fc"), "layers 0 to 1"},
 		{2, append(layer, "--precision", "int8", "--dtype", "float64"), "float64"},
 		{2, []string{"convert", "../../examples/bach", filepath.Join(t.TempDir(), "x.onnx"), "--keep", "fc"}, "--to int8"},
+		{2, []string{"bench", "W0", "--precision", "int8"}, "for a MODEL"},
+		{2, []string{"bench", "../../examples/bach", "--precision", "int4"}, `"int4"`},
+		{1, []string{"bench", "../../examples/bach", "--precision", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
 		{1, []string{"convert", "../../checkpoint/onnx/testdata/golden/lstm.onnx", filepath.Join(t.TempDir(), "x"), "--to", "int8"}, "--precision int8"},
 		{1, []string{"convert", "../../task/testdata/v0/classify", filepath.Join(t.TempDir(), "x"), "--to", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
 	} {

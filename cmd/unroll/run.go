@@ -159,7 +159,7 @@ func (o *runOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.chain, "chain", "", `the forward() of a state dict in a line, "embedding | lstm | last | fc"; docs/chain.md has the language`)
 	f.StringArrayVar(&o.inputs, "input", nil, "NAME=FILE, an input of a whole model by its name, or by its place 0, 1, ...; may be repeated")
 	f.StringArrayVar(&o.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number; may be repeated")
-	f.StringVar(&o.precision, "precision", "float32", "of the weights: float32, int8 or bfloat16, which round them; docs/numerics.md says how")
+	f.StringVar(&o.precision, "precision", "float32", precisionHelp)
 	f.StringSliceVar(&o.keep, "keep", nil, "with --precision: parts that stay float32: nodes of a whole model, parts of a model folder (embedding, rnn.l0, fc), layers 0, 1, ... of a recurrent layer")
 	f.BoolVar(&o.timeFirst, "time-first", false, "input and output are [T,B,...]; weights alone do not say which")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")

@@ -205,7 +205,10 @@ func answer[F tensor.Float](cmd *cobra.Command, lines *stepLines, o runOptions, 
 func lineLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (*unroll.LayerOf[F], error) {
 	if len(args) == 2 {
 		layer, _, err := loadLayer[F](cmd, args[0], o)
-		return layer, err
+		if err != nil {
+			return nil, err
+		}
+		return withPrecision(layer, o)
 	}
 	cfg := o.fresh
 	var err error
@@ -217,7 +220,7 @@ func lineLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 		return nil, usageError{err}
 	}
 	layer.ResetParameters(rng.New(o.seed))
-	return layer, nil
+	return withPrecision(layer, o)
 }
 
 // appendRow writes a step's output as a row of CSV or an array of JSON, which

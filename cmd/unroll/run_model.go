@@ -87,6 +87,9 @@ func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions
 		return err
 	}
 	out, err := m.Run(in.given)
+	if err == nil {
+		err = keepsParts(m, o.keep)
+	}
 	if err != nil {
 		return err
 	}

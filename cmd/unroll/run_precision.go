@@ -3,10 +3,18 @@ package main
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/model"
 	"github.com/unroll-ml/unroll/tensor"
 )
+
+// precisionHelp is what --precision says of itself in each command.
+const precisionHelp = "of the weights: float32, int8 or bfloat16, which round them; docs/numerics.md says how"
+
+// keepHelp is what --keep says of itself where whole models are opened.
+const keepHelp = "with --precision: parts that stay float32: nodes of a whole model, parts of a model folder (embedding, rnn.l0, fc)"
 
 // weights are the precision that --precision names, and what --keep leaves out.
 func (o runOptions) weights() (unroll.Precision, []string, error) {
@@ -21,6 +29,18 @@ func (o runOptions) weights() (unroll.Precision, []string, error) {
 		return p, nil, usagef("--keep says what --precision leaves out, and there is no --precision")
 	}
 	return p, o.keep, nil
+}
+
+// keepsParts refuses a name of --keep that is no part of a model that has run: it
+// would keep nothing.
+func keepsParts(m *model.Model, keep []string) error {
+	parts := m.Parts()
+	for _, name := range keep {
+		if !slices.ContainsFunc(parts, func(p string) bool { return p == name || strings.HasPrefix(p, name+".l") }) {
+			return usagef("--keep %s: %s has no such part; the run had %s", name, m.Path(), strings.Join(parts, ", "))
+		}
+	}
+	return nil
 }
 
 // asSaved is a layer in the precision that its file has; of float64 the rounded

@@ -23,6 +23,8 @@ type serveOptions struct {
 	server.Options
 	open                  model.Options
 	batchFirst, timeFirst bool
+	precision             string
+	keep                  []string
 	listen, grpc          string
 	set, size             []string // NAME=NUMBER
 	logFormat             string
@@ -79,6 +81,8 @@ is under way finish, write --snapshots, and end.`,
 	f.Uint32Var(&l.Streams, "max-streams", 256, "most requests at once of a gRPC connection")
 	f.DurationVar(&l.Idle, "idle", time.Minute, "end a sequence after this long without a step; below 0: never")
 	f.StringVar(&o.open.Chain, "chain", "", "forward() of a PyTorch state dict, a line (docs/chain.md)")
+	f.StringVar(&o.precision, "precision", "float32", precisionHelp)
+	f.StringSliceVar(&o.keep, "keep", nil, keepHelp)
 	f.StringVar(&o.open.Prefix, "prefix", "", "which of several recurrent layers of a file of weights")
 	f.BoolVar(&o.batchFirst, "batch-first", false, "batches of a file of weights are [B,T,I]")
 	f.BoolVar(&o.timeFirst, "time-first", false, "batches of a file of weights are [T,B,I]")
@@ -88,7 +92,7 @@ is under way finish, write --snapshots, and end.`,
 	f.StringVar(&o.logFormat, "log", "text", "form of the log on stderr: text or json")
 	f.BoolVar(&o.verbose, "verbose", false, "log refused requests too")
 	groupFlags(cmd, "Where and for whom", "listen", "grpc", "token-file", "tls-cert", "tls-key", "tls-client-ca", "insecure")
-	groupFlags(cmd, "Models", "chain", "prefix", "batch-first", "time-first", "set", "size", "watch", "keep-states")
+	groupFlags(cmd, "Models", "chain", "prefix", "batch-first", "time-first", "precision", "keep", "set", "size", "watch", "keep-states")
 	groupFlags(cmd, "Sequences", "idle", "shards", "rows", "snapshots", "snapshot-every")
 	groupFlags(cmd, "Limits", "max-body", "max-run", "max-sequences", "max-state", "max-queue", "max-connections", "max-streams")
 	groupFlags(cmd, "Ending and logs", "grace", "drain-delay", "log", "verbose", "debug")
@@ -140,6 +144,10 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 		o.open.Layout = model.BatchFirst
 	case o.timeFirst:
 		o.open.Layout = model.TimeFirst
+	}
+	var err error
+	if o.open.Precision, o.open.Keep, err = (runOptions{precision: o.precision, keep: o.keep}).weights(); err != nil {
+		return err
 	}
 	o.open.States = true
 	for _, arg := range args {

@@ -77,8 +77,18 @@ func post(t *testing.T, url, body string) (int, string) {
 	return r.StatusCode, string(b)
 }
 
-// Twenty steps of a served layer are those that "run --stream" prints.
+// Twenty steps of a served layer are those that "run --stream" prints, in each
+// precision, which are not each other's.
 func TestServeIsRunStream(t *testing.T) {
+	full, low := servedSteps(t), servedSteps(t, "--precision", "int8")
+	if full == low {
+		t.Error("--precision int8 gives the numbers of float32")
+	}
+}
+
+// servedSteps compares serve and run with the same flags, and returns what both gave.
+func servedSteps(t *testing.T, flags ...string) string {
+	t.Helper()
 	const file = "../../examples/bach/model.safetensors"
 	var steps []string
 	for i := range 20 {
@@ -90,11 +100,11 @@ func TestServeIsRunStream(t *testing.T) {
 		steps = append(steps, "["+strings.Join(x, ",")+"]")
 	}
 	var stdout, stderr bytes.Buffer
-	if code := execute(context.Background(), []string{"run", file, "-", "--stream", "--json", "--time-first"}, strings.NewReader(strings.Join(steps, "\n")+"\n"), &stdout, &stderr); code != codeOK {
+	if code := execute(context.Background(), append([]string{"run", file, "-", "--stream", "--json", "--time-first"}, flags...), strings.NewReader(strings.Join(steps, "\n")+"\n"), &stdout, &stderr); code != codeOK {
 		t.Fatalf("run: %d %s", code, &stderr)
 	}
 	want := strings.Split(strings.TrimSpace(stdout.String()), "\n")
-	base, stop := serving(t, "m="+file, "--time-first")
+	base, stop := serving(t, append([]string{"m=" + file, "--time-first"}, flags...)...)
 	for i, x := range steps {
 		code, body := post(t, base+"/v2/models/m/infer", fmt.Sprintf(`{"parameters":{"sequence_id":5,"sequence_start":%v},"inputs":[{"name":"input","datatype":"FP32","shape":[1,1,88],"data":%s}]}`, i == 0, x))
 		var a struct{ Outputs []struct{ Data []float32 } }
@@ -112,6 +122,7 @@ func TestServeIsRunStream(t *testing.T) {
 	if code, log := stop(); code != codeOK || !strings.Contains(log, "drained") {
 		t.Errorf("exit code %d\n%s", code, log)
 	}
+	return stdout.String()
 }
 
 func TestServeRefusesByName(t *testing.T) {
@@ -133,6 +144,9 @@ func TestServeRefusesByName(t *testing.T) {
 		{"../../examples/bach --max-body -1", codeFailure, "Limits.Body"},
 		{"-", codeUsage, "standard stream"},
 		{"../../examples/bach/model.safetensors", codeUsage, "--time-first"},
+		{"../../examples/bach --precision int4", codeUsage, "float32, int8, bfloat16"},
+		{"../../examples/bach --keep fc", codeUsage, "there is no --precision"},
+		{"../../examples/bach --precision int8 --keep rnn.l7", codeFailure, "rnn.l0"},
 	} {
 		var stdout, stderr bytes.Buffer
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

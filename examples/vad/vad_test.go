@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-audio/audio"
 	"github.com/go-audio/wav"
+	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/model"
 )
 
@@ -79,8 +82,82 @@ func TestSegmentsAreThoseOfThePackage(t *testing.T) {
 			if len(got) < 2 {
 				t.Errorf("only %d segments: the sound tests too little", len(got))
 			}
+			rounded(t, said.Model, samples, rate, p)
 		})
 	}
+}
+
+// rounded tells how far the probabilities of rounded weights lie from p, those of
+// float32, on the sound and on 10,000 frames of it, and compares the segments. Most of
+// int8's error is of the transform and the convolution after it.
+func rounded(t *testing.T, file string, samples []float32, rate int, p []float32) {
+	t.Helper()
+	const frames = 10_000
+	long := slices.Repeat(samples, 1+frames*frame(rate)/len(samples))[:frames*frame(rate)]
+	full, err := model.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	want, _, err := speech(full, long, rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spectrum := slices.DeleteFunc(full.Parts(), func(part string) bool {
+		return !strings.HasSuffix(part, "/stft/Conv") && !strings.Contains(part, "/encoder/0/")
+	})
+	for _, c := range []struct {
+		name string
+		open model.Options
+		move int // most frames by which an end of a segment moves, as measured
+	}{
+		{"int8", model.Options{Precision: unroll.Int8}, 2},
+		{"int8 but for the spectrum", model.Options{Precision: unroll.Int8, Keep: spectrum}, 1},
+		{"bfloat16", model.Options{Precision: unroll.BFloat16}, 1},
+	} {
+		m, err := c.open.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		low, _, err := speech(m, samples, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, is := segments(low, rate, len(samples)), segments(p, rate, len(samples))
+		most, mean := apart(low, p)
+		moved := furthest(got, is) / frame(rate)
+		t.Logf("%s: largest error %.2g, mean %.2g; %d segments of %d, their ends moved by at most %d frames", c.name, most, mean, len(got), len(is), moved)
+		if most == 0 || len(got) != len(is) || moved > c.move {
+			t.Errorf("%s: segments %v, in float32 %v; the largest error is %g", c.name, got, is, most)
+		}
+		if low, _, err = speech(m, long, rate); err != nil {
+			t.Fatal(err)
+		}
+		for from := 1; from < frames; from *= 10 {
+			most, mean := apart(low[from-1:10*from-1], want[from-1:10*from-1])
+			t.Logf("%s: frames %d to %d: largest error %.2g, mean %.2g", c.name, from, 10*from-1, most, mean)
+		}
+	}
+}
+
+// furthest is how many samples an end of a segment lies from that of another list.
+func furthest(a, b []segment) (most int) {
+	for i := range min(len(a), len(b)) {
+		for _, d := range []int{a[i].start - b[i].start, a[i].end - b[i].end} {
+			most = max(most, d, -d)
+		}
+	}
+	return most
+}
+
+// apart returns the largest and the mean distance of two lists.
+func apart(a, b []float32) (most, mean float64) {
+	for i, x := range a {
+		d := math.Abs(float64(x) - float64(b[i]))
+		most, mean = max(most, d), mean+d/float64(len(a))
+	}
+	return most, mean
 }
 
 // TestSegments tries the rule that joins frames, without a model.

@@ -21,8 +21,8 @@ func (p *Program) Parts() []string {
 	return slices.Clone(p.parts.list)
 }
 
-// part is the node's name among the parts.
-func (n *Node) part() string {
+// Part is the node's name among the parts.
+func (n *Node) Part() string {
 	name := n.Name
 	for _, o := range n.Outputs {
 		if name == "" {
@@ -35,7 +35,7 @@ func (n *Node) part() string {
 // precision returns that of the node's weights, or of a layer of it; depth is how
 // many numbers a sum has.
 func (c *call) precision(layer string, depth int) unroll.Precision {
-	p, part := c.pl.p, c.part()+layer
+	p, part := c.pl.p, c.Part()+layer
 	if depth > maxDepth8 {
 		return unroll.Full
 	}
