@@ -90,6 +90,10 @@ func exampleControls() []operated {
 	}
 	change := do(`unroll.S.param={name:'weight_ih_l0',index:0}`, id("tab-change")+`.click()`, `until `+id("value")+`.value`)
 	played := do(halt, `unroll.S.cursor=5`)
+	edited := func(b *browser) {
+		opened(-1, 1, 2)(b)
+		do(id("status")+`.textContent=''`, `(x=>{x.value=+x.value+1;x.onchange()})(`+id("xvalue")+`)`, `until `+id("status")+`.textContent==='computed here'&&!`+id("undo")+`.hidden`)(b)
+	}
 	all := []operated{
 		{name: "first", selector: "#first", before: played, want: `unroll.S.cursor===0`},
 		{name: "back", selector: "#back", before: played, want: `unroll.S.cursor===4`},
@@ -135,6 +139,8 @@ func exampleControls() []operated {
 		{name: "lback", selector: "#lback", before: chapterOf(2), want: `document.querySelector('#lesson h2').textContent.startsWith('1')`},
 		{name: "to-parameter", selector: "#lesson a[data-control=to-parameter]", before: chapterOf(2), want: `!` + id("change") + `.hidden`},
 		{name: "corner", selector: "#lesson a[data-control=corner]", before: func(b *browser) { opened(0, 0, 0)(b); chapterOf(3)(b) }, want: `unroll.S.t===4&&unroll.S.lane===unroll.S.lanes-1`},
+		{name: "undo", selector: "#undo", before: edited, want: id("status") + `.textContent==='one change less'||` + id("undo") + `.hidden`},
+		{name: "reset", selector: "#reset", before: edited, want: id("reset") + `.hidden`},
 		{name: "sizes", selector: "#sizes", before: func(b *browser) {
 			chapterOf(6)(b)
 			do(`if(unroll.S.I!==3)document.getElementById('sizes').click()`, `until unroll.S.I===3`)(b)
@@ -151,7 +157,11 @@ func exampleControls() []operated {
 			do(fmt.Sprintf(`if(document.getElementById('m-%s').checked)document.getElementById('m-%s').click()`, m, m))(b)
 		}, want: id("m-"+m) + `.checked`})
 	}
-	for _, tab := range []string{"cell", "ask", "change", "lesson"} {
+	for _, name := range []string{"savepng", "savesvg", "savecsv", "saveinput", "savemodel"} {
+		all = append(all, operated{name: name, selector: "#" + name, before: do(catchFiles, id("tab-save")+`.click()`, id("status")+`.textContent=''`), want: `window.files.length===1`})
+	}
+	all = append(all, operated{name: "savelink", selector: "#savelink", before: do(id("tab-save")+`.click()`, id("status")+`.textContent=''`), want: id("status") + `.textContent.startsWith('the link is ')`})
+	for _, tab := range []string{"cell", "ask", "change", "lesson", "save"} {
 		other := map[bool]string{true: "tab-ask", false: "tab-cell"}[tab == "cell"]
 		all = append(all, operated{name: "tab", selector: "#tab-" + tab, before: do(id(other) + `.click()`), want: `!` + id(tab) + `.hidden&&` + id("tab-"+tab) + `.getAttribute('aria-selected')==='true'`})
 	}
@@ -281,6 +291,7 @@ func TestPageKeys(t *testing.T) {
 		{"4", nil, `!` + id("change") + `.hidden`},
 		{"1", nil, `!` + id("lesson") + `.hidden`},
 		{"2", nil, `!` + id("cell") + `.hidden`},
+		{"5", nil, `!` + id("save") + `.hidden`},
 		{"1", nil, `!` + id("lesson") + `.hidden`},
 		{kb.Enter, nil, `!` + id("cell") + `.hidden`},
 		{"n", nil, id("processing") + `.textContent==='Processing x_0: layer 1'`},

@@ -32,7 +32,10 @@ type Session struct {
 	s0      unroll.State
 	example bool // the layer is an example's, so that more layers are drawn as PyTorch would
 	drawn   bool // no input came with the model: x is drawn
-	run     int  // counts edits and runs; a run that is no longer the newest stops
+	history []snapshot
+	changes int // counts changes
+	at      int // the change that made what there is now; 0: what was loaded
+	run     int // counts edits and runs; a run that is no longer the newest stops
 }
 
 // errSuperseded ends a run that a newer edit has made pointless.
@@ -91,6 +94,7 @@ var commands = map[string]func(*Session, Args, []byte) (any, []byte, error){
 	"layers": (*Session).layers, "influence": (*Session).influence, "keep": (*Session).keep,
 	"chain": (*Session).chain, "loop": (*Session).loop, "numbers": (*Session).numbers,
 	"openness": (*Session).openness, "inputs": (*Session).inputs, "input": (*Session).input,
+	"undo": (*Session).undo, "reset": (*Session).reset, "export": (*Session).export,
 }
 
 // load takes the page's own model and run: parameters in the order of
@@ -135,7 +139,7 @@ func (s *Session) load(a Args, block []byte) (any, []byte, error) {
 		return nil, nil, &unroll.ArgError{Kind: unroll.ErrShape, Arg: "block", Got: fmt.Sprintf("%d bytes", len(block)), Want: "all parameters, the input and the record"}
 	}
 	s.layer, s.kept, s.x, s.s0, s.example = layer, nil, x, t.S0, a.Example
-	s.drawn = false
+	s.drawn, s.history, s.at = false, nil, 0
 	s.run++
 	s.hold(t)
 	if !a.Recorded {
@@ -179,22 +183,23 @@ func (s *Session) open(a Args, block []byte) (any, []byte, error) {
 	if err := layer.Load(values); err != nil {
 		return nil, nil, err
 	}
-	x := s.x
+	x, drawn := s.x, s.drawn
 	if x.IsZero() || x.Shape[1] != parts[0].Config.InputSize {
 		x = tensor.New(12, parts[0].Config.InputSize)
 		rng.Randn(rng.New(0), x.Data)
-		s.drawn = true
+		drawn = true
 	}
-	return s.replace(layer, x, unroll.State{}, false)
+	return s.replace(layer, x, unroll.State{}, false, drawn)
 }
 
 // replace makes another layer the session's and runs it.
-func (s *Session) replace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, example bool) (any, []byte, error) {
+func (s *Session) replace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, example, drawn bool) (any, []byte, error) {
 	t, err := NewTrace(layer, x, s0)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.layer, s.x, s.s0, s.kept, s.example = layer, x, t.S0, nil, example
+	s.remember()
+	s.layer, s.x, s.s0, s.kept, s.example, s.drawn = layer, x, t.S0, nil, example, drawn
 	s.hold(t)
 	s.spoil(0, 0)
 	return s.compute()
@@ -255,5 +260,6 @@ func (s *Session) spoil(first, step int) {
 func (s *Session) about() any {
 	facts := s.trace.facts()
 	facts["kept"], facts["drawn"] = s.kept != nil, s.drawn
+	facts["at"], facts["edits"] = s.at, len(s.history)
 	return facts
 }

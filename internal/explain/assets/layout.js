@@ -5,8 +5,12 @@ const G = {};
 
 const size = () => innerWidth >= 1900 ? 1.35 : 1;
 
+// whole, if set, is a view of all of the grid, for a picture of it.
+let whole = null;
+
 // view is the part of the grid that is seen, in those lengths.
 function view() {
+  if (whole) return whole;
   const g = $('grid'), z = size();
   return { w: g.clientWidth / z, h: g.clientHeight / z, left: g.scrollLeft / z, top: g.scrollTop / z };
 }

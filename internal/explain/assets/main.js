@@ -28,7 +28,7 @@ function showChoices() {
   const titles = { h: 'the hidden state', c: 'the cell state', d: 'the change from the kept run' };
   const list = ['h', ...(S.hasCell ? ['c'] : []), ...S.gates, ...(S.kept ? ['d'] : [])];
   if (!list.includes(S.what)) S.what = 'h';
-  choices($('what'), 'what', list.map(w => [w, titles[w] || 'gate ' + w]), S.what, w => { S.what = w; relayout(); say(); });
+  choices($('what'), 'what', list.map(w => [w, titles[w] || 'gate ' + w]), S.what, w => { S.what = w; relayout(); say(); keepPlace(); });
   $('what').parentElement.hidden = list.length < 2;
   choices($('units'), 'units', [['even', 'evenly chosen units'], ['first', `the first ${most} units`]], S.choice, v => {
     S.choice = v;
@@ -76,6 +76,14 @@ async function begin() {
 const scheme = matchMedia('(prefers-color-scheme: dark)');
 scheme.onchange = e => theme(e.matches);
 addEventListener('resize', relayout);
+addEventListener('hashchange', () => {
+  const tab = toPlace();
+  showChoices();
+  relayout();
+  show(S.t, S.lane);
+  say();
+  openTab(tabs[tab] ? tab : 'cell');
+});
 $('theme').onclick = () => {
   theme(!dark());
   if ($('follow').firstChild) follow();
@@ -88,6 +96,7 @@ wireGrid();
 wireKeys();
 wireFiles();
 wirePrinting();
+wireHistory();
 layout();
 theme(scheme.matches);
 showChoices();
@@ -95,6 +104,6 @@ describe();
 fit();
 show(S.t, S.lane);
 say();
-openTab('cell');
+openTab(tabs[firstTab] ? firstTab : 'cell');
 setTimeout(begin, 30); // after the first picture
 window.unroll = { S, engine, go, full, laneY, X, scales }; // for the browser's console
