@@ -3,7 +3,7 @@
 package main
 
 import (
-	"io"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +33,10 @@ RNN(3, 4, num_layers=2) on torch.randn(5, 3) after torch.manual_seed(0), and wit
 --mode, --input-size, --hidden-size and so on another fresh layer, as run draws
 it, on INPUT alone or on torch.randn(5, input_size).
 
+Of a whole model (ONNX, Keras, a saved nn.Sequential, or weights with --chain) its
+recurrent layers are shown, each on what reaches it there, and what stands around
+them as boxes with their numbers; INPUT is the model's own then.
+
 --html writes one file that shows the same as a grid in a browser, without
 network; --open shows it at once.`,
 		Example: `  unroll explain --step 2 --layer 1 --unit 3     # one number of PyTorch's example
@@ -48,6 +52,9 @@ network; --open shows it at once.`,
 			if err != nil {
 				return err
 			}
+			if w := in.whole; w != nil {
+				page.Boxes, page.Parts = w.boxes, w.parts
+			}
 			page.Example, page.Columns, page.Labels, opt.Labels = len(args) == 0 && !from.fresh.sized, in.columns, in.labels, in.labels
 			if page.Kind == "" {
 				page.Kind = in.kind
@@ -57,15 +64,19 @@ network; --open shows it at once.`,
 			}
 			if html == "" && !open {
 				opt.Color = isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""
-				return t.Text(cmd.OutOrStdout(), opt)
+				return explainText(cmd, t, in.whole, opt)
+			}
+			p, err := t.NewPage(page)
+			if err != nil {
+				return err
 			}
 			if html != "" {
-				if err := writeOutput(cmd, html, func(w io.Writer) error { return t.Page(w, page) }); err != nil {
+				if err := writeOutput(cmd, html, p.Write); err != nil {
 					return err
 				}
 			}
 			if open {
-				return servePage(cmd, func(w io.Writer) error { return t.Page(w, page) })
+				return servePage(cmd, p.Write)
 			}
 			return nil
 		},
@@ -78,6 +89,9 @@ network; --open shows it at once.`,
 	f.StringVar(&html, "html", "", "write a page to this file")
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
 	f.BoolVar(&from.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
+	f.StringArrayVar(&from.run.inputs, "input", nil, "NAME=FILE, an input of a whole model; may be given several times")
+	f.StringArrayVar(&from.run.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number")
+	f.StringVar(&from.run.chain, "chain", "", "the model's forward() in one line, for PyTorch's weights, as run takes it")
 	f.StringVar(&from.mode, "mode", "", "kind of a fresh layer (default RNN_TANH), and of MODEL where names and shapes cannot tell: RNN_RELU")
 	f.BoolVar(&from.batchFirst, "batch-first", false, "a batch is [B,T,I]; weights alone do not say which")
 	f.BoolVar(&from.timeFirst, "time-first", false, "a batch is [T,B,I]")
@@ -89,8 +103,29 @@ network; --open shows it at once.`,
 	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
 	groupFlags(cmd, "What is shown", "step", "layer", "unit", "sequence", "limit")
 	groupFlags(cmd, "How", "html", "open", "latex", "as")
-	groupFlags(cmd, "Model and input", "text", "batch-first", "time-first", "mode", "loose")
+	groupFlags(cmd, "Model and input", "text", "input", "set", "chain", "batch-first", "time-first", "mode", "loose")
 	groupFlags(cmd, "A fresh layer", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
 	groupTables(cmd)
 	return cmd
+}
+
+// explainText writes what the terminal shows; of a whole model each of its layers.
+func explainText(cmd *cobra.Command, t *explain.Trace, w *wholeRun, opt explain.TextOptions) error {
+	if w == nil {
+		return t.Text(cmd.OutOrStdout(), opt)
+	}
+	if !opt.LaTeX && opt.Step < 0 && opt.Layer < 0 && opt.Unit < 0 {
+		if err := explain.Boxes(cmd.OutOrStdout(), w.boxes); err != nil {
+			return err
+		}
+	}
+	for _, p := range w.parts {
+		if !opt.LaTeX {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", visible(p.Name))
+		}
+		if err := p.Trace.Text(cmd.OutOrStdout(), opt); err != nil {
+			return fmt.Errorf("%s: %w", visible(p.Name), err)
+		}
+	}
+	return nil
 }

@@ -29,6 +29,7 @@ type explainSource struct {
 	sequence              int
 	limit                 int
 	fresh                 runOptions // of a layer that is drawn
+	run                   runOptions // of a whole model: its inputs, and its line
 }
 
 // check refuses what contradicts itself.
@@ -45,6 +46,7 @@ func (s *explainSource) check(cmd *cobra.Command, args []string) error {
 		return f.check(args, false)
 	case cmd.Flags().Changed("seed"):
 		return usagef("--seed draws the parameters of a fresh layer, and %s has parameters: give one of them", args[0])
+	case len(args) == 1 && len(s.run.inputs)+len(s.run.set) > 0: // of a whole model
 	case len(args) == 1 && s.text == "":
 		return usagef("explain needs MODEL and INPUT (or --text), or neither; for a fresh layer give --input-size and --hidden-size")
 	case s.text != "" && len(args) != 1:
@@ -60,6 +62,7 @@ type explainInput struct {
 	kind    string   // as explain.PageOptions; "" for its guess
 	labels  []string // of the steps: characters or words
 	columns []string // names of the inputs
+	whole   *wholeRun
 }
 
 // trace runs the model on the input, or the example without arguments.
@@ -72,6 +75,12 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 		layer, in, err = s.draw(cmd, args)
 	case len(args) == 0:
 		layer, in.x, err = explain.Example(2)
+	case s.run.chain != "" || isWhole(args[0]) && !isFolder(args[0]):
+		s.run.dtype, s.run.batchFirst, s.run.timeFirst, s.run.loose = "float32", s.batchFirst, s.timeFirst, s.loose
+		if in.whole, err = watchModel(cmd, args, s.run, s.sequence, s.limit); err != nil {
+			return nil, in, err
+		}
+		return in.whole.parts[0].Trace, in, nil
 	default:
 		layer, in, err = s.load(cmd, args)
 	}

@@ -190,6 +190,16 @@ func projectedControls() []operated {
 	}
 }
 
+// wholeControls are there for a whole model.
+func wholeControls() []operated {
+	first := do(`if(unroll.S.part)document.querySelectorAll('#flow .box')[1].click()`, `until unroll.S.part===0&&unroll.S.box<0`)
+	return []operated{
+		{name: "box", selector: "#flow .box:nth-child(4)", before: first, want: `document.querySelector('#cell h2').textContent==='Gemm fc'`},
+		{name: "layer", selector: "#flow .box:nth-child(3)", before: first, want: `unroll.S.part===1&&unroll.S.D===2`},
+		{name: "to-box", selector: "#cell a[data-control=to-box]", before: do(`document.querySelectorAll('#flow .box')[1].click()`, `until unroll.S.part===0`, `document.querySelectorAll('#flow .box')[3].click()`, `until document.querySelector('#cell a[data-control=to-box]')`), want: `unroll.S.part===1`},
+	}
+}
+
 // controls lists what can be operated and is seen, and faults what has no name
 // of its own or none that a screen reader could say.
 func (b *browser) controls(seen map[string]bool) {
@@ -205,6 +215,7 @@ func (b *browser) controls(seen map[string]bool) {
 // Every control does its work by mouse and by keyboard; a control that no row
 // uses fails the test.
 func TestPageByMouseAndByKeyboard(t *testing.T) {
+	whole, wholeOptions := wholeModel(t)
 	seen, used := map[string]bool{}, map[string]bool{}
 	for _, page := range []struct {
 		tr   *Trace
@@ -214,6 +225,7 @@ func TestPageByMouseAndByKeyboard(t *testing.T) {
 		{exampleTrace(t), PageOptions{Example: true}, exampleControls()},
 		{traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 60, HiddenSize: 50, NumLayers: 2}, 4), PageOptions{}, gatedControls()},
 		{traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 6, ProjSize: 2, NumLayers: 2}, 5), PageOptions{}, projectedControls()},
+		{whole, wholeOptions, wholeControls()},
 	} {
 		b := openPage(t, page.tr, page.opt, 1360, 820)
 		b.controls(seen)

@@ -2,11 +2,11 @@
 
 // describe says in words and shapes what is on the page.
 function describe() {
-  const c = S.cfg, parts = [`${c.mode} ${c.input_size} → ${c.hidden_size}${c.proj_size ? ' → ' + c.proj_size : ''}`];
-  parts.push(S.L === 1 ? '1 layer' : S.L + ' layers');
-  if (S.D === 2) parts.push('both directions');
-  parts.push(S.steps === 1 ? '1 step' : S.steps + ' steps');
-  $('model').textContent = (S.title ? S.title + ': ' : '') + parts.join(', ');
+  const c = S.cfg, words = [`${c.mode} ${c.input_size} → ${c.hidden_size}${c.proj_size ? ' → ' + c.proj_size : ''}`];
+  words.push(S.L === 1 ? '1 layer' : S.L + ' layers');
+  if (S.D === 2) words.push('both directions');
+  words.push(S.steps === 1 ? '1 step' : S.steps + ' steps');
+  $('model').textContent = (S.title ? S.title + ': ' : '') + (parts.length > 1 ? parts[S.part].name + ': ' : '') + words.join(', ');
   document.title = 'unroll: ' + $('model').textContent;
   $('shapes').textContent = `h_n [${letters.lanes()}, ${letters.state()}] = [${S.lanes}, ${S.size}]`;
   const sampled = Math.max(S.size, S.H, S.kind === 'notes' ? 0 : S.I) > most;
@@ -63,7 +63,7 @@ function wirePrinting() {
 async function begin() {
   try {
     await engine.start();
-    await engine.ask('load', { config: S.cfg, steps: S.steps, state: true, recorded: true, example: data.example }, new Uint8Array(block.buffer));
+    await loadPart(0);
     engine.done();
     status('the engine is ready');
   } catch (e) {

@@ -42,6 +42,7 @@ function go(lane, t, u, open = true) {
   S.lane = lane;
   S.t = t;
   S.u = u;
+  if (S.box >= 0) { S.box = -1; drawBoxes(); }
   keepPlace();
   show(t, lane);
   draw();

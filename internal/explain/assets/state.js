@@ -61,16 +61,19 @@ function toPlace() {
 
 const firstTab = toPlace();
 
-// own is the record that came with the page, until something is changed.
-S.own = (() => {
-  let at = data.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
+// ownOf is the record that came with the page, which holds until something is
+// changed.
+function ownOf(facts) {
+  let at = facts.at + facts.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
   const take = n => block.subarray(at, at += n);
   const own = { x: take(S.steps * S.I), h0: take(S.lanes * S.size) };
   if (S.hasCell) take(S.lanes * S.H);
   own.h = range(S.lanes).map(() => take(S.steps * S.size));
   own.c = S.hasCell ? range(S.lanes).map(() => take(S.steps * S.H)) : [];
   return own;
-})();
+}
+
+S.own = ownOf(data);
 
 const layerOf = lane => Math.floor(lane / S.D);
 const directionOf = lane => lane % S.D;
