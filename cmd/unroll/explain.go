@@ -20,6 +20,8 @@ func newExplainCmd() *cobra.Command {
 		from explainSource
 		html string
 		open bool
+		// large lets a page be larger than a browser likes.
+		large bool
 	)
 	cmd := &cobra.Command{
 		Use:   "explain [MODEL] [INPUT]",
@@ -70,6 +72,9 @@ network; --open shows it at once.`,
 			if err != nil {
 				return err
 			}
+			if err := tellSize(cmd, p, large); err != nil {
+				return err
+			}
 			if html != "" {
 				if err := writeOutput(cmd, html, p.Write); err != nil {
 					return err
@@ -88,6 +93,7 @@ network; --open shows it at once.`,
 	f.BoolVar(&opt.LaTeX, "latex", false, "write LaTeX")
 	f.StringVar(&html, "html", "", "write a page to this file")
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
+	f.BoolVar(&large, "large", false, "write a page of more than 64 MB")
 	f.BoolVar(&from.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringArrayVar(&from.run.inputs, "input", nil, "NAME=FILE, an input of a whole model; may be given several times")
 	f.StringArrayVar(&from.run.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number")
@@ -102,7 +108,7 @@ network; --open shows it at once.`,
 	f.IntVar(&from.limit, "limit", 0, "use the first steps only, this many; 0: all")
 	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
 	groupFlags(cmd, "What is shown", "step", "layer", "unit", "sequence", "limit")
-	groupFlags(cmd, "How", "html", "open", "latex", "as")
+	groupFlags(cmd, "How", "html", "open", "latex", "as", "large")
 	groupFlags(cmd, "Model and input", "text", "input", "set", "chain", "batch-first", "time-first", "mode", "loose")
 	groupFlags(cmd, "A fresh layer", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
 	groupTables(cmd)
@@ -127,5 +133,24 @@ func explainText(cmd *cobra.Command, t *explain.Trace, w *wholeRun, opt explain.
 			return fmt.Errorf("%s: %w", visible(p.Name), err)
 		}
 	}
+	return nil
+}
+
+// maxPage bounds a page, in bytes: browsers open it in a second or two.
+const maxPage = 64 << 20
+
+// tellSize says how large a page will be, and of what, and refuses one that is
+// larger than maxPage unless that is wanted.
+func tellSize(cmd *cobra.Command, p *explain.Page, large bool) error {
+	all, numbers, words, rest, err := p.Size()
+	if err != nil {
+		return err
+	}
+	mb := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+	said := fmt.Sprintf("%s: the engine and the page itself %s, model, input and run %s, names %s", mb(all), mb(rest), mb(numbers), mb(words))
+	if all > maxPage && !large {
+		return usagef("the page would have %s; --limit N takes the first N steps, --large writes it nevertheless", said)
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "the page has", said)
 	return nil
 }

@@ -123,15 +123,37 @@ func (t *Trace) part(block []float32) (facts map[string]any, all []float32) {
 	block = append(block, t.X.Data...)
 	block = append(append(block, t.S0.H.Data...), t.S0.C.Data...)
 	record := len(block)
-	for _, h := range t.H {
-		block = append(block, h.Data...)
-	}
-	for _, c := range t.C {
-		block = append(block, c.Data...)
-	}
+	ends := t.recordBytes() > wholeRecord
+	t.record(ends, func(rows []float32) { block = append(block, rows...) })
 	facts = t.facts()
-	facts["at"], facts["count"], facts["record"] = at, len(block)-at, record
+	facts["at"], facts["count"], facts["record"], facts["ends"] = at, len(block)-at, record, ends
 	return facts, block
+}
+
+// wholeRecord is the largest record, in bytes, that a page holds whole. Of a longer
+// one it holds every 64th state, and the engine computes the steps between when they
+// come into view: 64 steps take it less time than reading 64 states takes a person.
+const wholeRecord = 2 << 20
+
+// Size returns how many bytes Write writes, and of what: the block of numbers, what
+// is said of them (labels, names, shapes), and the rest, the same for all pages.
+func (p *Page) Size() (all, numbers, words, rest int64, err error) {
+	var n counter
+	numbers, words = int64(base64.StdEncoding.EncodedLen(len(p.block))), int64(len(p.data))
+	with := *p
+	with.block, with.data = nil, nil
+	if err := with.Write(&n); err != nil {
+		return 0, 0, 0, 0, err
+	}
+	return int64(n) + numbers + words, numbers, words, int64(n), nil
+}
+
+// counter counts the bytes written to it.
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
 }
 
 // Write writes the page, with the engine that it runs.

@@ -25,8 +25,8 @@ type Session struct {
 	Pause func(done float64)
 
 	layer   *unroll.Layer
-	trace   *Trace // the last finished run
-	fresh   []int  // of each lane, steps of trace that edits since have not changed
+	trace   *Trace // the run, known as far as it was asked for
+	fresh   []int  // of each lane, steps of trace that an edit under way does not change
 	kept    *Trace // the run that others are compared with
 	x       tensor.Dense
 	s0      unroll.State
@@ -36,6 +36,24 @@ type Session struct {
 	changes int // counts changes
 	at      int // the change that made what there is now; 0: what was loaded
 	run     int // counts edits and runs; a run that is no longer the newest stops
+}
+
+// record reads or writes the record's rows: h of every lane, then c; all of them, or
+// those that end segments. What is visited is known then.
+func (t *Trace) record(ends bool, visit func(rows []float32)) {
+	for _, list := range [][]tensor.Dense{t.H, t.C} {
+		for i, d := range list {
+			if !ends {
+				visit(d.Data)
+			}
+			t.ends(i, func(k, time int) {
+				if ends {
+					visit(row(d, time))
+				}
+				t.known[i].end[k], t.known[i].all[k] = true, t.known[i].all[k] || !ends
+			})
+		}
+	}
 }
 
 // errSuperseded ends a run that a newer edit has made pointless.
@@ -59,7 +77,11 @@ func (s *Session) Do(cmd string, args, block []byte) (reply any, out []byte, err
 	if s.trace == nil && cmd != "load" && cmd != "open" {
 		return nil, nil, errNoModel
 	}
-	return f(s, a, block)
+	reply, out, err = f(s, a, block)
+	if errors.Is(err, errSuperseded) {
+		return map[string]any{"superseded": true}, nil, nil
+	}
+	return reply, out, err
 }
 
 // Args are the arguments of all commands; each reads those it knows.
@@ -68,6 +90,7 @@ type Args struct {
 	Steps    int           `json:"steps"`
 	State    bool          `json:"state"`
 	Recorded bool          `json:"recorded"`
+	Ends     bool          `json:"ends"` // the record has the last step of each segment
 	Example  bool          `json:"example"`
 
 	Name      string  `json:"name"`
@@ -129,23 +152,14 @@ func (s *Session) load(a Args, block []byte) (any, []byte, error) {
 		return nil, nil, err
 	}
 	if a.Recorded {
-		for _, rec := range [][]tensor.Dense{t.H, t.C} {
-			for _, d := range rec {
-				r.read(d.Data)
-			}
-		}
+		t.record(a.Ends, r.read)
 	}
 	if r.short {
 		return nil, nil, &unroll.ArgError{Kind: unroll.ErrShape, Arg: "block", Got: fmt.Sprintf("%d bytes", len(block)), Want: "all parameters, the input and the record"}
 	}
 	s.layer, s.kept, s.x, s.s0, s.example = layer, nil, x, t.S0, a.Example
 	s.drawn, s.history, s.at = false, nil, 0
-	s.run++
 	s.hold(t)
-	if !a.Recorded {
-		s.spoil(0, 0)
-		return s.compute()
-	}
 	return s.about(), nil, nil
 }
 
@@ -205,35 +219,45 @@ func (s *Session) replace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, 
 	return s.compute()
 }
 
-// compute runs the layer on the input as they are now, and makes the record the
-// session's when it is whole: until then every answer is the last whole run's.
-// What no edit since that run can have changed is taken from it.
+// compute begins a run of the layer on the input as they are now. What no edit since
+// the last run can have changed is taken from it; the rest is computed when it is
+// asked for, as far as it leads there.
 func (s *Session) compute() (any, []byte, error) {
-	s.run++
-	mine := s.run
 	t, err := NewTrace(s.layer, s.x, s.s0)
 	if err != nil {
 		return nil, nil, err
 	}
 	t.reuse(s.trace, s.fresh)
-	err = t.Run(func(done float64) error {
-		if s.Pause != nil {
-			s.Pause(done)
-		}
-		if s.run != mine {
-			return errSuperseded
-		}
-		return nil
-	})
-	if errors.Is(err, errSuperseded) {
-		return map[string]any{"superseded": true}, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
 	s.hold(t)
 	return s.about(), nil, nil
 }
+
+// need makes steps of a run known. It ends with errSuperseded when a newer run takes
+// the place of the session's meanwhile.
+func (s *Session) need(layer, from, to int) error {
+	mine := s.trace
+	for _, t := range []*Trace{mine, s.kept} {
+		if t == nil || t != mine && (s.kept.Steps() != mine.Steps() || layer >= t.cfg.NumLayers) {
+			continue
+		}
+		err := t.need(layer, from, to, func(done float64) error {
+			if s.Pause != nil {
+				s.Pause(done)
+			}
+			if s.trace != mine {
+				return errSuperseded
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whole makes all of the run known.
+func (s *Session) whole() error { return s.need(s.trace.cfg.NumLayers-1, 0, s.trace.Steps()) }
 
 // hold makes a whole run the session's.
 func (s *Session) hold(t *Trace) {

@@ -32,6 +32,12 @@ func (s *Session) export(a Args, _ []byte) (any, []byte, error) {
 			set = append(set, checkpoint.Of("cx", s.trace.S0.C))
 		}
 	case "numbers":
+		if err := s.trace.tooLong(); err != nil {
+			return nil, nil, err
+		}
+		if err := s.whole(); err != nil {
+			return nil, nil, err
+		}
 		b, err := s.trace.table()
 		return nil, b, err
 	default:
@@ -45,9 +51,8 @@ func (s *Session) export(a Args, _ []byte) (any, []byte, error) {
 // table is the run as CSV, a number a row: x, then h and c of every lane. Layers
 // have the page's numbers, from 1; the step of an initial state is empty.
 func (t *Trace) table() ([]byte, error) {
-	rows := len(t.X.Data) + t.recordBytes()/4 + len(t.S0.H.Data) + len(t.S0.C.Data)
-	if rows > exportRows {
-		return nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "numbers", Got: fmt.Sprintf("%d rows", rows), Want: fmt.Sprintf("at most %d: explain fewer steps (--limit), or write the outputs with unroll run --output", exportRows)}
+	if err := t.tooLong(); err != nil {
+		return nil, err
 	}
 	b := []byte("what,layer,direction,step,unit,value\n")
 	put := func(head string, step int, values []float32) {
@@ -81,4 +86,13 @@ func (t *Trace) table() ([]byte, error) {
 		}
 	}
 	return b, nil
+}
+
+// tooLong refuses a table of more than exportRows.
+func (t *Trace) tooLong() error {
+	rows := len(t.X.Data) + t.recordBytes()/4 + len(t.S0.H.Data) + len(t.S0.C.Data)
+	if rows > exportRows {
+		return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "numbers", Got: fmt.Sprintf("%d rows", rows), Want: fmt.Sprintf("at most %d: explain fewer steps (--limit), or write the outputs with unroll run --output", exportRows)}
+	}
+	return nil
 }

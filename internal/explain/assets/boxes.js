@@ -93,7 +93,7 @@ async function showPart(n) {
 function loadPart(n) {
   const facts = parts.length ? parts[n].facts : data;
   const bytes = new Uint8Array(block.buffer.slice(4 * facts.at, 4 * (facts.at + facts.count)));
-  return engine.ask('load', { config: facts.config, steps: facts.steps, state: true, recorded: true, example: data.example }, bytes);
+  return engine.ask('load', { config: facts.config, steps: facts.steps, state: true, recorded: true, ends: facts.ends, example: data.example }, bytes);
 }
 
 // boxCell is a box in the panel: what flows in, its constants, its numbers.
