@@ -266,7 +266,8 @@ func TestPageByMouseAndByKeyboard(t *testing.T) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
-		if !used[name] {
+		// What is wider than a narrow screen is scrolled by the browser's own keys.
+		if !used[name] && name != "scroll" {
 			t.Errorf("no row of this test uses the control %q", name)
 		}
 	}

@@ -52,9 +52,10 @@ function wirePrinting() {
     zoom(Math.min(S.cell, (640 - G.gutter - G.right) / (S.steps + 1)));
     $('grid').style.height = G.height * size() + 'px';
     paint();
+    $('panel').style.zoom = clamp(900 / $('panel').scrollHeight, .35, 1); // one cell on one page
   });
   addEventListener('afterprint', () => {
-    $('grid').style.height = '';
+    $('grid').style.height = $('panel').style.zoom = '';
     theme(wasDark);
     fit();
   });
@@ -76,6 +77,8 @@ async function begin() {
 const scheme = matchMedia('(prefers-color-scheme: dark)');
 scheme.onchange = e => theme(e.matches);
 addEventListener('resize', relayout);
+new MutationObserver(() => requestAnimationFrame(reachWide)).observe($('panel'), { childList: true, subtree: true, attributes: true, attributeFilter: ['hidden'] });
+addEventListener('resize', reachWide);
 addEventListener('hashchange', () => {
   const tab = toPlace();
   showChoices();
