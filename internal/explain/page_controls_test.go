@@ -137,6 +137,10 @@ func exampleControls() []operated {
 		number("nlayers", "#nlayers", do(id("tab-change")+`.click()`, id("nlayers")+`.value=2;`+id("nlayers")+`.onchange()`, `until unroll.S.L===2`), `unroll.S.L===3`),
 		{name: "lnext", selector: "#lnext", before: chapterOf(1), want: `document.querySelector('#lesson h2').textContent.startsWith('2')`},
 		{name: "lback", selector: "#lback", before: chapterOf(2), want: `document.querySelector('#lesson h2').textContent.startsWith('1')`},
+		{name: "copycode", selector: "#copycode", before: func(b *browser) {
+			chapterOf(4)(b)
+			do(`until document.getElementById('copycode')`, id("status")+`.textContent=''`)(b)
+		}, want: id("status") + `.textContent.startsWith('the program is ')`},
 		{name: "to-parameter", selector: "#lesson a[data-control=to-parameter]", before: chapterOf(2), want: `!` + id("change") + `.hidden`},
 		{name: "corner", selector: "#lesson a[data-control=corner]", before: func(b *browser) { opened(0, 0, 0)(b); chapterOf(3)(b) }, want: `unroll.S.t===4&&unroll.S.lane===unroll.S.lanes-1`},
 		{name: "undo", selector: "#undo", before: edited, want: `['one change less','as it came'].includes(` + id("status") + `.textContent)`},

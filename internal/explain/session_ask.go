@@ -33,7 +33,7 @@ func (s *Session) chain(Args, []byte) (any, []byte, error) {
 		return nil, nil, err
 	}
 	n, wrong, err := s.trace.Chain()
-	return map[string]int{"numbers": n, "wrong": wrong}, nil, err
+	return map[string]any{"numbers": n, "wrong": wrong, "code": s.trace.ChainCode()}, nil, err
 }
 
 // loop answers with what went wrong, and its code. The block has, per lane and
