@@ -50,8 +50,8 @@ var places = map[string]struct {
 	},
 	"explain": {
 		[]use{useModel, useInput},
-		map[string]use{"html": useOutput},
-		"as columns decimal mode separator text",
+		map[string]use{"html": useOutput, "input": useNamed},
+		"as chain columns decimal mode separator set text",
 	},
 	"inspect": {args: []use{useModel}, texts: "convention"},
 	"convert": {args: []use{useModel, useConvert}, texts: "convention head mode prefix to"},

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +115,9 @@ func TestPagePrints(t *testing.T) {
 		if eval[bool](b, expr) {
 			t.Errorf("on paper %s", what)
 		}
+	}
+	if words := drawnWords(b); !strings.Contains(words, "\n0.1340\n") || !strings.Contains(words, "\n-2.1788\n") {
+		t.Errorf("on paper the cells have no digits:\n%s", words)
 	}
 	b.shot("print")
 }

@@ -49,12 +49,14 @@ function wirePrinting() {
   addEventListener('beforeprint', () => {
     wasDark = dark();
     theme(false);
+    printing = true;
     zoom(Math.min(S.cell, (640 - G.gutter - G.right) / (S.steps + 1)));
     $('grid').style.height = G.height * size() + 'px';
     paint();
     $('panel').style.zoom = clamp(900 / $('panel').scrollHeight, .35, 1); // one cell on one page
   });
   addEventListener('afterprint', () => {
+    printing = false;
     $('grid').style.height = $('panel').style.zoom = '';
     theme(wasDark);
     fit();

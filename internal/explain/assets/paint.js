@@ -92,7 +92,7 @@ function paintLane(i, first, last) {
     pen.globalAlpha = 1;
     if (S.marks) paintMark(S.marks[i * S.steps + t], x, y, width);
     if (S.influence) bar(S.influence.h(i, t), x, y + G.h + 3, width);
-    if (played && G.pad > 4) paintArrows(i, t, i === S.lane && t === S.t);
+    if (played && (G.pad > 4 || printing)) paintArrows(i, t, i === S.lane && t === S.t);
   }
   paintStart(i, width);
 }
