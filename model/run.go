@@ -65,6 +65,17 @@ func (p *Pass) Set(name string, v Value) error {
 // Run runs the model on the inputs set. It allocates nothing if a run of the same
 // shapes went before. Errors are those of Model.Run.
 func (p *Pass) Run() error {
+	if err := p.complete(); err != nil {
+		return err
+	}
+	if err := p.m.program.Run(p.run, p.out); err != nil {
+		return fmt.Errorf("%s: %w", p.m.path, err)
+	}
+	return nil
+}
+
+// complete makes p.run of the inputs set, with zeros for states that are not.
+func (p *Pass) complete() error {
 	inputs := p.m.program.Graph().Inputs
 	for i := range inputs {
 		p.run[i] = p.in[i]
@@ -78,9 +89,6 @@ func (p *Pass) Run() error {
 			return err
 		}
 		p.run[i] = p.zero[i]
-	}
-	if err := p.m.program.Run(p.run, p.out); err != nil {
-		return fmt.Errorf("%s: %w", p.m.path, err)
 	}
 	return nil
 }

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"io"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +20,8 @@ func newExplainCmd() *cobra.Command {
 		from explainSource
 		html string
 		open bool
+		// large lets a page be larger than a browser likes.
+		large bool
 	)
 	cmd := &cobra.Command{
 		Use:   "explain [MODEL] [INPUT]",
@@ -33,6 +35,10 @@ several). INPUT, what that layer reads, is what run reads (.safetensors with inp
 RNN(3, 4, num_layers=2) on torch.randn(5, 3) after torch.manual_seed(0), and with
 --mode, --input-size, --hidden-size and so on another fresh layer, as run draws
 it, on INPUT alone or on torch.randn(5, input_size).
+
+Of a whole model (ONNX, Keras, a saved nn.Sequential, or weights with --chain) its
+recurrent layers are shown, each on what reaches it there, and what stands around
+them as boxes with their numbers; INPUT is the model's own then.
 
 --html writes one file that shows the same as a grid in a browser, without
 network; --open shows it at once.`,
@@ -49,6 +55,9 @@ network; --open shows it at once.`,
 			if err != nil {
 				return err
 			}
+			if w := in.whole; w != nil {
+				page.Boxes, page.Parts = w.boxes, w.parts
+			}
 			page.Example, page.Columns, page.Labels, opt.Labels = len(args) == 0 && !from.fresh.sized, in.columns, in.labels, in.labels
 			if page.Kind == "" {
 				page.Kind = in.kind
@@ -58,15 +67,22 @@ network; --open shows it at once.`,
 			}
 			if html == "" && !open {
 				opt.Color = isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""
-				return t.Text(cmd.OutOrStdout(), opt)
+				return explainText(cmd, t, in.whole, opt)
+			}
+			p, err := t.NewPage(page)
+			if err != nil {
+				return err
+			}
+			if err := tellSize(cmd, p, large); err != nil {
+				return err
 			}
 			if html != "" {
-				if err := writeOutput(cmd, html, func(w io.Writer) error { return t.Page(w, page) }); err != nil {
+				if err := writeOutput(cmd, html, p.Write); err != nil {
 					return err
 				}
 			}
 			if open {
-				return servePage(cmd, func(w io.Writer) error { return t.Page(w, page) })
+				return servePage(cmd, p.Write)
 			}
 			return nil
 		},
@@ -78,8 +94,12 @@ network; --open shows it at once.`,
 	f.BoolVar(&opt.LaTeX, "latex", false, "write LaTeX")
 	f.StringVar(&html, "html", "", "write a page to this file")
 	f.BoolVar(&open, "open", false, "serve the page on the loopback interface and open a browser")
+	f.BoolVar(&large, "large", false, "write a page of more than 64 MB")
 	f.BoolVar(&from.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&from.prefix, "prefix", "", "which of several recurrent layers, by the name that inspect shows")
+	f.StringArrayVar(&from.run.inputs, "input", nil, "NAME=FILE, an input of a whole model; may be given several times")
+	f.StringArrayVar(&from.run.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number")
+	f.StringVar(&from.run.chain, "chain", "", "the model's forward() in one line, for PyTorch's weights, as run takes it")
 	f.StringVar(&from.mode, "mode", "", "kind of a fresh layer (default RNN_TANH), and of MODEL where names and shapes cannot tell: RNN_RELU")
 	f.BoolVar(&from.batchFirst, "batch-first", false, "a batch is [B,T,I]; weights alone do not say which")
 	f.BoolVar(&from.timeFirst, "time-first", false, "a batch is [T,B,I]")
@@ -90,9 +110,49 @@ network; --open shows it at once.`,
 	f.IntVar(&from.limit, "limit", 0, "use the first steps only, this many; 0: all")
 	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
 	groupFlags(cmd, "What is shown", "step", "layer", "unit", "sequence", "limit")
-	groupFlags(cmd, "How", "html", "open", "latex", "as")
-	groupFlags(cmd, "Model and input", "text", "batch-first", "time-first", "mode", "prefix", "loose")
+	groupFlags(cmd, "How", "html", "open", "latex", "as", "large")
+	groupFlags(cmd, "Model and input", "text", "input", "set", "chain", "batch-first", "time-first", "mode", "prefix", "loose")
 	groupFlags(cmd, "A fresh layer", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
 	groupTables(cmd)
 	return cmd
+}
+
+// explainText writes what the terminal shows; of a whole model each of its layers.
+func explainText(cmd *cobra.Command, t *explain.Trace, w *wholeRun, opt explain.TextOptions) error {
+	if w == nil {
+		return t.Text(cmd.OutOrStdout(), opt)
+	}
+	if !opt.LaTeX && opt.Step < 0 && opt.Layer < 0 && opt.Unit < 0 {
+		if err := explain.Boxes(cmd.OutOrStdout(), w.boxes); err != nil {
+			return err
+		}
+	}
+	for _, p := range w.parts {
+		if !opt.LaTeX {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", visible(p.Name))
+		}
+		if err := p.Trace.Text(cmd.OutOrStdout(), opt); err != nil {
+			return fmt.Errorf("%s: %w", visible(p.Name), err)
+		}
+	}
+	return nil
+}
+
+// maxPage bounds a page, in bytes: browsers open it in a second or two.
+const maxPage = 64 << 20
+
+// tellSize says how large a page will be, and of what, and refuses one that is
+// larger than maxPage unless that is wanted.
+func tellSize(cmd *cobra.Command, p *explain.Page, large bool) error {
+	all, numbers, words, rest, err := p.Size()
+	if err != nil {
+		return err
+	}
+	mb := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+	said := fmt.Sprintf("%s: the engine and the page itself %s, model, input and run %s, names %s", mb(all), mb(rest), mb(numbers), mb(words))
+	if all > maxPage && !large {
+		return usagef("the page would have %s; --limit N takes the first N steps, --large writes it nevertheless", said)
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "the page has", said)
+	return nil
 }

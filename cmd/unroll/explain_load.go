@@ -30,6 +30,7 @@ type explainSource struct {
 	sequence              int
 	limit                 int
 	fresh                 runOptions // of a layer that is drawn
+	run                   runOptions // of a whole model: its inputs, and its line
 }
 
 // check refuses what contradicts itself.
@@ -46,6 +47,7 @@ func (s *explainSource) check(cmd *cobra.Command, args []string) error {
 		return f.check(args, false)
 	case cmd.Flags().Changed("seed"):
 		return usagef("--seed draws the parameters of a fresh layer, and %s has parameters: give one of them", args[0])
+	case len(args) == 1 && len(s.run.inputs)+len(s.run.set) > 0: // of a whole model
 	case len(args) == 1 && s.text == "":
 		return usagef("explain needs MODEL and INPUT (or --text), or neither; for a fresh layer give --input-size and --hidden-size")
 	case s.text != "" && len(args) != 1:
@@ -61,6 +63,7 @@ type explainInput struct {
 	kind    string   // as explain.PageOptions; "" for its guess
 	labels  []string // of the steps: characters or words
 	columns []string // names of the inputs
+	whole   *wholeRun
 }
 
 // trace runs the model on the input, or the example without arguments.
@@ -74,7 +77,19 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 	case len(args) == 0:
 		layer, in.x, err = explain.Example(2)
 	default:
-		layer, in, err = s.load(cmd, args)
+		f, e := openFile(args[0])
+		if e != nil {
+			return nil, in, e
+		}
+		if s.prefix == "" && (s.run.chain != "" || isWhole(f) && f.Model == nil) {
+			s.run.dtype, s.run.batchFirst, s.run.timeFirst, s.run.loose = "float32", s.batchFirst, s.timeFirst, s.loose
+			if in.whole, err = watchModel(cmd, f, args, s.run, s.sequence, s.limit); err != nil {
+				return nil, in, err
+			}
+			return in.whole.parts[0].Trace, in, nil
+		}
+		defer f.Close()
+		layer, in, err = s.load(cmd, f, args)
 	}
 	if err != nil {
 		return nil, in, err
@@ -92,7 +107,15 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 	return t, in, t.Run(nil)
 }
 
-func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.Layer, in explainInput, err error) {
+// openFile opens the file MODEL.
+func openFile(path string) (*modelfile.File, error) {
+	if err := notStream("MODEL", path); err != nil {
+		return nil, err
+	}
+	return modelfile.Open(path)
+}
+
+func (s *explainSource) load(cmd *cobra.Command, f *modelfile.File, args []string) (layer *unroll.Layer, in explainInput, err error) {
 	var opt modelfile.Options
 	if s.mode != "" {
 		m, err := unroll.ParseMode(s.mode)
@@ -105,14 +128,6 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 	if s.batchFirst && s.timeFirst {
 		return nil, in, usagef("--time-first and --batch-first contradict each other: give one of them")
 	}
-	if err := notStream("MODEL", args[0]); err != nil {
-		return nil, in, err
-	}
-	f, err := modelfile.Open(args[0])
-	if err != nil {
-		return nil, in, err
-	}
-	defer f.Close()
 	loaded, err := loadPart(f, opt)
 	if err != nil {
 		return nil, in, err

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -190,6 +191,44 @@ func TestExplainRefusesInWords(t *testing.T) {
 		if code := execute(context.Background(), append([]string{"explain"}, c.args...), strings.NewReader(""), io.Discard, &out); code != c.code || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%v: exit code %d, %q; expected %d and words with %q", c.args, code, out.String(), c.code, c.want)
 		}
+	}
+}
+
+// The size of a page is told before it is written, and a page that is too large is
+// refused with what helps. A long run is not stored whole.
+func TestExplainTellsThePagesSize(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "page.html")
+	run := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		code := execute(context.Background(), append([]string{"explain", "--html", file}, args...), strings.NewReader(""), &out, &out)
+		return code, out.String()
+	}
+	size := func() int64 {
+		st, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Size()
+	}
+	code, said := run()
+	if code != codeOK || !strings.HasPrefix(said, fmt.Sprintf("the page has %.1f MB: ", float64(size())/1e6)) {
+		t.Errorf("exit code %d: %s, of %d bytes", code, said, size())
+	}
+	small := size()
+	input := filepath.Join(t.TempDir(), "x.csv")
+	if err := os.WriteFile(input, []byte("x\n"+strings.Repeat("0.5\n", 20000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sizes := []string{input, "--mode", "LSTM", "--input-size", "1", "--hidden-size", "64", "--num-layers", "2"}
+	if code, said = run(sizes...); code != codeOK {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	// h and c of 2 layers of 64 units over 20,000 steps are 20 MB, in base64 27.
+	if grown := size() - small; grown > 2<<20 {
+		t.Errorf("20,000 steps take %d bytes", grown)
+	}
+	if code, said = run(append(sizes[1:], "--hidden-size", "2000", "--input-size", "100")...); code != codeUsage || !strings.Contains(said, "--large") || !strings.Contains(said, "--limit") {
+		t.Errorf("a large page: exit code %d: %s", code, said)
 	}
 }
 

@@ -51,8 +51,8 @@ var places = map[string]struct {
 	},
 	"explain": {
 		[]use{useModel, useInput},
-		map[string]use{"html": useOutput},
-		"as columns decimal mode prefix separator text",
+		map[string]use{"html": useOutput, "input": useNamed},
+		"as chain columns decimal mode prefix separator set text",
 	},
 	"serve": {
 		[]use{useServed},

@@ -344,7 +344,11 @@ func TestChainOfSingleLayersIsTheStack(t *testing.T) {
 }
 
 func TestRunStopsWhenPauseSaysSo(t *testing.T) {
-	tr := traceOf(t, unroll.Config{InputSize: 3, HiddenSize: 4}, 5)
+	whole := traceOf(t, unroll.Config{InputSize: 3, HiddenSize: 4}, 5)
+	tr, err := NewTrace(whole.Layer, whole.X, whole.S0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := tr.Run(func(float64) error { return io.EOF }); err != io.EOF {
 		t.Errorf("got %v", err)
 	}

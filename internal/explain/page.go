@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,6 +27,10 @@ type PageOptions struct {
 	Labels  []string // a character or word per step
 	Columns []string // names of the inputs
 	Example bool     // the trace is Example's
+	// Of a whole model: what stands around its recurrent layers, and these, of which
+	// the trace is the first. Without a model there is no part.
+	Boxes []Box
+	Parts []Part
 }
 
 // InputKind guesses what a sequence [T,I] is: notes (88 inputs that are 0 or
@@ -43,6 +48,57 @@ func (t *Trace) InputKind() string {
 // Page writes one HTML file that shows the run: it holds the model, the input,
 // the record and the engine, and asks nothing of the network.
 func (t *Trace) Page(w io.Writer, opt PageOptions) error {
+	p, err := t.NewPage(opt)
+	if err != nil {
+		return err
+	}
+	return p.Write(w)
+}
+
+// Page is a page that is ready to be written.
+type Page struct {
+	html  string
+	data  []byte
+	block []byte // float32
+}
+
+// NewPage prepares a page. Errors are those of options that do not fit the trace.
+func (t *Trace) NewPage(opt PageOptions) (*Page, error) {
+	if err := t.kind(&opt); err != nil {
+		return nil, err
+	}
+	html, err := asset("page.html")
+	if err != nil {
+		return nil, err
+	}
+	facts, block := t.part(nil)
+	for k, v := range map[string]any{
+		"title": opt.Title, "kind": opt.Kind, "labels": opt.Labels, "columns": opt.Columns, "example": opt.Example,
+	} {
+		facts[k] = v
+	}
+	if len(opt.Boxes) > 0 {
+		var parts []map[string]any
+		for i, p := range opt.Parts {
+			more := facts
+			if i > 0 {
+				more, block = p.Trace.part(block)
+			}
+			parts = append(parts, map[string]any{"name": p.Name, "facts": maps.Clone(more)})
+		}
+		for i := range opt.Boxes {
+			b := &opt.Boxes[i]
+			b.At, b.Held = len(block), len(b.Values)
+			block = append(block, b.Values...)
+		}
+		facts["parts"], facts["boxes"] = parts, opt.Boxes
+	}
+	data, err := json.Marshal(facts)
+	return &Page{html, data, floats(block)}, err
+}
+
+// kind fills in what the input is, or refuses what it cannot be.
+func (t *Trace) kind(opt *PageOptions) error {
 	switch {
 	case opt.Kind == "" && opt.Labels != nil && len(opt.Labels) == t.Steps():
 		opt.Kind = "text"
@@ -54,40 +110,61 @@ func (t *Trace) Page(w io.Writer, opt PageOptions) error {
 	if opt.Kind == "notes" && t.cfg.InputSize != 88 {
 		return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "--as", Got: "notes", Want: fmt.Sprintf("88 inputs, the keys of a piano; the model has %d", t.cfg.InputSize)}
 	}
-	var block []float32
+	return nil
+}
+
+// part appends what the engine loads of a trace to a block: parameters, input,
+// initial states, and from facts' record on the states. at and count say where.
+func (t *Trace) part(block []float32) (facts map[string]any, all []float32) {
+	at := len(block)
 	for _, p := range t.Layer.Params() {
 		block = append(block, p.Value.Data...)
 	}
 	block = append(block, t.X.Data...)
 	block = append(append(block, t.S0.H.Data...), t.S0.C.Data...)
 	record := len(block)
-	for _, h := range t.H {
-		block = append(block, h.Data...)
+	ends := t.recordBytes() > wholeRecord
+	t.record(ends, func(rows []float32) { block = append(block, rows...) })
+	facts = t.facts()
+	facts["at"], facts["count"], facts["record"], facts["ends"] = at, len(block)-at, record, ends
+	return facts, block
+}
+
+// wholeRecord is the largest record, in bytes, that a page holds whole. Of a longer
+// one it holds every 64th state, and the engine computes the steps between when they
+// come into view: 64 steps take it less time than reading 64 states takes a person.
+const wholeRecord = 2 << 20
+
+// Size returns how many bytes Write writes, and of what: the block of numbers, what
+// is said of them (labels, names, shapes), and the rest, the same for all pages.
+func (p *Page) Size() (all, numbers, words, rest int64, err error) {
+	var n counter
+	numbers, words = int64(base64.StdEncoding.EncodedLen(len(p.block))), int64(len(p.data))
+	with := *p
+	with.block, with.data = nil, nil
+	if err := with.Write(&n); err != nil {
+		return 0, 0, 0, 0, err
 	}
-	for _, c := range t.C {
-		block = append(block, c.Data...)
-	}
-	facts := t.facts()
-	for k, v := range map[string]any{
-		"record": record, "title": opt.Title, "kind": opt.Kind, "labels": opt.Labels, "columns": opt.Columns, "example": opt.Example,
-	} {
-		facts[k] = v
-	}
-	data, err := json.Marshal(facts)
-	if err != nil {
-		return err
-	}
-	html, err := assets.ReadFile("assets/page.html")
-	if err != nil {
-		return err
-	}
+	return int64(n) + numbers + words, numbers, words, int64(n), nil
+}
+
+// counter counts the bytes written to it.
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
+}
+
+// Write writes the page, with the engine that it runs.
+func (p *Page) Write(w io.Writer) error {
 	fill := map[string]func() (string, error){
-		"data":   func() (string, error) { return string(data), nil },
-		"block":  func() (string, error) { return base64.StdEncoding.EncodeToString(floats(block)), nil },
+		"data":   func() (string, error) { return string(p.data), nil },
+		"block":  func() (string, error) { return base64.StdEncoding.EncodeToString(p.block), nil },
 		"engine": func() (string, error) { return encoded("engine.wasm.gz") },
 	}
-	for {
-		before, rest, ok := strings.Cut(string(html), "<!--=")
+	for html := p.html; ; {
+		before, rest, ok := strings.Cut(html, "<!--=")
 		if _, err := io.WriteString(w, before); err != nil || !ok {
 			return err
 		}
@@ -107,7 +184,7 @@ func (t *Trace) Page(w io.Writer, opt PageOptions) error {
 		if _, err := io.WriteString(w, text); err != nil {
 			return err
 		}
-		html = []byte(after)
+		html = after
 	}
 }
 

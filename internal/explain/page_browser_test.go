@@ -72,10 +72,11 @@ func (b *browser) click(selector string) {
 	b.run(chromedp.MouseClickXY(x, y))
 }
 
-// press focuses an element and types.
+// press focuses an element and types. The page may draw the element anew between
+// two calls of the browser, so one script finds and focuses it.
 func (b *browser) press(selector, keys string) {
 	b.t.Helper()
-	b.run(chromedp.Focus(selector), chromedp.KeyEvent(keys))
+	b.run(js(fmt.Sprintf(`document.querySelector(%q).focus()`, selector)), chromedp.KeyEvent(keys))
 }
 
 // at returns the middle of an element after it was scrolled into view, once it

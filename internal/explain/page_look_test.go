@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,10 @@ func TestPageOnAProjector(t *testing.T) {
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1920, 1080)
 	if px := eval[float64](b, `parseFloat(getComputedStyle(document.body).fontSize)`); px < 18 {
 		t.Errorf("letters of %g pixels", px)
+	}
+	// Nothing stays as small as on a desk.
+	for _, small := range eval[[]string](b, `[...document.querySelectorAll('body *')].filter(e=>e.getClientRects().length&&!e.closest('math,canvas,.off')&&[...e.childNodes].some(n=>n.nodeType===3&&n.data.trim())&&parseFloat(getComputedStyle(e).fontSize)<15.5).map(e=>e.id||e.className||e.tagName)`) {
+		t.Errorf("%s has small letters", small)
 	}
 	p := eval[[]float64](b, `(()=>{const r=document.getElementById('grid').getBoundingClientRect();return[r.left+1.35*(176+4.5*unroll.S.cell),r.top+1.35*(unroll.laneY(0)+5)]})()`)
 	b.run(chromedp.MouseClickXY(p[0], p[1]))
@@ -99,6 +104,20 @@ func TestPagePrints(t *testing.T) {
 		if eval[bool](b, expr) {
 			t.Errorf("on paper %s", what)
 		}
+	}
+	// Numbers and shares stay, and the opened cell has one page.
+	for what, expr := range map[string]string{
+		"the shares are gone":         `[...document.querySelectorAll('.share')].some(e=>!e.querySelector('code').getClientRects().length||getComputedStyle(e.querySelector('b')).printColorAdjust!=='exact')`,
+		"the cell has no own page":    `getComputedStyle(document.getElementById('panel')).breakBefore!=='page'`,
+		"the cell is above one page":  `document.getElementById('panel').getBoundingClientRect().height>1000`,
+		"the cell's table is missing": `!document.querySelector('#cell table').getClientRects().length`,
+	} {
+		if eval[bool](b, expr) {
+			t.Errorf("on paper %s", what)
+		}
+	}
+	if words := drawnWords(b); !strings.Contains(words, "\n0.1340\n") || !strings.Contains(words, "\n-2.1788\n") {
+		t.Errorf("on paper the cells have no digits:\n%s", words)
 	}
 	b.shot("print")
 }

@@ -25,14 +25,35 @@ type Session struct {
 	Pause func(done float64)
 
 	layer   *unroll.Layer
-	trace   *Trace // the last finished run
-	fresh   []int  // of each lane, steps of trace that edits since have not changed
+	trace   *Trace // the run, known as far as it was asked for
+	fresh   []int  // of each lane, steps of trace that an edit under way does not change
 	kept    *Trace // the run that others are compared with
 	x       tensor.Dense
 	s0      unroll.State
 	example bool // the layer is an example's, so that more layers are drawn as PyTorch would
 	drawn   bool // no input came with the model: x is drawn
-	run     int  // counts edits and runs; a run that is no longer the newest stops
+	history []snapshot
+	changes int // counts changes
+	at      int // the change that made what there is now; 0: what was loaded
+	run     int // counts edits and runs; a run that is no longer the newest stops
+}
+
+// record reads or writes the record's rows: h of every lane, then c; all of them, or
+// those that end segments. What is visited is known then.
+func (t *Trace) record(ends bool, visit func(rows []float32)) {
+	for _, list := range [][]tensor.Dense{t.H, t.C} {
+		for i, d := range list {
+			if !ends {
+				visit(d.Data)
+			}
+			t.ends(i, func(k, time int) {
+				if ends {
+					visit(row(d, time))
+				}
+				t.known[i].end[k], t.known[i].all[k] = true, t.known[i].all[k] || !ends
+			})
+		}
+	}
 }
 
 // errSuperseded ends a run that a newer edit has made pointless.
@@ -56,7 +77,11 @@ func (s *Session) Do(cmd string, args, block []byte) (reply any, out []byte, err
 	if s.trace == nil && cmd != "load" && cmd != "open" {
 		return nil, nil, errNoModel
 	}
-	return f(s, a, block)
+	reply, out, err = f(s, a, block)
+	if errors.Is(err, errSuperseded) {
+		return map[string]any{"superseded": true}, nil, nil
+	}
+	return reply, out, err
 }
 
 // Args are the arguments of all commands; each reads those it knows.
@@ -65,6 +90,7 @@ type Args struct {
 	Steps    int           `json:"steps"`
 	State    bool          `json:"state"`
 	Recorded bool          `json:"recorded"`
+	Ends     bool          `json:"ends"` // the record has the last step of each segment
 	Example  bool          `json:"example"`
 
 	Name      string  `json:"name"`
@@ -91,6 +117,7 @@ var commands = map[string]func(*Session, Args, []byte) (any, []byte, error){
 	"layers": (*Session).layers, "influence": (*Session).influence, "keep": (*Session).keep,
 	"chain": (*Session).chain, "loop": (*Session).loop, "numbers": (*Session).numbers,
 	"openness": (*Session).openness, "inputs": (*Session).inputs, "input": (*Session).input,
+	"undo": (*Session).undo, "reset": (*Session).reset, "export": (*Session).export,
 }
 
 // load takes the page's own model and run: parameters in the order of
@@ -125,23 +152,14 @@ func (s *Session) load(a Args, block []byte) (any, []byte, error) {
 		return nil, nil, err
 	}
 	if a.Recorded {
-		for _, rec := range [][]tensor.Dense{t.H, t.C} {
-			for _, d := range rec {
-				r.read(d.Data)
-			}
-		}
+		t.record(a.Ends, r.read)
 	}
 	if r.short {
 		return nil, nil, &unroll.ArgError{Kind: unroll.ErrShape, Arg: "block", Got: fmt.Sprintf("%d bytes", len(block)), Want: "all parameters, the input and the record"}
 	}
 	s.layer, s.kept, s.x, s.s0, s.example = layer, nil, x, t.S0, a.Example
-	s.drawn = false
-	s.run++
+	s.drawn, s.history, s.at = false, nil, 0
 	s.hold(t)
-	if !a.Recorded {
-		s.spoil(0, 0)
-		return s.compute()
-	}
 	return s.about(), nil, nil
 }
 
@@ -179,56 +197,67 @@ func (s *Session) open(a Args, block []byte) (any, []byte, error) {
 	if err := layer.Load(values); err != nil {
 		return nil, nil, err
 	}
-	x := s.x
+	x, drawn := s.x, s.drawn
 	if x.IsZero() || x.Shape[1] != parts[0].Config.InputSize {
 		x = tensor.New(12, parts[0].Config.InputSize)
 		rng.Randn(rng.New(0), x.Data)
-		s.drawn = true
+		drawn = true
 	}
-	return s.replace(layer, x, unroll.State{}, false)
+	return s.replace(layer, x, unroll.State{}, false, drawn)
 }
 
 // replace makes another layer the session's and runs it.
-func (s *Session) replace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, example bool) (any, []byte, error) {
+func (s *Session) replace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, example, drawn bool) (any, []byte, error) {
 	t, err := NewTrace(layer, x, s0)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.layer, s.x, s.s0, s.kept, s.example = layer, x, t.S0, nil, example
+	s.remember()
+	s.layer, s.x, s.s0, s.kept, s.example, s.drawn = layer, x, t.S0, nil, example, drawn
 	s.hold(t)
 	s.spoil(0, 0)
 	return s.compute()
 }
 
-// compute runs the layer on the input as they are now, and makes the record the
-// session's when it is whole: until then every answer is the last whole run's.
-// What no edit since that run can have changed is taken from it.
+// compute begins a run of the layer on the input as they are now. What no edit since
+// the last run can have changed is taken from it; the rest is computed when it is
+// asked for, as far as it leads there.
 func (s *Session) compute() (any, []byte, error) {
-	s.run++
-	mine := s.run
 	t, err := NewTrace(s.layer, s.x, s.s0)
 	if err != nil {
 		return nil, nil, err
 	}
 	t.reuse(s.trace, s.fresh)
-	err = t.Run(func(done float64) error {
-		if s.Pause != nil {
-			s.Pause(done)
-		}
-		if s.run != mine {
-			return errSuperseded
-		}
-		return nil
-	})
-	if errors.Is(err, errSuperseded) {
-		return map[string]any{"superseded": true}, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
 	s.hold(t)
 	return s.about(), nil, nil
 }
+
+// need makes steps of a run known. It ends with errSuperseded when a newer run takes
+// the place of the session's meanwhile.
+func (s *Session) need(layer, from, to int) error {
+	mine := s.trace
+	for _, t := range []*Trace{mine, s.kept} {
+		if t == nil || t != mine && (s.kept.Steps() != mine.Steps() || layer >= t.cfg.NumLayers) {
+			continue
+		}
+		err := t.need(layer, from, to, func(done float64) error {
+			if s.Pause != nil {
+				s.Pause(done)
+			}
+			if s.trace != mine {
+				return errSuperseded
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whole makes all of the run known.
+func (s *Session) whole() error { return s.need(s.trace.cfg.NumLayers-1, 0, s.trace.Steps()) }
 
 // hold makes a whole run the session's.
 func (s *Session) hold(t *Trace) {
@@ -255,5 +284,6 @@ func (s *Session) spoil(first, step int) {
 func (s *Session) about() any {
 	facts := s.trace.facts()
 	facts["kept"], facts["drawn"] = s.kept != nil, s.drawn
+	facts["at"], facts["edits"] = s.at, len(s.history)
 	return facts
 }

@@ -3,7 +3,14 @@ package explain
 // influence answers with the norms, XNorm and H of every lane, [1+L*D,T], and
 // then with X [T,I] itself.
 func (s *Session) influence(a Args, _ []byte) (any, []byte, error) {
-	inf, err := s.trace.Influence(Target{a.Layer, a.Direction, a.Step, a.Unit}, a.Window, s.pause)
+	t, from, to := s.trace, 0, s.trace.Steps()
+	if a.Window > 0 {
+		from, to = a.Step-a.Window-1, a.Step+a.Window+2
+	}
+	if err := s.need(min(max(a.Layer, 0), t.cfg.NumLayers-1), from, to); err != nil {
+		return nil, nil, err
+	}
+	inf, err := t.Influence(Target{a.Layer, a.Direction, a.Step, a.Unit}, a.Window, s.pause)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -22,14 +29,20 @@ func (s *Session) keep(Args, []byte) (any, []byte, error) {
 }
 
 func (s *Session) chain(Args, []byte) (any, []byte, error) {
+	if err := s.whole(); err != nil {
+		return nil, nil, err
+	}
 	n, wrong, err := s.trace.Chain()
-	return map[string]int{"numbers": n, "wrong": wrong}, nil, err
+	return map[string]any{"numbers": n, "wrong": wrong, "code": s.trace.ChainCode()}, nil, err
 }
 
 // loop answers with what went wrong, and its code. The block has, per lane and
 // step, how many numbers of the cell differ ([L*D,T]; -1 where the loop never
 // came), and then the loop's own numbers, states [L*D,T,H'] and output [T,D*H'].
 func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
+	if err := s.whole(); err != nil {
+		return nil, nil, err
+	}
 	t := s.trace
 	res, err := t.Loop(a.Loop)
 	if err != nil {
@@ -60,6 +73,9 @@ func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
 // openness answers with the mean of each gate of a lane over steps From to To,
 // [gates,To-From].
 func (s *Session) openness(a Args, _ []byte) (any, []byte, error) {
+	if err := s.need(min(max(a.Layer, 0), s.trace.cfg.NumLayers-1), a.From-1, a.To+1); err != nil {
+		return nil, nil, err
+	}
 	means, err := s.trace.MeanGates(a.Layer, a.Direction, a.From, a.To, s.pause)
 	if err != nil {
 		return nil, nil, err

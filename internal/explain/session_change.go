@@ -69,12 +69,15 @@ func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
 	d.Data[a.Index] = float32(a.Value)
 	switch a.Name {
 	case "input":
+		s.remember()
 		s.x = d
 		s.spoil(0, s.trace.time(0, a.Index/d.Shape[1]))
 	case "h_0":
+		s.remember()
 		s.s0 = unroll.State{H: d, C: s.s0.C}
 		s.spoil(a.Index/d.Shape[1], 0)
 	case "c_0":
+		s.remember()
 		s.s0 = unroll.State{H: s.s0.H, C: d}
 		s.spoil(a.Index/d.Shape[1], 0)
 	default:
@@ -90,6 +93,7 @@ func (s *Session) edit(a Args, _ []byte) (any, []byte, error) {
 		if err := next.Load(values); err != nil {
 			return nil, nil, err
 		}
+		s.remember()
 		s.layer = next
 		s.spoil(s.laneOf(a.Name), 0)
 	}
@@ -120,8 +124,7 @@ func (s *Session) input(a Args, block []byte) (any, []byte, error) {
 	if len(x.Shape) != 2 || x.Shape[1] != size || x.Shape[0] < 1 {
 		return nil, nil, &tensor.ShapeError{Arg: a.Name, Got: x.Shape, Want: fmt.Sprintf("[T,%d]: at least one step, and in each the %d inputs of this model", size, size)}
 	}
-	s.drawn = false
-	return s.replace(s.layer, x, s.s0, false)
+	return s.replace(s.layer, x, s.s0, false, false)
 }
 
 // separated puts commas where numbers of a line are apart by blanks alone, as
@@ -149,7 +152,7 @@ func (s *Session) inputs(a Args, _ []byte) (any, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.replace(layer, x, unroll.State{}, true)
+	return s.replace(layer, x, unroll.State{}, true, s.drawn)
 }
 
 // layers makes the number of layers N. Those that stay keep their parameters;
@@ -183,5 +186,5 @@ func (s *Session) layers(a Args, _ []byte) (any, []byte, error) {
 	if err := next.Load(values); err != nil {
 		return nil, nil, err
 	}
-	return s.replace(next, s.x, unroll.State{}, s.example)
+	return s.replace(next, s.x, unroll.State{}, s.example, s.drawn)
 }

@@ -145,7 +145,7 @@ func TestMeanGates(t *testing.T) {
 	}
 }
 
-// A newer edit ends a run that is under way.
+// A newer edit ends what is computed for an older one.
 func TestSessionANewerEditWins(t *testing.T) {
 	tr := traceOf(t, unroll.Config{InputSize: 3, HiddenSize: 4, NumLayers: 2}, 5)
 	s := session(t, tr, false)
@@ -156,7 +156,8 @@ func TestSessionANewerEditWins(t *testing.T) {
 			ask(t, s, "edit", map[string]any{"name": "input", "index": 4 * 3, "value": 2}, nil)
 		}
 	}
-	reply, _, err := s.Do("edit", []byte(`{"name":"input","index":3,"value":1}`), nil)
+	ask(t, s, "edit", map[string]any{"name": "input", "index": 3, "value": 1}, nil)
+	reply, _, err := s.Do("values", []byte(`{"what":"h","lane":1}`), nil)
 	if m, ok := reply.(map[string]any); err != nil || !ok || m["superseded"] != true {
 		t.Fatalf("%v %v", reply, err)
 	}

@@ -21,6 +21,9 @@ func (s *Session) values(a Args, _ []byte) (any, []byte, error) {
 	if a.Lane < 0 || a.Lane >= t.Lanes() {
 		return nil, nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "lane", Got: fmt.Sprint(a.Lane), Want: fmt.Sprintf("0 to %d", t.Lanes()-1)}
 	}
+	if err := s.need(a.Lane/t.cfg.Directions(), a.From-1, a.To+1); err != nil { // a gate reads the state before
+		return nil, nil, err
+	}
 	switch a.What {
 	case "h":
 		return s.rows(t.H[a.Lane], nil, a)
@@ -82,11 +85,15 @@ func (s *Session) rows(d tensor.Dense, less []float32, a Args) (any, []byte, err
 // unit spells out one number: what Unit says, with the first N terms of each sum
 // (0: all), and the formulas in LaTeX.
 func (s *Session) unit(a Args, _ []byte) (any, []byte, error) {
-	u, err := s.trace.Unit(a.Layer, a.Direction, a.Step, a.Unit, a.Inner)
+	t := s.trace
+	if err := s.need(min(max(a.Layer, 0), t.cfg.NumLayers-1), a.Step-1, a.Step+2); err != nil {
+		return nil, nil, err
+	}
+	u, err := t.Unit(a.Layer, a.Direction, a.Step, a.Unit, a.Inner)
 	if err != nil {
 		return nil, nil, err
 	}
-	numbers := s.trace.Numbers(u)
+	numbers := t.Numbers(u)
 	u.Cut(a.N)
-	return map[string]any{"unit": u, "equations": s.trace.Equations(a.Layer, a.Direction, a.Step), "numbers": numbers}, nil, nil
+	return map[string]any{"unit": u, "equations": t.Equations(a.Layer, a.Direction, a.Step), "numbers": numbers}, nil, nil
 }

@@ -53,6 +53,7 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	t.steps(p, opt)
 	if !narrowed {
 		t.corner(p)
+		t.chainText(p)
 		t.loops(p)
 	}
 	return p.err

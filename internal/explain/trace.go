@@ -32,7 +32,7 @@ type Trace struct {
 	lanes []lane            // parameters
 	cells []*cellText       // of each direction
 	split [][]*unroll.Layer // [L][D]
-	done  []int             // of each lane, steps that Run finds computed, in the direction's order
+	known []known           // of each lane
 }
 
 // lane holds the parameters of one layer and direction, shared with the layer.
@@ -61,8 +61,8 @@ func NewTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State) (*Trace, err
 		return nil, err
 	}
 	t.lanes = params(layer)
-	t.done = make([]int, t.Lanes())
 	for range t.Lanes() {
+		t.known = append(t.known, newKnown(t.Steps()))
 		t.H = append(t.H, tensor.New(t.Steps(), cfg.StateSize()))
 		if cfg.HasCell() {
 			t.C = append(t.C, tensor.New(t.Steps(), cfg.HiddenSize))
@@ -153,93 +153,6 @@ func (t *Trace) Steps() int { return t.X.Shape[0] }
 
 // Lanes returns L*D.
 func (t *Trace) Lanes() int { return t.cfg.NumLayers * t.cfg.Directions() }
-
-// work is how many multiply-adds Run does between two calls of its function.
-const work = 4 << 20
-
-// Run computes the record, lane by lane and in pieces of time, and calls pause
-// (which may be nil) between pieces with the share that is done; an error from
-// it ends the run and is returned. The pieces change no number: a sequence in
-// chunks has the bits of the whole one.
-func (t *Trace) Run(pause func(done float64) error) error {
-	d := t.cfg.Directions()
-	for i := range t.H {
-		var after func(step int) error
-		if pause != nil {
-			after = func(step int) error {
-				return pause((float64(i) + float64(step)/float64(t.Steps())) / float64(len(t.H)))
-			}
-		}
-		if err := t.runLane(i/d, i%d, after); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reuse takes the first n[lane] steps of each lane, in the direction's order, from
-// the record of another trace of the same shape: they are those of this one, and
-// Run computes the rest.
-func (t *Trace) reuse(old *Trace, n []int) {
-	d := t.cfg.Directions()
-	for i := range t.H {
-		for s := range n[i] {
-			at := t.time(i%d, s)
-			copy(row(t.H[i], at), row(old.H[i], at))
-			if t.cfg.HasCell() {
-				copy(row(t.C[i], at), row(old.C[i], at))
-			}
-		}
-	}
-	copy(t.done, n)
-}
-
-func (t *Trace) runLane(l, d int, pause func(step int) error) error {
-	var (
-		steps, i = t.Steps(), l*t.cfg.Directions() + d
-		in, size = t.inputSize(l), t.cfg.StateSize()
-		x        = make([]float32, steps*in)
-		begin    = t.done[i]
-		pass     = unroll.Pass{Layer: t.split[l][d], Record: t.cfg.HasCell()}
-		each     = t.lanes[i].ih.Shape[0] * (in + size)
-		chunk    = max(1, steps-begin)
-	)
-	if begin == steps {
-		return nil
-	}
-	if pause != nil {
-		chunk = min(chunk, max(1, work/max(1, each)))
-	}
-	state := t.from(i, t.time(d, begin))
-	for s := begin; s < steps; s++ {
-		t.input(l, t.time(d, s), x[s*in:(s+1)*in])
-	}
-	for s := begin; s < steps; s += chunk {
-		n := min(chunk, steps-s)
-		y, sn, err := pass.Forward(tensor.Dense{Shape: []int{n, in}, Data: x[s*in : (s+n)*in]}, state)
-		if err != nil {
-			return err
-		}
-		t.put(t.H[i], d, s, y)
-		if t.cfg.HasCell() {
-			c, err := pass.Cell(0, 0)
-			if err != nil {
-				return err
-			}
-			t.put(t.C[i], d, s, c)
-		}
-		state = unroll.State{H: sn.H.Clone()}
-		if t.cfg.HasCell() {
-			state.C = sn.C.Clone()
-		}
-		if pause != nil {
-			if err := pause(s + n); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 // put copies rows [n,K], computed from step s on in the direction's order, to
 // their places in time.

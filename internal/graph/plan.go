@@ -59,6 +59,7 @@ type planner struct {
 	batch int
 	axes  []int
 	time  *timeline // the axis is one of time
+	see   func(Seen) error
 }
 
 // maxRank bounds the dimensions of a value.
@@ -160,6 +161,11 @@ func (pl *planner) body(b *body, sc *scope) error {
 				return err
 			}
 			return at(n.Node, err)
+		}
+		if pl.see != nil {
+			if err := pl.seen(n, sc); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ const firstTerms = 48;
 
 async function openCell() {
   if ($('cell').hidden) { openTab('cell'); return; }
+  if (S.box >= 0) { ticket++; $('cell').replaceChildren(...boxCell(boxes[S.box])); return; }
   const box = $('cell'), mine = ++ticket, at = { lane: S.lane, t: S.t, u: S.u };
   if (at.lane < 0) { box.replaceChildren(...inputCell()); return; }
   const heading = text('h2', `${laneName(at.lane)}, step ${at.t}, unit ${at.u}`);

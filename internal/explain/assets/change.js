@@ -15,7 +15,9 @@ async function edit(name, index, value) {
 // renew shows another run: of another input, other weights, another model.
 async function renew(about) {
   playing(false);
+  looks.set(S.at, look());
   model(about);
+  edited();
   S.own = null;
   S.influence = S.marks = null;
   S.cursor = -1;
@@ -32,6 +34,42 @@ async function renew(about) {
   status('computed here');
   for (const id of ['cell', 'change', 'ask', 'lesson']) if (!$(id).hidden) tabs[id]();
   if ($('follow').firstChild) follow();
+}
+
+// What of a run only the page knows, by the change that made it: undo brings it back.
+const looks = new Map();
+const look = () => ({ kind: S.kind, labels: S.labels, columns: S.columns, title: S.title });
+
+// edited says whether the run is still the one that the page came with.
+function edited() {
+  $('edited').textContent = S.edits ? `edited: ${S.edits} ${S.edits === 1 ? 'change' : 'changes'}` : '';
+  $('undo').hidden = $('reset').hidden = !S.edits;
+}
+
+async function goBack(cmd) {
+  status('computing');
+  try {
+    const about = await engine.call(cmd);
+    if (about.superseded) return;
+    Object.assign(S, looks.get(about.at));
+    S.param = null;
+    notice('');
+    await renew(about);
+    status(about.edits ? 'one change less' : 'as it came');
+  } catch (e) {
+    status('');
+    notice(e.message, true);
+  }
+}
+
+function wireHistory() {
+  $('undo').onclick = () => goBack('undo');
+  $('reset').onclick = () => goBack('reset');
+  document.addEventListener('keydown', e => {
+    if (!(e.ctrlKey || e.metaKey) || e.key !== 'z' || !S.edits || /^(INPUT|TEXTAREA)$/.test(e.target.tagName)) return;
+    e.preventDefault();
+    goBack('undo');
+  });
 }
 
 async function setLayers(n) {

@@ -37,5 +37,6 @@ function theme(isDark) {
     p.fillStyle = colour(i / 79.5 - 1);
     p.fillRect(i, 0, 1, 10);
   }
+  drawBoxes();
   draw();
 }

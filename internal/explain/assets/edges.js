@@ -24,8 +24,9 @@ function path(points, chosen) {
 // the lanes of the layer below.
 function paintArrows(i, t, chosen) {
   const y = laneY(i), reverse = reversed(i), middle = y + G.h / 2;
-  if (reverse) path([[X(t + 1) + G.pad - 3, middle], [X(t) + G.w - G.pad + 3, middle]], chosen);
-  else path([[X(t) - G.pad + 3, middle], [X(t) + G.pad - 3, middle]], chosen);
+  const beside = G.pad > 4; // room for a head between the cells
+  if (beside && reverse) path([[X(t + 1) + G.pad - 3, middle], [X(t) + G.w - G.pad + 3, middle]], chosen);
+  else if (beside) path([[X(t) - G.pad + 3, middle], [X(t) + G.pad - 3, middle]], chosen);
   const x = X(t) + G.w / 2, bottom = y + G.h + (S.influence ? 9 : 3);
   const sources = layerOf(i) ? range(S.D).map(d => (layerOf(i) - 1) * S.D + d) : [-1];
   for (const from of sources) {

@@ -55,8 +55,9 @@ engine.start = () => new Promise((done, fail) => {
 function receive(m) {
   const { done, fail } = engine.waiting.get(m.id);
   engine.waiting.delete(m.id);
+  if (!engine.waiting.size && $('status').textContent.endsWith('%')) status('computed here');
   if (m.err) fail(new Error(m.err));
-  else done({ ...(m.text ? JSON.parse(m.text) : {}), bin: m.bin ? new Float32Array(m.bin.buffer) : null });
+  else done({ ...(m.text ? JSON.parse(m.text) : {}), bin: m.bin && m.bin.length % 4 === 0 ? new Float32Array(m.bin.buffer) : null, bytes: m.bin });
 }
 
 const status = content => { $('status').textContent = content; };

@@ -62,7 +62,7 @@ function nextUnit(by) {
 const shortcuts = {
   ' ': () => $('play').click(), n: () => $('next').click(), b: () => $('back').click(), w: () => $('whole').click(),
   '+': () => zoom(S.cell * 1.3), '-': () => zoom(S.cell / 1.3),
-  1: () => openTab('lesson'), 2: () => openTab('cell'), 3: () => openTab('ask'), 4: () => openTab('change'),
+  1: () => openTab('lesson'), 2: () => openTab('cell'), 3: () => openTab('ask'), 4: () => openTab('change'), 5: () => openTab('save'),
 };
 
 function wireKeys() {

@@ -5,8 +5,14 @@ const G = {};
 
 const size = () => innerWidth >= 1900 ? 1.35 : 1;
 
+// whole, if set, is a view of all of the grid, for a picture of it.
+let whole = null;
+
+let printing = false; // paper has room for digits, but not for wide arrows
+
 // view is the part of the grid that is seen, in those lengths.
 function view() {
+  if (whole) return whole;
   const g = $('grid'), z = size();
   return { w: g.clientWidth / z, h: g.clientHeight / z, left: g.scrollLeft / z, top: g.scrollTop / z };
 }
@@ -30,7 +36,7 @@ function layout() {
   const back = range(S.lanes).some(reversed);
   G.least = back && wide ? 116 : wide ? 0 : 52;
   G.lead = Math.max(G.w, G.least);
-  G.pad = G.w >= 48 ? Math.min(18, G.w * .14) : G.w >= 24 ? G.w * .2 : G.w >= 6 ? 1 : 0;
+  G.pad = printing ? Math.min(3, G.w * .06) : G.w >= 48 ? Math.min(18, G.w * .14) : G.w >= 24 ? G.w * .2 : G.w >= 6 ? 1 : 0;
   G.gap = wide ? 46 : 34;
   G.line = S.kind === 'series' ? 72 : 0;
   const rows = unitsOf(S.what).length, foot = 34 + G.line;

@@ -59,15 +59,26 @@ function outputPair(body) {
 }
 
 function chain(body) {
-  const verdict = el('p', { id: 'chain' });
+  const verdict = el('p', { id: 'chain' }), program = el('div', { id: 'program' });
   body.append(text('p', 'Take a single layer for each layer of the stack, with the stack’s parameters. Feed the first one x, and every other one the output of the one below. The last output is the stack’s output.'), pythonCode([
     'y = input',
     'for layer in layers:',
     '    y, h_n = layer(y)',
-  ]), verdict);
+  ]), verdict, program);
   engine.call('chain').then(r => {
     verdict.textContent = `${r.numbers - r.wrong} of ${r.numbers} numbers of output are equal, bit for bit.`;
     verdict.className = r.wrong ? 'bad' : 'ok';
+    if (!r.code) return;
+    const copy = button('copycode', 'Copy', async () => {
+      try {
+        await navigator.clipboard.writeText(r.code.join('\n') + '\n');
+        status('the program is copied');
+      } catch {
+        getSelection().selectAllChildren(program.querySelector('pre'));
+        status('the program is selected');
+      }
+    });
+    program.replaceChildren(text('p', 'To try it with PyTorch, as it stands:'), pythonCode(r.code), row(copy));
   }, e => failed(body, e));
 }
 

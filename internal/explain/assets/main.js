@@ -2,11 +2,11 @@
 
 // describe says in words and shapes what is on the page.
 function describe() {
-  const c = S.cfg, parts = [`${c.mode} ${c.input_size} → ${c.hidden_size}${c.proj_size ? ' → ' + c.proj_size : ''}`];
-  parts.push(S.L === 1 ? '1 layer' : S.L + ' layers');
-  if (S.D === 2) parts.push('both directions');
-  parts.push(S.steps === 1 ? '1 step' : S.steps + ' steps');
-  $('model').textContent = (S.title ? S.title + ': ' : '') + parts.join(', ');
+  const c = S.cfg, words = [`${c.mode} ${c.input_size} → ${c.hidden_size}${c.proj_size ? ' → ' + c.proj_size : ''}`];
+  words.push(S.L === 1 ? '1 layer' : S.L + ' layers');
+  if (S.D === 2) words.push('both directions');
+  words.push(S.steps === 1 ? '1 step' : S.steps + ' steps');
+  $('model').textContent = (S.title ? S.title + ': ' : '') + (parts.length > 1 ? parts[S.part].name + ': ' : '') + words.join(', ');
   document.title = 'unroll: ' + $('model').textContent;
   $('shapes').textContent = `h_n [${letters.lanes()}, ${letters.state()}] = [${S.lanes}, ${S.size}]`;
   const sampled = Math.max(S.size, S.H, S.kind === 'notes' ? 0 : S.I) > most;
@@ -28,7 +28,7 @@ function showChoices() {
   const titles = { h: 'the hidden state', c: 'the cell state', d: 'the change from the kept run' };
   const list = ['h', ...(S.hasCell ? ['c'] : []), ...S.gates, ...(S.kept ? ['d'] : [])];
   if (!list.includes(S.what)) S.what = 'h';
-  choices($('what'), 'what', list.map(w => [w, titles[w] || 'gate ' + w]), S.what, w => { S.what = w; relayout(); say(); });
+  choices($('what'), 'what', list.map(w => [w, titles[w] || 'gate ' + w]), S.what, w => { S.what = w; relayout(); say(); keepPlace(); });
   $('what').parentElement.hidden = list.length < 2;
   choices($('units'), 'units', [['even', 'evenly chosen units'], ['first', `the first ${most} units`]], S.choice, v => {
     S.choice = v;
@@ -49,12 +49,15 @@ function wirePrinting() {
   addEventListener('beforeprint', () => {
     wasDark = dark();
     theme(false);
+    printing = true;
     zoom(Math.min(S.cell, (640 - G.gutter - G.right) / (S.steps + 1)));
     $('grid').style.height = G.height * size() + 'px';
     paint();
+    $('panel').style.zoom = clamp(900 / $('panel').scrollHeight, .35, 1); // one cell on one page
   });
   addEventListener('afterprint', () => {
-    $('grid').style.height = '';
+    printing = false;
+    $('grid').style.height = $('panel').style.zoom = '';
     theme(wasDark);
     fit();
   });
@@ -63,7 +66,7 @@ function wirePrinting() {
 async function begin() {
   try {
     await engine.start();
-    await engine.ask('load', { config: S.cfg, steps: S.steps, state: true, recorded: true, example: data.example }, new Uint8Array(block.buffer));
+    await loadPart(0);
     engine.done();
     status('the engine is ready');
   } catch (e) {
@@ -76,6 +79,16 @@ async function begin() {
 const scheme = matchMedia('(prefers-color-scheme: dark)');
 scheme.onchange = e => theme(e.matches);
 addEventListener('resize', relayout);
+new MutationObserver(() => requestAnimationFrame(reachWide)).observe($('panel'), { childList: true, subtree: true, attributes: true, attributeFilter: ['hidden'] });
+addEventListener('resize', reachWide);
+addEventListener('hashchange', () => {
+  const tab = toPlace();
+  showChoices();
+  relayout();
+  show(S.t, S.lane);
+  say();
+  openTab(tabs[tab] ? tab : 'cell');
+});
 $('theme').onclick = () => {
   theme(!dark());
   if ($('follow').firstChild) follow();
@@ -88,6 +101,7 @@ wireGrid();
 wireKeys();
 wireFiles();
 wirePrinting();
+wireHistory();
 layout();
 theme(scheme.matches);
 showChoices();
@@ -95,6 +109,6 @@ describe();
 fit();
 show(S.t, S.lane);
 say();
-openTab('cell');
+openTab(tabs[firstTab] ? firstTab : 'cell');
 setTimeout(begin, 30); // after the first picture
 window.unroll = { S, engine, go, full, laneY, X, scales }; // for the browser's console

@@ -54,6 +54,22 @@ function numbers(what, lane, b) {
   return null;
 }
 
+// allNumbers waits until every block of what the grid shows is there.
+async function allNumbers() {
+  const era = S.era;
+  for (const [what, lanes] of [['x', [-1]], [S.what, range(S.lanes)]]) {
+    for (const lane of lanes) {
+      for (let b = 0; b * stepsOf(what) < S.steps; b++) {
+        if (numbers(what, lane, b)) continue;
+        const from = b * stepsOf(what), to = Math.min(S.steps, from + stepsOf(what));
+        const answer = await engine.call('values', { what, lane, from, to, units: unitsOf(what) });
+        if (era !== S.era) throw new Error('it changed meanwhile');
+        keep(`${what}:${lane}:${b}`, what, answer.bin || new Float32Array(0));
+      }
+    }
+  }
+}
+
 function pickOut(own, n, from, to, units) {
   const out = new Float32Array((to - from) * units.length);
   let k = 0;

@@ -10,7 +10,7 @@ function draw() {
 let pen = null, ink = {};
 
 function paint() {
-  const canvas = $('canvas'), grid = $('grid'), { w, h, left } = view(), r = (devicePixelRatio || 1) * size();
+  const canvas = $('canvas'), grid = $('grid'), { w, h } = view(), r = (devicePixelRatio || 1) * size();
   if (canvas.width !== Math.round(w * r) || canvas.height !== Math.round(h * r)) {
     canvas.width = Math.round(w * r);
     canvas.height = Math.round(h * r);
@@ -20,6 +20,14 @@ function paint() {
   pen = canvas.getContext('2d');
   pen.setTransform(r, 0, 0, r, 0, 0);
   pen.clearRect(0, 0, w, h);
+  paintView();
+  paintMore(h);
+  legend();
+}
+
+// paintView draws what view says is seen, with the pen at hand.
+function paintView() {
+  const { w, h, left } = view();
   for (const k of ['line', 'fg', 'soft', 'accent', 'out', 'hn', 'card', 'bad', 'arrow']) ink[k] = css('--' + k);
   const first = clamp(Math.floor(left / G.w) - 2, 0, S.steps - 1);
   const last = clamp(Math.ceil((left + w - G.gutter) / G.w) + 1, 0, S.steps);
@@ -34,8 +42,6 @@ function paint() {
   paintChosen();
   paintGutter(h);
   paintEndNames();
-  paintMore(h);
-  legend();
 }
 
 const mono = px => `${px}px ui-monospace,SFMono-Regular,Consolas,monospace`;
@@ -86,7 +92,7 @@ function paintLane(i, first, last) {
     pen.globalAlpha = 1;
     if (S.marks) paintMark(S.marks[i * S.steps + t], x, y, width);
     if (S.influence) bar(S.influence.h(i, t), x, y + G.h + 3, width);
-    if (played && G.pad > 4) paintArrows(i, t, i === S.lane && t === S.t);
+    if (played && (G.pad > 4 || printing)) paintArrows(i, t, i === S.lane && t === S.t);
   }
   paintStart(i, width);
 }

@@ -1,6 +1,6 @@
 // The panel: its tabs, and moving from number to number.
 
-const tabs = { lesson: lessonTab, cell: openCell, ask: askTab, change: changeTab };
+const tabs = { lesson: lessonTab, cell: openCell, ask: askTab, change: changeTab, save: saveTab };
 
 function openTab(name) {
   for (const id in tabs) {
@@ -10,7 +10,15 @@ function openTab(name) {
     $(id).hidden = !on;
   }
   if (name !== 'lesson' && S.marks) { S.marks = S.loop = null; draw(); }
+  S.tab = name;
+  keepPlace();
   return tabs[name]();
+}
+
+// keepPlace puts the place into the address, so that a link to it can be kept.
+function keepPlace() {
+  const more = (S.what === 'h' ? '' : '&show=' + S.what) + (S.tab === 'cell' ? '' : '&tab=' + S.tab);
+  history.replaceState(null, '', `#lane=${S.lane}&step=${S.t}&unit=${S.u}${more}`);
 }
 
 function wireTabs() {
@@ -34,7 +42,8 @@ function go(lane, t, u, open = true) {
   S.lane = lane;
   S.t = t;
   S.u = u;
-  history.replaceState(null, '', `#lane=${lane}&step=${t}&unit=${u}`); // a link keeps the place
+  if (S.box >= 0) { S.box = -1; drawBoxes(); }
+  keepPlace();
   show(t, lane);
   draw();
   say();

@@ -31,6 +31,8 @@ function model(about) {
   S.backwards = about.reversed;
   S.idea = about.idea;
   S.kept = about.kept;
+  S.at = about.at || 0;
+  S.edits = about.edits || 0;
   S.D = S.cfg.bidirectional ? 2 : 1;
   S.L = S.cfg.num_layers;
   S.lanes = S.L * S.D;
@@ -46,24 +48,33 @@ model(data);
 S.lane = S.lanes - 1;
 S.t = S.steps - 1;
 
-// The link that was opened may say a place.
-(() => {
+// toPlace goes where the link that was opened says: a number, what the cells show,
+// and a tab.
+function toPlace() {
   const place = new URLSearchParams(location.hash.slice(1)), at = (name, low, high, own) => place.has(name) ? clamp(Math.round(+place.get(name)) || 0, low, high) : own;
   S.lane = at('lane', -1, S.lanes - 1, S.lane);
   S.t = at('step', 0, S.steps - 1, S.t);
   S.u = at('unit', 0, (S.lane < 0 ? S.I : S.size) - 1, 0);
-})();
+  if (place.has('show') && ['h', ...(S.hasCell ? ['c'] : []), ...S.gates].includes(place.get('show'))) S.what = place.get('show');
+  return place.get('tab');
+}
 
-// own is the record that came with the page, until something is changed.
-S.own = (() => {
-  let at = data.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
+const firstTab = toPlace();
+
+// ownOf is the record that came with the page, which holds until something is
+// changed.
+function ownOf(facts) {
+  let at = facts.at + facts.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
   const take = n => block.subarray(at, at += n);
   const own = { x: take(S.steps * S.I), h0: take(S.lanes * S.size) };
   if (S.hasCell) take(S.lanes * S.H);
+  if (facts.ends) return { ...own, h: [], c: [] }; // every 64th state: the engine computes the rest
   own.h = range(S.lanes).map(() => take(S.steps * S.size));
   own.c = S.hasCell ? range(S.lanes).map(() => take(S.steps * S.H)) : [];
   return own;
-})();
+}
+
+S.own = ownOf(data);
 
 const layerOf = lane => Math.floor(lane / S.D);
 const directionOf = lane => lane % S.D;

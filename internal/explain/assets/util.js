@@ -115,6 +115,18 @@ function braces(d) {
   }
 }
 
+// reachWide lets keys scroll what is wider than its place.
+function reachWide() {
+  for (const d of document.querySelectorAll('.math, pre, .scroll')) {
+    const wide = d.clientWidth > 0 && d.scrollWidth > d.clientWidth + 1 || d.clientHeight > 0 && d.scrollHeight > d.clientHeight + 1;
+    if (!wide || d.querySelector('a, button, input')) { d.removeAttribute('tabindex'); continue; }
+    d.tabIndex = 0;
+    d.setAttribute('role', 'group');
+    d.ariaLabel = d.className.startsWith('math') ? 'a formula, wider than its place' : 'numbers, more than are seen';
+    d.dataset.control = 'scroll';
+  }
+}
+
 function math(tex, small) {
   const d = el('div', { className: small ? 'math small' : 'math' });
   try {

@@ -1,0 +1,115 @@
+// A whole model: its operators as boxes in the order in which they run, and its
+// recurrent layers, one of which is the grid.
+
+const boxes = data.boxes || [], parts = data.parts || [];
+S.part = 0;
+S.box = -1;
+
+// drawBoxes fills the strip above the grid.
+function drawBoxes() {
+  $('flow').hidden = !boxes.length;
+  $('flow').replaceChildren(...boxes.map((b, i) => {
+    const here = b.part === S.part + 1;
+    const card = control('button', b.part ? 'layer' : 'box', { className: 'box' + (b.part ? ' layer' : ''), onclick: () => openBox(i) },
+      text('b', b.op), text('span', short32(b.name)), text('span', `[${b.shape.join(', ')}]`, 'dim'));
+    card.setAttribute('aria-pressed', here || i === S.box);
+    if (b.part) card.append(text('span', here ? 'the grid below' : 'show as the grid', 'dim'));
+    else card.append(picture(b));
+    if (b.output) card.append(text('span', '→ output ' + short32(b.output), 'dim'));
+    return card;
+  }));
+}
+
+const short32 = s => s.length > 24 ? s.slice(0, 11) + '…' + s.slice(-12) : s;
+
+// rowsOf is a box's numbers as a table: the last dimension across.
+function rowsOf(b) {
+  const columns = b.shape.length ? b.shape[b.shape.length - 1] || 1 : 1;
+  return { columns, rows: Math.ceil(b.held / columns), values: block.subarray(b.at, b.at + b.held) };
+}
+
+// picture is a box's numbers in colours, as many as a small picture has room for.
+function picture(b) {
+  const { columns, rows, values } = rowsOf(b), w = Math.min(columns, 96), h = Math.min(rows, 24);
+  const c = el('canvas', { width: w, height: Math.max(1, h) });
+  c.setAttribute('aria-hidden', 'true');
+  const p = c.getContext('2d'), most = largestOf(values);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      const k = Math.floor(y * rows / h) * columns + Math.floor(x * columns / w);
+      if (k >= values.length) continue;
+      p.fillStyle = colour(values[k] / most);
+      p.fillRect(x, y, 1, 1);
+    }
+  }
+  return c;
+}
+
+const largestOf = values => values.reduce((a, v) => isFinite(v) ? Math.max(a, Math.abs(v)) : a, 1e-30);
+
+// openBox shows a box in the panel, or makes a recurrent layer the grid.
+async function openBox(i) {
+  const b = boxes[i];
+  S.box = b.part ? -1 : i;
+  if (b.part && b.part !== S.part + 1) await showPart(b.part - 1);
+  drawBoxes();
+  openTab('cell');
+  const again = $('flow').children[i]; // it was drawn anew
+  if (again) again.focus({ preventScroll: true });
+}
+
+// showPart makes another recurrent layer the grid; it comes as it was recorded.
+async function showPart(n) {
+  status('loading');
+  try {
+    await engine.loaded;
+    await loadPart(n);
+    S.part = n;
+    Object.assign(S, { what: 'h', labels: n ? null : data.labels, columns: n ? null : data.columns, kind: n ? 'vectors' : data.kind, param: null, influence: null, marks: null, cursor: -1 });
+    looks.clear();
+    model(parts[n].facts);
+    S.own = ownOf(parts[n].facts);
+    S.h0 = S.own.h0;
+    S.lane = S.lanes - 1;
+    S.t = S.steps - 1;
+    S.u = 0;
+    forget();
+    edited();
+    $('follow').replaceChildren();
+    $('processing').textContent = '';
+    showChoices();
+    describe();
+    fit();
+    show(S.t, S.lane);
+    say();
+    status('as it was recorded');
+  } catch (e) {
+    status('');
+    notice(e.message, true);
+  }
+}
+
+// loadPart gives the engine a recurrent layer with its record.
+function loadPart(n) {
+  const facts = parts.length ? parts[n].facts : data;
+  const bytes = new Uint8Array(block.buffer.slice(4 * facts.at, 4 * (facts.at + facts.count)));
+  return engine.ask('load', { config: facts.config, steps: facts.steps, state: true, recorded: true, ends: facts.ends, example: data.example }, bytes);
+}
+
+// boxCell is a box in the panel: what flows in, its constants, its numbers.
+function boxCell(b) {
+  const { columns, rows, values } = rowsOf(b), w = Math.min(columns, 8), h = Math.min(rows, 64);
+  const to = name => { const i = boxes.findIndex(o => o.name === name); return i < 0 ? name : link('to-box', name, () => openBox(i)); };
+  const parts = [text('h2', `${b.op} ${b.name}`), text('p', `[${b.shape.join(', ')}]`, 'result')];
+  if (b.from.length) parts.push(el('p', {}, 'It takes ', ...b.from.flatMap((f, i) => i ? [' and ', to(f)] : [to(f)]), '.'));
+  if (b.weights.length) parts.push(text('p', 'Its constants have the shapes ' + b.weights.join(', ') + '.'));
+  if (b.output) parts.push(text('p', `It gives the model’s output ${b.output}.`));
+  if (S.edits) parts.push(hint('These are the recorded numbers: what is changed in the grid is computed for its layer, not for what stands around.'));
+  const large = picture(b);
+  large.className = 'wide';
+  const cells = range(h).map(r => [String(r), ...range(w).filter(c => r * columns + c < values.length).map(c => full(values[r * columns + c]))]);
+  const more = h < rows || w < columns || b.held < b.shape.reduce((a, n) => a * n, 1);
+  parts.push(large, el('div', { className: 'scroll' }, table(['', ...range(w).map(String)], cells)));
+  if (more) parts.push(hint(`The first ${h} rows and ${w} columns; the last dimension runs across, and the picture has ±${short(largestOf(values))}.`));
+  return parts;
+}

@@ -1,0 +1,208 @@
+package explain
+
+import (
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// A record is known in segments, so that a long run need not be computed, or stored,
+// as a whole: a segment can be computed from the state at its start, and the bits are
+// those of the whole run.
+
+// segment is how many steps of a direction are known or not together.
+const segment = 64
+
+// known says what of a lane's record is known, in segments of the direction's order.
+type known struct {
+	all []bool // every step of the segment
+	end []bool // its last step, from which the next one can be computed
+}
+
+func newKnown(steps int) known {
+	n := (steps + segment - 1) / segment
+	return known{make([]bool, n), make([]bool, n)}
+}
+
+// Run computes the record and calls pause (which may be nil) between pieces with the
+// share that is done; an error from it ends the run and is returned. The pieces
+// change no number: a sequence in chunks has the bits of the whole one.
+func (t *Trace) Run(pause func(done float64) error) error {
+	return t.need(t.cfg.NumLayers-1, 0, t.Steps(), pause)
+}
+
+// need makes the steps from to to of all lanes up to a layer known. It computes what
+// leads there from the nearest known states, and nothing after it. pause works as in
+// Run.
+func (t *Trace) need(layer, from, to int, pause func(done float64) error) error {
+	from, to = max(0, from), min(to, t.Steps())
+	if from >= to {
+		return nil
+	}
+	d := t.cfg.Directions()
+	first, end, total := make([]int, t.Lanes()), make([]int, t.Lanes()), 0
+	for l := layer; l >= 0; l-- {
+		low, high := from, to
+		for i := l * d; i < (l+1)*d; i++ {
+			a, b := t.order(i%d, from, to)
+			first[i], end[i] = t.known[i].gap(a, b)
+			if first[i] == end[i] {
+				continue
+			}
+			total += end[i] - first[i]
+			a, b = t.order(i%d, first[i]*segment, min(end[i]*segment, t.Steps()))
+			low, high = min(low, a), max(high, b)
+		}
+		from, to = low, high
+	}
+	done := 0
+	for i := range (layer + 1) * d {
+		var after func(segments int) error
+		if pause != nil {
+			after = func(segments int) error {
+				done += segments
+				return pause(float64(done) / float64(total))
+			}
+		}
+		if err := t.runLane(i/d, i%d, first[i], end[i], after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// order turns a range of times into one of a direction's order, which is also the
+// inverse.
+func (t *Trace) order(d, from, to int) (a, b int) {
+	if t.reversed(d) {
+		return t.Steps() - to, t.Steps() - from
+	}
+	return from, to
+}
+
+// gap returns the segments to compute, so that the steps a to b are known: from the
+// first that is not, or from where a state is known before it.
+func (k known) gap(a, b int) (first, end int) {
+	first, end = a/segment, (b-1)/segment+1
+	for first < end && k.all[first] {
+		first++
+	}
+	for end > first && k.all[end-1] {
+		end--
+	}
+	if first == end {
+		return 0, 0
+	}
+	for first > 0 && !k.end[first-1] {
+		first--
+	}
+	return first, end
+}
+
+// reuse takes the first n[lane] steps of each lane, in the direction's order, from
+// the record of another trace of the same shape, as far as they are known: they are
+// those of this one.
+func (t *Trace) reuse(old *Trace, n []int) {
+	d := t.cfg.Directions()
+	for i := range t.H {
+		for k := range t.known[i].all {
+			end := min((k+1)*segment, t.Steps())
+			if end > n[i] {
+				break
+			}
+			t.known[i].all[k], t.known[i].end[k] = old.known[i].all[k], old.known[i].end[k]
+			from, to := t.order(i%d, k*segment, end)
+			if !old.known[i].all[k] {
+				if !old.known[i].end[k] {
+					continue
+				}
+				from, to = t.order(i%d, end-1, end)
+			}
+			copyRows(t.H[i], old.H[i], from, to)
+			if t.cfg.HasCell() {
+				copyRows(t.C[i], old.C[i], from, to)
+			}
+		}
+	}
+}
+
+func copyRows(dst, src tensor.Dense, from, to int) {
+	n := dst.Shape[1]
+	copy(dst.Data[from*n:to*n], src.Data[from*n:to*n])
+}
+
+// ends visits the last row of every segment of a lane's record in the direction's
+// order.
+func (t *Trace) ends(i int, visit func(k, time int)) {
+	for k := range t.known[i].all {
+		visit(k, t.time(i%t.cfg.Directions(), min((k+1)*segment, t.Steps())-1))
+	}
+}
+
+// work is how many multiply-adds a run does between two calls of its function.
+const work = 4 << 20
+
+// runLane computes the segments from first to end of a lane that are not known, whose
+// inputs are.
+func (t *Trace) runLane(l, d, first, end int, pause func(segments int) error) error {
+	i := l*t.cfg.Directions() + d
+	pass := unroll.Pass{Layer: t.split[l][d], Record: t.cfg.HasCell()}
+	each := t.lanes[i].ih.Shape[0] * (t.inputSize(l) + t.cfg.StateSize())
+	for first < end {
+		if t.known[i].all[first] {
+			first++
+			continue
+		}
+		n := 1
+		for first+n < end && !t.known[i].all[first+n] && (pause == nil || (n+1)*segment*each <= work) {
+			n++
+		}
+		if err := t.piece(&pass, l, i, first, first+n, pause); err != nil {
+			return err
+		}
+		first += n
+		if pause != nil {
+			if err := pause(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// piece computes some segments of a lane, of a large layer in calls of fewer steps.
+func (t *Trace) piece(pass *unroll.Pass, l, i, first, end int, pause func(segments int) error) error {
+	d, in := i%t.cfg.Directions(), t.inputSize(l)
+	from, to := first*segment, min(end*segment, t.Steps())
+	chunk := to - from
+	if pause != nil {
+		chunk = min(chunk, max(1, work/max(1, t.lanes[i].ih.Shape[0]*(in+t.cfg.StateSize()))))
+	}
+	x := make([]float32, chunk*in)
+	for ; from < to; from += chunk {
+		n := min(chunk, to-from)
+		for s := range n {
+			t.input(l, t.time(d, from+s), x[s*in:(s+1)*in])
+		}
+		y, _, err := pass.Forward(tensor.Dense{Shape: []int{n, in}, Data: x[:n*in]}, t.from(i, t.time(d, from)))
+		if err != nil {
+			return err
+		}
+		t.put(t.H[i], d, from, y)
+		if t.cfg.HasCell() {
+			c, err := pass.Cell(0, 0)
+			if err != nil {
+				return err
+			}
+			t.put(t.C[i], d, from, c)
+		}
+		if pause != nil && n < to-from {
+			if err := pause(0); err != nil {
+				return err
+			}
+		}
+	}
+	for k := first; k < end; k++ {
+		t.known[i].all[k], t.known[i].end[k] = true, true
+	}
+	return nil
+}
