@@ -44,7 +44,8 @@ func (g *GradsOf[F]) Zero() {
 // Grads and returns those of the input, dx [T,B,I] laid out as the input was,
 // and of the initial state, ds0. Absent tensors (the zero value) count as
 // zeros, also single halves of dsn. dy beyond a sequence's end is not read, dx
-// is zero there. With Resets, ds0 gathers what reached every new beginning.
+// is zero there. With Resets, ds0 gathers what reached every new beginning; with
+// NoInputGrad there is no dx.
 //
 // It may be called again for another dy. The bits do not depend on the number
 // of workers. It allocates nothing if a call of the same shape went before.
@@ -77,7 +78,11 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 	if err := p.useGrads(); err != nil {
 		return dx, ds0, err
 	}
-	p.dx = shaped(p.dx, &p.dxShape, p.outShape(c.InputSize))
+	if p.NoInputGrad {
+		p.dx = tensor.DenseOf[F]{Data: p.dx.Data[:0]}
+	} else {
+		p.dx = shaped(p.dx, &p.dxShape, p.outShape(c.InputSize))
+	}
 	p.ds.H = shaped(p.ds.H, &p.hShape[1], p.stateShape(c.StateSize()))
 	if c.HasCell() {
 		p.ds.C = shaped(p.ds.C, &p.cShape[1], p.stateShape(c.HiddenSize))
@@ -89,12 +94,18 @@ func (p *PassOf[F]) Backward(dy tensor.DenseOf[F], dsn StateOf[F]) (dx tensor.De
 	}
 	b := scan.Back[F]{
 		DHN: given(dsn.H), DCN: given(dsn.C), DH0: p.ds.H.Data, DC0: p.ds.C.Data,
-		DX: p.strided(p.dx.Data, c.InputSize), Grads: p.scanGrads,
+		Grads: p.scanGrads,
+	}
+	if !p.NoInputGrad {
+		b.DX = p.strided(p.dx.Data, c.InputSize)
 	}
 	if !dy.IsZero() {
 		b.DY = p.strided(dy.Data, c.OutputSize())
 	}
 	p.run.Backward(b)
+	if p.NoInputGrad {
+		return tensor.DenseOf[F]{}, p.ds, nil
+	}
 	return p.dx, p.ds, nil
 }
 

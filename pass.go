@@ -47,6 +47,9 @@ type PassOf[F tensor.Float] struct {
 	// mask, and with masked steps at the beginning it reads input that is padded
 	// on the left. Gates of masked steps are not defined. Nil means nowhere.
 	Masked []bool
+	// NoInputGrad leaves out the gradient of the input, which data has no use for:
+	// Backward returns no dx.
+	NoInputGrad bool
 	// Grads is where Backward adds the gradients of the parameters. If nil,
 	// Backward makes it. Passes of one goroutine may share it.
 	Grads *GradsOf[F]

@@ -83,13 +83,33 @@ func (l *LayerOf[F]) Quantize(p Precision, keep ...int) (*LayerOf[F], error) {
 	if err := l.quantizable(p, keep); err != nil {
 		return nil, err
 	}
-	q := &LayerOf[F]{cfg: l.cfg, part: l.part, upper: l.upper}
-	for n := range l.cfg.Layers() {
-		own := p
-		if slices.Contains(keep, n) {
-			own = l.precision(n)
+	each := make([]Precision, l.cfg.Layers())
+	for n := range each {
+		if !slices.Contains(keep, n) {
+			each[n] = p
 		}
-		q.precisions = append(q.precisions, own)
+	}
+	return l.QuantizeEach(each)
+}
+
+// QuantizeEach is Quantize with a precision for each layer of the stack. A layer
+// whose precision is Full stays as it is, also where that is rounded. It is an
+// ErrUsage for another number of them than the stack has layers.
+func (l *LayerOf[F]) QuantizeEach(each []Precision) (*LayerOf[F], error) {
+	if err := l.made("layer"); err != nil {
+		return nil, err
+	}
+	if len(each) != l.cfg.Layers() {
+		return nil, &ArgError{Kind: ErrUsage, Arg: "precisions", Got: fmt.Sprintf("%d of them", len(each)), Want: fmt.Sprintf("one for each of the %d layers of %s", l.cfg.Layers(), l.describe())}
+	}
+	q := &LayerOf[F]{cfg: l.cfg, part: l.part, upper: l.upper, precisions: slices.Clone(each)}
+	for n, p := range each {
+		if err := l.quantizable(p, nil); err != nil {
+			return nil, err
+		}
+		if p == Full {
+			q.precisions[n] = l.precision(n)
+		}
 	}
 	per := len(l.params) / l.cfg.Layers()
 	for i, w := range l.params {

@@ -15,8 +15,15 @@ func BenchmarkSmall(b *testing.B) {
 		mode             Mode
 		in, hidden, t, b int
 	}{
-		{LSTM, 16, 16, 24, 512}, {LSTM, 17, 17, 100, 1}, {LSTM, 1, 50, 24, 64}, {LSTM, 1, 64, 96, 64}, {LSTM, 64, 64, 24, 64}, {LSTM, 64, 64, 1, 512},
-		{GRU, 1, 32, 24, 64}, {GRU, 64, 64, 24, 64}, {RNNTanh, 32, 32, 24, 64},
+		{LSTM, 16, 16, 24, 512},
+		{LSTM, 17, 17, 100, 1},
+		{LSTM, 1, 50, 24, 64},
+		{LSTM, 1, 64, 96, 64},
+		{LSTM, 64, 64, 24, 64},
+		{LSTM, 64, 64, 1, 512},
+		{GRU, 1, 32, 24, 64},
+		{GRU, 64, 64, 24, 64},
+		{RNNTanh, 32, 32, 24, 64},
 	} {
 		for _, train := range []bool{false, true} {
 			name := fmt.Sprintf("%v_I%d_H%d_T%d_B%d/train=%v", s.mode, s.in, s.hidden, s.t, s.b, train)

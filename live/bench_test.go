@@ -37,7 +37,8 @@ func (idleTarget) Stepper(int) (func(y, x []float32, states [][]float32) error, 
 	}, nil
 }
 
-// BenchmarkOverhead is the pool without a model: nanoseconds a row.
+// BenchmarkOverhead is the pool without a model: nanoseconds a row, and those of
+// the processors, which others on the machine change less.
 func BenchmarkOverhead(b *testing.B) {
 	const n = 1000
 	keys := make([]string, n)
@@ -49,18 +50,22 @@ func BenchmarkOverhead(b *testing.B) {
 		must(b, err)
 		defer p.Close()
 		x, y := make([]float32, n), make([]float32, n)
-		row := func(b *testing.B) {
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+		row := func(b *testing.B, rows int, cpu time.Duration) {
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
+			b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N*rows), "cpu-ns/row")
+			b.ReportMetric(0, "ns/op")
 		}
 		b.Run(fmt.Sprintf("StepAll/shards=%d", shards), func(b *testing.B) {
 			b.ReportAllocs()
+			cpu := cpuTime()
 			for b.Loop() {
 				must(b, p.StepAll(ctx, keys, y, x))
 			}
-			row(b)
+			row(b, n, cpu)
 		})
 		b.Run(fmt.Sprintf("Step/shards=%d", shards), func(b *testing.B) { // 200 callers
 			b.ReportAllocs()
+			cpu := cpuTime()
 			var next atomic.Int64
 			b.SetParallelism(100)
 			b.RunParallel(func(pb *testing.PB) {
@@ -70,10 +75,12 @@ func BenchmarkOverhead(b *testing.B) {
 					must(b, p.Step(ctx, key, y, x))
 				}
 			})
+			row(b, 1, cpu)
 		})
 		b.Run(fmt.Sprintf("Submit/shards=%d", shards), func(b *testing.B) {
 			b.ReportAllocs()
 			list := make([]*Pending, n)
+			cpu := cpuTime()
 			for b.Loop() {
 				for i, key := range keys {
 					list[i], err = p.Submit(ctx, key, x[:1])
@@ -84,7 +91,7 @@ func BenchmarkOverhead(b *testing.B) {
 					must(b, err)
 				}
 			}
-			row(b)
+			row(b, n, cpu)
 		})
 	}
 }

@@ -80,13 +80,13 @@ const (
 type Foreign int
 
 const (
-	// RefuseForeign: a snapshot, a stored state or a capsule is an ErrForeign, and
+	// RefuseForeign means that a snapshot, a stored state or a capsule is an ErrForeign, and
 	// stays where it is. At Swap the sequences end.
 	RefuseForeign Foreign = iota
-	// EndForeign: sequences of a snapshot or a store end, with the reason
+	// EndForeign means that sequences of a snapshot or a store end, with the reason
 	// ModelChanged; a capsule is an ErrForeign.
 	EndForeign
-	// KeepForeign: states go on where the signature is equal, and are else treated
+	// KeepForeign means that states go on where the signature is equal, and are else treated
 	// as by RefuseForeign.
 	KeepForeign
 )

@@ -131,21 +131,21 @@ func (r *snapshotReader) header(f Foreign) (end bool, err error) {
 		return false, r.v.foreign("", h.Signature, h.Digest)
 	}
 	// The records are as long as the file's own header says.
-	size := 0
+	size := int64(0)
 	for _, t := range h.State {
-		n := 1
+		n := int64(1)
 		for _, d := range t.Shape {
-			if d < 0 || d > 1<<30 || n > 1<<30 {
-				return false, broken("the shape of %.80q is %v", t.Name, t.Shape)
+			if d < 0 || d > 1<<30 || n*int64(d) > 1<<30 {
+				return false, broken("the shape of %.80q is %.200v", t.Name, t.Shape)
 			}
-			n *= d
+			n *= int64(d)
 		}
 		if size += n; size > 1<<30 {
 			return false, broken("the state has more than 2^30 numbers")
 		}
 	}
 	old := *r.v
-	old.size = size
+	old.size = int(size)
 	r.v = &old
 	return true, nil
 }

@@ -43,12 +43,15 @@ func (p *Pool) line(ctx context.Context, s *shard, j *job, key string, beyond bo
 		return err
 	}
 	defer p.keys.lock(key)()
-	found, err := p.load(ctx, s, key)
-	if err != nil {
-		return err
+	for err == errAbsent { // again if a Swap ended it since it was loaded
+		found, bad := p.load(ctx, s, key)
+		if bad != nil {
+			return bad
+		}
+		j.asked = !found
+		err = s.put(j, key, beyond)
 	}
-	j.asked = !found
-	return s.put(j, key, beyond)
+	return err
 }
 
 // await waits for a synchronous step.

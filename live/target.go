@@ -78,11 +78,3 @@ func float32s(name string, shape ...int) checkpoint.Info {
 	i.Bytes = 4 * int64(i.Len())
 	return i
 }
-
-// length returns how many numbers a state has.
-func length(state []checkpoint.Info) (n int) {
-	for _, t := range state {
-		n += t.Len()
-	}
-	return n
-}

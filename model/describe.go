@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint/keras"
@@ -118,6 +119,9 @@ func (d *Description) graph(g *graph.Graph) {
 	for _, l := range s.Layers {
 		d.Layers = append(d.Layers, LayerDescription{Name: l.Name, Config: l.Config, Err: l.Err})
 	}
+	if op := dynamic(s.Operators); op != "" {
+		d.Notes = append(d.Notes, op+" gives all sequences of a run one scale: the file has no axis of sequences, and a sequence's numbers depend on its company and on how it is cut")
+	}
 	var odd []string
 	for _, p := range slices.Concat(g.Inputs, g.Outputs) {
 		if p.Type == graph.None {
@@ -130,6 +134,16 @@ func (d *Description) graph(g *graph.Graph) {
 	case len(odd) > 0:
 		d.Refused = fmt.Sprintf("the element types of %q are none that are run", odd)
 	}
+}
+
+// dynamic names an operator that quantises what it is given as a whole, or is "".
+func dynamic(operators map[string]int) string {
+	for _, op := range []string{"DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM"} {
+		if operators[op] > 0 {
+			return op[strings.LastIndexByte(op, '.')+1:]
+		}
+	}
+	return ""
 }
 
 // keras lists the recurrent layers of a model that no program can be made of.

@@ -159,3 +159,109 @@ func TestGauntletChains(t *testing.T) {
 		})
 	}
 }
+
+// Of the gauntlet's ONNX files that stream, with their states made inputs and outputs,
+// steps of two sequences together give what ONNX Runtime gave for the whole.
+func TestGauntletStreams(t *testing.T) {
+	root := os.Getenv("UNROLL_GAUNTLET")
+	if root == "" {
+		t.Skip("UNROLL_GAUNTLET names no folder of models")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "models/*.old.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	streamed := 0
+	for _, path := range files {
+		if strings.Contains(path, "stream_gru") {
+			continue // recorded from a state of its own
+		}
+		m, err := Options{States: true}.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := m.NewRows(2, RowsOptions{})
+		if err != nil {
+			t.Logf("%s: %v", filepath.Base(path), err)
+			_ = m.Close()
+			continue
+		}
+		numbers := recorded(t, path)
+		x := number(t, numbers, m.Inputs()[0], "in", 0)
+		flat := Data[float32](x)
+		for _, v := range Data[int64](x) {
+			flat = append(flat, float32(v))
+		}
+		want := number(t, numbers, m.Outputs()[0], "out", 0)
+		B, T, in, out := x.Shape()[0], x.Shape()[1], r.In(), r.Out()
+		if B*T*in != len(flat) {
+			t.Logf("%s: a step is a run, of %d numbers", filepath.Base(path), in)
+			_ = m.Close()
+			continue
+		}
+		states := make([][]float32, B)
+		for i := range states {
+			states[i] = make([]float32, r.StateLen())
+			r.Begin(states[i])
+		}
+		got, each := make([]float32, len(Data[float32](want))), len(Data[float32](want)) == B*T*out
+		y, row := make([]float32, B*out), make([]float32, B*in)
+		for s := range T {
+			for i := range B {
+				copy(row[i*in:], flat[(i*T+s)*in:][:in])
+			}
+			if err := r.Step(y, row, states); err != nil {
+				t.Fatal(err)
+			}
+			for i := range B {
+				if each {
+					copy(got[(i*T+s)*out:], y[i*out:][:out])
+				} else {
+					copy(got[i*out:], y[i*out:][:out])
+				}
+			}
+		}
+		batched, _ := r.Batched()
+		t.Logf("%s: %d steps, batched %v", filepath.Base(path), T, batched)
+		testkit.Close(t, filepath.Base(path), got, Data[float32](want), testkit.Tol{Abs: 1e-5, Rel: 1e-4})
+		streamed++
+		_ = m.Close()
+	}
+	if streamed < 7 {
+		t.Errorf("%d of %d stream", streamed, len(files))
+	}
+}
+
+// One network saved in many ways is one network, however its weights are kept.
+func TestGauntletForms(t *testing.T) {
+	root := os.Getenv("UNROLL_GAUNTLET")
+	if root == "" {
+		t.Skip("UNROLL_GAUNTLET names no folder of models")
+	}
+	numbers := recorded(t, filepath.Join(root, "models", "lstm_last.pt"))
+	for name, abs := range map[string]float64{
+		"half.pt": 1e-3, "bf16.pt": 1e-2, "double.pt": 1e-5, "dataparallel.pth": 1e-5, "compiled.pt": 1e-5, "lightning.ckpt": 1e-5,
+		"optimizer_first.pt": 1e-5, "legacy_format.pt": 1e-5, "model_and_ema.pt": 1e-5, "numpy_dict.npz": 1e-5,
+		"weight_norm.pt": 1e-5, "weight_norm_old.pt": 1e-5, "quant_dynamic.sd.pt": 5e-2, "quant_dynamic.module.pt": 5e-2,
+		"list_of_weights.pt": 1e-5, "numpy_dict.pkl": 1e-5,
+	} {
+		t.Run(name, func(t *testing.T) {
+			opt := Options{Chain: "lstm | last | fc", Layout: BatchFirst}
+			if name == "model_and_ema.pt" {
+				opt.Prefix = "model"
+			}
+			m, err := opt.Open(filepath.Join(root, "forms", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			in, outs := m.Inputs()[0], m.Outputs()
+			got, err := m.Run(map[string]Value{in.Name: number(t, numbers, in, "in", 0)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := number(t, numbers, outs[0], "out", 0)
+			testkit.Close(t, outs[0].Name, Data[float32](got[outs[0].Name]), Data[float32](want), testkit.Tol{Abs: abs})
+		})
+	}
+}

@@ -17,7 +17,7 @@ import (
 // Signature says in a line what the model reads, gives and carries as state, such
 // as
 //
-//	input float32 [T, B, 3] -> output float32 [T, B, 4], state h_0 float32 [1, B, 4]
+//	input float32 [T, B, 3] -> output float32, state h_0 float32 [1, B, 4]
 //
 // That of a recurrent layer alone is the layer's own.
 func (m *Model) Signature() string {
@@ -75,6 +75,9 @@ func (m *Model) Digest() string {
 // what those are made from.
 func (m *Model) identify(h hash.Hash) error {
 	f := m.file
+	if m.rounded != "" && m.trained == nil { // of a folder its settings tell
+		fmt.Fprintln(h, m.rounded)
+	}
 	switch {
 	case f.ONNX != nil:
 		return m.program.Describe(h)

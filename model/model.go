@@ -50,6 +50,7 @@ type Model struct {
 	notes   []string
 	single  bool   // it is a recurrent layer and nothing else
 	said    string // of a chain: its line, with all that was said beside it
+	rounded string // what Options said of the weights' precision
 
 	digest   sync.Once // guards digested
 	digested string

@@ -329,3 +329,23 @@ func TestModelsInFloat64(t *testing.T) {
 		t.Error("float64 has the digits of float32")
 	}
 }
+
+// A chain and what is found without one read the same weights where a file has them in pieces.
+func TestChainOverPieces(t *testing.T) {
+	path := filepath.Join("..", "internal", "statedict", "testdata", "forms", "pruned.safetensors")
+	x := of(t, []float32{1, -2, 0.5, 3, 0.25, 1, -1, 2, 0.75}, 1, 3, 3)
+	var want []float32
+	for _, o := range []Options{{Layout: BatchFirst}, {Layout: BatchFirst, Chain: "rnn | fc"}} {
+		m := open(t, o, path)
+		in := m.Inputs()[0]
+		out, err := m.Run(map[string]Value{in.Name: x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Data[float32](out[m.Outputs()[0].Name])
+		if want == nil {
+			want = got
+		}
+		testkit.Close(t, "chain "+o.Chain, got, want, testkit.Tol{Abs: 1e-6})
+	}
+}

@@ -38,8 +38,9 @@ type Options struct {
 	// Loose takes a layer although tensors under its own prefix are not its
 	// parameters.
 	Loose bool
-	// States makes the states of recurrent layers of a chain or a Keras file
-	// inputs and outputs, where those go forward and begin with zeros otherwise.
+	// States makes the states of recurrent layers of an ONNX file, a chain or a
+	// Keras file inputs and outputs, where those go forward and begin with zeros
+	// otherwise.
 	States bool
 	// Float64 computes in float64 what the file does in float32: inputs, outputs
 	// and states are float64. A node that has no float64 form is an ErrUnsupported,
@@ -48,6 +49,13 @@ type Options struct {
 	// Workers is how many goroutines share each recurrent layer in a run; 0 is the
 	// caller's alone. The bits are the same for any number.
 	Workers int
+	// Precision is that of the weights: of recurrent layers any, and with Int8 also
+	// of products and convolutions with constants (MatMul, Gemm, Conv), which have no
+	// other. Model.Parts names them; those that Keep names stay as they are, a node
+	// of several layers whole by its own name. A model folder that was saved with
+	// rounded weights opens with them, and is rounded further.
+	Precision unroll.Precision
+	Keep      []string
 	// Limits bound what the model may take.
 	Limits Limits
 }
@@ -91,12 +99,16 @@ func (o Options) Open(path string) (*Model, error) {
 func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	path := f.Path
 	m := &Model{path: path, format: string(f.Format), file: f}
+	if o.Precision != unroll.Full {
+		m.rounded = fmt.Sprintf("weights %s but for %q", o.Precision, slices.Sorted(slices.Values(o.Keep)))
+	}
 	g, err := m.graph(o)
 	if err == nil && o.Float64 {
 		g, err = graph.Widen(g)
 	}
 	if err == nil {
-		m.program, err = graph.Compile(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work, Workers: o.Workers})
+		limits := graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work, Workers: o.Workers}
+		m.program, err = graph.CompileIn(g, limits, m.precision(o))
 	}
 	if err != nil {
 		_ = f.Close() // it was only read
@@ -109,6 +121,16 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	return m, nil
 }
 
+// OfLoaded is a model of what the command loaded of the file named.
+func OfLoaded(path string, l *modelfile.Loaded) (*Model, error) {
+	m := &Model{path: path, file: &modelfile.File{}, loaded: l}
+	g := l.Graph(names)
+	var err error
+	m.program, err = graph.Compile(g, graph.Limits{})
+	m.states = statesOf(g)
+	return m, err
+}
+
 // names are those of a layer's states and output.
 var names = modelfile.Names{H0: "h_0", C0: "c_0", Output: "output"}
 
@@ -116,7 +138,13 @@ var names = modelfile.Names{H0: "h_0", C0: "c_0", Output: "output"}
 func (m *Model) graph(o Options) (*graph.Graph, error) {
 	switch f := m.file; {
 	case f.ONNX != nil:
-		return graph.FromONNX(f.ONNX)
+		g, err := graph.FromONNX(f.ONNX)
+		if err != nil || !o.States {
+			return g, err
+		}
+		g, notes, err := graph.WithStates(g, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
+		m.notes = append(m.notes, notes...)
+		return g, err
 	case f.Keras != nil && f.Keras.Root != nil:
 		g, notes, err := kerasgraph.Build(f.Keras, kerasgraph.Options{States: o.States})
 		m.notes = append(m.notes, notes...)
@@ -125,6 +153,11 @@ func (m *Model) graph(o Options) (*graph.Graph, error) {
 		trained, err := nn.Load(f.Folder)
 		if err != nil {
 			return nil, err
+		}
+		if o.Precision != unroll.Full {
+			if trained, err = trained.Quantize(o.Precision, o.Keep...); err != nil {
+				return nil, err
+			}
 		}
 		m.trained = trained
 		m.layers = []Layer{{"rnn", trained.RNN()}}
@@ -150,7 +183,8 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	if o.Chain == "" && o.Prefix == "" {
 		o.Prefix = m.file.Meta[modelfile.MetaPrefix]
 	}
-	net, err := chain.Build(m.file.Source, line, chain.Options{
+	weights := statedict.Fold(m.file.Source, chain.Settings(modules)) // weight norm and other pieces put together
+	net, err := chain.Build(weights, line, chain.Options{
 		Prefix: o.Prefix, Layout: map[Layout]chain.Layout{BatchFirst: chain.BatchFirst, TimeFirst: chain.TimeFirst}[o.Layout],
 		States: o.States, Loose: o.Loose, Modules: modules, Type: map[bool]graph.Type{true: graph.F64}[o.Float64],
 	})
@@ -158,7 +192,7 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 		return nil, asked(err)
 	}
 	m.chain = net
-	m.notes = append(m.notes, net.Notes...)
+	m.notes = append(append(m.notes, weights.Notes...), net.Notes...)
 	if len(net.Unused) > 0 {
 		m.notes = append(m.notes, "not run: "+some(net.Unused))
 	}
@@ -213,10 +247,14 @@ func (m *Model) recurrent(o Options) (*graph.Graph, error) {
 	if len(l.Left) > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("the recurrent layer alone runs; not run: %s", some(l.Left)))
 	}
-	m.loaded = l
+	m.loaded = &modelfile.Loaded{Layer: l.Layer, Told: l.Told} // without a head beside it
 	name := l.Part.Label()
+	g := m.loaded.Graph(names)
+	if l.Layer, err = m.lowered(l.Layer, g, o); err != nil {
+		return nil, err
+	}
 	m.layers, m.single = []Layer{{name, l.Layer}}, !o.Float64
-	return l.Graph(names), nil
+	return g, nil
 }
 
 // some names the first of a list.

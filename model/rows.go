@@ -72,7 +72,7 @@ func (m *Model) NewRows(most int, opt RowsOptions) (*Rows, error) {
 	case most < 1:
 		return nil, m.usage("most", fmt.Sprint(most), "at least 1", "")
 	case len(m.states) == 0:
-		return nil, m.usage("model "+m.path, "no inputs and outputs that carry a state", "a model with some", "Options.States makes those of a chain or a Keras file")
+		return nil, m.usage("model "+m.path, "no inputs and outputs that carry a state", "a model with some", "Options.States makes those of recurrent layers that go forward from zeros")
 	}
 	r := &Rows{m: m, most: most, opt: RowsOptions{Set: map[string]Value{}, Sizes: map[string]int{}}}
 	for name, v := range opt.Set {

@@ -294,7 +294,7 @@ func TestStreamStates(t *testing.T) {
 	}
 	state := a.State()
 	if got := Data[int64](state["seen"]); len(got) != 1 || got[0] != 3<<40 {
-		t.Errorf("seen is %v, want %d", got, 3<<40)
+		t.Errorf("seen is %v, want %d", got, int64(3<<40))
 	}
 	b, err := m.NewStream(opt)
 	if err != nil {
@@ -392,6 +392,36 @@ func TestRowsAreRefusedOneByOne(t *testing.T) {
 	}
 }
 
+// Numbers that are not finite are found in the row that has them, also where the
+// step is taken.
+func TestRowsThatAreNotFinite(t *testing.T) {
+	m := layerFile(t)
+	r, err := m.NewRows(4, RowsOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, how := range []unroll.Finite{unroll.ReportNonFinite, unroll.RefuseNonFinite} {
+		r.SetFinite(how)
+		states := make([][]float32, 4)
+		for i := range states {
+			states[i] = make([]float32, r.StateLen())
+		}
+		states[3][2] = float32(math.Inf(1))
+		x, y := make([]float32, 4*r.In()), make([]float32, 4*r.Out())
+		x[1*r.In()+2] = float32(math.NaN())
+		var e *unroll.NonFiniteError
+		if err := r.Step(y, x, states); !errors.As(err, &e) || !slices.Equal(e.Inputs, []int{1}) || e.Refused != (how == unroll.RefuseNonFinite) {
+			t.Errorf("got %v", err)
+		}
+		if taken := states[1][0] != 0; taken != (how == unroll.ReportNonFinite) {
+			t.Errorf("row 1 stepped: %v", taken)
+		}
+		if states[0][0] == 0 || states[2][0] == 0 {
+			t.Error("rows that are finite did not step")
+		}
+	}
+}
+
 // What rows cannot be made of is refused with what to do.
 func TestRowsAreRefusedByName(t *testing.T) {
 	lstm := func(states bool) *Model {
@@ -462,6 +492,16 @@ func TestDigests(t *testing.T) {
 	}
 	if a, b := folder(t, cfg), folder(t, cfg); a.Digest() != b.Digest() {
 		t.Error("one model has two digests")
+	}
+	wet := cfg
+	wet.RNN.NumLayers, wet.RNN.Dropout = 2, 0.5
+	dry := wet
+	dry.RNN.Dropout = 0
+	if a, b := folder(t, wet), folder(t, dry); a.Digest() != b.Digest() {
+		t.Error("dropout, on which no step depends, changes the digest")
+	}
+	if got, want := folder(t, cfg).Signature(), "input float32 [B, T, 3] -> output float32 [B, T, 2], state h_0 float32 [1, B, 5]"; got != want {
+		t.Errorf("signature %q, want %q", got, want)
 	}
 	if a, b := detector(t), detector(t); a.Digest() != b.Digest() {
 		t.Error("one ONNX file has two digests")

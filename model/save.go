@@ -7,13 +7,15 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/modelfile"
 )
 
-// ErrLoss: a format cannot hold all of a model; SaveOptions.Loose saves what it can.
+// ErrLoss is a format that cannot hold all of a model; SaveOptions.Loose saves what it
+// can.
 var ErrLoss = errors.New("model: the format cannot hold it")
 
 // SaveOptions say how a model is saved.
@@ -37,6 +39,11 @@ type Saved struct {
 	Names map[string]string
 	// Format is the one that was written.
 	Format string
+	// Layer and Head are what tensors alone do not tell of themselves: the settings of
+	// the stacked layer, and whether a head reads "all" steps or the "last"; nil and
+	// empty where a program was written, or there is none.
+	Layer *unroll.Config
+	Head  string
 }
 
 // Save writes the model in the format that the path's ending says: an ONNX file of
@@ -98,7 +105,7 @@ func (m *Model) saveFolder(path string, o SaveOptions, s *Saved) error {
 		})
 	}
 	if l, err := m.network(); err == nil && l.Model != nil {
-		s.rename(m, l)
+		s.rename(l)
 		return l.Model.Save(path, "")
 	}
 	return modelfile.SaveProgram(path, modelfile.ONNX, func(file string) error { return m.saveONNX(file, o.Opset) })
@@ -138,14 +145,14 @@ func (m *Model) saveTensors(path string, format modelfile.Format, o SaveOptions,
 	l, err := m.network()
 	if err == nil {
 		if v := l.Layer.Config().Variant; !v.IsZero() {
-			err := s.lose(o, format, fmt.Sprintf("settings that torch.nn's layers do not have (%s), which ONNX and a model folder hold", l.Layer.Config()))
+			err := s.lose(o, format, fmt.Sprintf("settings that torch.nn's layers do not have (%s); ONNX holds them, and a model folder", l.Layer.Config()))
 			if err != nil {
 				return err
 			}
 		}
 		lost, err := l.SaveLoose(path, format, o.Opset)
 		s.Lost = append(s.Lost, lost...)
-		s.rename(m, l)
+		s.rename(l)
 		return err
 	}
 	nodes := len(m.program.Graph().Nodes)
@@ -172,7 +179,11 @@ func (s *Saved) lose(o SaveOptions, format modelfile.Format, what string) error 
 }
 
 // rename says which names a network has for the model's.
-func (s *Saved) rename(m *Model, l *modelfile.Loaded) {
+func (s *Saved) rename(l *modelfile.Loaded) {
+	c := l.Layer.Config()
+	if s.Layer = &c; l.Model != nil {
+		s.Head = l.Model.Config().Output
+	}
 	if l.Ports == nil {
 		return
 	}

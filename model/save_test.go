@@ -174,6 +174,14 @@ func TestSavedGraphsGiveTheSameBits(t *testing.T) {
 	}
 }
 
+// A file of weights is its layer alone, also where a head stands beside it.
+func TestWeightsAreTheirLayerAlone(t *testing.T) {
+	m := open(t, Options{Layout: TimeFirst}, "../examples/bach/model.safetensors")
+	if got := m.Outputs()[0].String(); got != "output float32 [T, B, 128]" || m.Trained() != nil {
+		t.Errorf("got %s, trained %v", got, m.Trained())
+	}
+}
+
 // A folder whose program was changed, lies outside, or stands among other files is
 // refused.
 func TestProgramFoldersAreChecked(t *testing.T) {

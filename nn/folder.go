@@ -154,6 +154,10 @@ type Folder struct {
 // Errors are those of ReadConfig, and an ErrFolder for weights that are missing,
 // no regular file, or outside the folder.
 func OpenFolder(dir string) (*Folder, error) {
+	// First, for opening a pipe waits, and "not a directory" tells nobody what to do.
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, &FolderError{Path: dir, Reason: "it is a file, and a model folder is expected, as training writes one"}
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err

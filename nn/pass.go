@@ -85,6 +85,7 @@ func (p *PassOf[F]) Forward(in InputOf[F], s0 unroll.StateOf[F]) (logits tensor.
 	}
 	p.rnn.Layer, p.rnn.Train, p.rnn.Record, p.rnn.Generator = m.rnn, p.Train, p.Train, p.Generator
 	p.rnn.Workers, p.rnn.Lengths, p.rnn.Resets = p.Workers, p.Lengths, p.Resets
+	p.rnn.NoInputGrad = m.embedding == nil // features are data
 	y, sn, err := p.rnn.Forward(p.x, s0)
 	if err != nil {
 		return logits, sn, err

@@ -72,22 +72,15 @@ func (c Config) precisionOf(param string) unroll.Precision {
 }
 
 // lowered returns a layer with the config's precisions.
-func lowered[F tensor.Float](c Config, l *unroll.LayerOf[F]) (_ *unroll.LayerOf[F], err error) {
-	for _, p := range []unroll.Precision{unroll.Int8, unroll.BFloat16} {
-		var keep []int
-		for n := range c.RNN.Layers() {
-			if c.Precision[fmt.Sprintf("%s.l%d", layerPart, n)] != p {
-				keep = append(keep, n)
-			}
-		}
-		if len(keep) == c.RNN.Layers() {
-			continue
-		}
-		if l, err = l.Quantize(p, keep...); err != nil {
-			return nil, err
-		}
+func lowered[F tensor.Float](c Config, l *unroll.LayerOf[F]) (*unroll.LayerOf[F], error) {
+	if len(c.Precision) == 0 {
+		return l, nil
 	}
-	return l, nil
+	each := make([]unroll.Precision, c.RNN.Layers())
+	for n := range each {
+		each[n] = c.Precision[fmt.Sprintf("%s.l%d", layerPart, n)]
+	}
+	return l.QuantizeEach(each)
 }
 
 // Quantize returns a new model whose weights have the precision p, but for the

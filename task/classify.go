@@ -188,7 +188,11 @@ func (t *Classify) scale(all []data.Labelled, training []int) error {
 	for _, i := range training {
 		rows = append(rows, all[i].Rows...)
 	}
-	t.Scaling = data.NewScaling(columns, rows)
+	scaling := data.NewScaling(columns, rows)
+	if c := scaling.Beyond(); c >= 0 {
+		return data.Fault(all[0].File, 0, "the numbers at place %s of the steps are too large to be standardised; divide them, by 1e100 for instance", columns[c])
+	}
+	t.Scaling = scaling
 	return nil
 }
 

@@ -138,7 +138,11 @@ func (t *Forecast) Load(path string) (*Set, error) {
 		return nil, data.Fault(path, 0, "%d rows (%d for training) are too few for %d lags, a season of %d and a horizon of %d; give more rows or ask for less", n, max(va, 0), t.Lags, t.Season, t.Horizon)
 	}
 	if t.Scaling == nil {
-		t.Scaling = data.NewScaling(table.Columns, table.Rows[:va])
+		scaling := data.NewScaling(table.Columns, table.Rows[:va])
+		if c := scaling.Beyond(); c >= 0 {
+			return nil, data.Fault(path, 0, "the numbers of column %q are too large to be standardised; divide them, by 1e100 for instance", table.Columns[c])
+		}
+		t.Scaling = scaling
 		t.Columns = table.Columns
 		if table.TimeFormat != "" {
 			t.TimeFormat = table.TimeFormat // as it was found here

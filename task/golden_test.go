@@ -3,49 +3,17 @@ package task_test
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/unroll-ml/unroll/internal/testkit/golden"
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
 )
 
-// golden is what pandas, scikit-learn and PyTorch make of the same data
-// (train/data/testdata/golden.py).
-type golden struct {
-	Forecast struct {
-		CSV                   string
-		Lags, Horizon, Season int
-		Valid, Test           float64
-		Mean, Std             []float64
-		Parts                 map[string]struct{ X, Y, Season [][]float64 }
-	}
-	Classify struct {
-		Items       [][][]float64
-		Valid, Test float64
-		Draws       []struct {
-			Seed               uint64
-			Train, Valid, Test []int
-			Mean, Std          []float64
-			Scaled             [][]float64
-		}
-	}
-}
-
-func readGolden(t *testing.T) (g golden) {
-	t.Helper()
-	b, err := os.ReadFile("../train/data/testdata/golden.json")
-	if err == nil {
-		err = json.Unmarshal(b, &g)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
+const goldenFile = "../train/data/testdata/golden.json"
 
 func write(t testing.TB, name, text string) string {
 	t.Helper()
@@ -56,26 +24,11 @@ func write(t testing.TB, name, text string) string {
 	return path
 }
 
-// near compares with what was computed in float64; ours became float32.
-func near[F float32 | float64](t *testing.T, what string, got []F, want []float64, atol float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s: %d numbers, want %d", what, len(got), len(want))
-		return
-	}
-	for i, w := range want {
-		if d := math.Abs(float64(got[i]) - w); !(d <= atol+1e-6*math.Abs(w)) {
-			t.Errorf("%s: number %d is %v, want %v", what, i, got[i], w)
-			return
-		}
-	}
-}
-
 // Parts, scaling, calendar and windows of a forecaster are those of
 // scikit-learn and pandas: the scaling has seen the training part alone, and no
 // part's targets reach into the next.
 func TestForecastSetsAreGolden(t *testing.T) {
-	g := readGolden(t).Forecast
+	g := golden.Read(t, goldenFile).Forecast
 	for _, base := range []string{"none", "season"} {
 		f := task.NewForecast()
 		f.Cut = task.Cut{Batch: 4, Valid: g.Valid, Test: g.Test}
@@ -84,8 +37,8 @@ func TestForecastSetsAreGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "mean", f.Scaling.Mean, g.Mean, 1e-12)
-		near(t, "std", f.Scaling.Std, g.Std, 1e-12)
+		golden.Near(t, "mean", f.Scaling.Mean, g.Mean, 1e-12)
+		golden.Near(t, "std", f.Scaling.Std, g.Std, 1e-12)
 		for name, part := range map[string]train.Data{"train": s.Train, "valid": s.Valid, "test": s.Test} {
 			want := g.Parts[name]
 			targets := want.Y
@@ -107,8 +60,8 @@ func TestForecastSetsAreGolden(t *testing.T) {
 						t.Fatalf("%s has more than %d windows", name, at)
 					}
 					out := len(targets[at])
-					near(t, fmt.Sprintf("%s window %d", name, at), x, want.X[at], 2e-6)
-					near(t, fmt.Sprintf("%s targets %d", name, at), b.Values.Data[c*out:(c+1)*out], targets[at], 2e-6)
+					golden.Near(t, fmt.Sprintf("%s window %d", name, at), x, want.X[at], 2e-6)
+					golden.Near(t, fmt.Sprintf("%s targets %d", name, at), b.Values.Data[c*out:(c+1)*out], targets[at], 2e-6)
 					at++
 				}
 			}
@@ -122,7 +75,7 @@ func TestForecastSetsAreGolden(t *testing.T) {
 // Parts are drawn as torch.randperm draws, and numbers scaled as scikit-learn
 // scales those of the training part.
 func TestClassifySetsAreGolden(t *testing.T) {
-	g := readGolden(t).Classify
+	g := golden.Read(t, goldenFile).Classify
 	var lines strings.Builder
 	for i, item := range g.Items {
 		b, err := json.Marshal(item)
@@ -139,8 +92,8 @@ func TestClassifySetsAreGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "mean", c.Scaling.Mean, d.Mean, 1e-12)
-		near(t, "std", c.Scaling.Std, d.Std, 1e-12)
+		golden.Near(t, "mean", c.Scaling.Mean, d.Mean, 1e-12)
+		golden.Near(t, "std", c.Scaling.Std, d.Std, 1e-12)
 		for name, part := range map[string]struct {
 			train.Data
 			items []int
@@ -157,7 +110,7 @@ func TestClassifySetsAreGolden(t *testing.T) {
 				for k := range b.Lengths[i] {
 					x = append(x, b.In.Features.Data[(k*n+i)*2:(k*n+i)*2+2]...)
 				}
-				near(t, fmt.Sprintf("seed %d, %s item %d", d.Seed, name, i), x, d.Scaled[item], 1e-6)
+				golden.Near(t, fmt.Sprintf("seed %d, %s item %d", d.Seed, name, i), x, d.Scaled[item], 1e-6)
 				if b.Classes[i] != item%2 {
 					t.Errorf("seed %d, %s item %d has class %d", d.Seed, name, i, b.Classes[i])
 				}

@@ -139,4 +139,14 @@ func TestFolderThatDoesNotFitIsRefused(t *testing.T) {
 	if _, err := task.Of(cfg); !errors.Is(err, task.ErrFolder) {
 		t.Errorf("a text that is read both ways: %v", err)
 	}
+	for want, change := range map[string]func(*nn.Config){
+		"vocabulary is missing": func(c *nn.Config) { c.Meta = maps.Clone(c.Meta); delete(c.Meta, "vocabulary") },
+		"num_embeddings is":     func(c *nn.Config) { c.NumEmbeddings++; c.OutFeatures++ },
+	} {
+		cfg := m.Config()
+		change(&cfg)
+		if _, err := task.Of(cfg); !errors.Is(err, task.ErrFolder) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
 }

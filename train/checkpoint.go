@@ -142,45 +142,11 @@ func (l *LoopOf[F]) Restore(path string) error {
 	if name := scheduleName(l.Scheduler); name != p.Schedule {
 		return bad("schedule", strconv.Quote(p.Schedule), strconv.Quote(name)+", as the loop has")
 	}
-	parts := map[string]map[string]tensor.DenseOf[F]{"model": {}, "optimizer": {}, "state": {}}
-	for _, n := range f.Names() {
-		part, rest, ok := strings.Cut(n, ".")
-		if !ok || parts[part] == nil {
-			continue
-		}
-		if parts[part][rest], err = checkpoint.Float[F](f, n); err != nil {
-			return err
-		}
+	if err := l.restoreTensors(f, path, &p); err != nil {
+		return err
 	}
-	if err := l.Model.Load(parts["model"]); err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrState, err)
-	}
-	l.pass.Model = l.Model
-	var names []string
-	for _, q := range l.pass.Params() {
-		names = append(names, q.Name)
-	}
-	if err := l.Optimizer.SetState(p.Steps, names, parts["optimizer"]); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	l.Optimizer.Hyper = p.Hyper
-	if l.Scheduler != nil {
-		var v []float64
-		for _, b := range p.ScheduleAt {
-			v = append(v, math.Float64frombits(b))
-		}
-		if err := l.Scheduler.SetState(v); err != nil {
-			return bad("state of the schedule", v, "that of "+p.Schedule)
-		}
-	}
-	if l.Generator != nil {
-		b, err := base64.StdEncoding.DecodeString(p.Generator)
-		if err == nil {
-			err = l.Generator.SetState(b)
-		}
-		if err != nil {
-			return bad("state of the generator", err, "5,056 bytes that PyTorch could have written")
-		}
+	if err := l.restoreDraws(&p, bad); err != nil {
+		return err
 	}
 	order, _, err := checkpoint.Ints(f, "order")
 	if err != nil {
@@ -200,7 +166,59 @@ func (l *LoopOf[F]) Restore(path string) error {
 	}
 	l.at, l.inEpoch, l.started = p.Progress, p.InEpoch, true
 	l.at.Best = math.Float64frombits(p.Best)
+	return nil
+}
+
+// restoreTensors restores the model, what the optimiser keeps, and the state between
+// chunks.
+func (l *LoopOf[F]) restoreTensors(f *safetensors.File, path string, p *position) error {
+	parts := map[string]map[string]tensor.DenseOf[F]{"model": {}, "optimizer": {}, "state": {}}
+	for _, n := range f.Names() {
+		part, rest, ok := strings.Cut(n, ".")
+		if !ok || parts[part] == nil {
+			continue
+		}
+		var err error
+		if parts[part][rest], err = checkpoint.Float[F](f, n); err != nil {
+			return err
+		}
+	}
+	if err := l.Model.Load(parts["model"]); err != nil {
+		return fmt.Errorf("%s: %w: %w", path, ErrState, err)
+	}
+	l.pass.Model = l.Model
+	var names []string
+	for _, q := range l.pass.Params() {
+		names = append(names, q.Name)
+	}
+	if err := l.Optimizer.SetState(p.Steps, names, parts["optimizer"]); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	l.state.s = unroll.StateOf[F]{H: parts["state"]["h"], C: parts["state"]["c"]}
+	return nil
+}
+
+// restoreDraws restores the rates, the schedule and the generator.
+func (l *LoopOf[F]) restoreDraws(p *position, bad func(arg string, got, want any) error) error {
+	l.Optimizer.Hyper = p.Hyper
+	if l.Scheduler != nil {
+		var v []float64
+		for _, b := range p.ScheduleAt {
+			v = append(v, math.Float64frombits(b))
+		}
+		if err := l.Scheduler.SetState(v); err != nil {
+			return bad("state of the schedule", v, "that of "+p.Schedule)
+		}
+	}
+	if l.Generator != nil {
+		b, err := base64.StdEncoding.DecodeString(p.Generator)
+		if err == nil {
+			err = l.Generator.SetState(b)
+		}
+		if err != nil {
+			return bad("state of the generator", err, "5,056 bytes that PyTorch could have written")
+		}
+	}
 	return nil
 }
 

@@ -27,10 +27,10 @@ func ExampleOpen() {
 	}
 	fmt.Println("fc.weight", w.Shape)
 	// Output:
-	// input tokens I64 [seq_len batch]
-	// input h0 F32 [1 batch 64]
-	// input c0 F32 [1 batch 64]
+	// input tokens I64 [T B]
+	// input h0 F32 [1 B 64]
+	// input c0 F32 [1 B 64]
 	// Gather [embedding.weight tokens]
-	// LSTM [embedded W_l0 R_l0 B_l0  h0 c0]
-	// fc.weight [64 18]
+	// LSTM [Gather.1 layer.2/W_l0 layer.2/R_l0 layer.2/B_l0  h0 c0]
+	// fc.weight [18 64]
 }

@@ -35,17 +35,33 @@ func newBenchCmd() *cobra.Command {
 	var workers []int
 	var runs int
 	var asJSON bool
+	var whole modelBench
 	cmd := &cobra.Command{
-		Use:   "bench [W0 ... W8]",
-		Short: "Time layers on this machine",
+		Use:   "bench [W0 ... W8 | MODEL]",
+		Short: "Time layers, or a model, on this machine",
 		Long: `bench times workloads with drawn parameters and inputs: W0 to W8, which
 bench/README.md lists, or one shape given by flags. GFLOP/s count the products
 alone; peak is the share of what fused multiply-adds on registers reach on as
-many cores, measured beside; allocs is the number of allocations of a call, the median too.`,
-		Example: `  unroll bench W2 W4
-  unroll bench --mode GRU --input-size 40 --hidden-size 128 --num-layers 2 --stream
-  unroll bench --hidden-size 650 --steps 35 --batch 20 --train --json`,
+many cores, measured beside; allocs is the number of allocations of a call, the
+median too.
+
+Of a MODEL, any file or folder that run takes, it tells the time to open it and to
+run it first (planning and packing), the median and spread of a run, its CPU time
+and allocations, and the memory it keeps. Inputs are normal numbers, integers
+zeros; --set gives one. --size NAME=N says the size of an open dimension, by its
+symbol or as INPUT[AXIS]; 1 otherwise. --precision rounds the weights first. With --stream it times a step that carries
+the state, of --rows sequences together.`,
+		Example: `  unroll bench W4 W8
+  unroll bench examples/bach --size T=100
+  unroll bench examples/bach --stream --rows 32`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if len(args) == 1 && !isWorkload(args[0]) && isModelFile(args[0]) {
+				whole.runs, whole.stream, whole.json = runs, own.stream, asJSON
+				return benchModel(cmd, args[0], workers, whole)
+			}
+			if bad := givenFlag(cmd, modelFlags); bad != "" {
+				return usagef("--%s is for a MODEL: unroll bench MODEL", bad)
+			}
 			shaped := cmd.Flags().Changed("hidden-size")
 			if shaped && len(args) > 0 {
 				return usagef("either workloads (%s) or a shape by flags, not both", strings.Join(args, " "))
@@ -63,10 +79,8 @@ many cores, measured beside; allocs is the number of allocations of a call, the 
 				}
 				list = []workload{own}
 			}
-			for _, n := range workers {
-				if n < 1 || n > 64 {
-					return usagef("--workers: got %d, expected 1 to 64", n)
-				}
+			if err := checkWorkers(workers); err != nil {
+				return err
 			}
 			if runs < 1 {
 				return usagef("--runs: got %d, expected at least 1", runs)
@@ -88,10 +102,25 @@ many cores, measured beside; allocs is the number of allocations of a call, the 
 	f.IntVar(&own.batch, "batch", 1, "sequences")
 	f.BoolVar(&own.stream, "stream", false, "carry the state from call to call; one step a call")
 	f.BoolVar(&own.train, "train", false, "forward, backward and a step of SGD")
+	whole.flags(cmd)
 	groupFlags(cmd, "Shape", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional")
 	groupFlags(cmd, "Call", "steps", "batch", "stream", "train")
+	groupFlags(cmd, "A MODEL", "chain", "prefix", "batch-first", "time-first", "set", "size", "rows", "dtype", "precision", "keep")
 	groupFlags(cmd, "Measurement", "workers", "runs", "json")
 	return cmd
+}
+
+func checkWorkers(workers []int) error {
+	for _, n := range workers {
+		if n < 1 || n > 64 {
+			return usagef("--workers: got %d, expected 1 to 64", n)
+		}
+	}
+	return nil
+}
+
+func isWorkload(name string) bool {
+	return slices.ContainsFunc(workloads, func(w workload) bool { return strings.EqualFold(w.name, name) })
 }
 
 func namedWorkloads(names []string) ([]workload, error) {
@@ -102,7 +131,7 @@ func namedWorkloads(names []string) ([]workload, error) {
 	for _, n := range names {
 		i := slices.IndexFunc(workloads, func(w workload) bool { return strings.EqualFold(w.name, n) })
 		if i < 0 {
-			return nil, usagef("there is no workload %q; W0 to W8 and W5b are there", n)
+			return nil, usagef("there is no workload and no file %q; W0 to W8 and W5b are there", n)
 		}
 		list = append(list, workloads[i])
 	}
@@ -164,16 +193,9 @@ func (w workload) measure(workers, runs int) (measurement, error) {
 	if err != nil {
 		return measurement{}, err
 	}
-	count := 1
-	for { // also warms up
-		d, _, err := timeCalls(call, count)
-		if err != nil {
-			return measurement{}, err
-		}
-		if d > 100*time.Millisecond || count >= 1<<24 {
-			break
-		}
-		count = min(count*10, max(count+1, int(float64(count)*float64(200*time.Millisecond)/float64(max(d, 1)))))
+	count, err := calibrate(call)
+	if err != nil {
+		return measurement{}, err
 	}
 	var us, share, allocs []float64
 	for range runs {
@@ -194,6 +216,18 @@ func (w workload) measure(workers, runs int) (measurement, error) {
 		Workload: w.name, Workers: workers, US: us[mid], Min: us[0], Max: us[runs-1], Runs: runs,
 		GFLOPS: w.flops() / us[mid] / 1e3, Peak: share[mid], Allocs: allocs[mid], Kernel: kernel.Level(),
 	}, nil
+}
+
+// calibrate returns how many calls take about 0.2 s, and warms up.
+func calibrate(call func() error) (int, error) {
+	count := 1
+	for {
+		d, _, err := timeCalls(call, count)
+		if err != nil || d > 100*time.Millisecond || count >= 1<<24 {
+			return count, err
+		}
+		count = min(count*10, max(count+1, int(float64(count)*float64(200*time.Millisecond)/float64(max(d, 1)))))
+	}
 }
 
 // timeCalls returns how long count calls took and how often they allocated.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Exit codes.
@@ -27,6 +28,11 @@ func (u usageError) Unwrap() error { return u.error }
 // line ends by naming the command's help.
 func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
+}
+
+// asking puts what package model asks for into the flags that say it.
+func asking(err error) error {
+	return usagef("%s", strings.ReplaceAll(err.Error(), "Options.Layout TimeFirst or BatchFirst", "--time-first or --batch-first"))
 }
 
 // exitCode tells a failure from wrong usage.

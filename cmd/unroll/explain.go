@@ -27,8 +27,8 @@ func newExplainCmd() *cobra.Command {
 		Use:   "explain [MODEL] [INPUT]",
 		Short: "Show a run as formulas with numbers, in the terminal or as a page",
 		Long: `explain shows each step going through each layer: the formula, the formula with
-the numbers put in, the result. MODEL is a model folder or a file of weights;
-INPUT is what run reads (.safetensors with input and perhaps hx and cx, .npy,
+the numbers put in, the result. MODEL is a model folder, a file of weights, or an
+ONNX or Keras file, of which --prefix takes one recurrent layer alone. INPUT is what run reads (.safetensors with input and perhaps hx and cx, .npy,
 .csv, ...), and for a model folder also what it was trained on: a text file or
 --text, the table of a forecaster, a file of piano rolls. Without them it shows
 RNN(3, 4, num_layers=2) on torch.randn(5, 3) after torch.manual_seed(0), and with
@@ -98,6 +98,7 @@ network; --open shows it at once.`,
 	f.StringArrayVar(&from.run.inputs, "input", nil, "NAME=FILE, an input of a whole model; may be given several times")
 	f.StringArrayVar(&from.run.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number")
 	f.StringVar(&from.run.chain, "chain", "", "the model's forward() in one line, for PyTorch's weights, as run takes it")
+	f.StringVar(&from.prefix, "prefix", "", "which of several recurrent layers, by the name that inspect shows")
 	f.StringVar(&from.mode, "mode", "", "kind of a fresh layer (default RNN_TANH), and of MODEL where names and shapes cannot tell: RNN_RELU")
 	f.BoolVar(&from.batchFirst, "batch-first", false, "a batch is [B,T,I]; weights alone do not say which")
 	f.BoolVar(&from.timeFirst, "time-first", false, "a batch is [T,B,I]")
@@ -109,7 +110,7 @@ network; --open shows it at once.`,
 	f.StringVar(&page.Kind, "as", "", "show the input as text, series, notes or vectors")
 	groupFlags(cmd, "What is shown", "step", "layer", "unit", "sequence", "limit")
 	groupFlags(cmd, "How", "html", "open", "latex", "as", "large")
-	groupFlags(cmd, "Model and input", "text", "input", "set", "chain", "batch-first", "time-first", "mode", "loose")
+	groupFlags(cmd, "Model and input", "text", "input", "set", "chain", "batch-first", "time-first", "mode", "prefix", "loose")
 	groupFlags(cmd, "A fresh layer", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
 	groupTables(cmd)
 	return cmd

@@ -21,8 +21,9 @@ import (
 
 // explainSource says where model and input come from.
 type explainSource struct {
-	mode  string
-	loose bool
+	mode   string
+	prefix string // which of several layers
+	loose  bool
 	// The order of a batch's dimensions, which weights alone do not say.
 	batchFirst, timeFirst bool
 	text                  string
@@ -75,14 +76,13 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 		layer, in, err = s.draw(cmd, args)
 	case len(args) == 0:
 		layer, in.x, err = explain.Example(2)
-	case s.run.chain != "" || isWhole(args[0]) && !isFolder(args[0]):
-		s.run.dtype, s.run.batchFirst, s.run.timeFirst, s.run.loose = "float32", s.batchFirst, s.timeFirst, s.loose
-		if in.whole, err = watchModel(cmd, args, s.run, s.sequence, s.limit); err != nil {
-			return nil, in, err
-		}
-		return in.whole.parts[0].Trace, in, nil
 	default:
-		layer, in, err = s.load(cmd, args)
+		if in.whole, err = s.wholeRun(cmd, args); in.whole != nil {
+			return in.whole.parts[0].Trace, in, nil
+		}
+		if err == nil {
+			layer, in, err = s.load(cmd, args)
+		}
 	}
 	if err != nil {
 		return nil, in, err
@@ -109,7 +109,7 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 		}
 		opt.Mode = &m
 	}
-	opt.Loose, opt.BatchFirst = s.loose, s.batchFirst
+	opt.Loose, opt.BatchFirst, opt.Prefix = s.loose, s.batchFirst, s.prefix
 	if s.batchFirst && s.timeFirst {
 		return nil, in, usagef("--time-first and --batch-first contradict each other: give one of them")
 	}
@@ -121,9 +121,12 @@ func (s *explainSource) load(cmd *cobra.Command, args []string) (layer *unroll.L
 		return nil, in, err
 	}
 	defer f.Close()
-	loaded, err := f.Load(opt)
+	loaded, err := loadPart(f, opt)
 	if err != nil {
 		return nil, in, err
+	}
+	if f.Model != nil && s.prefix != "" {
+		return nil, in, usagef("--prefix %s: %s has one recurrent layer, %v; leave --prefix out", s.prefix, args[0], loaded.Layer.Config())
 	}
 	for _, n := range loaded.Notes {
 		fmt.Fprintln(cmd.ErrOrStderr(), "note:", n)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/explain"
+	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/model"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -32,9 +33,31 @@ var moves = []string{"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity",
 // maxBoxes bounds what a page draws around the layers.
 const maxBoxes = 400
 
+// wholeRun runs MODEL if it holds a whole model and not a layer alone, as --prefix
+// asks for; nil if it does not, and for a model folder, whose task reads INPUT.
+func (s *explainSource) wholeRun(cmd *cobra.Command, args []string) (*wholeRun, error) {
+	// An array on standard input has no name: it is what a layer alone reads.
+	if s.run.chain == "" && (s.prefix != "" || len(args) > 1 && args[1] == std) {
+		return nil, nil
+	}
+	if err := notStream("MODEL", args[0]); err != nil {
+		return nil, err
+	}
+	f, err := modelfile.Open(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if f.Model != nil || s.run.chain == "" && !isWhole(f) {
+		return nil, f.Close()
+	}
+	o := s.run
+	o.dtype, o.prefix, o.batchFirst, o.timeFirst, o.loose = "float32", s.prefix, s.batchFirst, s.timeFirst, s.loose
+	return watchModel(cmd, args, f, o, s.sequence, s.limit)
+}
+
 // watchModel runs a model on what the command line gives.
-func watchModel(cmd *cobra.Command, args []string, o runOptions, sequence, limit int) (*wholeRun, error) {
-	m, err := openModel(cmd, args[0], o)
+func watchModel(cmd *cobra.Command, args []string, f *modelfile.File, o runOptions, sequence, limit int) (*wholeRun, error) {
+	m, err := openModel(cmd, f, o)
 	if err != nil {
 		return nil, err
 	}

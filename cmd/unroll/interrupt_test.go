@@ -156,3 +156,9 @@ func TestExitCodeOfASignal(t *testing.T) {
 		t.Errorf("exit code %d, want 130", code)
 	}
 }
+
+// isFolder reports whether a path is that of a folder that is there.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

@@ -23,6 +23,7 @@ const (
 	useModel    use = iota // a model is read: a file, or a folder and what makes the model in it
 	useInput               // a file is read, or a folder with all that is in it
 	useNamed               // NAME=FILE, a file is read
+	useServed              // MODEL or NAME=MODEL, which is useModel
 	useStateIn             // a file is read that useStateOut of the same command may replace
 	useOutput              // a file is replaced
 	useAppend              // a file gets more lines
@@ -45,18 +46,25 @@ var places = map[string]struct {
 }{
 	"run": {
 		[]use{useModel, useInput},
-		map[string]use{"input": useNamed, "output": useOutput},
-		"chain columns convention decimal dtype mode prefix separator set",
+		map[string]use{"input": useNamed, "output": useOutput, "states-in": useStateIn, "states-out": useStateOut},
+		"chain columns convention decimal dtype group-by keep mode precision prefix separator set size sort-by",
 	},
 	"explain": {
 		[]use{useModel, useInput},
 		map[string]use{"html": useOutput, "input": useNamed},
-		"as chain columns decimal mode separator set text",
+		"as chain columns decimal mode prefix separator set text",
 	},
-	"inspect": {args: []use{useModel}, texts: "convention"},
-	"convert": {args: []use{useModel, useConvert}, texts: "convention head mode prefix to"},
-	"bench":   {texts: "mode"},
+	"serve": {
+		[]use{useServed},
+		map[string]use{"token-file": useInput, "tls-cert": useInput, "tls-key": useInput, "tls-client-ca": useInput, "snapshots": useFolder},
+		"chain grpc keep listen log precision prefix set size",
+	},
+	"inspect": {args: []use{useModel}, texts: "chain convention prefix"},
+	"convert": {[]use{useModel, useConvert}, map[string]use{"calibrate": useInput}, "chain convention head keep mode prefix to"},
+	"bench":   {args: []use{useModel}, texts: "chain dtype keep mode precision prefix set size"},
 	"version": {},
+
+	"completion": {}, "bash": {}, "fish": {}, "powershell": {}, "zsh": {},
 	"train": {
 		[]use{useInput},
 		map[string]use{"output": useTrain, "log": useAppend, "tensorboard": useFolder},
@@ -136,8 +144,11 @@ func pathsOf(cmd *cobra.Command, args []string) *paths {
 	row := places[cmd.Name()]
 	names := strings.Fields(cmd.Use)[1:]
 	for i, arg := range args {
-		if i < len(row.args) {
+		switch {
+		case i < len(row.args):
 			p.add(place{strings.Trim(names[i], "[]"), arg, row.args[i]})
+		case strings.HasSuffix(cmd.Use, "...]"): // more of the last
+			p.add(place{strings.Trim(names[0], "[]"), arg, row.args[len(row.args)-1]})
 		}
 	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -188,6 +199,11 @@ func (p *paths) add(at place) {
 				p.read = append(p.read, place{at.who, at.path[i+1:], useInput})
 			}
 		}
+	case useServed:
+		if name, path, ok := strings.Cut(at.path, "="); ok && !strings.ContainsAny(name, `/\`) {
+			at.path = path
+		}
+		p.read = append(p.read, place{at.who, at.path, useModel})
 	case useOutput, useAppend, useStateOut:
 		p.written = append(p.written, at)
 	case useFolder:

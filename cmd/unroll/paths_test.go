@@ -146,6 +146,8 @@ func used(t *testing.T, name string) (args []string, reads map[string]string, mo
 	switch name {
 	case "run", "explain":
 		args, reads = []string{layer, x}, map[string]string{"MODEL": layer, "INPUT": x}
+	case "serve": // its snapshots stand under names of their own, which no other file has
+		args, reads = []string{layer}, map[string]string{"MODEL": layer}
 	case "convert":
 		args, reads = []string{layer}, map[string]string{"IN": layer}
 	case "train":

@@ -48,7 +48,7 @@ func TestPyTorchGivesTrainedModelsTheSameLoss(t *testing.T) {
 		"series.csv --task forecast --mode LSTM --lags 4 --horizon 2 --season 3 --no-calendar --loss huber --valid .2 --test .2",
 	} {
 		f := strings.Fields(line)
-		file, model, one := filepath.Join(dir, f[0]), filepath.Join(dir, "model"), filepath.Join(dir, "case.json")
+		file, model, one := filepath.Join(dir, f[0]), filepath.Join(t.TempDir(), "model"), filepath.Join(dir, "case.json")
 		unrollIn(t, append([]string{"train", file, "-o", model, "--hidden", "12", "--epochs", "2", "--lr", "1e-3"}, f[1:]...)...)
 		unrollIn(t, "eval", model, file, "--case", one)
 		t.Logf("%s: %s", line, testkit.Torch(t, "../../examples/pytorch/load_in_pytorch.py", model, one))

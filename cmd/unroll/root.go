@@ -21,9 +21,10 @@ var extraCommands []func() *cobra.Command
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "unroll",
-		Short: "PyTorch's stacked RNN, LSTM and GRU: run, explained and trained",
-		Long: `unroll runs, explains, converts and trains PyTorch's stacked RNN, LSTM and GRU
-layers. "unroll run" without arguments shows one.
+		Short: "Recurrent networks of PyTorch, ONNX and Keras: run, explained and trained",
+		Long: `unroll runs, explains, converts and trains PyTorch's stacked RNN, LSTM and GRU,
+and runs the ONNX, Keras and PyTorch models around them. "unroll run" without
+arguments shows a layer.
 
 Data goes to stdout, progress and complaints to stderr; "-" as a file name is a
 standard stream. Exit code: 0 success, 1 failure, 2 wrong usage, 130 after an
@@ -59,6 +60,7 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 	})
 	addGroup(root, "Run and explain:", newRunCmd(), newExplainCmd())
 	addGroup(root, "Train and use:", newTrainCmd(), newEvalCmd(), newPredictCmd())
+	addGroup(root, "Serve:", newServeCmd())
 	addGroup(root, "Files:", newInspectCmd(), newConvertCmd())
 	addGroup(root, "This machine:", newBenchCmd(), newVersionCmd())
 	for _, c := range extraCommands {

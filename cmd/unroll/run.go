@@ -10,6 +10,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/modelfile"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -20,6 +21,8 @@ type runOptions struct {
 	batchFirst, json, trace        bool
 	timeFirst, recurrent           bool
 	inputs, set                    []string // NAME=FILE, NAME=NUMBER
+	precision                      string   // of the weights
+	keep                           []string // what stays float32
 	chain                          string   // the forward() of a state dict
 	stream, loose, states, longest bool
 	size                           []string // NAME=N, of a step
@@ -31,6 +34,12 @@ type runOptions struct {
 	fresh                          unroll.Config // sizes of a layer to be made
 	sized                          bool          // one of the sizes was given
 	moded                          bool
+	file                           *modelfile.File // MODEL, opened once; nil without one
+}
+
+// modelled reports whether the command line names a MODEL.
+func (o *runOptions) modelled(args []string) bool {
+	return !o.sized && (len(args) == 2 || len(args) == 1 && (o.chain != "" || len(o.inputs)+len(o.set) > 0))
 }
 
 func newRunCmd() *cobra.Command {
@@ -60,7 +69,7 @@ model on 1 along an axis of time, where every operator acts on one step; another
 open dimension, such as the samples of a frame, has to be said: --size NAME=N, by
 its symbol or as INPUT[AXIS]. Inputs that stay are given by --set. INPUT holds a
 row a step; of - a line is a step, all inputs one after another, and its answer all
-outputs. --states makes states of a chain or a Keras file inputs and outputs;
+outputs. --states makes states that begin with zeros inputs and outputs;
 --stream and the two flags do so themselves.
 
 A recurrent layer's kind, sizes and prefix are inferred; flags say what cannot
@@ -91,37 +100,55 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
   unroll run examples/bach examples/bach/chorale.safetensors
   unroll run --mode LSTM --input-size 3 --hidden-size 8 input.csv --json`,
 		Args: cobra.MaximumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			f := cmd.Flags()
-			o.sized, o.moded = isSized(cmd), f.Changed("mode")
-			o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
-			if err := o.check(args, f.Changed("seed")); err != nil {
-				return err
-			}
-			if err := o.checkGroups(cmd, args); err != nil {
-				return err
-			}
-			if o.groupBy != "" {
-				return runGroups(cmd, args, o)
-			}
-			if len(args) > 0 && !o.recurrent && !o.sized && (o.chain != "" || isWhole(args[0])) {
-				return runModel(cmd, args, o)
-			}
-			if len(o.inputs)+len(o.set) > 0 {
-				return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")
-			}
-			if len(o.size) > 0 || o.states {
-				return usagef("--size and --states are for a whole model; a recurrent layer has its states and sizes")
-			}
-			switch o.dtype {
-			case "float32":
-				return runAs[float32](cmd, args, o)
-			case "float64":
-				return runAs[float64](cmd, args, o)
-			}
-			return usagef("--dtype %s: float32 or float64", o.dtype)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
+	o.flags(cmd)
+	return cmd
+}
+
+// run runs what the command line says.
+func (o *runOptions) run(cmd *cobra.Command, args []string) error {
+	f := cmd.Flags()
+	o.sized, o.moded = isSized(cmd), f.Changed("mode")
+	o.timeFirst = o.timeFirst || f.Changed("batch-first") && !o.batchFirst
+	if err := o.check(args, f.Changed("seed")); err != nil {
+		return err
+	}
+	if err := o.checkGroups(cmd, args); err != nil {
+		return err
+	}
+	if o.groupBy != "" {
+		return runGroups(cmd, args, *o)
+	}
+	if _, err := isKeras(o.convention); err != nil {
+		return err
+	}
+	if o.modelled(args) {
+		var err error
+		if o.file, err = modelfile.Open(args[0]); err != nil {
+			return err
+		}
+		if !o.recurrent && (o.chain != "" || isWhole(o.file)) {
+			return runModel(cmd, o.file, args, *o)
+		}
+		defer o.file.Close()
+	}
+	if len(o.inputs)+len(o.set) > 0 {
+		return usagef("--input and --set give the inputs of a whole model; a recurrent layer reads INPUT")
+	}
+	if len(o.size) > 0 || o.states {
+		return usagef("--size and --states are for a whole model; a recurrent layer has its states and sizes")
+	}
+	switch o.dtype {
+	case "float32":
+		return runAs[float32](cmd, args, *o)
+	case "float64":
+		return runAs[float64](cmd, args, *o)
+	}
+	return usagef("--dtype %s: float32 or float64", o.dtype)
+}
+
+func (o *runOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.mode, "mode", "RNN_TANH", "kind of layer: "+cell.Names())
 	f.BoolVar(&o.loose, "loose", false, "take a layer although tensors under its own prefix are not its parameters")
@@ -132,6 +159,8 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.StringVar(&o.chain, "chain", "", `the forward() of a state dict in a line, "embedding | lstm | last | fc"; docs/chain.md has the language`)
 	f.StringArrayVar(&o.inputs, "input", nil, "NAME=FILE, an input of a whole model by its name, or by its place 0, 1, ...; may be repeated")
 	f.StringArrayVar(&o.set, "set", nil, "NAME=NUMBER, an input of a whole model that is one number; may be repeated")
+	f.StringVar(&o.precision, "precision", "float32", precisionHelp)
+	f.StringSliceVar(&o.keep, "keep", nil, "with --precision: parts that stay float32: nodes of a whole model, parts of a model folder (embedding, rnn.l0, fc), layers 0, 1, ... of a recurrent layer")
 	f.BoolVar(&o.timeFirst, "time-first", false, "input and output are [T,B,...]; weights alone do not say which")
 	f.StringVar(&o.dtype, "dtype", "float32", "float32 or float64, as dtype=torch.float64 does")
 	f.StringVar(&o.output, "output", "", "write output, h_n, c_n to this .safetensors, .npz, .npy, .csv, .jsonl or .parquet file; - is safetensors on standard output")
@@ -141,7 +170,7 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
 	f.BoolVar(&o.longest, "longest", false, "with lengths: output ends where the longest sequence does, as pad_packed_sequence's")
 	f.StringArrayVar(&o.size, "size", nil, "NAME=N, with --stream: the size of an open dimension of a whole model's step, such as the samples of a frame, by its symbol or as INPUT[AXIS]; may be repeated")
-	f.BoolVar(&o.states, "states", false, "make the states of the layers of a chain or a Keras file inputs and outputs; --stream and --states-in and -out do so")
+	f.BoolVar(&o.states, "states", false, "make the states of layers that begin with zeros, of ONNX, a chain or Keras, inputs and outputs; --stream and --states-in and -out do so")
 	f.StringVar(&o.statesIn, "states-in", "", "begin from the states in this file, as --states-out or --output wrote them")
 	f.StringVar(&o.statesOut, "states-out", "", "write the final states to this .safetensors or .npz file")
 	f.StringVar(&o.groupBy, "group-by", "", "INPUT is a table, CSV or Parquet, of steps of many series: the column that names the series")
@@ -149,12 +178,11 @@ torch.manual_seed(0), torch.randn(5, 3), RNN(3, 4, num_layers=2).`,
 	f.BoolVar(&o.sort, "sort", false, "with --sort-by: sort the rows, in memory, instead of refusing those out of order")
 	f.IntVar(&o.workers, "workers", 0, "goroutines that share the work; 0 chooses")
 	freshFlags(cmd, &o.fresh, &o.seed)
-	groupFlags(cmd, "Model", "chain", "recurrent", "prefix", "convention", "dtype", "loose", "workers")
+	groupFlags(cmd, "Model", "chain", "recurrent", "prefix", "convention", "dtype", "precision", "keep", "loose", "workers")
 	groupFlags(cmd, "Input", "input", "set", "batch-first", "time-first", "stream", "size", "states", "states-in", "group-by", "sort-by", "sort")
 	groupFlags(cmd, "Output", "output", "json", "trace", "longest", "states-out")
 	groupFlags(cmd, "A fresh layer", "mode", "input-size", "hidden-size", "num-layers", "proj-size", "bidirectional", "no-bias", "seed")
 	groupTables(cmd)
-	return cmd
 }
 
 // check refuses what contradicts itself; nothing on the command line is
@@ -208,6 +236,9 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 		err = in.startFrom(cmd, o.statesIn)
 	}
 	if err != nil {
+		return err
+	}
+	if layer, err = withPrecision(layer, o); err != nil {
 		return err
 	}
 	if o.stream && layer.Config().Bidirectional {

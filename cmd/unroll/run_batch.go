@@ -7,24 +7,29 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// batched lets a model folder run one sequence without a batch axis, as PyTorch's
-// layers do: the axis is added to every input that lacks it.
+// batched lets a model run one sequence without a batch axis, as PyTorch's layers do:
+// the axis is added to every input that lacks it, where the model's batch axis is
+// known.
 func (in *modelInputs) batched() error {
-	if in.m.Trained() == nil {
+	ports := in.m.Inputs()
+	lacks := func(i int) bool {
+		v, ok := in.given[ports[i].Name]
+		return ok && ports[i].Shape != nil && len(v.Shape()) == len(ports[i].Shape)-1
+	}
+	if len(ports) == 0 || !lacks(0) {
 		return nil
 	}
-	first := in.m.Inputs()[0]
-	in.alone = len(in.given[first.Name].Shape()) == len(first.Shape)-1
-	if !in.alone {
-		return nil
+	axes, out, ok := in.m.BatchAxes()
+	if !ok || axes[0] < 0 {
+		return nil // the model says what is wrong with it
 	}
-	for _, p := range in.m.Inputs() {
-		v, ok := in.given[p.Name]
-		axis := slices.Index(p.Shape, "B")
-		if !ok || axis < 0 || len(v.Shape()) != len(p.Shape)-1 {
-			continue // the model says what is wrong with it
+	in.alone = out
+	for i, p := range ports {
+		if axes[i] < 0 || !lacks(i) {
+			continue
 		}
-		v, err := shaped(v, slices.Insert(slices.Clone(v.Shape()), axis, 1))
+		v := in.given[p.Name]
+		v, err := shaped(v, slices.Insert(slices.Clone(v.Shape()), axes[i], 1))
 		if err != nil {
 			return err
 		}
@@ -35,14 +40,15 @@ func (in *modelInputs) batched() error {
 
 // unbatched takes the axis that batched added from an output.
 func (in *modelInputs) unbatched(name string, v model.Value) (model.Value, error) {
-	if !in.alone {
-		return v, nil
+	for i, p := range in.m.Outputs() {
+		if in.alone == nil || p.Name != name || in.alone[i] < 0 {
+			continue
+		}
+		if shape := v.Shape(); in.alone[i] < len(shape) && shape[in.alone[i]] == 1 {
+			return shaped(v, slices.Delete(slices.Clone(shape), in.alone[i], in.alone[i]+1))
+		}
 	}
-	axis := 1
-	if c := in.m.Trained().Config(); name == "output" && (c.RNN.BatchFirst || c.Output == "last") {
-		axis = 0
-	}
-	return shaped(v, slices.Delete(slices.Clone(v.Shape()), axis, axis+1))
+	return v, nil
 }
 
 // shaped is a value of another shape of as many elements.

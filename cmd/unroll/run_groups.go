@@ -2,14 +2,12 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +15,6 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array"
-	"github.com/unroll-ml/unroll/checkpoint/array/parquet"
 	"github.com/unroll-ml/unroll/internal/score"
 	"github.com/unroll-ml/unroll/model"
 )
@@ -123,7 +120,7 @@ func openSeries(cmd *cobra.Command, path string, o runOptions) (*model.Model, er
 	}
 	m, err := opt.Open(path)
 	if errors.Is(err, model.ErrAsk) {
-		return nil, usageError{err}
+		return nil, asking(err)
 	}
 	if err != nil {
 		return nil, err
@@ -203,55 +200,21 @@ func writeTable(cmd *cobra.Command, o runOptions, rows *model.Rows, run func(wri
 	})
 }
 
-// outputNames are the columns of the outputs: an output's name, of several numbers
-// with their places behind.
-func outputNames(rows *model.Rows) (names []string) {
-	for _, p := range rows.Outputs() {
-		n := elements(p)
-		for i := range n {
-			name := p.Name
-			if n > 1 {
-				name += "." + strconv.Itoa(i)
-			}
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 func rowWriter(w io.Writer, o runOptions, rows *model.Rows) (write func(*score.Row, []float32) error, end func() error, err error) {
-	texts := []string{o.groupBy}
-	if o.sortBy != "" {
-		texts = append(texts, o.sortBy)
-	}
-	names := outputNames(rows)
+	var t score.Writer
 	switch ext := strings.ToLower(filepath.Ext(o.output)); {
 	case ext == ".parquet":
-		var fields []parquet.Field
-		for i, name := range slices.Concat(texts, names) {
-			fields = append(fields, parquet.Field{Name: name, Text: i < len(texts)})
-		}
-		t, err := parquet.NewTable(w, fields)
-		if err != nil {
-			return nil, nil, err
-		}
-		return func(r *score.Row, y []float32) error { return t.Write([]string{r.Key, r.At}[:len(texts)], y) }, t.Close, nil
+		t, err = score.NewParquetWriter(w, o.groupBy, o.sortBy, score.OutputNames(rows))
 	case ext == ".jsonl" || o.json:
-		return jsonRows(w, texts, rows.Outputs()), func() error { return nil }, nil
-	}
-	c := csv.NewWriter(w)
-	if err := c.Write(slices.Concat(texts, names)); err != nil {
-		return nil, nil, err
-	}
-	record := make([]string, 0, len(texts)+len(names))
-	write = func(r *score.Row, y []float32) error {
-		record = append(record[:0], []string{r.Key, r.At}[:len(texts)]...)
-		for _, v := range y {
-			record = append(record, strconv.FormatFloat(float64(v), 'g', -1, 32))
+		texts := []string{o.groupBy, o.sortBy}
+		if o.sortBy == "" {
+			texts = texts[:1]
 		}
-		return c.Write(record)
+		return jsonRows(w, texts, rows.Outputs()), func() error { return nil }, nil
+	default:
+		t, err = score.NewCSVWriter(w, o.groupBy, o.sortBy, score.OutputNames(rows))
 	}
-	return write, func() error { c.Flush(); return c.Error() }, nil
+	return func(r *score.Row, y []float32) error { return t.Write(r.Key, r.At, y) }, t.Close, err
 }
 
 // jsonRows writes an object a row: the key, the time, and an array for each output.

@@ -18,7 +18,7 @@ type modelInputs struct {
 	m     *model.Model
 	given map[string]model.Value
 	from  map[string]string // where each came from
-	alone bool              // of one sequence: its batch axis was added
+	alone []int             // the batch axis of each output, where one sequence was given without; nil: not so
 }
 
 // gather reads what --set, --input and INPUT give.

@@ -120,7 +120,7 @@ func parseStep[F tensor.Float](s *stepLines, line []byte) ([]F, error) {
 		}
 		names := c.Header == text.HeaderYes || c.Header == text.HeaderAuto && len(rows.Sample()) > 0 && !rows.AnyNumber(rows.Sample()[0])
 		if c.Header == text.HeaderAuto && len(rows.Sample()) > 0 && text.Counts(rows.Sample()[0]) {
-			c.Note(file + ": line 1 counts 0, 1, ... and is taken as numbers; if it is names, say that there is a header")
+			c.Note(file + ": line 1 counts 0, 1, ... and is taken as numbers; --header if it is names")
 		}
 		s.opt.Text.Comma, _ = rows.Found() // numbers below names tell the decimal sign
 		if s.opt.Text.Header = text.HeaderNo; names {
@@ -205,7 +205,10 @@ func answer[F tensor.Float](cmd *cobra.Command, lines *stepLines, o runOptions, 
 func lineLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (*unroll.LayerOf[F], error) {
 	if len(args) == 2 {
 		layer, _, err := loadLayer[F](cmd, args[0], o)
-		return layer, err
+		if err != nil {
+			return nil, err
+		}
+		return withPrecision(layer, o)
 	}
 	cfg := o.fresh
 	var err error
@@ -217,7 +220,7 @@ func lineLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 		return nil, usageError{err}
 	}
 	layer.ResetParameters(rng.New(o.seed))
-	return layer, nil
+	return withPrecision(layer, o)
 }
 
 // appendRow writes a step's output as a row of CSV or an array of JSON, which

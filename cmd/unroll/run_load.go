@@ -72,11 +72,7 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (l
 		}
 		opt.Mode = &m
 	}
-	f, err := modelfile.Open(path)
-	if err != nil {
-		return nil, false, err
-	}
-	defer f.Close()
+	f := o.file
 	loaded, err := loadPart(f, opt)
 	if err != nil {
 		return nil, false, err
@@ -124,7 +120,11 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (l
 			params[p.Name] = tensor.DenseOf[F]{Shape: p.Value.Shape, Data: v.Data}
 		}
 	}
-	return layer, loaded.Told, layer.Load(params)
+	if err := layer.Load(params); err != nil {
+		return nil, false, err
+	}
+	layer, err = asSaved(layer, loaded.Layer.Precisions())
+	return layer, loaded.Told, err
 }
 
 // askLayout refuses a batch whose first two dimensions could be either.

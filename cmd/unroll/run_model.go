@@ -17,37 +17,18 @@ import (
 	"github.com/unroll-ml/unroll/model"
 )
 
-// isWhole reports whether a path holds more than weights: a graph, a Keras model
-// or a model folder. What is none of a model is left to who opens it.
-func isWhole(path string) bool {
-	format, err := modelfile.Detect(path)
-	switch {
-	case err != nil:
-		return false
-	case format == modelfile.HDF5:
-		f, err := modelfile.Open(path)
-		if err != nil {
-			return false
-		}
-		defer f.Close()
-		return f.Keras != nil && f.Keras.Root != nil
-	case format == modelfile.Torch: // a saved nn.Sequential runs as it is
-		f, err := modelfile.Open(path)
-		if err != nil {
-			return false
-		}
-		defer f.Close()
-		if f.Torch == nil {
-			return false
-		}
+// isWhole reports whether a file holds more than weights: a graph, a Keras model, a
+// model folder, a chain with its line, or a saved nn.Sequential, which runs as it is.
+func isWhole(f *modelfile.File) bool {
+	if f.Torch != nil {
 		_, whole := chain.Sequential(f.Torch.Modules())
 		return whole
 	}
-	return format == modelfile.ONNX || format == modelfile.Folder
+	return f.ONNX != nil || f.Model != nil || f.Keras != nil && f.Keras.Root != nil || f.Meta[modelfile.MetaChain] != ""
 }
 
-// openModel opens the model of a command line, and says what was assumed.
-func openModel(cmd *cobra.Command, path string, o runOptions) (*model.Model, error) {
+// openModel makes a model of the file of a command line, which it owns then, and says what was assumed.
+func openModel(cmd *cobra.Command, f *modelfile.File, o runOptions) (*model.Model, error) {
 	opt := model.Options{Chain: o.chain, Prefix: o.prefix, Loose: o.loose, Workers: o.workers}
 	opt.States = o.states || o.carries()
 	switch o.dtype {
@@ -55,6 +36,7 @@ func openModel(cmd *cobra.Command, path string, o runOptions) (*model.Model, err
 	case "float64":
 		opt.Float64 = true
 	default:
+		_ = f.Close() // it was only read
 		return nil, usagef("--dtype %s: float32 or float64", o.dtype)
 	}
 	switch {
@@ -63,9 +45,13 @@ func openModel(cmd *cobra.Command, path string, o runOptions) (*model.Model, err
 	case o.timeFirst:
 		opt.Layout = model.TimeFirst
 	}
-	m, err := opt.Open(path)
+	var err error
+	if opt.Precision, opt.Keep, err = o.weights(); err != nil {
+		return nil, err
+	}
+	m, err := opt.OpenFile(f)
 	if errors.Is(err, model.ErrAsk) {
-		return nil, usageError{err}
+		return nil, asking(err)
 	}
 	if err != nil {
 		return nil, err
@@ -80,11 +66,12 @@ func openModel(cmd *cobra.Command, path string, o runOptions) (*model.Model, err
 func (o runOptions) carries() bool { return o.stream || o.statesIn != "" || o.statesOut != "" }
 
 // runModel runs a whole model once, or step by step.
-func runModel(cmd *cobra.Command, args []string, o runOptions) error {
+func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions) error {
 	if err := o.checkModel(cmd, args[0]); err != nil {
+		_ = f.Close() // it was only read
 		return err
 	}
-	m, err := openModel(cmd, args[0], o)
+	m, err := openModel(cmd, f, o)
 	if err != nil {
 		return err
 	}
@@ -100,6 +87,9 @@ func runModel(cmd *cobra.Command, args []string, o runOptions) error {
 		return err
 	}
 	out, err := m.Run(in.given)
+	if err == nil {
+		err = keepsParts(m, o.keep)
+	}
 	if err != nil {
 		return err
 	}

@@ -22,11 +22,10 @@ func loadPart(f *modelfile.File, opt modelfile.Options) (*modelfile.Loaded, erro
 			return l, nil
 		}
 	}
-	m, err := model.Open(f.Path)
+	m, err := model.Options{}.OpenFile(f) // f is closed by who opened it
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close()
 	layers, err := m.Layers()
 	if err != nil {
 		return nil, err

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
@@ -117,27 +116,7 @@ bits as a run that was never stopped.`,
 	registerOptions(cmd)
 	f.StringVar(&t.Task, "task", "", task.Names())
 	f.StringVarP(&out, "output", "o", "", "model folder to write")
-	f.StringVar(&t.Mode, "mode", "LSTM", cell.Names())
-	f.IntVar(&t.Hidden, "hidden", 128, "hidden units")
-	f.IntVar(&t.Layers, "layers", 1, "stacked layers")
-	f.IntVar(&t.Embedding, "embedding", 64, "text, classify, tag: numbers for a token")
-	f.BoolVar(&t.Bidir, "bidirectional", false, "read both ways (classify, tag)")
-	f.Float64Var(&t.Dropout, "dropout", 0, "dropout between layers")
-	f.Float64Var(&t.HeadDropout, "head-dropout", 0, "dropout before the head")
-	f.BoolVar(&t.Tie, "tie-weights", false, "text: one matrix for embedding and head")
-	f.IntVar(&t.Epochs, "epochs", 20, "passes over the training part")
-	f.StringVar(&t.Optimizer, "optimizer", "Adam", "SGD, Adam, AdamW, RMSprop or Adagrad")
-	f.Float64Var(&t.LR, "lr", 2e-3, "learning rate")
-	f.Float64Var(&t.WeightDecay, "weight-decay", 0, "weight decay (AdamW: 0.01 if not given)")
-	f.Float64Var(&t.Momentum, "momentum", 0, "momentum of SGD and RMSprop")
-	f.Float64Var(&t.ClipNorm, "clip", 1, "clip the norm of the gradients; 0: no")
-	f.Float64Var(&t.ClipValue, "clip-value", 0, "limit every element of the gradients; 0: no")
-	f.StringVar(&t.Schedule, "schedule", "none", "learning rate: none, plateau, cosine or onecycle")
-	f.IntVar(&t.Patience, "patience", 3, "plateau: epochs without a better validation loss")
-	f.Float64Var(&t.Factor, "factor", 0.5, "plateau: what the rate is multiplied by")
-	f.IntVar(&t.Warmup, "warmup", 0, "steps (plateau: epochs) of linear warm-up")
-	f.IntVar(&t.Stop, "stop", 0, "end after so many epochs without a better validation loss; 0: never")
-	f.IntVar(&t.Workers, "workers", 1, "goroutines that share a step; the bits are the same")
+	t.flags(f)
 	f.BoolVar(&resume, "resume", false, "go on with the run in the model folder")
 	f.BoolVar(&more, "more-rows", false, "forecast, text: with --resume, DATA are those of the run and more after them")
 	f.BoolVar(&overwrite, "overwrite", false, "train anew where the folder holds a model")

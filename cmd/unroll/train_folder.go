@@ -40,7 +40,9 @@ func claimFolder(dir string, resume, overwrite bool, beside ...string) (*modelPl
 		return nil, usagef("--resume and --overwrite: go on with the run in %s, or train anew?", dir)
 	}
 	f := &modelPlace{dir: dir, lock: flock.New(filepath.Join(dir, lockFile))}
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, usagef("-o %s: it is a file; name a folder for the model, there or not", dir)
+	} else if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -63,5 +64,29 @@ func TestReadOnlyFolderIsNoticedFirst(t *testing.T) {
 	cmd.SetErr(new(strings.Builder))
 	if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), "cannot be written") {
 		t.Errorf("%v, expected a word about the folder", err)
+	}
+}
+
+// A file or a pipe is no folder for a model, and is not waited for.
+func TestAFileIsNoFolder(t *testing.T) {
+	dir := t.TempDir()
+	file, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "pipe")
+	if err := os.WriteFile(file, []byte("mine"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+		t.Skip("no pipes with names here")
+	}
+	for _, path := range []string{file, pipe} {
+		for _, line := range []string{"train missing.txt --task text -o " + path, "predict " + path + " x", "eval " + path + " x"} {
+			var said strings.Builder
+			code := execute(t.Context(), strings.Fields(line), strings.NewReader(""), &said, &said)
+			if code == 0 || !strings.Contains(said.String(), path+": it is a file") {
+				t.Errorf("%s: %d %s", line, code, &said)
+			}
+		}
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "mine" {
+		t.Errorf("the file holds %q, %v", b, err)
 	}
 }

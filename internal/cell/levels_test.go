@@ -2,6 +2,7 @@ package cell
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -53,6 +54,10 @@ func drawStep(t *testing.T, c Cell[float32], m, n int, seed uint64) *drawn {
 	}
 	s.Z, s.X, s.Apart = d.rows(m, panel), d.rows(m, panel), d.rows(m, n)
 	s.HPrev, s.H, s.C, s.CPrev = d.rows(m, n), d.rows(m, n), d.rows(m, n), d.rows(m, n)
+	if k := c.Traits().PerUnit; k > 0 {
+		s.PerUnit = kernel.Rows[float32]{Data: d.rows(1, (k-1)*s.Gate+n).Data}
+	}
+	s.Late = d.rows(m, n)
 	s.DH, s.DC, s.DX, s.DZ = d.rows(m, n), d.rows(m, n), d.rows(m, (g-1)*s.Gate+n), d.rows(m, (g-1)*s.Gate+n)
 	if d.IntN(2) == 0 {
 		s.H = s.HPrev // a state that is replaced
@@ -70,7 +75,7 @@ func (d *drawn) all() map[string][]float32 {
 	all := map[string][]float32{}
 	for name, x := range map[string]kernel.Rows[float32]{
 		"Z": s.Z, "X": s.X, "Apart": s.Apart, "HPrev": s.HPrev, "H": s.H, "C": s.C, "CPrev": s.CPrev,
-		"DH": s.DH, "DC": s.DC, "DX": s.DX, "DZ": s.DZ,
+		"DH": s.DH, "DC": s.DC, "DX": s.DX, "DZ": s.DZ, "Late": s.Late,
 	} {
 		all[name] = oneNaN(x.Data)
 	}
@@ -107,6 +112,31 @@ func TestStepsOfAllLevelsAgree(t *testing.T) {
 	}
 }
 
+// So do those of cells with settings: functions with constants, clips, coupled gates,
+// peepholes, the reset before the product.
+func TestStepsWithSettingsAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(41, 42))
+	names := slices.Sorted(maps.Keys(functions))
+	for trial := range 400 {
+		k := kinds[trial%len(kinds)]
+		s := Settings{
+			InputForget: k.Takes.InputForget && r.IntN(3) == 0, ResetBefore: k.Takes.ResetBefore && r.IntN(2) == 0,
+			Peepholes: k.Takes.Peepholes && r.IntN(2) == 0, Clip: []float64{0, 0, 0.7}[r.IntN(3)],
+		}
+		for i := range k.Functions {
+			if r.IntN(4) > 0 {
+				s.Functions[i] = Function{names[r.IntN(len(names))], 0.1 + r.Float64(), r.Float64()}
+			}
+		}
+		if s = k.Plain(s); s == (Settings{}) {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s %+v", k.Name, s), func(t *testing.T) {
+			sameAtAllLevels(t, Of[float32](k, s), 1+r.IntN(9), 1+r.IntN(kernel.Lane), r.Uint64())
+		})
+	}
+}
+
 // More rows than one call of a routine does, and units, with limits lowered.
 func TestManyRowsOfAllLevelsAgree(t *testing.T) {
 	for i, c := range cells32 {
@@ -125,7 +155,17 @@ func TestManyRowsOfAllLevelsAgree(t *testing.T) {
 
 func sameAtAllLevels(t *testing.T, c Cell[float32], m, n int, seed uint64) {
 	t.Helper()
-	for name, run := range map[string]func(*Step[float32]){"forward": c.Forward, "backward": c.Backward} {
+	grad := make([]float32, 3*(n+kernel.Lane+4))
+	for name, run := range map[string]func(*Step[float32]){
+		"forward": func(s *Step[float32]) { c.Forward(s); c.ForwardLate(s) },
+		"backward": func(s *Step[float32]) {
+			c.Backward(s)
+			c.BackwardLate(s)
+			clear(grad)
+			c.PerUnitGrads(s, grad)
+			copy(s.Late.Data, grad) // compared like the rest
+		},
+	} {
 		at := map[string]map[string][]float32{}
 		levels.Each(func(level string) {
 			d := drawStep(t, c, m, n, seed)

@@ -90,7 +90,9 @@ func conv(c *call, v *value) (*value, error) {
 	if bias := c.weight(c.m, "bias"); bias != "" {
 		inputs = append(inputs, bias)
 	}
-	return c.shaped(v, out, timeOf(v, n), "Conv", attrs, inputs...), nil
+	y := c.shaped(v, out, timeOf(v, n), "Conv", attrs, inputs...)
+	c.g.Name(c.what)
+	return y, nil
 }
 
 // timeOf keeps the axis of steps where it is one of the batch.

@@ -157,6 +157,7 @@ func (c *call) recurrent(p *statedict.Part) (*value, error) {
 		}
 	}
 	y, hn, cn := c.g.Layer(l, v.id, h0, c0, "", "")
+	c.g.Name(c.what)
 	if pairs {
 		c.states = append(c.states, state{h0, "h_n." + c.what, hn, v.typ, cfg.Layers(), cfg.StateSize()})
 		if cn != "" {

@@ -288,6 +288,7 @@ func linear(c *call, v *value) (*value, error) {
 	}
 	t := c.g.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, c.weight(c.m, "weight"))
 	out := c.op(v, "MatMul", nil, v.id, t)
+	c.g.Name(c.what)
 	out.dims = slices.Clone(v.dims)
 	out.dims[v.rank()-1] = w[0]
 	if v.rank() == 1 {

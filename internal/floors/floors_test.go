@@ -93,7 +93,7 @@ func TestCheckJudgesOneImport(t *testing.T) {
 		"library in the root":        {".", "a.go", "gonum.org/v1/gonum/mat", "does not name that library"},
 		"cgo":                        {"internal/kernel", "internal/kernel/a.go", "C", "no cgo"},
 		"command, any library":       {"cmd/unroll", "cmd/unroll/a.go", "github.com/spf13/cobra", ""},
-		"library of the command":     {".", "a.go", module + "/cmd/unroll", "that is on floor 7"},
+		"library of the command":     {".", "a.go", module + "/cmd/unroll", "that is on floor 8"},
 		"same floor, named":          {"nn", "nn/a.go", module + "/internal/statedict", ""},
 		"same floor, other way":      {"internal/statedict", "internal/statedict/a.go", module + "/nn", "floor 4"},
 		"test kit in code":           {"nn", "nn/a.go", module + "/internal/testkit", "only tests may import it"},

@@ -345,6 +345,12 @@ var convAxes = axisIf(func(c *call, axis int) bool {
 	return axis == 0 || axis > 1 && c.shape(1)[axis] == 1 && c.out[0].shape[axis] == c.shape(0)[axis] && (strides == nil || strides[axis-2] == 1)
 })
 
+// channelAxes keeps all axes but that of channels, which stands second, where each
+// channel has one number.
+var channelAxes = axisIf(func(c *call, axis int) bool {
+	return axis == 0 || axis > 1 && len(c.shape(1)) == 1
+})
+
 // otherAxes keeps all axes but the one of an attribute.
 func otherAxes(def int64) func(*call, []int) ([]int, bool) {
 	return axisIf(func(c *call, axis int) bool {

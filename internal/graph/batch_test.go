@@ -69,6 +69,14 @@ func TestBatchAxes(t *testing.T) {
 			y := b.Op("Transpose", Attrs{"perm": []int64{1, 2, 0}}, x)
 			return b.Op("Conv", Attrs{"pads": []int64{1, 1}}, y, b.Constant("", must(New(F32, 3, 6, 3))))
 		}, -1, "Conv"},
+		"normalised by channels": {func(b *Builder, x string) string {
+			one := b.Constant("", must(New(F32, 6)))
+			return b.Op("BatchNormalization", nil, b.Op("Transpose", Attrs{"perm": []int64{1, 2, 0}}, x), one, one, one, one)
+		}, 2, ""},
+		"the channel itself": {func(b *Builder, x string) string {
+			one := b.Constant("", must(New(F32, 2)))
+			return b.Op("BatchNormalization", nil, b.Op("Transpose", Attrs{"perm": []int64{1, 0, 2}}, x), one, one, one, one)
+		}, -1, "BatchNormalization"},
 		"scaled at run time": {func(b *Builder, x string) string {
 			return b.Op("DequantizeLinear", nil, func() []string { q := b.Ops("DynamicQuantizeLinear", 3, nil, x); return q }()...)
 		}, -1, "DynamicQuantizeLinear"},

@@ -76,7 +76,7 @@ func roundBits(x float32, bits uint) float32 {
 }
 
 // rawData returns the elements as a type of their size.
-func rawData[T Element](v *Value) []T { return unsafe.Slice((*T)(v.p), v.n) }
+func rawData[T Element | uint32](v *Value) []T { return unsafe.Slice((*T)(v.p), v.n) }
 
 // convert writes src's elements to dst, as its type; both have as many.
 func convert(dst, src *Value) {

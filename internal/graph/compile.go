@@ -16,6 +16,12 @@ type Program struct {
 	graph  *Graph
 	limits Limits
 	body   *body
+	// precision is that of a part's weights; nil: all full.
+	precision func(part string) unroll.Precision
+	parts     struct { // whose precision a plan asked for
+		sync.Mutex
+		list []string
+	}
 
 	constants sync.Mutex // guards what follows
 	loaded    map[*Constant]*Value
@@ -52,9 +58,13 @@ const maxNesting = 32
 // loaded. The graph is kept and must not be changed. Errors are ErrGraph, or
 // ErrOperator, which names all nodes, those of bodies too, whose operators are
 // not there.
-func Compile(g *Graph, limits Limits) (*Program, error) {
+func Compile(g *Graph, limits Limits) (*Program, error) { return CompileIn(g, limits, nil) }
+
+// CompileIn is Compile with a precision for the weights of each part (see Parts);
+// nil is full precision for all.
+func CompileIn(g *Graph, limits Limits, precision func(part string) unroll.Precision) (*Program, error) {
 	p := &Program{
-		graph: g, limits: limits.orDefaults(),
+		graph: g, limits: limits.orDefaults(), precision: precision,
 		loaded: map[*Constant]*Value{}, folded: map[*node][]*Value{}, shared: map[sharedKey]any{},
 	}
 	p.plans.pinned = make([]bool, len(g.Inputs))

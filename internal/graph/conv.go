@@ -3,6 +3,8 @@ package graph
 import (
 	"math"
 	"slices"
+
+	unroll "github.com/unroll-ml/unroll"
 )
 
 // Convolutions. A result is a sum over (channel, place in the kernel) in index
@@ -84,6 +86,9 @@ func (c *call) convolve(v *convolution, known *Value) (kernel, error) {
 	if c.typ(0) == F64 {
 		return convolve64(v), c.memory(F64, v.depth())
 	}
+	if known != nil && v.m >= leastChannels8 && c.pureIn(1) && c.precision("", v.depth()) == unroll.Int8 {
+		return c.convolve8(v, known)
+	}
 	if known != nil && v.positions() < fewPositions && v.m >= 8 {
 		return c.convolveFew(v, known)
 	}
@@ -102,16 +107,19 @@ const (
 func (c *call) convolveMany(v *convolution) (kernel, error) {
 	k, p := v.depth(), v.positions()
 	tile := min(p, tilePositions)
-	if err := c.memory(F32, max(0, min(k*tile, math.MaxInt/8))); err != nil {
-		return nil, err
-	}
 	if err := c.packingFits(k, tile); err != nil {
 		return nil, err
 	}
-	c.local = func() any { return newPacking(k, tile) }
+	whole := v.whole() // the input is the columns
+	if !whole {
+		if err := c.memory(F32, v.c*v.plane()); err != nil {
+			return nil, err
+		}
+	}
+	c.local = func() any { return &columnPacking{packing: *newPacking(k, tile)} }
 	return func(a *args) error {
 		x, w, dst := data[float32](a.in[0]), data[float32](a.in[1]), data[float32](a.out[0])
-		cols, l := data[float32](a.scratch[0]), a.local.(*packing)
+		l := a.local.(*columnPacking)
 		for i := range v.n * v.groups {
 			g := i % v.groups
 			out := dst[i*v.m*p : (i+1)*v.m*p]
@@ -122,12 +130,19 @@ func (c *call) convolveMany(v *convolution) (kernel, error) {
 				}
 				fill(out[m*p:(m+1)*p], bias)
 			}
-			part := x[i*v.c*v.plane():]
+			part := x[i*v.c*v.plane() : (i+1)*v.c*v.plane()]
+			if !whole {
+				flushTo(data[float32](a.scratch[0]), part)
+				part = data[float32](a.scratch[0])
+			}
 			for p0 := 0; p0 < p; p0 += tile {
 				n := min(tile, p-p0)
-				columns(v.window, cols[:k*n], part, v.c, p0, p0+n, 0)
 				l.resize(k, n)
-				l.pack(cols[:k*n], 1, n)
+				if whole {
+					l.pack(part[p0:], 1, p)
+				} else {
+					l.columns(v.window, part, v.c, p0)
+				}
 				mulRows(l.panels, out[p0:], p, out[p0:], p, w[g*v.m*k:], k, 1, v.m, &l.rows)
 			}
 		}

@@ -18,13 +18,13 @@ type number interface {
 
 func elementwiseRows() []row {
 	rows := []row{
-		binaryRow("Add", forms(add[float32], add[float64], add[int64], add[int32], add[int8], add[uint8])),
+		binaryRow("Add", forms(addFloats, add[float64], add[int64], add[int32], add[int8], add[uint8])),
 		binaryRow("Sub", forms(sub[float32], sub[float64], sub[int64], sub[int32], sub[int8], sub[uint8])),
-		binaryRow("Mul", forms(mul[float32], mul[float64], mul[int64], mul[int32], mul[int8], mul[uint8])),
+		binaryRow("Mul", forms(mulFloats, mul[float64], mul[int64], mul[int32], mul[int8], mul[uint8])),
 		binaryRow("Div", forms(div[float32], div[float64], divInt[int64], divInt[int32], divInt[int8], divInt[uint8])),
 		variadicRow("Max", forms(maxOf[float32], maxOf[float64], maxOf[int64], maxOf[int32], maxOf[int8], maxOf[uint8])),
 		variadicRow("Min", forms(minOf[float32], minOf[float64], minOf[int64], minOf[int32], minOf[int8], minOf[uint8])),
-		variadicRow("Sum", forms(add[float32], add[float64], nil, nil, nil, nil)),
+		variadicRow("Sum", forms(addFloats, add[float64], nil, nil, nil, nil)),
 		{op: "Mod", min: 2, max: 2, attrs: []string{"fmod"}, plan: planMod, axes: broadcastAxes},
 		{op: "Pow", min: 2, max: 2, plan: planPow, axes: broadcastAxes},
 		binaryRow("PRelu", forms(prelu[float32], prelu[float64], prelu[int64], prelu[int32], nil, nil)),
@@ -47,7 +47,7 @@ func elementwiseRows() []row {
 			return unary(c, unaryForms{f32: over(sign[float32]), f64: over(sign[float64]), i64: over(sign[int64]), i32: over(sign[int32]), i8: over(sign[int8]), u8: over(sign[uint8])})
 		}},
 		row{op: "Relu", min: 1, max: 1, axes: broadcastAxes, plan: func(c *call) (kernel, error) {
-			return unary(c, unaryForms{f32: relu[float32], f64: relu[float64], i64: relu[int64], i32: relu[int32], i8: relu[int8]})
+			return unary(c, unaryForms{f32: relu32, f64: relu[float64], i64: relu[int64], i32: relu[int32], i8: relu[int8]})
 		}},
 	)
 }
@@ -73,9 +73,31 @@ func binaryRow(op string, f binaryForms) row {
 	return row{op: op, min: 2, max: 2, axes: broadcastAxes, plan: func(c *call) (kernel, error) { return planBinary(c, f) }}
 }
 
+// addedRow returns which operand of an Add of float32 is a row that is added to
+// every row of the other, -1: neither.
+func (c *call) addedRow() int {
+	if c.Op != "Add" || c.typ(0) != F32 {
+		return -1
+	}
+	for i := range 2 {
+		row, x := c.shape(i), c.shape(1-i)
+		n := c.in[i].n
+		if len(row) > 0 && len(x) >= len(row) && n > 1 && row[len(row)-1] == n && x[len(x)-1] == n && c.in[1-i].n > n {
+			return i
+		}
+	}
+	return -1
+}
+
 func planBinary(c *call, f binaryForms) (kernel, error) {
 	if err := c.same(1); err != nil {
 		return nil, err
+	}
+	if i := c.addedRow(); i >= 0 {
+		return func(a *args) error {
+			addToRows(data[float32](a.out[0]), data[float32](a.in[1-i]), data[float32](a.in[i]))
+			return nil
+		}, c.result(0, F32, c.shape(1-i)...)
 	}
 	switch t := c.typ(0); {
 	case t == F32 && f.f32 != nil:
@@ -199,6 +221,15 @@ func planChain[T Element](c *call, f pairwise[T, T]) (kernel, error) {
 	}, nil
 }
 
+// addFloats is add for float32.
+func addFloats(dst, a, b []float32) error {
+	if len(a) == len(dst) && len(b) == len(dst) {
+		add32(dst, a, b)
+		return nil
+	}
+	return add(dst, a, b)
+}
+
 func add[T number](dst, a, b []T) error {
 	switch {
 	case len(a) == len(dst) && len(b) == len(dst):
@@ -217,6 +248,15 @@ func add[T number](dst, a, b []T) error {
 		fill(dst, a[0]+b[0])
 	}
 	return nil
+}
+
+// mulFloats is mul for float32.
+func mulFloats(dst, a, b []float32) error {
+	if len(a) == len(dst) && len(b) == len(dst) {
+		mul32(dst, a, b)
+		return nil
+	}
+	return mul(dst, a, b)
 }
 
 func mul[T number](dst, a, b []T) error {
@@ -239,9 +279,14 @@ func mul[T number](dst, a, b []T) error {
 	return nil
 }
 
-func fill[T Element](dst []T, x T) {
-	for i := range dst {
+func fill[T Element | uint32](dst []T, x T) {
+	const few = 32
+	n := min(len(dst), few)
+	for i := range dst[:n] {
 		dst[i] = x
+	}
+	for n < len(dst) { // what is there, again
+		n += copy(dst[n:], dst[:n])
 	}
 }
 
@@ -254,12 +299,42 @@ func pairs[T, R Element](dst []R, a, b []T, f func(x, y T) R) {
 }
 
 func sub[T number](dst, a, b []T) error {
-	pairs(dst, a, b, func(x, y T) T { return x - y })
+	switch {
+	case len(a) == len(dst) && len(b) == len(dst):
+		for i := range dst {
+			dst[i] = a[i] - b[i]
+		}
+	case len(a) == len(dst):
+		for i, y := 0, b[0]; i < len(dst); i++ {
+			dst[i] = a[i] - y
+		}
+	case len(b) == len(dst):
+		for i, x := 0, a[0]; i < len(dst); i++ {
+			dst[i] = x - b[i]
+		}
+	default:
+		fill(dst, a[0]-b[0])
+	}
 	return nil
 }
 
 func div[T float](dst, a, b []T) error {
-	pairs(dst, a, b, func(x, y T) T { return x / y })
+	switch {
+	case len(a) == len(dst) && len(b) == len(dst):
+		for i := range dst {
+			dst[i] = a[i] / b[i]
+		}
+	case len(a) == len(dst):
+		for i, y := 0, b[0]; i < len(dst); i++ {
+			dst[i] = a[i] / y
+		}
+	case len(b) == len(dst):
+		for i, x := 0, a[0]; i < len(dst); i++ {
+			dst[i] = x / b[i]
+		}
+	default:
+		fill(dst, a[0]/b[0])
+	}
 	return nil
 }
 

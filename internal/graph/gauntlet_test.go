@@ -12,6 +12,7 @@ import (
 
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
+	kernels "github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/internal/testkit"
 )
 
@@ -69,6 +70,8 @@ func TestGauntlet(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
+				steady(t, p, in)
+				sameAtLevels(t, path, in)
 				t.Logf("right, largest difference %.2g; states %v; batch axes %v to %v, %v %s", worst, States(p.graph), from, to, ok, why)
 			}
 		})
@@ -140,6 +143,51 @@ func runRecorded(t *testing.T, path string, numbers array.Source) (worst float64
 		return 0, fmt.Errorf("nothing compared; recorded are %v", numbers.Names())
 	}
 	return worst, nil
+}
+
+// steady checks that runs of a shape that ran before allocate nothing.
+func steady(t *testing.T, p *Program, in []Value) {
+	t.Helper()
+	out := make([]Value, len(p.graph.Outputs))
+	run := func() {
+		if err := p.Run(in, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	if n := testing.AllocsPerRun(3, run); n != 0 && !p.plans.eager {
+		t.Errorf("a steady run allocates %v times", n)
+	}
+}
+
+// sameAtLevels checks that a file gives the same bits at every level of kernels.
+func sameAtLevels(t *testing.T, path string, in []Value) {
+	t.Helper()
+	best := kernels.Level()
+	defer func() {
+		if err := kernels.SetLevel(best); err != nil {
+			t.Error(err)
+		}
+	}()
+	var want []Value
+	for _, level := range slices.Backward(kernels.Levels()) {
+		if err := kernels.SetLevel(level); err != nil {
+			t.Fatal(err)
+		}
+		p := open(t, path)
+		out := make([]Value, len(p.graph.Outputs))
+		if err := p.Run(in, out); err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			if string(out[i].bytes()) != string(want[i].bytes()) {
+				t.Errorf("output %q at level %s has other bits than at %s", p.graph.Outputs[i].Name, level, best)
+			}
+		}
+		if want == nil {
+			want = out
+		}
+	}
 }
 
 // recordedValue returns a recorded input or output, absent where there is none.

@@ -2,11 +2,52 @@ package graph
 
 import k "github.com/unroll-ml/unroll/internal/kernel"
 
-// This file is all that the operators use of package kernel.
+// This file and integers.go are all that the operators use of package kernel.
 
 // tanhTo and sigmoidTo are those of the recurrent cells.
 func tanhTo(dst, x []float32)    { k.TanhTo(dst, x) }
 func sigmoidTo(dst, x []float32) { k.SigmoidTo(dst, x) }
+
+// flushTo puts +0 for numbers closer to zero than 2^-100, as packing does.
+func flushTo(dst, x []float32) { k.FlushTo(dst, x) }
+
+// relu32 is relu of float32.
+func relu32(dst, x []float32) { k.ReLUTo(dst, x) }
+
+// add32 writes a+b.
+func add32(dst, a, b []float32) {
+	k.AddRows(1, len(dst), k.Rows[float32]{Data: dst}, k.Rows[float32]{Data: a}, k.Rows[float32]{Data: b})
+}
+
+// mul32 writes a*b.
+func mul32(dst, a, b []float32) { k.Product(dst, a, b) }
+
+// largerTo puts x in the place of dst where it is larger or NaN, and dst is a number.
+func largerTo(dst, x []float32) { k.LargerTo(dst, dst, x) }
+
+// largerRows is largerTo for m rows of n numbers; those of x lie step apart.
+func largerRows(dst, x []float32, m, n, step int) {
+	rows := k.Rows[float32]{Data: dst, Row: n}
+	k.LargerRows(m, n, rows, rows, k.Rows[float32]{Data: x, Row: step})
+}
+
+// fmaRows writes a*b+c, rounded once.
+func fmaRows(dst, a, b, c []float32) {
+	k.FMARows(1, len(dst), k.Rows[float32]{Data: dst}, k.Rows[float32]{Data: a}, k.Rows[float32]{Data: b}, k.Rows[float32]{Data: c})
+}
+
+// scaleRows makes every row of x, as long as scale, x*scale+bias, rounded once.
+func scaleRows(x, scale, bias []float32) {
+	n := len(scale)
+	rows := k.Rows[float32]{Data: x, Row: n}
+	k.FMARows(len(x)/n, n, rows, rows, k.Rows[float32]{Data: scale}, k.Rows[float32]{Data: bias})
+}
+
+// addToRows writes every row of x, as long as y, plus y.
+func addToRows(dst, x, y []float32) {
+	n := len(y)
+	k.AddRows(len(x)/n, n, k.Rows[float32]{Data: dst, Row: n}, k.Rows[float32]{Data: x, Row: n}, k.Rows[float32]{Data: y})
+}
 
 func tanh64(x float64) float64      { return k.Tanh64(x) }
 func sigmoid64(x float64) float64   { return k.Sigmoid64(x) }
@@ -25,6 +66,28 @@ func pack(w []float32, depth, units, unit, row int) panels {
 	p := k.NewPanels[float32](depth, units, 1)
 	p.Pack(w, 0, unit, row)
 	return panels{p}
+}
+
+// maxDepth8 is how many products a sum of integers may have.
+const maxDepth8 = k.MaxK8
+
+// panels8 are panels of 8-bit integers.
+type panels8 = k.Panels8
+
+// pack8 is pack to integers, each column rounded with a scale of its own.
+func pack8(w []float32, depth, units, unit, row int) *panels8 {
+	p := &panels8{}
+	p.Resize(k.NewLayout(depth, units, 1))
+	for i := range p.Len() {
+		k.PackPanel8(p, i, w, 0, unit, row)
+	}
+	return p
+}
+
+// mulRows8 is mulRows with weights of integers, for rows that lie one after another:
+// each is rounded with a scale of its own.
+func mulRows8(w *panels8, dst []float32, ldd int, init []float32, ldi int, a []float32, m int, s *scratchRows) {
+	k.MulRows8(w, 0, w.Len(), k.Rows[float32]{Data: dst, Row: ldd}, k.Rows[float32]{Data: init, Row: ldi}, k.Rows[float32]{Data: a, Row: w.K}, m, s)
 }
 
 // scratchRows is the memory of products for one goroutine.

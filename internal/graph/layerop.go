@@ -70,7 +70,11 @@ func planLayer(c *call) (kernel, error) {
 		}
 		return planStack(c, wide)
 	}
-	return planStack(c, l)
+	low, err := once(c, "precision", nil, func() (*unroll.Layer, error) { return c.lowered(l) })
+	if err != nil {
+		return nil, c.fail("%v", err)
+	}
+	return planStack(c, low)
 }
 
 // widened is a layer of the same parameters in float64.
@@ -92,6 +96,7 @@ type stackRun[F tensor.Float] struct {
 	x, h, c []int
 	lengths []int
 	masked  []bool
+	zeros   tensor.DenseOf[F]
 }
 
 func planStack[F tensor.Float](c *call, l *unroll.LayerOf[F]) (kernel, error) {
@@ -137,26 +142,22 @@ func planStack[F tensor.Float](c *call, l *unroll.LayerOf[F]) (kernel, error) {
 	return func(a *args) error {
 		run := a.local.(*stackRun[F])
 		if T == 0 || B == 0 {
-			keepHalves(a, unroll.StateOf[F]{H: tensor.DenseOf[F]{Data: operandOf[F](a.in, 1)}, C: tensor.DenseOf[F]{Data: operandOf[F](a.in, 2)}})
+			keepState(a, unroll.StateOf[F]{H: tensor.DenseOf[F]{Data: operandOf[F](a.in, 1)}, C: tensor.DenseOf[F]{Data: operandOf[F](a.in, 2)}}, nil)
 			return nil
 		}
 		if err := run.steps(a, T, B, cfg.BatchFirst); err != nil {
 			return err
 		}
 		s0 := unroll.StateOf[F]{H: run.half(a, 1, run.h), C: run.half(a, 2, run.c)}
-		if cfg.HasCell() && s0.H.IsZero() != s0.C.IsZero() {
-			if s0.H.IsZero() {
-				s0.H = tensor.NewOf[F](run.h...)
-			} else {
-				s0.C = tensor.NewOf[F](run.c...)
-			}
+		if cfg.HasCell() {
+			missingHalf(&s0, &run.zeros, run.h, run.c)
 		}
 		y, sn, err := run.pass.Forward(tensor.DenseOf[F]{Shape: run.x, Data: data[F](a.in[0])}, s0)
 		if err != nil {
 			return err
 		}
 		copy(data[F](a.out[0]), y.Data)
-		keepHalves(a, sn)
+		keepState(a, sn, nil)
 		return nil
 	}, nil
 }
@@ -199,14 +200,4 @@ func (run *stackRun[F]) half(a *args, i int, shape []int) tensor.DenseOf[F] {
 		return tensor.DenseOf[F]{Shape: shape, Data: v}
 	}
 	return tensor.DenseOf[F]{}
-}
-
-// keepHalves copies final states to the outputs that want them; zeros for none.
-func keepHalves[F tensor.Float](a *args, s unroll.StateOf[F]) {
-	for i, half := range []tensor.DenseOf[F]{s.H, s.C} {
-		if len(a.out) > i+1 && a.out[i+1] != nil {
-			dst := data[F](a.out[i+1])
-			clear(dst[copy(dst, half.Data):])
-		}
-	}
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -98,6 +99,12 @@ type boundLayer[F tensor.Float] struct {
 
 func newBound[F tensor.Float](c *call, r *onnx.Recurrent) (layer, error) {
 	l, err := layerOf[F](r)
+	if err == nil {
+		if single, ok := any(l).(*unroll.Layer); ok && c.pureIn(weightInputs...) {
+			single, err = c.lowered(single)
+			l, _ = any(single).(*unroll.LayerOf[F])
+		}
+	}
 	if err != nil {
 		return nil, c.fail("%v", err)
 	}
@@ -131,6 +138,7 @@ type layerRun[F tensor.Float] struct {
 	lengths       []int
 	xShape, state []int
 	h0, c0        []F // of layout 1
+	zeros         tensor.DenseOf[F]
 }
 
 func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
@@ -153,10 +161,10 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 		}
 		s0 := unroll.StateOf[F]{H: run.initial(a, s, 5, &run.h0), C: run.initial(a, s, 6, &run.c0)}
 		if p.l.Config().HasCell() {
-			run.both(&s0)
+			missingHalf(&s0, &run.zeros, run.state, run.state)
 		}
 		if s.T == 0 {
-			run.keep(a, s, s0)
+			keepState(a, s0, run.place(s))
 			return nil
 		}
 		got, sn, err := run.pass.Forward(tensor.DenseOf[F]{Shape: run.xShape, Data: data[F](a.in[0])}, s0)
@@ -164,7 +172,7 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 			return err
 		}
 		run.output(data[F](a.out[0]), got.Data, s)
-		run.keep(a, s, sn)
+		keepState(a, sn, run.place(s))
 		run.clearEmpty(a, s, lengths)
 		return nil
 	}, nil
@@ -211,18 +219,30 @@ func (s *sequence) swapped(f func(dbh, bdh int)) {
 	}
 }
 
-// keep copies final states to the outputs that want them; zeros for none.
-func (run *layerRun[F]) keep(a *args, s *sequence, sn unroll.StateOf[F]) {
-	for i, half := range []tensor.DenseOf[F]{sn.H, sn.C} {
+// place returns what copies a state [D,B,H] to an output of another layout, nil for
+// the same one.
+func (run *layerRun[F]) place(s *sequence) func(dst, half []F) {
+	if !s.r.BatchFirst {
+		return nil
+	}
+	return func(dst, half []F) {
+		s.swapped(func(from, to int) { copy(dst[to:to+s.r.HiddenSize], half[from:]) })
+	}
+}
+
+// keepState copies final states to the outputs that want them, by place where that
+// is not nil; zeros for none.
+func keepState[F tensor.Float](a *args, sn unroll.StateOf[F], place func(dst, half []F)) {
+	for i, half := range [...][]F{sn.H.Data, sn.C.Data} {
 		if len(a.out) <= i+1 || a.out[i+1] == nil {
 			continue
 		}
 		dst := data[F](a.out[i+1])
-		if s.r.BatchFirst && len(half.Data) > 0 {
-			s.swapped(func(from, to int) { copy(dst[to:to+s.r.HiddenSize], half.Data[from:]) })
+		if place != nil && len(half) > 0 {
+			place(dst, half)
 			continue
 		}
-		clear(dst[copy(dst, half.Data):])
+		clear(dst[copy(dst, half):])
 	}
 }
 
@@ -275,17 +295,20 @@ func (run *layerRun[F]) read(a *args, s *sequence) ([]int32, error) {
 	return lengths, nil
 }
 
-// both gives an LSTM the half of its state that is absent.
-func (run *layerRun[F]) both(s *unroll.StateOf[F]) {
-	if s.H.IsZero() == s.C.IsZero() {
+// missingHalf gives an LSTM the half of its state that is absent: zeros of the shape,
+// in the memory of mem.
+func missingHalf[F tensor.Float](s *unroll.StateOf[F], mem *tensor.DenseOf[F], h, c []int) {
+	half, shape := &s.H, h
+	switch {
+	case s.H.IsZero() == s.C.IsZero():
 		return
+	case s.C.IsZero():
+		half, shape = &s.C, c
 	}
-	zeros := tensor.NewOf[F](run.state...)
-	if s.H.IsZero() {
-		s.H = zeros
-	} else {
-		s.C = zeros
+	if mem.IsZero() || !slices.Equal(mem.Shape, shape) {
+		*mem = tensor.NewOf[F](shape...)
 	}
+	*half = *mem
 }
 
 func operandOf[F tensor.Float](in []*Value, i int) []F {

@@ -198,11 +198,15 @@ print(len(sys.argv) - 1)
 	for name, g := range layerGraphs(t) {
 		in := given(t, g)
 		want := outputsOf(t, g, in)
+		keep := func(name string, v Value) { // for the script
+			g.Constants = append(g.Constants, Constant{Name: name, Type: v.Type, Shape: v.Shape, Value: v})
+			g.Nodes = append(g.Nodes, Node{Op: "Identity", Inputs: []string{name}, Outputs: []string{"kept." + name}})
+		}
 		for i, p := range g.Inputs {
-			g.Constants = append(g.Constants, Constant{Name: "in." + p.Name, Type: p.Type, Shape: in[i].Shape, Value: in[i]})
+			keep("in."+p.Name, in[i])
 		}
 		for i, p := range g.Outputs {
-			g.Constants = append(g.Constants, Constant{Name: "out." + p.Name, Type: p.Type, Shape: want[i].Shape, Value: want[i]})
+			keep("out."+p.Name, want[i])
 		}
 		for _, version := range []int64{0, 7, 11, 17} {
 			if version > 0 && version < maskOpset && strings.HasSuffix(name, "mask") {

@@ -3,6 +3,8 @@ package graph
 import (
 	"math"
 	"slices"
+
+	unroll "github.com/unroll-ml/unroll"
 )
 
 // Products of matrices. A right-hand side that the plan knows is packed once.
@@ -175,6 +177,9 @@ func planProduct(c *call, m *matrices, unit, row int, init func(a *args) (start 
 	start := func(a *args) ([]float32, int) { return nil, 0 }
 	if init != nil {
 		start = init
+	}
+	if w := c.known(1); w != nil && m.batches == 1 && c.pureIn(1) && c.precision("", m.k) == unroll.Int8 {
+		return c.product8(w, m, unit, row, start)
 	}
 	if w := c.known(1); w != nil && m.batches == 1 {
 		p, err := once(c, "panels", []int{1}, func() (panels, error) { return pack(data[float32](w), m.k, m.n, unit, row), nil })

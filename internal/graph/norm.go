@@ -26,7 +26,7 @@ func normRows() []row {
 		softmax("LogSoftmax", 13, false, logSoftmaxes[float32], logSoftmaxes[float64]),
 		softmax("Hardmax", 1, true, hardmaxes[float32], hardmaxes[float64]),
 		softmax("Hardmax", 13, false, hardmaxes[float32], hardmaxes[float64]),
-		{op: "BatchNormalization", min: 5, max: 5, attrs: []string{"epsilon", "momentum", "spatial", "training_mode"}, plan: planBatchNorm, axes: firstAxis},
+		{op: "BatchNormalization", min: 5, max: 5, attrs: []string{"epsilon", "momentum", "spatial", "training_mode"}, plan: planBatchNorm, axes: channelAxes},
 		{op: "LayerNormalization", min: 2, max: 3, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planLayerNorm, axes: leadingAxes(-1)},
 		{op: "RMSNormalization", min: 2, max: 2, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planRMSNorm, axes: leadingAxes(-1)},
 		{op: "InstanceNormalization", min: 3, max: 3, attrs: []string{"epsilon"}, plan: planInstanceNorm, axes: firstAxis},
@@ -204,24 +204,21 @@ type lineNorm struct {
 	rms bool
 	// scaleAt returns which scale and bias element i of line o has.
 	scaleAt func(o, i int) int
+	// byElement: element i of every line has scale and bias i.
+	byElement bool
+	// scaled: scale and bias are brought in for all lines at once, behind them.
+	scaled bool
 	// mean and inverse are where those go, -1: nowhere.
 	mean, inverse int
 }
 
-// run: the mean, then the variance as the mean of squared differences, both in
-// index order; then (x-mean)*inverse*scale + bias, each product rounded.
+// runLineNorm: the mean, then the variance as the mean of squared differences, both
+// in index order; then (x-mean)*inverse*scale + bias, each product rounded.
 func runLineNorm[T float](l *lineNorm, fma func(a, b, c T) T) kernel {
 	return func(a *args) error {
-		x, dst := data[T](a.in[0]), data[T](a.out[0])
-		var scale, bias []T
-		if len(a.in) > 1 && a.in[1] != nil {
-			scale = data[T](a.in[1])
-		}
-		if len(a.in) > 2 && a.in[2] != nil {
-			bias = data[T](a.in[2])
-		}
+		x := data[T](a.in[0])
 		for o := range len(x) / l.n {
-			line, d := x[o*l.n:(o+1)*l.n], dst[o*l.n:(o+1)*l.n]
+			line := x[o*l.n : (o+1)*l.n]
 			var mean, squares T
 			if !l.rms {
 				mean = sumOf(line, l.n, 1) / T(l.n)
@@ -229,33 +226,104 @@ func runLineNorm[T float](l *lineNorm, fma func(a, b, c T) T) kernel {
 			for _, v := range line {
 				squares = fma(v-mean, v-mean, squares)
 			}
-			inverse := T(1 / math.Sqrt(float64(squares/T(l.n))+l.eps))
-			for i, v := range line {
-				y := T((v - mean) * inverse)
-				k := l.scaleAt(o, i)
-				switch {
-				case scale != nil && bias != nil:
-					y = fma(y, scale[k], bias[k])
-				case scale != nil:
-					y *= scale[k]
-				}
-				d[i] = y
-			}
-			if l.mean > 0 && len(a.out) > l.mean && a.out[l.mean] != nil {
-				data[T](a.out[l.mean])[o] = mean
-			}
-			if l.inverse > 0 && len(a.out) > l.inverse && a.out[l.inverse] != nil {
-				data[T](a.out[l.inverse])[o] = inverse
-			}
+			writeLine(l, a, o, mean, T(1/math.Sqrt(float64(squares/T(l.n))+l.eps)), fma)
 		}
 		return nil
+	}
+}
+
+// runLineNorm32 is runLineNorm for float32. A sum waits for its last addition: four
+// lines go side by side.
+func runLineNorm32(l *lineNorm) kernel {
+	return func(a *args) error {
+		x, n := data[float32](a.in[0]), l.n
+		for o := 0; o < len(x)/n; o += 4 {
+			most := min(4, len(x)/n-o)
+			var line [4][]float32 // the last again where there are fewer
+			for i := range line {
+				at := (o + min(i, most-1)) * n
+				line[i] = x[at : at+n]
+			}
+			var mean [4]float32
+			if !l.rms {
+				mean = sumsOf4(line)
+				for i := range mean {
+					mean[i] /= float32(n)
+				}
+			}
+			squares := squaresOf4(line, mean)
+			for i := range most {
+				writeLine(l, a, o+i, mean[i], float32(1/math.Sqrt(float64(squares[i]/float32(n))+l.eps)), fma32)
+			}
+		}
+		if l.scaled && len(x) > 0 {
+			scaleRows(data[float32](a.out[0]), data[float32](a.in[1]), data[float32](a.in[2]))
+		}
+		return nil
+	}
+}
+
+func sumsOf4(line [4][]float32) [4]float32 {
+	a, b, c, d := line[0], line[1], line[2], line[3]
+	b, c, d = b[:len(a)], c[:len(a)], d[:len(a)]
+	var s0, s1, s2, s3 float32
+	for i := range a {
+		s0, s1, s2, s3 = s0+a[i], s1+b[i], s2+c[i], s3+d[i]
+	}
+	return [4]float32{s0, s1, s2, s3}
+}
+
+// squaresOf4 returns the sums of squared differences from the means.
+func squaresOf4(line [4][]float32, mean [4]float32) [4]float32 {
+	a, b, c, d := line[0], line[1], line[2], line[3]
+	b, c, d = b[:len(a)], c[:len(a)], d[:len(a)]
+	m0, m1, m2, m3 := mean[0], mean[1], mean[2], mean[3]
+	var s0, s1, s2, s3 float32
+	for i := range a {
+		v0, v1, v2, v3 := a[i]-m0, b[i]-m1, c[i]-m2, d[i]-m3
+		s0, s1, s2, s3 = fma32(v0, v0, s0), fma32(v1, v1, s1), fma32(v2, v2, s2), fma32(v3, v3, s3)
+	}
+	return [4]float32{s0, s1, s2, s3}
+}
+
+// writeLine writes line o, and what else is wanted of it.
+func writeLine[T float](l *lineNorm, a *args, o int, mean, inverse T, fma func(a, b, c T) T) {
+	x, d := data[T](a.in[0])[o*l.n:(o+1)*l.n], data[T](a.out[0])[o*l.n:(o+1)*l.n]
+	var scale, bias []T
+	if v := absent(a.in, 1); v != nil {
+		scale = data[T](v)
+	}
+	if v := absent(a.in, 2); v != nil {
+		bias = data[T](v)
+	}
+	for i, v := range x {
+		d[i] = T((v - mean) * inverse)
+	}
+	switch {
+	case l.scaled:
+	case scale != nil && bias != nil:
+		for i, y := range d {
+			k := l.scaleAt(o, i)
+			d[i] = fma(y, scale[k], bias[k])
+		}
+	case scale != nil:
+		for i := range d {
+			d[i] *= scale[l.scaleAt(o, i)]
+		}
+	}
+	if l.mean > 0 && absent(a.out, l.mean) != nil {
+		data[T](a.out[l.mean])[o] = mean
+	}
+	if l.inverse > 0 && absent(a.out, l.inverse) != nil {
+		data[T](a.out[l.inverse])[o] = inverse
 	}
 }
 
 func (c *call) lineNorm(l *lineNorm) (kernel, error) {
 	switch c.typ(0) {
 	case F32:
-		return runLineNorm(l, fma32), nil
+		l.scaled = l.byElement && c.has(1) && c.has(2)
+		return runLineNorm32(l), nil
 	case F64:
 		return runLineNorm(l, math.FMA), nil
 	}
@@ -286,7 +354,7 @@ func (c *call) normAxes(rms bool) (*lineNorm, error) {
 		return nil, c.unsupported("with scale %v and bias %v", c.shape(1), c.shape(2))
 	}
 	whole := c.in[1].n == n
-	l := &lineNorm{n: n, eps: float64(c.floatAttr("epsilon", 1e-5)), rms: rms, mean: 1, inverse: 2, scaleAt: func(_, i int) int {
+	l := &lineNorm{n: n, eps: float64(c.floatAttr("epsilon", 1e-5)), rms: rms, mean: 1, inverse: 2, byElement: whole, scaleAt: func(_, i int) int {
 		if whole {
 			return i
 		}

@@ -88,6 +88,9 @@ func planMaxPool(c *call) (kernel, error) {
 	}
 	switch c.typ(0) {
 	case F32:
+		if !c.wants(1) {
+			return maxPool32(c, w)
+		}
 		return maxPool[float32](w, byColumn), nil
 	case F64:
 		return maxPool[float64](w, byColumn), nil
@@ -157,6 +160,107 @@ func maxLine[T number](dst, line []T, from []int) {
 				dst[i] = v
 			}
 		}
+	}
+}
+
+// maxPool32 is maxPool of float32 without places. Maxima are taken in index order:
+// it says which of two zeros stays. What a place of the window sees is brought
+// together for a whole plane, so that no branch depends on data: what is larger is
+// as good as random.
+func maxPool32(c *call, w *window) (kernel, error) {
+	p, plane, step := w.positions(), w.plane(), w.lineStep()
+	if err := c.memory(F32, p); err != nil {
+		return nil, err
+	}
+	return func(a *args) error {
+		x, dst, seen := data[float32](a.in[0]), data[float32](a.out[0]), data[float32](a.scratch[0])
+		for i := range len(dst) / p {
+			best, from := dst[i*p:(i+1)*p], x[i*plane:(i+1)*plane]
+			if step > 0 { // the places of a kernel of one column are whole lines
+				moveRows(best, from, w.out[1], w.out[2], step)
+				for kh := 1; kh < w.kernel[1]; kh++ {
+					largerRows(best, from[kh*w.in[2]:], w.out[1], w.out[2], step)
+				}
+				continue
+			}
+			w.see(best, from, 0)
+			for tap := 1; tap < w.taps(); tap++ {
+				w.see(seen, from, tap)
+				largerTo(best, seen)
+			}
+		}
+		return nil
+	}, nil
+}
+
+// lineStep returns how far the lines of an input lie apart that a kernel of one
+// column goes over; 0 where it has more, is dilated, or reaches outside.
+func (w *window) lineStep() int {
+	if w.kernel[0] != 1 || w.kernel[2] != 1 || w.in[0] != 1 || w.out[2] != w.in[2] || w.out[1] < 1 || w.out[2] < 1 {
+		return 0
+	}
+	step := w.kernel[1]
+	if w.out[1] > 1 {
+		step = w.from[1][1] - w.from[1][0]
+	}
+	for kh := range w.kernel[1] {
+		for o := range w.out[1] {
+			if w.from[1][kh*w.out[1]+o] != o*step+kh {
+				return 0
+			}
+		}
+	}
+	for o, at := range w.from[2] {
+		if o != at {
+			return 0
+		}
+	}
+	return step * w.in[2]
+}
+
+// moveRows copies m rows of n numbers that lie step apart.
+func moveRows(dst, x []float32, m, n, step int) {
+	for r := range m {
+		copy(dst[r*n:(r+1)*n], x[r*step:])
+	}
+}
+
+// see writes what a place of the window sees of a plane at each position, negative
+// infinity outside.
+func (w *window) see(dst, plane []float32, tap int) {
+	kd, kh, kw := tap/(w.kernel[1]*w.kernel[2]), tap/w.kernel[2]%w.kernel[1], tap%w.kernel[2]
+	n := w.out[2]
+	from := w.from[2][kw*n : (kw+1)*n]
+	lo, hi := 0, n // what lies inside
+	for lo < hi && from[lo] < 0 {
+		lo++
+	}
+	for hi > lo && from[hi-1] < 0 {
+		hi--
+	}
+	outside := float32(math.Inf(-1))
+	for o := range w.out[0] * w.out[1] {
+		to := dst[o*n : (o+1)*n]
+		d, h := w.from[0][kd*w.out[0]+o/w.out[1]], w.from[1][kh*w.out[1]+o%w.out[1]]
+		if d < 0 || h < 0 || lo == hi {
+			fill(to, outside)
+			continue
+		}
+		fill(to[:lo], outside)
+		fill(to[hi:], outside)
+		line := plane[(d*w.in[1]+h)*w.in[2]:][:w.in[2]][from[lo]:]
+		if w.steady || hi-lo == 1 {
+			copy(to[lo:hi], line)
+		} else {
+			gather(to[lo:hi], line, from[lo+1]-from[lo])
+		}
+	}
+}
+
+// gather takes every step-th element.
+func gather(dst, x []float32, step int) {
+	for i, at := 0, 0; i < len(dst) && at < len(x); i, at = i+1, at+step {
+		dst[i] = x[at]
 	}
 }
 

@@ -139,19 +139,6 @@ func quantize(x, scale float32, zero int32, t Type) int32 {
 	return int32(max(lo, min(hi, v)))
 }
 
-// span returns scale and zero point of uint8 for numbers: their range with 0.
-func spanOf(x []float32) (scale float32, zero int32) {
-	var lo, hi float32
-	for _, v := range x {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	if hi == lo {
-		return 1, 0
-	}
-	scale = (hi - lo) / 255
-	return scale, int32(max(0, min(255, math.RoundToEven(float64((0-lo)/scale)))))
-}
-
 func planDynamicQuantize(c *call) (kernel, error) {
 	if err := c.is(0, F32); err != nil {
 		return nil, err
@@ -168,63 +155,10 @@ func planDynamicQuantize(c *call) (kernel, error) {
 	return func(a *args) error {
 		x, q := data[float32](a.in[0]), data[uint8](a.out[0])
 		scale, zero := spanOf(x)
-		for i, v := range x {
-			q[i] = uint8(quantize(v, scale, zero, U8))
-		}
+		quantiseBytes(q, x, scale, zero)
 		data[float32](a.out[1])[0], data[uint8](a.out[2])[0] = scale, uint8(zero)
 		return nil
 	}, nil
-}
-
-// exactDepth is how many products of two numbers below 256 a float32 sum holds
-// exactly: 256 * 255 * 255 < 2^24. Longer sums are made of parts, each by the
-// float32 kernels, joined in int32.
-const exactDepth = 256
-
-// integerPanels are a packed right-hand side [k,n] of integers, in parts.
-type integerPanels struct {
-	k, n  int
-	parts []panels
-}
-
-// packIntegers packs w, whose element (r, u) is at r*row+u*unit, less its zeros:
-// one for all columns, or one for each.
-func packIntegers(w *Value, at, k, n, unit, row int, zero *Value, zeroAt int) *integerPanels {
-	p := &integerPanels{k: k, n: n}
-	part := make([]float32, exactDepth*n)
-	for r0 := 0; r0 < k; r0 += exactDepth {
-		depth := min(exactDepth, k-r0)
-		for r := range depth {
-			for u := range n {
-				part[r*n+u] = float32(integer(w, at+(r0+r)*row+u*unit) - zeroOf(zero, zeroAt+u, n))
-			}
-		}
-		p.parts = append(p.parts, pack(part[:depth*n], depth, n, 1, n))
-	}
-	return p
-}
-
-// zeroOf is zero point i of n, or the only one; 0 of none.
-func zeroOf(zero *Value, i, n int) int32 {
-	switch {
-	case zero == nil:
-		return 0
-	case zero.n == 1:
-		return integer(zero, 0)
-	}
-	return integer(zero, i)
-}
-
-// mul adds the products of m rows of a, integers held as float32, to dst. part
-// has room for m*n sums.
-func (p *integerPanels) mul(dst []int32, a []float32, m int, part []float32, s *scratchRows) {
-	part = part[:m*p.n]
-	for i, w := range p.parts {
-		mulRows(w, part, p.n, nil, 0, a[i*exactDepth:], p.k, 1, m, s)
-		for j, v := range part {
-			dst[j] += int32(v)
-		}
-	}
 }
 
 // planMatMulInteger: zero points are one number each, or one a row of A and one a
@@ -251,8 +185,14 @@ func planMatMulInteger(c *call) (kernel, error) {
 	if err := c.packingFits(m.k, m.n); err != nil {
 		return nil, err
 	}
-	for _, n := range []int{m.m * m.k, m.m * m.n} {
-		if err := c.memory(F32, n); err != nil {
+	if m.k > mostTerms {
+		return nil, c.unsupported("with sums of %d products; at most %d are", m.k, mostTerms)
+	}
+	if err := c.memory(U8, int(macs(m.m, rowBytes(m.k)))); err != nil {
+		return nil, err
+	}
+	for _, n := range []int{int(macs(m.m, sumsRow(m.n))), sumsRow(m.n) + 64} {
+		if err := c.memory(I32, n); err != nil {
 			return nil, err
 		}
 	}
@@ -263,100 +203,26 @@ func planMatMulInteger(c *call) (kernel, error) {
 			return packIntegers(w, 0, m.k, m.n, 1, m.n, zeroB, 0), nil
 		})
 	}
-	c.local = func() any { return &scratchRows{} }
 	return func(a *args) error {
-		dst, x, part := data[int32](a.out[0]), data[float32](a.scratch[0]), data[float32](a.scratch[1])
-		clear(dst)
-		var zeroA, zeroB *Value
-		if len(a.in) > 2 {
-			zeroA = a.in[2]
-		}
-		if len(a.in) > 3 {
-			zeroB = a.in[3]
-		}
+		left, sums, shift := data[uint8](a.scratch[0]), data[int32](a.scratch[1]), data[int32](a.scratch[2])
+		zeroA := absent(a.in, 2)
 		for i := range m.batches {
-			base := m.left(i)
-			for j := range x {
-				x[j] = float32(integer(a.in[0], base+j) - zeroOf(zeroA, j/max(m.k, 1), m.m))
-			}
 			p := packed
 			if p == nil {
-				p = packIntegers(a.in[1], m.right(i), m.k, m.n, 1, m.n, zeroB, 0)
+				p = packIntegers(a.in[1], m.right(i), m.k, m.n, 1, m.n, absent(a.in, 3), 0)
 			}
-			p.mul(dst[i*m.m*m.n:(i+1)*m.m*m.n], x, m.m, part, a.local.(*scratchRows))
-		}
-		return nil
-	}, nil
-}
-
-func planConvInteger(c *call) (kernel, error) {
-	for i := range c.in {
-		if c.has(i) {
-			if err := c.is(i, I8, U8); err != nil {
-				return nil, err
+			moved := leftBytes(left, a.in[0], m.left(i), m.m, m.k)
+			dst := data[int32](a.out[0])[i*m.m*m.n : (i+1)*m.m*m.n]
+			rows, each := m.m, 1
+			if zeroA != nil && zeroA.n > 1 {
+				rows, each = 1, m.m
 			}
-		}
-	}
-	zeros := c.in[min(2, len(c.in)):]
-	c.in = c.in[:2] // convolution looks for a bias in the third place
-	v, shape, err := c.convolution()
-	c.in = append(c.in[:2:2], zeros...)
-	if err != nil {
-		return nil, err
-	}
-	c.work = macs(v.n, v.groups, v.m, v.depth(), v.positions())
-	if err := c.result(0, I32, shape...); err != nil {
-		return nil, err
-	}
-	if c.has(2) && c.in[2].n != 1 || c.has(3) && c.in[3].n != 1 && c.in[3].n != v.groups*v.m {
-		return nil, c.fail("zero points of shape %v and %v", c.shape(2), c.shape(3))
-	}
-	k, p := v.depth(), v.positions()
-	tile := min(p, tilePositions)
-	if err := c.packingFits(min(k, exactDepth), tile); err != nil {
-		return nil, err
-	}
-	for _, n := range []int{v.c * v.plane(), c.in[1].n, k * tile, v.m * tile} {
-		if err := c.memory(F32, n); err != nil {
-			return nil, err
-		}
-	}
-	c.local = func() any { return newPacking(min(k, exactDepth), tile) }
-	return func(a *args) error {
-		x, w := data[float32](a.scratch[0]), data[float32](a.scratch[1])
-		cols, part := data[float32](a.scratch[2]), data[float32](a.scratch[3])
-		dst, l := data[int32](a.out[0]), a.local.(*packing)
-		clear(dst)
-		var zeroX, zeroW *Value
-		if len(a.in) > 2 {
-			zeroX = a.in[2]
-		}
-		if len(a.in) > 3 {
-			zeroW = a.in[3]
-		}
-		for i := range w {
-			w[i] = float32(integer(a.in[1], i) - zeroOf(zeroW, i/k, v.groups*v.m))
-		}
-		for i := range v.n * v.groups {
-			g := i % v.groups
-			for j := range x {
-				x[j] = float32(integer(a.in[0], i*len(x)+j) - zeroOf(zeroX, 0, 1))
+			for r := range each {
+				part := sums[r*sumsRow(m.n):]
+				p.mul(part, left[r*rowBytes(m.k):], rows, zeroOf(zeroA, r, m.m)+moved, shift)
 			}
-			for p0 := 0; p0 < p; p0 += tile {
-				n := min(tile, p-p0)
-				columns(v.window, cols[:k*n], x, v.c, p0, p0+n, 0)
-				for k0 := 0; k0 < k; k0 += exactDepth {
-					depth := min(exactDepth, k-k0)
-					l.resize(depth, n)
-					l.pack(cols[k0*n:(k0+depth)*n], 1, n)
-					mulRows(l.panels, part, n, nil, 0, w[g*v.m*k+k0:], k, 1, v.m, &l.rows)
-					for m := range v.m {
-						to := dst[(i*v.m+m)*p+p0:][:n]
-						for j, s := range part[m*n : (m+1)*n] {
-							to[j] += int32(s)
-						}
-					}
-				}
+			for r := range m.m {
+				copy(dst[r*m.n:(r+1)*m.n], sums[r*sumsRow(m.n):])
 			}
 		}
 		return nil

@@ -60,17 +60,15 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 			return nil, err
 		}
 	}
-	rows := q.T * q.B
-	for i, n := range []int{rows * q.I, rows * 4 * q.H, q.B * q.H, q.B * 4 * q.H, max(rows, q.B) * 4 * q.H} {
-		t := F32
-		if i == 1 || i == 3 {
-			t = I32
-		}
-		if err := c.memory(t, n); err != nil {
+	if max(q.I, q.H) > mostTerms {
+		return nil, c.unsupported("with sums of %d products; at most %d are", max(q.I, q.H), mostTerms)
+	}
+	rows, sums := q.T*q.B, sumsRow(4*q.H)
+	for i, n := range []int{rows * rowBytes(q.I), rows * sums, q.B * rowBytes(q.H), q.B * sums, sums + 64, 4 * q.H, 4 * q.H, 4 * q.H} {
+		if err := c.memory([]Type{U8, I32, U8, I32, I32, F32, F32, F32}[i], n); err != nil {
 			return nil, err
 		}
 	}
-	c.local = func() any { return &scratchRows{} }
 	return q.run, nil
 }
 
@@ -116,21 +114,20 @@ type quantizedLSTM struct {
 }
 
 func (q *quantizedLSTM) run(a *args) error {
-	x, h := data[float32](a.scratch[0]), data[float32](a.scratch[2])
-	inputs, states, part := data[int32](a.scratch[1]), data[int32](a.scratch[3]), data[float32](a.scratch[4])
-	xScale := requantized(x, data[float32](a.in[0]))
-	H := q.H
+	x, h := data[uint8](a.scratch[0]), data[uint8](a.scratch[2])
+	inputs, states, shift := data[int32](a.scratch[1]), data[int32](a.scratch[3]), data[int32](a.scratch[4])
+	xScale, xZero := quantiseRows(x, data[float32](a.in[0]), q.T*q.B, q.I)
+	H, row := q.H, sumsRow(4*q.H)
 	clear(data[float32](a.out[0]))
 	for d := range q.D {
-		clear(inputs)
-		q.packed[d][0].mul(inputs, x, q.T*q.B, part, a.local.(*scratchRows))
+		q.packed[d][0].mul(inputs, x, q.T*q.B, xZero, shift)
 		hn, cn := data[float32](a.out[1])[d*q.B*H:][:q.B*H], data[float32](a.out[2])[d*q.B*H:][:q.B*H]
 		start(hn, a.in, 5, d)
 		start(cn, a.in, 6, d)
+		g := q.gates(a, d, xScale)
 		for t := range q.T {
-			hScale := requantized(h, hn)
-			clear(states)
-			q.packed[d][1].mul(states, h, q.B, part, a.local.(*scratchRows))
+			hScale, hZero := quantiseRows(h, hn, q.B, H)
+			q.packed[d][1].mul(states, h, q.B, hZero, shift)
 			for b := range q.B {
 				length := q.T
 				if len(a.in) > 4 && a.in[4] != nil {
@@ -146,27 +143,62 @@ func (q *quantizedLSTM) run(a *args) error {
 				if at < 0 || at >= q.T {
 					continue
 				}
-				for j := range H {
-					gate := func(g int) float32 {
-						k := g*H + j
-						sum := float32(float32(inputs[(at*q.B+b)*4*H+k]) * float32(xScale*scaleOf(a.in[8], d, k, q.D, H)))
-						sum += float32(float32(states[b*4*H+k]) * float32(hScale*scaleOf(a.in[10], d, k, q.D, H)))
-						if a.in[3] != nil {
-							bias := data[float32](a.in[3])[d*8*H:]
-							sum += bias[k] + bias[4*H+k]
-						}
-						return sum
-					}
-					i, o, f, g := gate(0), gate(1), gate(2), gate(3)
-					c := fma32(sigmoid32(f), cn[b*H+j], float32(sigmoid32(i)*tanh32(g)))
-					cn[b*H+j] = c
-					hn[b*H+j] = sigmoid32(o) * tanh32(c)
-				}
+				g.sum(inputs[(at*q.B+b)*row:][:4*H], states[b*row:][:4*H], hScale)
+				g.step(hn[b*H:][:H], cn[b*H:][:H])
 				copy(data[float32](a.out[0])[((at*q.D+d)*q.B+b)*H:][:H], hn[b*H:])
 			}
 		}
 	}
 	return nil
+}
+
+// quantGates is the arithmetic behind the products of a direction.
+type quantGates struct {
+	sums            []float32 // i o f c, H each
+	xScales, scales []float32 // of each column: input times weights, weights alone
+	bias, recurrent []float32 // nil: none
+}
+
+// gates prepares it for an input of that scale.
+func (q *quantizedLSTM) gates(a *args, d int, xScale float32) quantGates {
+	g := quantGates{sums: data[float32](a.scratch[5]), xScales: data[float32](a.scratch[6]), scales: data[float32](a.scratch[7])}
+	for i := range g.xScales {
+		g.xScales[i] = xScale * scaleOf(a.in[8], d, i, q.D, q.H)
+		g.scales[i] = scaleOf(a.in[10], d, i, q.D, q.H)
+	}
+	if a.in[3] != nil {
+		bias := data[float32](a.in[3])[d*8*q.H:]
+		g.bias, g.recurrent = bias[:4*q.H], bias[4*q.H:8*q.H]
+	}
+	return g
+}
+
+// sum makes the gates' sums of one row's products.
+func (g *quantGates) sum(inputs, states []int32, hScale float32) {
+	sums := g.sums
+	inputs, states, xs, hs := inputs[:len(sums)], states[:len(sums)], g.xScales[:len(sums)], g.scales[:len(sums)]
+	for k := range sums {
+		s := float32(float32(inputs[k]) * xs[k])
+		sums[k] = s + float32(float32(states[k])*float32(hScale*hs[k]))
+	}
+	if g.bias != nil {
+		bias, recurrent := g.bias[:len(sums)], g.recurrent[:len(sums)]
+		for k := range sums {
+			sums[k] += bias[k] + recurrent[k]
+		}
+	}
+}
+
+// step makes the new states of one row from the sums.
+func (g *quantGates) step(h, c []float32) {
+	H := len(h)
+	i, o, f, in := g.sums[:H], g.sums[H:2*H], g.sums[2*H:3*H], g.sums[3*H:]
+	sigmoidTo(g.sums[:3*H], g.sums[:3*H])
+	tanhTo(in, in)
+	mul32(in, i, in)
+	fmaRows(c, f, c, in)
+	tanhTo(in, c)
+	mul32(h, o, in)
 }
 
 // start copies direction d's initial state, or zeros.
@@ -185,12 +217,15 @@ func scaleOf(v *Value, d, k, directions, h int) float32 {
 	return s[d*4*h+k]
 }
 
-// requantized writes the numbers of x, quantised to uint8, less their zero point,
-// to dst and returns their scale.
-func requantized(dst, x []float32) float32 {
-	scale, zero := spanOf(x)
-	for i, v := range x {
-		dst[i] = float32(quantize(v, scale, zero, U8) - zero)
+// quantiseRows writes m rows of n numbers, quantised to uint8 with one scale, to
+// rows of bytes, rowBytes apart, and returns scale and zero point.
+func quantiseRows(dst []uint8, x []float32, m, n int) (scale float32, zero int32) {
+	scale, zero = spanOf(x)
+	row := rowBytes(n)
+	for r := range m {
+		d := dst[r*row : (r+1)*row]
+		quantiseBytes(d, x[r*n:(r+1)*n], scale, zero)
+		clear(d[n:])
 	}
-	return scale
+	return scale, zero
 }

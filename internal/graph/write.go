@@ -26,11 +26,29 @@ func WriteVersion(w io.Writer, g *Graph, version int64) error {
 	if g, err = inVersion(g, version); err != nil {
 		return err
 	}
-	to, err := toGraph(g)
+	read := map[string]bool{}
+	readNames(g, read)
+	to, err := toGraph(g, read)
 	if err != nil {
 		return err
 	}
 	return onnx.WriteGraph(w, to, usedOpsets(g))
+}
+
+// readNames collects the names that nodes and outputs of a graph and its bodies read.
+func readNames(g *Graph, read map[string]bool) {
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		for _, name := range n.Inputs {
+			read[name] = true
+		}
+		for _, name := range n.bodyNames() {
+			readNames(n.Attrs[name].(*Graph), read)
+		}
+	}
+	for _, o := range g.Outputs {
+		read[o.Name] = true
+	}
 }
 
 // usedOpsets are the versions of the domains that nodes have.
@@ -56,10 +74,15 @@ func usedOpsets(g *Graph) map[string]int64 {
 	return used
 }
 
-func toGraph(g *Graph) (*onnx.Graph, error) {
+// toGraph is a graph as package onnx has it, with those of its constants that are read:
+// others may not even be there.
+func toGraph(g *Graph, read map[string]bool) (*onnx.Graph, error) {
 	to := &onnx.Graph{Name: g.Name, Inputs: toValues(g.Inputs), Outputs: toValues(g.Outputs)}
 	for i := range g.Constants {
 		c := &g.Constants[i]
+		if !read[c.Name] {
+			continue
+		}
 		v := c.Value
 		if c.Load != nil {
 			var err error
@@ -76,7 +99,7 @@ func toGraph(g *Graph) (*onnx.Graph, error) {
 		n := &g.Nodes[i]
 		node := onnx.Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Inputs: n.Inputs, Outputs: n.Outputs}
 		for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
-			a, err := toAttribute(name, n.Attrs[name])
+			a, err := toAttribute(name, n.Attrs[name], read)
 			if err != nil {
 				return nil, at(n, err)
 			}
@@ -107,7 +130,7 @@ func toValues(ports []Port) []onnx.Value {
 	return list
 }
 
-func toAttribute(name string, v any) (onnx.Attribute, error) {
+func toAttribute(name string, v any, read map[string]bool) (onnx.Attribute, error) {
 	a := onnx.Attribute{Name: name}
 	switch v := v.(type) {
 	case int:
@@ -128,7 +151,7 @@ func toAttribute(name string, v any) (onnx.Attribute, error) {
 		t := stored("", &v)
 		a.Kind, a.T = onnx.Tensor, &t
 	case *Graph:
-		g, err := toGraph(v)
+		g, err := toGraph(v, read)
 		if err != nil {
 			return a, err
 		}

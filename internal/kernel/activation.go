@@ -228,6 +228,44 @@ func ReLUTo[F Float](dst, src []F) {
 	}
 }
 
+// Product writes a*b, rounded, to dst, which may be either.
+func Product[F Float](dst, a, b []F) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	if Fused(productOf, Gates{M: 1, N: len(dst)}, Rows[F]{Data: a}, Rows[F]{Data: b}, Rows[F]{Data: dst}) {
+		return
+	}
+	for i := range dst {
+		dst[i] = F(a[i] * b[i])
+	}
+}
+
+// Larger returns b where it is larger than a or NaN, and a is a number; otherwise
+// a, so of two zeros the first.
+func Larger[F Float](a, b F) F {
+	if !(b <= a) && a == a {
+		return b
+	}
+	return a
+}
+
+// LargerTo writes Larger of every two elements to dst, which may be either.
+func LargerTo[F Float](dst, a, b []F) {
+	LargerRows(1, len(dst), Rows[F]{Data: dst}, Rows[F]{Data: a}, Rows[F]{Data: b})
+}
+
+// LargerRows is LargerTo for m rows of n elements.
+func LargerRows[F Float](m, n int, dst, a, b Rows[F]) {
+	if Fused(largerOf, Gates{M: m, N: n}, a, b, dst) {
+		return
+	}
+	for r := range m {
+		d, x, y := dst.At(r, n), a.At(r, n), b.At(r, n)
+		for i := range d {
+			d[i] = Larger(x[i], y[i])
+		}
+	}
+}
+
 func tinyLimit[F Float]() F {
 	if isFloat32[F]() {
 		return F(tinyLimit32)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -50,6 +51,47 @@ func TestElementwiseLevelsAgree(t *testing.T) {
 					sameBits(t, fmt.Sprint(op.name, " ", level, " ", n), dst, want)
 					again := slices.Clone(src)
 					op.run(again, again)
+					sameBits(t, fmt.Sprint(op.name, " in place ", level, " ", n), again, want)
+				})
+			}
+		}
+	}
+}
+
+// TestPairsLevelsAgree is TestElementwiseLevelsAgree for functions of two numbers,
+// NaN, infinities and zeros of both signs among them.
+func TestPairsLevelsAgree(t *testing.T) {
+	ops := []struct {
+		name string
+		run  func(dst, a, b []float32)
+		one  func(a, b float32) float32
+	}{
+		{"Product", Product[float32], func(a, b float32) float32 { return a * b }},
+		{"LargerTo", LargerTo[float32], Larger[float32]},
+	}
+	special := []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1}
+	r := rand.New(rand.NewPCG(25, 26))
+	for _, op := range ops {
+		for n := range 150 {
+			a, b := testkit.AtBorder[float32](t, n, n%2 == 0), testkit.AtBorder[float32](t, n, n%4 > 1)
+			for i := range a {
+				a[i], b[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
+				if i%3 > 0 { // every two of the special ones in turn
+					a[i], b[i] = special[(i+n)%len(special)], special[(i/len(special)+n)%len(special)]
+				}
+			}
+			want := make([]float32, n)
+			for i := range want {
+				want[i] = op.one(a[i], b[i])
+			}
+			for _, level := range Levels() {
+				atLevel(t, level, func() {
+					defer SetLimits(SetLimits(LowLimits(r.IntN)))
+					dst := testkit.AtBorder[float32](t, n, n%3 == 0)
+					op.run(dst, a, b)
+					sameBits(t, fmt.Sprint(op.name, " ", level, " ", n), dst, want)
+					again := slices.Clone(a)
+					op.run(again, again, b)
 					sameBits(t, fmt.Sprint(op.name, " in place ", level, " ", n), again, want)
 				})
 			}

@@ -33,6 +33,8 @@ const (
 	fmaOf
 	addOf
 	addFlushOf
+	productOf
+	largerOf
 	columnsOf
 	lstmStateOf
 	gruStateOf
@@ -147,6 +149,8 @@ var fusedOps = [numOps]struct {
 	addOf:        {"AddRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	addFlushOf:   {"AddFlushRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	columnsOf:    {"AddColumns", []operand{units("src", reads), units("sum", reads|writes).onlyOnce()}},
+	productOf:    {"Product", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
+	largerOf:     {"LargerTo", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	lstmStateOf:  {"LSTMStateRows", []operand{sums("z", 3, reads), units("c", reads|writes), units("h", writes)}},
 	gruStateOf: {"GRUStateRows", []operand{
 		units("u", reads), units("candidate", reads), units("h before", reads), units("h", writes),

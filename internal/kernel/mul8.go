@@ -32,7 +32,7 @@ func mul8(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32, shif
 	}
 	n, cols := p1-p0, w.Cols(p1-1)
 	switch {
-	case p0 < 0 || p1 > w.Len() || w.K > MaxK8:
+	case p0 < 0 || p1 > w.Len() || !raw && w.K > MaxK8:
 		panic(fmt.Sprintf("kernel: panels [%d,%d) of %d, of %d rows", p0, p1, w.Len(), w.K))
 	case len(dst.Data) < (n-1)*dst.Panel+(m-1)*dst.Row+cols,
 		len(init.Data) < (n-1)*init.Panel+(m-1)*init.Row+cols,

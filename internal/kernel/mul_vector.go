@@ -143,6 +143,9 @@ func mulPacked(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tai
 		row:       a.Row * 4,
 		col:       a.Col * 4,
 	}
+	if data.width == 2 {
+		g.set = &microLevelsH[lv]
+	}
 	if tail == nil {
 		g.last, g.lastPanel, g.lastRow = unsafe.Add(g.init, (nv-1)*Lane*4), g.initPanel, g.initRow
 	} else {

@@ -28,6 +28,14 @@ func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32,
 	return false
 }
 
+func mul8Vector(*Panels8, int, int, Block[float32], Block[float32], []float32, []int32, Rows8, int, bool) bool {
+	return false
+}
+
+func absMaxBlocks([]float32) (uint32, int) { return 0, 0 }
+
+func quantiseBlocks([]uint8, []float32, float32) int { return 0 }
+
 func fused(Op, Gates, []Rows[float32]) bool { return false }
 
 func squareBlocks([]float32, *[4]float64) int { return 0 }

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "golang.org/x/sys/cpu"
+
 // The routines of each level; the generated files hold the tables.
 
 var micro256, micro512, micro256h, micro512h micros
@@ -72,5 +74,42 @@ func peakRoutine(lv int32, n int) {
 		peak512(n)
 	} else {
 		peak256(n)
+	}
+}
+
+var micro8x256, micro8x512 micros8
+
+// hasVNNI reports whether the level AVX-512 multiplies bytes in one instruction;
+// without it, it does as AVX2 does.
+var hasVNNI = cpu.X86.HasAVX512VNNI
+
+// micros8Of returns the microkernels of a level for bytes.
+func micros8Of(lv int32) *micros8 {
+	if lv == levelAVX512 && hasVNNI {
+		return &micro8x512
+	}
+	return &micro8x256
+}
+
+func mul8Routine(m *micros8, g *mul8Args) {
+	if m == &micro8x512 {
+		mul8x512(g)
+	} else {
+		mul8x256(g)
+	}
+}
+
+func absMaxRoutine(lv int32, x *float32, n int) uint32 {
+	if lv == levelAVX512 {
+		return absMax512(x, n)
+	}
+	return absMax256(x, n)
+}
+
+func quantiseRoutine(lv int32, dst *uint8, src *float32, n int, times float32) {
+	if lv == levelAVX512 {
+		quantise512(dst, src, n, times)
+	} else {
+		quantise256(dst, src, n, times)
 	}
 }

@@ -2,7 +2,11 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 const levelNEON = 1
 
@@ -13,13 +17,36 @@ const bestLevel = levelNEON
 
 // The routines of the level; the generated files hold the tables.
 
-var microNEON micros
+var microNEON, microNEONh micros
 
-// microLevelsH, for weights of 16 bits, has none yet.
+// microLevelsH are those for weights of 16 bits.
 var (
 	microLevels  = [...]microLevel{levelNEON: newMicroLevel(&microNEON)}
-	microLevelsH = [...]microLevel{levelNEON: {}}
+	microLevelsH = [...]microLevel{levelNEON: newMicroLevel(&microNEONh)}
 )
+
+var micro8xNEON micros8
+
+// hasDots reports whether the processor multiplies and adds bytes in one instruction
+// (Armv8.2 with its dot product: Neoverse, Cortex-A55, A75 and later, Apple's).
+var hasDots = cpu.ARM64.HasASIMDDP
+
+// micros8Of returns the microkernels for bytes, nil where the processor has no
+// instruction for them.
+func micros8Of(int32) *micros8 {
+	if hasDots {
+		return &micro8xNEON
+	}
+	return nil
+}
+
+func mul8Routine(_ *micros8, g *mul8Args) { mul8xNEON(g) }
+
+func absMaxRoutine(_ int32, x *float32, n int) uint32 { return absMaxNEON(x, n) }
+
+func quantiseRoutine(_ int32, dst *uint8, src *float32, n int, times float32) {
+	quantiseNEON(dst, src, n, times)
+}
 
 var fusedNEON [numOps]uintptr
 
@@ -74,3 +101,12 @@ func squaresNEON(x *float32, n int, sums *[4]float64)
 
 //go:noescape
 func subScaledNEON(dst, src *float32, n int, a float32)
+
+//go:noescape
+func mul8xNEON(p *mul8Args)
+
+//go:noescape
+func absMaxNEON(x *float32, n int) uint32
+
+//go:noescape
+func quantiseNEON(dst *uint8, src *float32, n int, times float32)

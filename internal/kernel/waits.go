@@ -72,12 +72,16 @@ func RunExactly(on bool) bool { return exactly.Swap(on) }
 // limits of a container, may have been set to more than the machine or taskset has.
 func processors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
 
+// Exactly reports whether teams run as many workers as they are asked for, or in
+// turns.
+func Exactly() bool { return exactly.Load() || order.Load() != nil }
+
 // Workers returns how many of n workers are worth running now: not more than there
 // are processors, and one while the others only wait for processors that somebody
 // else has. The caller asks before it lays out its work and calls Run; a result
 // does not depend on the answer.
 func (t *Team) Workers(n int) int {
-	if n <= 1 || exactly.Load() || order.Load() != nil {
+	if n <= 1 || Exactly() {
 		return n
 	}
 	if n = min(n, processors()); n > 1 && !t.waits.until.IsZero() && t.waits.alone(time.Now()) {

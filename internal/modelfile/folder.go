@@ -107,6 +107,9 @@ func SaveProgram(dir string, format Format, write func(path string) error) error
 	}
 	path := filepath.Join(dir, name)
 	if err := write(path); err != nil {
+		if len(list) == 0 {
+			_ = os.Remove(dir) // which is empty, or somebody else's by now
+		}
 		return err
 	}
 	f, err := os.Open(path)

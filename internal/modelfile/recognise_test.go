@@ -2,6 +2,7 @@ package modelfile
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -139,5 +140,32 @@ func TestRecogniseNamesLayersThatDiffer(t *testing.T) {
 	}
 	if _, err := Recognise(p); !errors.Is(err, ErrVariant) || !strings.Contains(err.Error(), "GRU(4, 5, bias=False) after") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Constants that a small file computes are bound before they are made: 40
+// concatenations that double each time, on the way to a layer's weights.
+func TestRecogniseBoundsWhatIsComputed(t *testing.T) {
+	b := &graph.Builder{}
+	x := b.Input("x", graph.F32, steps, sequences, size(1))
+	w := b.Constant("w", value(make([]float32, 256), []int{1, 1, 256}))
+	for range 40 {
+		w = b.Op("Concat", graph.Attrs{"axis": int64(2)}, w, w)
+	}
+	y := b.Ops("RNN", 1, graph.Attrs{"hidden_size": int64(1)}, x, w, b.Constant("r", value(make([]float32, 1), []int{1, 1, 1})))
+	b.Output("y", graph.F32, y[0])
+	p, err := graph.Compile(b.Graph(), ProofLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = Recognise(p)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, graph.ErrLimit) {
+		t.Errorf("got %v", err)
+	}
+	if grew := after.TotalAlloc - before.TotalAlloc; grew > 160<<20 {
+		t.Errorf("%d bytes were allocated", grew)
 	}
 }

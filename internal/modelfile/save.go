@@ -104,12 +104,12 @@ func (l *Loaded) lost(to Format) (left []string) {
 	return left
 }
 
-func saveTorch(l *Loaded, path string, _ int64) error { return SaveTensors(path, Torch, l.tensors()) }
+func saveTorch(l *Loaded, path string, _ int64) error { return SaveTensors(path, Torch, l.Tensors()) }
 
-func saveNPZ(l *Loaded, path string, _ int64) error { return SaveTensors(path, NPZ, l.tensors()) }
+func saveNPZ(l *Loaded, path string, _ int64) error { return SaveTensors(path, NPZ, l.Tensors()) }
 
 func saveSafetensors(l *Loaded, path string, _ int64) error {
-	return safetensors.WriteFile(path, l.tensors(), map[string]string{"format": "pt"})
+	return safetensors.WriteFile(path, l.Tensors(), map[string]string{"format": "pt"})
 }
 
 // defaultOpset is the version of ONNX's operators that a layer is written in.
@@ -135,8 +135,8 @@ func saveONNX(l *Loaded, path string, opset int64) error {
 	})
 }
 
-// tensors returns all parameters under PyTorch's names.
-func (l *Loaded) tensors() checkpoint.Set {
+// Tensors returns all parameters under PyTorch's names.
+func (l *Loaded) Tensors() checkpoint.Set {
 	var set checkpoint.Set
 	if l.Model == nil {
 		for _, p := range l.Layer.Params() {

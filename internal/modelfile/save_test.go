@@ -83,7 +83,7 @@ func same(t *testing.T, got, want *Loaded) {
 	if want.Model != nil && got.Model.Config().Output != want.Model.Config().Output {
 		t.Errorf("output %s, want %s", got.Model.Config().Output, want.Model.Config().Output)
 	}
-	x, y := got.tensors(), want.tensors()
+	x, y := got.Tensors(), want.Tensors()
 	if len(x) != len(y) {
 		t.Fatalf("%d tensors, want %d", len(x), len(y))
 	}
@@ -172,4 +172,17 @@ func run(t *testing.T, l *Loaded) (feed checkpoint.Set, y tensor.Dense, sn unrol
 		t.Fatal(err)
 	}
 	return feed, y, sn
+}
+
+// What commit 1caf50d wrote is still the layer or model that it was written of.
+func TestFilesWrittenBeforeAreRead(t *testing.T) {
+	const onnx = "../../checkpoint/onnx/testdata/"
+	for written, from := range map[string]string{
+		"language": "golden/lstm_language_model", "final": "exporters/torch_lstm_bi_final", "batch_first": "golden/gru_3layers_batchfirst",
+		"relu": "golden/rnn_relu_2layers_hx", "peepholes": "operators/lstm_bi_peepholes_clip",
+	} {
+		t.Run(written, func(t *testing.T) {
+			same(t, load(t, "testdata/written/"+written+".onnx", Options{}), load(t, onnx+from+".onnx", Options{}))
+		})
+	}
 }

@@ -29,16 +29,21 @@ const (
 // ErrShard is a file that is a part of a model.
 var ErrShard = errors.New("one shard of a model")
 
-var shardName = regexp.MustCompile(`-([0-9]{1,6})-of-([0-9]{1,6})\.[^.]*$`)
+// shardName is a count in a name: model-00001-of-00002.bin, part_1_of_2.pth.tar.
+// The word before it tells a count of models from one of shards: fold-1-of-5.pt.
+var (
+	shardName = regexp.MustCompile(`(?i)(?:^|([a-z]*)[-_. ])([0-9]{1,6})[-_. ]?of[-_. ]?([0-9]{1,6})(?:[^0-9]|$)`)
+	wholeName = regexp.MustCompile(`(?i)^(fold|split|run|trial|seed|epoch|step|stage|day|week|month|round|best)$`)
+)
 
 // alone refuses a file whose name says that it is one of several shards.
 func alone(path string) error {
 	m := shardName.FindStringSubmatch(filepath.Base(path))
-	if m == nil {
+	if m == nil || wholeName.MatchString(m[1]) {
 		return nil
 	}
-	part, _ := strconv.Atoi(m[1])
-	of, _ := strconv.Atoi(m[2])
+	part, _ := strconv.Atoi(m[2])
+	of, _ := strconv.Atoi(m[3])
 	if of < 2 {
 		return nil
 	}
@@ -98,7 +103,7 @@ func openIndex(f *File, in *checkpoint.Input) error {
 		return fail("it names %d files, at most %d are opened", len(files), maxShards)
 	}
 	for _, file := range files {
-		if err := s.add(f, file, index.Map); err != nil {
+		if err := s.add(f, file, len(files), index.Map); err != nil {
 			return err
 		}
 	}
@@ -112,11 +117,11 @@ func openIndex(f *File, in *checkpoint.Input) error {
 	return nil
 }
 
-// add opens one shard, which may be no link and no index itself.
-func (s *shards) add(f *File, file string, where map[string]string) error {
+// add opens one of the shards, which may be no link and no index itself.
+func (s *shards) add(f *File, file string, of int, where map[string]string) error {
 	path := filepath.Join(filepath.Dir(f.Path), file)
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() && info.Mode()&os.ModeSymlink == 0 {
-		return &checkpoint.Error{File: f.Path, Reason: fmt.Sprintf("shard %q is missing: all %d shards have to be beside the index", file, len(where)), Err: errors.Join(err, checkpoint.ErrFormat)}
+		return &checkpoint.Error{File: f.Path, Reason: fmt.Sprintf("shard %q is missing: all %d shards have to be beside the index", file, of), Err: errors.Join(err, checkpoint.ErrFormat)}
 	}
 	shard, err := openFile(path, []Format{Safetensors, Torch})
 	if err != nil {

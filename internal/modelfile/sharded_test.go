@@ -92,6 +92,21 @@ func TestShardsOpenAsOne(t *testing.T) {
 	}
 }
 
+// TestNamesOfShards: a count of shards is one however it is written, and a count of
+// whole models is none.
+func TestNamesOfShards(t *testing.T) {
+	for name, part := range map[string]bool{
+		"model-00001-of-00002.safetensors": true, "pytorch_model-00002-of-00002.bin": true, "model_part_1_of_2.pt": true,
+		"model-00001-of-00002.pth.tar": true, "model-1of2": true, "1-of-3.pt": true, "Model.Part 2 Of 3.PT": true, "w_00000-of-00002.npz": true,
+		"model-00001-of-00001.safetensors": false, "fold-1-of-5.pt": false, "lstm_epoch_3_of_7.pt": false, "model.pt": false,
+		"out_of_5.pt": false, "prof12of3.pt": false, "2024-01-02.pt": false,
+	} {
+		if err := alone(filepath.Join(t.TempDir(), name)); errors.Is(err, ErrShard) != part {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestIndexesAreDistrusted: an index names files beside it, all of them there,
 // with the tensors it says.
 func TestIndexesAreDistrusted(t *testing.T) {
@@ -104,7 +119,7 @@ func TestIndexesAreDistrusted(t *testing.T) {
 	}{
 		"a shard outside":    {map[string]string{"a": "../x.safetensors"}, "beside their index"},
 		"an absolute path":   {map[string]string{"a": "/etc/passwd"}, "beside their index"},
-		"a missing shard":    {map[string]string{"a": "none.safetensors"}, "missing"},
+		"a missing shard":    {map[string]string{"a": "none.safetensors", "b": "none.safetensors"}, "missing: all 1 shards"},
 		"a missing tensor":   {map[string]string{"a": "model-00001-of-00002.safetensors"}, `tensor "a" is not in`},
 		"an index of itself": {map[string]string{"a": "model.safetensors.index.json"}, "this is an index of shards"},
 		"nothing":            {nil, "without a weight_map"},

@@ -123,57 +123,7 @@ func Run(l Layer, in Input) Result {
 				rec.Cell = make([]float64, T*B*H)
 			}
 			for b := range B {
-				h0, c0 := make([]float64, S), make([]float64, H)
-				if in.H0 != nil {
-					copy(h0, in.H0[(k*B+b)*S:][:S])
-				}
-				if in.C0 != nil {
-					copy(c0, in.C0[(k*B+b)*H:][:H])
-				}
-				h, cc, out := h0, c0, make([]float64, S)
-				length := T
-				if in.Lengths != nil {
-					length = in.Lengths[b]
-				}
-				for n := range length {
-					t := n
-					if d == 1 || l.Variant.Reverse {
-						t = length - 1 - n
-					}
-					boundary := t // the boundary crossed on the way to step t
-					if d == 1 || l.Variant.Reverse {
-						boundary = t + 1
-					}
-					if in.Resets != nil && n > 0 && in.Resets[boundary*B+b] {
-						h, cc, out = h0, c0, make([]float64, S)
-					}
-					if in.Skips != nil && in.Skips[t*B+b] {
-						copy(rec.Hidden[(t*B+b)*S:], out)
-						copy(y[((t*B+b)*D+d)*S:], out)
-						if rec.Cell != nil {
-							copy(rec.Cell[(t*B+b)*H:], cc)
-						}
-						continue
-					}
-					var g map[string][]float64
-					h, cc, g = c.step(x[(t*B+b)*I:][:I], h, cc)
-					out = h
-					copy(rec.Hidden[(t*B+b)*S:], h)
-					copy(y[((t*B+b)*D+d)*S:], h)
-					if rec.Cell != nil {
-						copy(rec.Cell[(t*B+b)*H:], cc)
-					}
-					for name, v := range g {
-						if rec.Gates[name] == nil {
-							rec.Gates[name] = make([]float64, T*B*H)
-						}
-						copy(rec.Gates[name][(t*B+b)*H:], v)
-					}
-				}
-				copy(res.HN[(k*B+b)*S:], h)
-				if res.CN != nil {
-					copy(res.CN[(k*B+b)*H:], cc)
-				}
+				c.sequence(l, in, &res, &rec, y, x, k, d, D, b, S, I)
 			}
 			res.Record = append(res.Record, rec)
 		}
@@ -181,6 +131,63 @@ func Run(l Layer, in Input) Result {
 	}
 	res.Y = x
 	return res
+}
+
+// sequence runs sequence b in direction d of D, from inputs x of I numbers to outputs y
+// of S, with the state and the record k.
+func (c *cell) sequence(l Layer, in Input, res *Result, rec *Record, y, x []float64, k, d, D, b, S, I int) {
+	T, B, H := in.T, in.B, l.HiddenSize
+	h0, c0 := make([]float64, S), make([]float64, H)
+	if in.H0 != nil {
+		copy(h0, in.H0[(k*B+b)*S:][:S])
+	}
+	if in.C0 != nil {
+		copy(c0, in.C0[(k*B+b)*H:][:H])
+	}
+	h, cc, out := h0, c0, make([]float64, S)
+	length := T
+	if in.Lengths != nil {
+		length = in.Lengths[b]
+	}
+	for n := range length {
+		t := n
+		if d == 1 || l.Variant.Reverse {
+			t = length - 1 - n
+		}
+		boundary := t // the boundary crossed on the way to step t
+		if d == 1 || l.Variant.Reverse {
+			boundary = t + 1
+		}
+		if in.Resets != nil && n > 0 && in.Resets[boundary*B+b] {
+			h, cc, out = h0, c0, make([]float64, S)
+		}
+		if in.Skips != nil && in.Skips[t*B+b] {
+			copy(rec.Hidden[(t*B+b)*S:], out)
+			copy(y[((t*B+b)*D+d)*S:], out)
+			if rec.Cell != nil {
+				copy(rec.Cell[(t*B+b)*H:], cc)
+			}
+			continue
+		}
+		var g map[string][]float64
+		h, cc, g = c.step(x[(t*B+b)*I:][:I], h, cc)
+		out = h
+		copy(rec.Hidden[(t*B+b)*S:], h)
+		copy(y[((t*B+b)*D+d)*S:], h)
+		if rec.Cell != nil {
+			copy(rec.Cell[(t*B+b)*H:], cc)
+		}
+		for name, v := range g {
+			if rec.Gates[name] == nil {
+				rec.Gates[name] = make([]float64, T*B*H)
+			}
+			copy(rec.Gates[name][(t*B+b)*H:], v)
+		}
+	}
+	copy(res.HN[(k*B+b)*S:], h)
+	if res.CN != nil {
+		copy(res.CN[(k*B+b)*H:], cc)
+	}
 }
 
 // cell is one layer in one direction.

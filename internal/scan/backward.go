@@ -37,14 +37,16 @@ type backRun[F kernel.Float] struct {
 // and are added to Grads; gradients of states and inputs are chains over the
 // gates in parameter order.
 func (r *Run[F]) Backward(b Back[F]) {
-	r.workers = r.team.Workers(r.Workers)
-	k := &r.back
-	k.Back = b
+	r.back.Back = b
+	r.timed(true, (*Run[F]).backward)
+	r.back.Back = Back[F]{} // nothing of the caller's is kept
+}
+
+func (r *Run[F]) backward() {
 	r.prepareBack()
 	if r.B > 0 {
 		r.team.Run(backwardTask[F]{r}, r.workers)
 	}
-	k.Back = Back[F]{} // nothing of the caller's is kept
 }
 
 type backwardTask[F kernel.Float] struct{ *Run[F] }

@@ -28,7 +28,9 @@ type Run[F kernel.Float] struct {
 	H0, C0 []F        // initial states [L*D,B,H'], [L*D,B,H]; nil: zeros
 	HN, CN []F        // final states likewise; nil: not wanted
 
-	laid layout[F]
+	laid  layout[F]
+	kind  [2]callKind // of the last Forward and Backward that could be shared
+	paces [2]*kernel.Pace
 	// direct reports whether the output of the last layer is computed where the
 	// caller wants it. A recorded run keeps its own, which the caller may not change
 	// before Backward.
@@ -67,8 +69,9 @@ const (
 )
 
 // Forward runs the stack.
-func (r *Run[F]) Forward() {
-	r.workers = r.team.Workers(r.Workers)
+func (r *Run[F]) Forward() { r.timed(false, (*Run[F]).forward) }
+
+func (r *Run[F]) forward() {
 	r.prepare()
 	if r.B == 0 {
 		return

@@ -168,7 +168,7 @@ func (s *scorer) read() (n int, err error) {
 			}
 		}
 		if e.begun {
-			order, err := r.Time.compare(e.last.Time)
+			order, err := r.Time.Compare(e.last.Time)
 			if err != nil {
 				return n, fmt.Errorf("%s: %w", s.src.Where(r.Place), err)
 			}

@@ -42,7 +42,7 @@ func sorted(src Source, in int, memory int64) (Source, error) {
 		if order := first[a.Key] - first[b.Key]; order != 0 {
 			return order
 		}
-		order, err := a.Time.compare(b.Time)
+		order, err := a.Time.Compare(b.Time)
 		if err != nil && bad == nil {
 			bad = fmt.Errorf("%s: %w", src.Where(b.Place), err)
 		}

@@ -100,10 +100,19 @@ func NewCSV(r io.Reader, file string, d text.Dialect, columns Columns) (c *CSV, 
 	return c, c.rows.Notes(), nil
 }
 
+// RowError is what is wrong with one row of a table, after which Next reads the next.
+type RowError struct{ Err error }
+
+// Error names the file, the place and the reason.
+func (e *RowError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error of the file.
+func (e *RowError) Unwrap() error { return e.Err }
+
 func (c *CSV) broken(err error) error {
 	var e *csv.ParseError
 	if errors.As(err, &e) {
-		return &checkpoint.Error{File: c.file, Place: fmt.Sprintf("line %d", e.Line), Reason: e.Err.Error()}
+		return &RowError{&checkpoint.Error{File: c.file, Place: fmt.Sprintf("line %d", e.Line), Reason: e.Err.Error()}}
 	}
 	return fmt.Errorf("%s: %w", c.file, err)
 }
@@ -114,13 +123,17 @@ func (c *CSV) Width() int { return len(c.x) }
 // Where names a line.
 func (c *CSV) Where(place int) string { return fmt.Sprintf("%s: line %d", c.file, place) }
 
-// Next reads a line.
+// Next reads a line. One that cannot be read is a *RowError.
 func (c *CSV) Next(r *Row) error {
 	row, err := c.rows.Read()
 	if err == io.EOF {
 		return err
 	}
 	if err != nil {
+		r.Key, r.At, r.Place = "", "", 0
+		if e := (*csv.ParseError)(nil); errors.As(err, &e) {
+			r.Place = e.Line
+		}
 		return c.broken(err)
 	}
 	r.Key, r.Place = strings.Clone(strings.TrimSpace(row[c.key])), c.rows.Line(c.key)
@@ -148,7 +161,7 @@ func (c *CSV) Next(r *Row) error {
 }
 
 func (c *CSV) fail(line, column int, reason string) error {
-	return &checkpoint.Error{File: c.file, Place: fmt.Sprintf("line %d, column %d (%.40s)", line, column+1, c.names[column]), Reason: reason}
+	return &RowError{&checkpoint.Error{File: c.file, Place: fmt.Sprintf("line %d, column %d (%.40s)", line, column+1, c.names[column]), Reason: reason}}
 }
 
 // Parquet gives the rows of a Parquet file, in memory for one of its row groups.
@@ -198,7 +211,7 @@ func (p *Parquet) Width() int {
 // Where names a row, from 1 on.
 func (p *Parquet) Where(place int) string { return fmt.Sprintf("%s: row %d", p.file, place) }
 
-// Next reads a row.
+// Next reads a row. One that cannot be read is a *RowError.
 func (p *Parquet) Next(r *Row) (err error) {
 	for p.next == p.n {
 		p.next = 0
@@ -247,7 +260,7 @@ func (p *Parquet) Next(r *Row) (err error) {
 }
 
 func (p *Parquet) fail(column int, reason string) error {
-	return &checkpoint.Error{File: p.file, Place: fmt.Sprintf("row %d, column %.40q", p.row, p.names[column]), Reason: reason}
+	return &RowError{&checkpoint.Error{File: p.file, Place: fmt.Sprintf("row %d, column %.40q", p.row, p.names[column]), Reason: reason}}
 }
 
 // shown is a value as text.

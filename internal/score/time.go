@@ -65,8 +65,11 @@ func ParseTime(text string) (Time, error) {
 	return Time{}, fmt.Errorf("%.60q is no number and no time with its year first, such as 2024-03-29 15:04:05", text)
 }
 
-// compare is -1 where t is before u. Numbers and moments have no order.
-func (t Time) compare(u Time) (int, error) {
+// Dated reports whether t is a moment.
+func (t Time) Dated() bool { return t.kind == moment }
+
+// Compare is -1 where t is before u. Numbers and moments have no order.
+func (t Time) Compare(u Time) (int, error) {
 	switch {
 	case t.kind == whole && u.kind == whole:
 		return cmp.Compare(t.whole, u.whole), nil
@@ -74,10 +77,30 @@ func (t Time) compare(u Time) (int, error) {
 		return t.moment.Compare(u.moment), nil
 	case t.kind == none && u.kind == none:
 		return 0, nil
+	case t.kind == whole && u.kind == number:
+		return compareWhole(t.whole, u.number), nil
+	case t.kind == number && u.kind == whole:
+		return -compareWhole(u.whole, t.number), nil
 	case t.kind != moment && u.kind != moment:
 		return cmp.Compare(t.number, u.number), nil
 	}
 	return 0, errors.New("some of its times are numbers and some are dates")
+}
+
+// compareWhole compares a whole number with another, exactly: float64 holds every
+// second one beyond 2^53, and an order by rounded numbers depends on where it began.
+func compareWhole(a int64, b float64) int {
+	switch floor := math.Floor(b); {
+	case floor >= 1<<63:
+		return -1
+	case floor < -1<<63:
+		return 1
+	case a != int64(floor):
+		return cmp.Compare(a, int64(floor))
+	case b > floor:
+		return -1
+	}
+	return 0
 }
 
 // refused puts the row's place into what a step says of its rows.

@@ -194,7 +194,7 @@ func (r *release) again(out string) error {
 	defer os.RemoveAll(work)
 	other := *r
 	other.root = filepath.Join(work, "a folder", "sources") // also a name that could get into the bytes
-	if err := copyTree(r.root, other.root); err != nil {
+	if err := os.CopyFS(other.root, os.DirFS(r.root)); err != nil {
 		return err
 	}
 	second := filepath.Join(work, "dist")

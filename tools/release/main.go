@@ -87,6 +87,16 @@ func (r *release) run(out, only string, twice, snapshot, outdated bool) (err err
 	if err := r.check(snapshot); err != nil {
 		return err
 	}
+	// A copy, so that what changes in the meantime does not get in.
+	work, err := os.MkdirTemp("", "sources")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if err := copyTree(r.root, work); err != nil {
+		return err
+	}
+	r.root = work
 	if err := r.build(out); err != nil {
 		return err
 	}

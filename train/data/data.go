@@ -127,6 +127,9 @@ func readText(f File) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, Fault(path, 0, "it is empty")
 	}
+	if kind := binary(b); kind != "" {
+		return nil, Fault(path, 0, "it is %s", kind)
+	}
 	if !utf8.Valid(b) {
 		line := 1
 		for l := range bytes.Lines(b) {
@@ -138,6 +141,24 @@ func readText(f File) ([]byte, error) {
 		return nil, Fault(path, line, "it is not valid UTF-8; convert the file, with iconv for instance")
 	}
 	return b, nil
+}
+
+// binary names what a file is that people take for text, or returns "".
+func binary(b []byte) string {
+	for _, k := range []struct{ magic, name string }{
+		{"PAR1", "a Parquet file; write its columns as CSV"},
+		{"\x93NUMPY", "a NumPy array; write it as CSV, with a line of names"},
+		{"PK\x03\x04", "a zip archive (.xlsx, .npz or .zip); write what is in it as CSV or text"},
+		{"\x1f\x8b", "compressed with gzip; unpack it"},
+		{"\xff\xfe", "UTF-16; save it as UTF-8"},
+		{"\xfe\xff", "UTF-16; save it as UTF-8"},
+		{"\x89HDF\r\n", "an HDF5 file; write its columns as CSV"},
+	} {
+		if bytes.HasPrefix(b, []byte(k.magic)) {
+			return k.name
+		}
+	}
+	return ""
 }
 
 // maxClasses bounds the work of an exchange, which looks through all items.

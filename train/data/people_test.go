@@ -83,6 +83,8 @@ func TestTimesOutOfOrder(t *testing.T) {
 		"uneven":             {text: series(iso, irregular...), notes: `^FILE: only \d+% of the rows are 1 min after the row above`, rows: 40},
 		"no times":           {text: series("Monday 15h", hours...), notes: `is no time that can be read; these can: 2024-03-29, .*; so the order of the rows is not checked$`, rows: 100},
 		"office hours":       {text: series(iso, office...), notes: `^FILE: only 9\d% of the rows are 1 h after the row above, which is the most frequent step$`, rows: 32},
+		"pandas' index":      {text: ",t,x\n0,2024-01-01,1\n1,2024-01-02,2\n2,2024-01-03,4\n", notes: `^FILE: column 1 has no name and counts the rows, as pandas writes an index: it is left out$`, rows: 3, after: "2024-01-04"},
+		"times as an index":  {text: ",x\n2024-01-01,1\n2024-01-02,2\n2024-01-03,4\n", rows: 3, after: "2024-01-04"},
 		"numbers":            {text: "n,x\n1,5\n2,6\n3,7\n", rows: 3},
 		"an offset at times": {text: "t,x\n2024-01-01 00:00,1\n2024-01-01 01:00Z,2\n", notes: `some times have an offset from UTC and some have none.*not checked`, rows: 2},
 		"day or month":       {text: "t,x\n01/02/2024,1\n02/02/2024,2\n", notes: `"01/02/2024": day or month first\?`, rows: 2},
@@ -359,17 +361,19 @@ func TestCoNLLColumns(t *testing.T) {
 		want  string
 		notes int
 	}{
-		"two columns":      {"Anna PER\nmet O\n\nOslo LOC\n", data.TaggedOptions{}, want, 0},
-		"four columns":     {"-DOCSTART- -X- O O\n\nAnna NN I PER\nmet VB I O\n\n\nOslo NN I LOC\n", data.TaggedOptions{}, want, 0},
-		"an index":         {"1 Anna NN PER\n2 met VB O\n\n1 Oslo NN LOC\n", data.TaggedOptions{}, want, 1},
-		"told":             {"1 Anna NN PER\n2 met VB O\n\n1 Oslo NN LOC\n", data.TaggedOptions{Word: 3, Label: 1}, "[{[NN VB] [1 2]} {[NN] [1]}]", 0},
-		"CoNLL-2012":       {"doc1 0 0 Anna NN PER\ndoc1 0 1 met VB O\n\ndoc1 1 0 Oslo NN LOC\ndoc1 1 1 fell VB O\n", data.TaggedOptions{}, "[{[Anna met] [PER O]} {[Oslo fell] [LOC O]}]", 1},
-		"numbers as words": {"3.5 CD N\n10-12 CD N\n\nAnna NN P\n", data.TaggedOptions{}, "[{[3.5 10-12] [N N]} {[Anna] [P]}]", 0},
-		"one sentence":     {"ha X A\nha X B\n\n", data.TaggedOptions{}, "[{[ha ha] [A B]}]", 0},
-		"CoNLL-U":          {"# sent_id = 1\n# text = Anna met\n1-2\tAnnamet\t_\t_\n1\tAnna\t_\tPER\n2\tmet\t_\tO\n2.1\tnot\t_\t_\n\n# newpar\n1\tOslo\t_\tLOC\n", data.TaggedOptions{}, want, 2},
-		"tabs, spaces":     {"New York\tLOC\nO'Hare\u00a0x\tLOC\n\n#\tO\n", data.TaggedOptions{}, "[{[New York O'Hare\u00a0x] [LOC LOC]} {[#] [O]}]", 0},
-		"a hash tagged":    {"# O\nAnna PER\n", data.TaggedOptions{}, "[{[# Anna] [O PER]}]", 0},
-		"a no-break space": {"a\u00a0b X\nc Y\n", data.TaggedOptions{}, "[{[a\u00a0b c] [X Y]}]", 0},
+		"two columns":           {"Anna PER\nmet O\n\nOslo LOC\n", data.TaggedOptions{}, want, 0},
+		"four columns":          {"-DOCSTART- -X- O O\n\nAnna NN I PER\nmet VB I O\n\n\nOslo NN I LOC\n", data.TaggedOptions{}, want, 0},
+		"an index":              {"1 Anna NN PER\n2 met VB O\n\n1 Oslo NN LOC\n", data.TaggedOptions{}, want, 1},
+		"told":                  {"1 Anna NN PER\n2 met VB O\n\n1 Oslo NN LOC\n", data.TaggedOptions{Word: 3, Label: 1}, "[{[NN VB] [1 2]} {[NN] [1]}]", 0},
+		"CoNLL-2012":            {"doc1 0 0 Anna NN PER\ndoc1 0 1 met VB O\n\ndoc1 1 0 Oslo NN LOC\ndoc1 1 1 fell VB O\n", data.TaggedOptions{}, "[{[Anna met] [PER O]} {[Oslo fell] [LOC O]}]", 1},
+		"numbers as words":      {"3.5 CD N\n10-12 CD N\n\nAnna NN P\n", data.TaggedOptions{}, "[{[3.5 10-12] [N N]} {[Anna] [P]}]", 0},
+		"one sentence":          {"ha X A\nha X B\n\n", data.TaggedOptions{}, "[{[ha ha] [A B]}]", 0},
+		"CoNLL-U":               {"# sent_id = 1\n# text = Anna met\n1-2\tAnnamet\t_\t_\n1\tAnna\t_\tPER\n2\tmet\t_\tO\n2.1\tnot\t_\t_\n\n# newpar\n1\tOslo\t_\tLOC\n", data.TaggedOptions{}, want, 3},
+		"an index that goes on": {"1 Anna NN PER\n2 met VB O\n\n3 Oslo NN LOC\n", data.TaggedOptions{}, want, 1},
+		"one that does not":     {"1 Anna NN PER\n2 met VB O\n\n4 Oslo NN LOC\n", data.TaggedOptions{}, "[{[1 2] [PER O]} {[4] [LOC]}]", 0},
+		"tabs, spaces":          {"New York\tLOC\nO'Hare\u00a0x\tLOC\n\n#\tO\n", data.TaggedOptions{}, "[{[New York O'Hare\u00a0x] [LOC LOC]} {[#] [O]}]", 0},
+		"a hash tagged":         {"# O\nAnna PER\n", data.TaggedOptions{}, "[{[# Anna] [O PER]}]", 0},
+		"a no-break space":      {"a\u00a0b X\nc Y\n", data.TaggedOptions{}, "[{[a\u00a0b c] [X Y]}]", 0},
 	} {
 		all, notes, err := data.ReadTagged(data.File{Path: write(t, "t.conll", c.text)}, c.o)
 		if err != nil || fmt.Sprint(all) != c.want || len(notes) != c.notes {

@@ -46,6 +46,17 @@ func (s *Scaling) Usable() bool {
 	return true
 }
 
+// Beyond returns the first column whose mean or deviation float64 does not hold,
+// or -1: numbers of about 1e154 have such a square.
+func (s *Scaling) Beyond() int {
+	for i := range s.Std {
+		if math.IsInf(s.Std[i], 0) || math.IsNaN(s.Std[i]) || math.IsInf(s.Mean[i], 0) || math.IsNaN(s.Mean[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
 // Apply standardises a sequence and lays its steps one after another. Each row
 // has as many numbers as the scaling.
 func (s *Scaling) Apply(rows [][]float64) (x []float32) {

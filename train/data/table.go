@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,7 +63,11 @@ func ReadTable(f File, o TableOptions) (*Table, error) {
 		return nil, err
 	}
 	t := &Table{TimeColumn: o.Time, Columns: o.Columns, file: f.Name()}
-	at, ti, err := t.choose(head)
+	index := o.Header != text.HeaderNo && o.Time == "" && rows.Index()
+	if index {
+		t.Notes = append(t.Notes, text.IndexNote(t.file))
+	}
+	at, ti, err := t.choose(head, index)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +98,16 @@ func ReadTable(f File, o TableOptions) (*Table, error) {
 	return t, t.order(o)
 }
 
+var isJSON = regexp.MustCompile(`^\s*(\{\s*"|\[\s*[\[{"0-9-])`)
+
 // openRows begins to read, and returns a copy of the first row, or of numbers
 // from 1 on where the file has no names.
 func openRows(f File, b []byte, d text.Dialect) (*text.Rows, []string, error) {
 	if d.Comma == 0 && f.ending() == ".tsv" {
 		d.Comma = '\t'
+	}
+	if isJSON.Match(b) {
+		return nil, nil, Fault(f.Name(), 1, "it is JSON, expected a table of separated values, a row a line")
 	}
 	d.Spaces = true // of a text
 	rows, err := text.NewRows(bytes.NewReader(b), f.Name(), d)
@@ -123,17 +133,22 @@ func openRows(f File, b []byte, d text.Dialect) (*text.Rows, []string, error) {
 	return rows, head, nil
 }
 
-// choose finds the columns taken, and that of the time, in the line of names.
-func (t *Table) choose(head []string) (at []int, ti int, err error) {
+// choose finds the columns taken, and that of the time, in the line of names; the
+// first may be an index, which is neither.
+func (t *Table) choose(head []string, index bool) (at []int, ti int, err error) {
+	skip := 0
+	if index {
+		skip = 1
+	}
 	if t.TimeColumn == "" {
-		t.TimeColumn = head[0]
+		t.TimeColumn = head[skip]
 	}
 	if ti = slices.Index(head, t.TimeColumn); ti < 0 {
 		return nil, 0, Fault(t.file, 1, "there is no column %q; the header is %s", t.TimeColumn, strings.Join(head, ",")).Try("name yours with %s", "time-column")
 	}
 	if t.Columns == nil {
 		for i, h := range head {
-			if i != ti {
+			if i != ti && i >= skip {
 				t.Columns, at = append(t.Columns, h), append(at, i)
 			}
 		}
@@ -158,6 +173,9 @@ func (t *Table) header(rows *text.Rows, head []string, ti int, h text.Header) er
 		return nil
 	}
 	rest := slices.Concat(head[:ti], head[ti+1:])
+	if ti == 1 && head[0] == "" {
+		rest = head[2:]
+	}
 	if !rows.Numbers(rest) {
 		return nil
 	}

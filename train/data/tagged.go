@@ -38,12 +38,15 @@ func ReadTagged(f File, o TaggedOptions) (all []Tagged, notes []string, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	sentences, comments, err := conllLines(f.Name(), string(b))
+	sentences, comments, spans, err := conllLines(f.Name(), string(b))
 	if err != nil {
 		return nil, nil, err
 	}
 	if comments > 0 {
 		notes = append(notes, fmt.Sprintf("%s: left out %s that begin with #", f.Name(), counted(comments, "line")))
+	}
+	if spans > 0 {
+		notes = append(notes, fmt.Sprintf("%s: left out %s whose index is like 1-2 or 1.1, for several words at once or for none", f.Name(), counted(spans, "line")))
 	}
 	columns := len(sentences[0][0].fields)
 	if o.Label == 0 {
@@ -72,7 +75,7 @@ func ReadTagged(f File, o TaggedOptions) (all []Tagged, notes []string, err erro
 }
 
 // conllLines cuts a text into sentences of lines with equally many columns.
-func conllLines(file, text string) (all [][]conllLine, comments int, err error) {
+func conllLines(file, text string) (all [][]conllLine, comments, spans int, err error) {
 	tabs := tabbed(text)
 	var cur []conllLine
 	columns, at := 0, 0
@@ -96,34 +99,36 @@ func conllLines(file, text string) (all [][]conllLine, comments int, err error) 
 			comments++
 			continue
 		case len(f) < 2:
-			return nil, 0, Fault(file, at, "one column, expected a word and its label, separated by white space")
+			return nil, 0, 0, Fault(file, at, "one column, expected a word and its label, separated by white space")
 		case columns > 0 && len(f) != columns:
-			return nil, 0, Fault(file, at, "%d columns, the lines before have %d; each line needs the same, separated by tabs where words have spaces in them", len(f), columns)
+			return nil, 0, 0, Fault(file, at, "%d columns, the lines before have %d; each line needs the same, separated by tabs where words have spaces in them", len(f), columns)
 		}
 		columns = len(f)
 		cur = append(cur, conllLine{f, at})
 	}
 	end()
 	if len(all) == 0 {
-		return nil, 0, Fault(file, 0, "it holds no sentence")
+		return nil, 0, 0, Fault(file, 0, "it holds no sentence")
 	}
-	return withoutSpans(all), comments, nil
+	all, spans = withoutSpans(all)
+	return all, comments, spans, nil
 }
 
 // withoutSpans leaves out lines for several words, or for none, where the others
-// are numbered.
-func withoutSpans(all [][]conllLine) [][]conllLine {
+// are numbered, and counts them.
+func withoutSpans(all [][]conllLine) (kept [][]conllLine, n int) {
 	var words [][]conllLine
 	for _, s := range all {
 		w := slices.DeleteFunc(slices.Clone(s), func(l conllLine) bool { return conllSpan.MatchString(l.fields[0]) })
+		n += len(s) - len(w)
 		if len(w) > 0 {
 			words = append(words, w)
 		}
 	}
 	if len(words) > 0 && counts(words, 0) {
-		return words
+		return words, n
 	}
-	return all
+	return all, 0
 }
 
 // tabbed reports whether every line with something in it has a tab, comments
@@ -173,13 +178,16 @@ func firstWords(sentences [][]conllLine, label int) int {
 	return 1
 }
 
-// counts reports whether a column counts the words of every sentence.
+// counts reports whether a column counts the words of every sentence, from 0 or 1
+// on or from the sentence before.
 func counts(sentences [][]conllLine, c int) bool {
+	next := 0
 	for _, s := range sentences {
 		first, err := strconv.Atoi(s[0].fields[c])
-		if err != nil || first < 0 || first > 1 {
+		if err != nil || first != 0 && first != 1 && first != next {
 			return false
 		}
+		next = first + len(s)
 		for i, l := range s {
 			if l.fields[c] != strconv.Itoa(first+i) {
 				return false

@@ -135,6 +135,11 @@ func (p *chunk[T]) page(h format.PageHeader, b []byte, full int64) (err error) {
 	}
 	dst := p.dst[p.done*p.stride:]
 	p.done += count
+	return p.values(dst, count, encoding, b)
+}
+
+// values reads a page's values.
+func (p *chunk[T]) values(dst []T, count int, encoding format.Encoding, b []byte) error {
 	switch encoding {
 	case format.Plain:
 		return p.plain(dst, p.stride, count, b)

@@ -26,7 +26,8 @@ type CSV struct {
 }
 
 // ReadCSV reads a matrix [rows, columns] and the columns' names, nil where
-// the file has none. Each row must have a number in every column taken, NaN
+// the file has none. An index without a name, as pandas writes it, is no column.
+// Each row must have a number in every column taken, NaN
 // and Inf included; other columns may hold anything. It is an ErrFormat,
 // naming line and column, if one does not, or if there are no rows.
 func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []string, err error) {
@@ -38,6 +39,10 @@ func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []s
 		return d, nil, &checkpoint.Error{File: c.File, Reason: "reading failed: " + err.Error(), Err: err}
 	}
 	header := rows.header(c.Header)
+	index := header && c.Columns == nil && rows.Index()
+	if index {
+		rows.notes = append(rows.notes, IndexNote(c.File))
+	}
 	if c.Note != nil {
 		for _, n := range rows.Notes() {
 			c.Note(n)
@@ -56,6 +61,9 @@ func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []s
 			take, names, err = c.columns(row, header)
 			if err != nil {
 				return d, nil, err
+			}
+			if index {
+				take, names = take[1:], names[1:]
 			}
 			if names != nil {
 				continue

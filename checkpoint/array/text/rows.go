@@ -18,7 +18,7 @@ import (
 // Dialect says how a file of separated values is written. What is not said is
 // found in the first lines.
 type Dialect struct {
-	Comma   rune // between columns; 0: found, a tab, a semicolon or a comma
+	Comma   rune // between columns; 0: found, a tab, a semicolon, a bar or a comma
 	Decimal rune // '.' or ','; 0: found
 	// Spaces at the beginning of a field belong to it. They are left out
 	// otherwise, and may then stand before a quote.
@@ -47,8 +47,9 @@ const (
 )
 
 // Rows reads separated values, row by row, with encoding/csv below: fields may
-// stand in double quotes. A byte order mark and lines that begin with # before
-// the first row are skipped. Not safe for use by several goroutines at once.
+// stand in double quotes. A byte order mark, lines that begin with # before the
+// first row, and a line sep=; as Excel writes it are skipped. Lines may end with a
+// carriage return alone. Not safe for use by several goroutines at once.
 type Rows struct {
 	file    string
 	in      *csv.Reader
@@ -69,7 +70,14 @@ func NewRows(r io.Reader, file string, d Dialect) (*Rows, error) {
 	if bom, err := b.Peek(3); err == nil && bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		_, _ = b.Discard(3)
 	}
+	if first, _ := b.Peek(sampled); bytes.IndexByte(first, '\n') < 0 && bytes.IndexByte(first, '\r') >= 0 {
+		b = bufio.NewReaderSize(returns{b}, sampled)
+		rows.notes = append(rows.notes, file+": lines end with a carriage return alone")
+	}
 	if err := rows.skipComments(b); err != nil {
+		return nil, err
+	}
+	if err := rows.skipSep(b); err != nil {
 		return nil, err
 	}
 	head, err := b.Peek(sampled)
@@ -96,7 +104,42 @@ func NewRows(r io.Reader, file string, d Dialect) (*Rows, error) {
 	return rows, nil
 }
 
-var separatorNames = map[rune]string{',': "commas", ';': "semicolons", '\t': "tabs"}
+var separatorNames = map[rune]string{',': "commas", ';': "semicolons", '\t': "tabs", '|': "bars"}
+
+// returns turns carriage returns into line feeds.
+type returns struct{ r io.Reader }
+
+func (c returns) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	for i, b := range p[:n] {
+		if b == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
+}
+
+var sepLine = regexp.MustCompile(`^(?i:"?sep=([^"\r\n])"?)\r?\n`)
+
+// skipSep reads a first line such as sep=; which tells Excel, and it writes, what
+// stands between columns. What the caller says goes before it.
+func (r *Rows) skipSep(b *bufio.Reader) error {
+	line, err := b.Peek(12)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	m := sepLine.FindSubmatch(line)
+	if m == nil || m[1][0] >= 0x80 {
+		return nil
+	}
+	if r.comma == 0 {
+		r.comma = rune(m[1][0])
+		r.notes = append(r.notes, fmt.Sprintf("%s: line %d says that columns are separated by %q", r.file, 1+r.skipped, r.comma))
+	}
+	r.skipped++
+	_, err = b.Discard(len(m[0]))
+	return err
+}
 
 func (r *Rows) reader(in io.Reader) *csv.Reader {
 	c := csv.NewReader(in)
@@ -135,13 +178,13 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// separator finds what stands between columns: of tab, semicolon and comma the
-// first that every row has equally often; failing that, the most frequent one of
-// the first row.
+// separator finds what stands between columns: of tab, semicolon, bar and comma
+// the first that every row has equally often; failing that, the most frequent one
+// of the first row.
 func separator(head []byte, whole bool) rune {
-	candidates := []byte{'\t', ';', ','}
-	var first, now [3]int
-	same := [3]bool{true, true, true}
+	candidates := []byte{'\t', ';', '|', ','}
+	var first, now [4]int
+	same := [4]bool{true, true, true, true}
 	rows, quoted, empty := 0, false, true
 	end := func() {
 		if empty {
@@ -154,7 +197,7 @@ func separator(head []byte, whole bool) rune {
 			same[i] = same[i] && now[i] == first[i] && now[i] > 0
 		}
 		rows++
-		now, empty = [3]int{}, true
+		now, empty = [4]int{}, true
 	}
 	for _, c := range head {
 		if c == '"' {
@@ -182,7 +225,7 @@ func separator(head []byte, whole bool) rune {
 			return rune(c)
 		}
 	}
-	most := 2
+	most := 3
 	for i := range candidates {
 		if first[i] > first[most] {
 			most = i
@@ -329,6 +372,26 @@ func Counts(row []string) bool {
 	return len(row) > 1
 }
 
+// Index reports whether the first column has no name and counts the rows: the
+// index that pandas writes beside the columns unless it is told not to.
+func (r *Rows) Index() bool {
+	if len(r.sample) < 2 || len(r.sample[0]) < 2 || strings.TrimSpace(r.sample[0][0]) != "" {
+		return false
+	}
+	first, err := strconv.Atoi(strings.TrimSpace(r.sample[1][0]))
+	for i, row := range r.sample[1:] {
+		if err != nil || strings.TrimSpace(row[0]) != strconv.Itoa(first+i) {
+			return false
+		}
+	}
+	return true
+}
+
+// IndexNote says that a file's Index is left out.
+func IndexNote(file string) string {
+	return file + ": column 1 has no name and counts the rows, as pandas writes an index: it is left out"
+}
+
 // wholes reports whether every field is written as a whole number.
 func wholes(row []string) bool {
 	for _, f := range row {
@@ -361,10 +424,10 @@ func (r *Rows) header(h Header) bool {
 	}
 	switch {
 	case len(below) > 0 && Counts(first) && (fractions || len(first) > 2):
-		r.notes = append(r.notes, fmt.Sprintf("%s: line %d counts 0, 1, ... and is taken as names, as pandas writes them; if it is numbers, say that there is no header", r.file, 1+r.skipped))
+		r.notes = append(r.notes, fmt.Sprintf("%s: line %d counts 0, 1, ... and is taken as names, as pandas writes them; --no-header if it is numbers", r.file, 1+r.skipped))
 		return true
 	case fractions && wholes(first):
-		r.notes = append(r.notes, fmt.Sprintf("%s: line %d holds whole numbers and is taken as numbers; if it is names, say that there is a header", r.file, 1+r.skipped))
+		r.notes = append(r.notes, fmt.Sprintf("%s: line %d holds whole numbers and is taken as numbers; --header if it is names", r.file, 1+r.skipped))
 	}
 	return false
 }

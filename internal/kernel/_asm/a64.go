@@ -17,7 +17,7 @@ var three = map[string]uint32{
 	"fmla": 0x4e20cc00, "fmls": 0x4ea0cc00,
 	"fcmgt": 0x6ea0e400, "fcmge": 0x6e20e400, "fmax": 0x4e20f400, "fmin": 0x4ea0f400,
 	"cmgt": 0x4ea03400, "add": 0x4ea08400, "sub": 0x6ea08400,
-	"trn1": 0x4e802800, "trn2": 0x4e806800,
+	"trn1": 0x4e802800, "trn2": 0x4e806800, "umax": 0x6ea06400,
 }
 
 // bitwise are those on whole registers.
@@ -102,6 +102,41 @@ func (w *writer) fmlaLane(dst, a, b string) {
 	w.word(0x4f801000|m&15<<16|m>>4<<20|reg(a)<<5|reg(dst), "fmla v%d.4s, v%d.4s, v%d.s[0]", reg(dst), reg(a), m)
 }
 
+// sdotLane adds to each of four sums in dst the products of four signed bytes of a
+// with a lane of b.
+func (w *writer) sdotLane(dst, a, b string, lane int) {
+	m, l := reg(b), uint32(lane)
+	w.word(0x4f80e000|l&1<<21|l>>1<<11|m&15<<16|m>>4<<20|reg(a)<<5|reg(dst), "sdot v%d.4s, v%d.16b, v%d.4b[%d]", reg(dst), reg(a), m, lane)
+}
+
+// widen makes four float32 of four bfloat16, of the upper half of src or the lower.
+func (w *writer) widen(dst, src string, upper bool) {
+	if upper {
+		w.word(0x6e613800|reg(src)<<5|reg(dst), "shll2 v%d.4s, v%d.8h, #16", reg(dst), reg(src))
+		return
+	}
+	w.word(0x2e613800|reg(src)<<5|reg(dst), "shll v%d.4s, v%d.4h, #16", reg(dst), reg(src))
+}
+
+// toFloat makes float32 of int32.
+func (w *writer) toFloat(dst, src string) {
+	w.word(0x4e21d800|reg(src)<<5|reg(dst), "scvtf v%d.4s, v%d.4s", reg(dst), reg(src))
+}
+
+// narrow keeps the lower half of each of four int32, or of eight int16, in the lower
+// or upper half of dst.
+func (w *writer) narrow(words, upper bool, dst, src string) {
+	code, text := uint32(0x0e212800), "xtn v%d.8b, v%d.8h"
+	if words {
+		code, text = 0x0e612800, "xtn v%d.4h, v%d.4s"
+	}
+	if upper {
+		code |= 1 << 30
+		text = map[bool]string{true: "xtn2 v%d.8h, v%d.4s", false: "xtn2 v%d.16b, v%d.8h"}[words]
+	}
+	w.word(code|reg(src)<<5|reg(dst), text, reg(dst), reg(src))
+}
+
 // ldrq and strq move 16 bytes at off, a multiple of 16.
 func (w *writer) ldrq(dst, base string, off int) {
 	w.word(0x3dc00000|scaled(off, 16)<<10|reg(base)<<5|reg(dst), "ldr q%d, [x%d, #%d]", reg(dst), reg(base), off)
@@ -145,6 +180,11 @@ func (w *writer) stLane(src string, lane int, base string) {
 // broadcast loads one float32 into all lanes.
 func (w *writer) broadcast(dst, base string) {
 	w.word(0x4d40c800|reg(base)<<5|reg(dst), "ld1r {v%d.4s}, [x%d]", reg(dst), reg(base))
+}
+
+// ldrqAt loads 16 bytes from base plus index.
+func (w *writer) ldrqAt(dst, base, index string) {
+	w.word(0x3ce06800|reg(index)<<16|reg(base)<<5|reg(dst), "ldr q%d, [x%d, x%d]", reg(dst), reg(base), reg(index))
 }
 
 func scaled(off, by int) uint32 {

@@ -46,7 +46,10 @@ var files = []struct {
 	{"transpose_arm64.s", transposeNEONFile},
 	{"chain_arm64.s", chainNEONFile},
 	{"gates_arm64.s", gatesNEONFile},
-	{"mul_arm64.s", mulNEONFile},
+	{"mul_arm64.s", func(w *writer) { mulNEONFile(w, singles) }},
+	{"mul16_arm64.s", func(w *writer) { mulNEONFile(w, halves) }},
+	{"mul8_arm64.s", mul8NEONFile},
+	{"quantise_arm64.s", quantiseNEONFile},
 }
 
 func main() {

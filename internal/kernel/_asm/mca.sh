@@ -13,7 +13,7 @@ trap 'rm -f "$tmp"' EXIT
 printf '%-22s %6s %28s %28s\n' loop fmla 'neoverse-n1 cycles (ratio)' 'neoverse-v2 cycles (ratio)'
 for file in "$@"; do
 	# A loop is what stands from a label k... to the branch back to it.
-	awk '/^TEXT /{split($2,a,"<"); name=a[1]} /^k[0-9]*:/{sub(":","",$1); loop=$1; next} loop!=""{sub(/.*\/\/ /,""); if ($0 ~ /^b\.ne/) {loop=""} else print name "." loop "\t" $0}' "$file" >"$tmp"
+	awk '/^TEXT /{split($2,a,"<"); name=a[1]} /^k[0-9]*:/{sub(":","",$1); loop=$1; next} loop!=""{sub(/.*\/\/ /,""); if ($0 ~ /^b\./) {loop=""} else print name "." loop "\t" $0}' "$file" >"$tmp"
 	for loop in $(cut -f1 "$tmp" | uniq); do
 		code=$(awk -F'\t' -v l="$loop" '$1==l{print $2}' "$tmp")
 		fmla=$(printf '%s\n' "$code" | grep -cE '^(fmla|sdot) ')

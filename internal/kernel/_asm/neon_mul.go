@@ -20,29 +20,46 @@ const mostRowsNEON, mostSumsNEON = 6, 24
 
 func argNEON(name string) string { return fieldNEON("mulArgs_" + name) }
 
-func mulNEONFile(w *writer) {
+// form is what weights are: float32, or bfloat16, whose numbers are the upper halves of
+// float32.
+type form struct {
+	name  string
+	bytes int // of four columns
+}
+
+var (
+	singles = form{"", 16}
+	halves  = form{"h", 8}
+)
+
+// mulNEONFile writes the microkernels for weights of a form, their table and, beside
+// the first, the driver of all.
+func mulNEONFile(w *writer, f form) {
+	name := func(rows, nv int) string { return microName(isa{name: "NEON" + f.name}, rows, nv, 1) }
 	for nv := 1; nv <= maxVecs; nv++ {
 		for rows := 1; rows <= mostRowsNEON; rows++ {
-			microNEON(w, rows, nv)
+			microNEON(w, f, name(rows, nv), rows, nv)
 		}
 	}
 	fmt.Fprintln(w)
 	for rows := 1; rows <= mostRowsNEON; rows++ {
 		for nv := 1; nv <= maxVecs; nv++ {
-			fmt.Fprintf(w, "DATA ·microNEON+(8*(%d*const_microVecs+%d))(SB)/8, $%s(SB)\n", rows-1, nv-1, microName(neon, rows, nv, 1))
+			fmt.Fprintf(w, "DATA ·microNEON%s+(8*(%d*const_microVecs+%d))(SB)/8, $%s(SB)\n", f.name, rows-1, nv-1, name(rows, nv))
 		}
 	}
-	fmt.Fprintf(w, "GLOBL ·microNEON(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n")
-	driverNEON(w)
+	fmt.Fprintf(w, "GLOBL ·microNEON%s(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n", f.name)
+	if f == singles {
+		driverNEON(w, "mulNEON", argNEON, advances, "")
+	}
 }
 
 // microNEON writes the microkernel of rows x nv*16 columns.
-func microNEON(w *writer, rows, nv int) {
-	w.text(microName(neon, rows, nv, 1), "NOSPLIT|NOFRAME", 0, 0)
+func microNEON(w *writer, f form, name string, rows, nv int) {
+	w.text(name, "NOSPLIT|NOFRAME", 0, 0)
 	vecs := nv * 4
 	most := mostSumsNEON / rows
 	n := (vecs + most - 1) / most
-	fmt.Fprintf(w, "\tMOVD $%d, R11\n", vecs*16)
+	fmt.Fprintf(w, "\tMOVD $%d, R11\n", vecs*f.bytes)
 	for r := range rows {
 		if r == 0 {
 			fmt.Fprintf(w, "\tMOVD R6, R19\n")
@@ -51,7 +68,7 @@ func microNEON(w *writer, rows, nv int) {
 		}
 	}
 	for i := range n {
-		groupNEON(w, rows, group{i * vecs / n, (i + 1) * vecs / n}, nv, i)
+		groupNEON(w, f, rows, f.cut(i, n, vecs), nv, i)
 	}
 	fmt.Fprintf(w, "\tMOVD R12, R7\n\tMOVD R13, R8\n\tMOVD R15, R9\n")
 	w.ret()
@@ -60,7 +77,7 @@ func microNEON(w *writer, rows, nv int) {
 func rowNEON(r int) string { return fmt.Sprintf("R%d", 19+r) }
 
 // groupNEON writes the sums of some columns of all rows.
-func groupNEON(w *writer, rows int, g group, nv, index int) {
+func groupNEON(w *writer, f form, rows int, g group, nv, index int) {
 	n := g.hi - g.lo
 	acc := func(r, v int) string { return neonReg(r*n + v) }
 	lastVec := (nv - 1) * 4
@@ -69,7 +86,7 @@ func groupNEON(w *writer, rows int, g group, nv, index int) {
 	fmt.Fprintf(w, "\tMOVD %s, R1\n\tMOVD %s, R3\n\tMOVD ZR, R2\n", argNEON("w"), argNEON("depth"))
 	fmt.Fprintf(w, "\tMOVD %s, R16\n\tMOVD %s, R17\n", argNEON("initRow"), argNEON("lastRow"))
 	if g.lo > 0 {
-		w.addi("R1", "R1", g.lo*16)
+		w.addi("R1", "R1", g.lo*f.bytes)
 	}
 	for r := range rows {
 		for v := range n {
@@ -85,7 +102,7 @@ func groupNEON(w *writer, rows int, g group, nv, index int) {
 	fmt.Fprintf(w, "\tCBZ R3, %s\n", end)
 	w.align16()
 	w.label(loop)
-	stepNEON(w, rows, n, acc)
+	f.step(w, rows, n, acc)
 	w.addr("R1", "R1", "R11")
 	w.addr("R2", "R2", "R5")
 	w.countDown("R3", loop)
@@ -99,9 +116,17 @@ func groupNEON(w *writer, rows int, g group, nv, index int) {
 	}
 }
 
-// stepNEON writes one step of k: the numbers of a stand in the last registers, and
-// weights come two at a time into those between.
-func stepNEON(w *writer, rows, n int, acc func(r, v int) string) {
+// cut is part i of n of a panel's vectors; those of halves are pairs.
+func (f form) cut(i, n, vecs int) group {
+	if f == halves {
+		return group{2 * (i * (vecs / 2) / n), 2 * ((i + 1) * (vecs / 2) / n)}
+	}
+	return group{i * vecs / n, (i + 1) * vecs / n}
+}
+
+// step writes one step of k: the numbers of a stand in the last registers, and weights
+// come two at a time into those between.
+func (f form) step(w *writer, rows, n int, acc func(r, v int) string) {
 	a := func(r int) string { return neonReg(31 - r) }
 	first := rows * n
 	spare := 32 - first - rows // for weights
@@ -114,9 +139,14 @@ func stepNEON(w *writer, rows, n int, acc func(r, v int) string) {
 	}
 	for v := 0; v < n; v += 2 {
 		x, y := neonReg(first+v%spare), neonReg(first+v%spare+1)
-		if v+1 == n {
+		switch {
+		case f == halves:
+			w.ldrq(y, "R1", v*8)
+			w.widen(x, y, false)
+			w.widen(y, y, true)
+		case v+1 == n:
 			w.ldrq(x, "R1", v*16)
-		} else {
+		default:
 			w.ldpq(x, y, "R1", v*16)
 		}
 		for r := range rows {
@@ -135,16 +165,22 @@ func neonReg(i int) string {
 	return fmt.Sprintf("V%d", i)
 }
 
-// driverNEON is driver for arm64.
-func driverNEON(w *writer) {
-	w.text("·mulNEON", "0", 32, 8)
+// driverNEON is driver for arm64. R25 is the scale of the first row, where there are
+// scales.
+func driverNEON(w *writer, name string, argNEON func(string) string, advances [][2]string, scales string) {
+	w.text("·"+name, "0", 32, 8)
 	line := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
 	line("MOVD p+0(FP), R0")
 	line("MOVD %s, R4", argNEON("row"))
-	line("MOVD %s, R5", argNEON("col"))
+	if scales == "" {
+		line("MOVD %s, R5", argNEON("col"))
+	}
 	w.label("panel")
 	for _, p := range [][2]string{{"dst", "R7"}, {"init", "R8"}, {"last", "R9"}, {"a", "R6"}} {
 		line("MOVD %s, %s", argNEON(p[0]), p[1])
+	}
+	if scales != "" {
+		line("MOVD %s, R25", argNEON(scales))
 	}
 	for _, part := range []struct{ name, kernel, bytes string }{{"big", "kernel", "bigBytes"}, {"small", "kernelSmall", "smallBytes"}} {
 		line("MOVD %s, R10", argNEON(part.name))
@@ -154,6 +190,10 @@ func driverNEON(w *writer) {
 		line("CALL (R17)")
 		line("MOVD %s, R17", argNEON(part.bytes))
 		line("ADD R17, R6")
+		if scales != "" {
+			line("MOVD %s, R17", argNEON(part.name+"Scales"))
+			line("ADD R17, R25")
+		}
 		line("SUB $1, R10")
 		w.label(part.name + "Next")
 		line("CBNZ R10, %s", part.name)

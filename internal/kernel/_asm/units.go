@@ -39,6 +39,24 @@ func unitsOf(v *vec) {
 			v.put(x, y)
 		})
 	}
+	if v.s.lanes != 4 {
+		v.rowwise("productOf", 3, func(p []string) {
+			x, y := v.get(), v.get()
+			v.load(mem(p[0], 0), x)
+			v.load(mem(p[1], 0), y)
+			v.op("VMULPS", y, x, x)
+			v.store(x, mem(p[2], 0))
+			v.put(x, y)
+		})
+		v.rowwise("largerOf", 3, func(p []string) {
+			x, y := v.get(), v.get()
+			v.load(mem(p[0], 0), x)
+			v.load(mem(p[1], 0), y)
+			v.larger(x, y)
+			v.store(x, mem(p[2], 0))
+			v.put(x, y)
+		})
+	}
 	v.columns("columnsOf")
 	v.rowwise("lstmStateOf", 3, func(p []string) {
 		i, f, g, c := v.get(), v.get(), v.get(), v.get()
@@ -171,6 +189,26 @@ func (v *vec) threshold(x string, k []string) {
 	v.op("VCMPPS", above, k[0], x, y)
 	v.op("VANDPS", y, x, x)
 	v.put(y)
+}
+
+// larger puts y in the place of x where y is larger or NaN, and x is a number.
+func (v *vec) larger(x, y string) {
+	const (
+		above  = 0x16 // not less or equal, so a NaN too; quiet
+		number = 0x07 // neither is NaN; quiet
+	)
+	if v.s.lanes == 16 {
+		v.op("VCMPPS", above, x, y, "K2")
+		v.op("VCMPPS", number, x, x, "K2", "K2")
+		v.op("VMOVAPS", y, "K2", x)
+		return
+	}
+	m, n := v.get(), v.get()
+	v.op("VCMPPS", above, x, y, m)
+	v.op("VCMPPS", number, x, x, n)
+	v.op("VANDPS", n, m, m)
+	v.op("VBLENDVPS", m, y, x, x)
+	v.put(m, n)
 }
 
 // softsign is x/(1+|x|), in place.

@@ -1,12 +1,8 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/cpu"
-)
+import "unsafe"
 
 // mul8Args are the arguments of one call of assembly; distances are bytes. The
 // assembly moves w, scale, shift, dst, init and last on, to the last panel it
@@ -16,7 +12,8 @@ type mul8Args struct {
 	panel        int
 	groups       int // of four k
 	scale, shift unsafe.Pointer
-	cols         int // of scale and shift, from panel to panel
+	own          unsafe.Pointer // the weights' own shift
+	cols         int            // of scale and shift, from panel to panel
 	dst          unsafe.Pointer
 	dstPanel     int
 	dstRow       int
@@ -45,18 +42,16 @@ type mul8Args struct {
 // 0 where the registers do not suffice.
 type micros8 [microRows][microVecs]uintptr
 
-var micro8x256, micro8x512 micros8
-
-// hasVNNI reports whether the level AVX-512 multiplies bytes in one instruction;
-// without it, it does as AVX2 does.
-var hasVNNI = cpu.X86.HasAVX512VNNI
-
 // mul8Vector does what mul8 does with vector instructions, and reports whether it
 // did.
 func mul8Vector(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32, shift []int32, a Rows8, m int, raw bool) bool {
 	lv := level.Load()
 	cols := w.Cols(p0)
 	if lv == levelGo || cols > 4*Lane {
+		return false
+	}
+	micros := micros8Of(lv)
+	if micros == nil {
 		return false
 	}
 	if w.Cols(p1-1) != cols { // the last panel is narrower
@@ -77,6 +72,7 @@ func mul8Vector(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32
 		groups:    w.Groups(),
 		scale:     unsafe.Pointer(&w.Scale[row]),
 		shift:     unsafe.Pointer(&shift[row]),
+		own:       unsafe.Pointer(&w.Shift[row]),
 		cols:      w.MaxCols() * 4,
 		dst:       unsafe.Pointer(unsafe.SliceData(dst.Data)),
 		dstPanel:  dst.Panel * 4,
@@ -100,17 +96,13 @@ func mul8Vector(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32
 			g.last = unsafe.Add(g.last, (nv-1)*Lane*4)
 		}
 	}
-	g.run(lv == levelAVX512 && hasVNNI, p1-p0, nv, m)
+	g.run(micros, p1-p0, nv, m)
 	return true
 }
 
 // run walks n panels of nv vectors with m rows: parts of the rows, which stay in
 // the second-level cache, outside, and panels within, in calls of bounded work.
-func (g *mul8Args) run(vnni bool, n, nv, m int) {
-	micros := &micro8x256
-	if vnni {
-		micros = &micro8x512
-	}
+func (g *mul8Args) run(micros *micros8, n, nv, m int) {
 	most := microRows
 	for micros[most-1][nv-1] == 0 {
 		most--
@@ -130,7 +122,7 @@ func (g *mul8Args) run(vnni bool, n, nv, m int) {
 			h.rowScale = unsafe.Add(g.rowScale, lo*4)
 		}
 		h.rows(micros, most, nv, hi-lo)
-		h.panelsOf(vnni, n, max(limits.Work/(depth*nv*Lane*(hi-lo)), 1))
+		h.panelsOf(micros, n, max(limits.Work/(depth*nv*Lane*(hi-lo)), 1))
 	}
 }
 
@@ -149,20 +141,16 @@ func (g *mul8Args) rows(micros *micros8, most, nv, m int) {
 // panelsOf walks n panels, at most so many a call. Between calls the pointers are
 // at the last panel done: one beyond the end of its memory must not stand where
 // the garbage collector sees it.
-func (g *mul8Args) panelsOf(vnni bool, n, most int) {
+func (g *mul8Args) panelsOf(micros *micros8, n, most int) {
 	for {
 		now := min(n, most)
 		g.panels = now
-		if vnni {
-			mul8x512(g)
-		} else {
-			mul8x256(g)
-		}
+		mul8Routine(micros, g)
 		if n -= now; n == 0 {
 			return
 		}
 		g.w = unsafe.Add(g.w, g.panel)
-		g.scale, g.shift = unsafe.Add(g.scale, g.cols), unsafe.Add(g.shift, g.cols)
+		g.scale, g.shift, g.own = unsafe.Add(g.scale, g.cols), unsafe.Add(g.shift, g.cols), unsafe.Add(g.own, g.cols)
 		g.dst = unsafe.Add(g.dst, g.dstPanel)
 		g.init, g.last = unsafe.Add(g.init, g.initPanel), unsafe.Add(g.last, g.lastPanel)
 	}
@@ -172,14 +160,11 @@ func (g *mul8Args) panelsOf(vnni bool, n, most int) {
 // and how many it looked at.
 func absMaxBlocks(x []float32) (most uint32, n int) {
 	n = min(len(x), limits.Blocks*Lane) / Lane
-	switch lv := level.Load(); {
-	case lv == levelGo || n == 0:
+	lv := level.Load()
+	if lv == levelGo || n == 0 {
 		return 0, 0
-	case lv == levelAVX512:
-		most = absMax512(&x[0], n)
-	default:
-		most = absMax256(&x[0], n)
 	}
+	most = absMaxRoutine(lv, &x[0], n)
 	raceRange(x[:n*Lane], reads)
 	return most, n * Lane
 }
@@ -188,14 +173,11 @@ func absMaxBlocks(x []float32) (most uint32, n int) {
 // how many it did.
 func quantiseBlocks(dst []uint8, src []float32, times float32) int {
 	n := min(len(src), limits.Blocks*Lane) / Lane
-	switch lv := level.Load(); {
-	case lv == levelGo || n == 0:
+	lv := level.Load()
+	if lv == levelGo || n == 0 {
 		return 0
-	case lv == levelAVX512:
-		quantise512(&dst[0], &src[0], n, times)
-	default:
-		quantise256(&dst[0], &src[0], n, times)
 	}
+	quantiseRoutine(lv, &dst[0], &src[0], n, times)
 	raceRange(src[:n*Lane], reads)
 	raceRange(dst[:n*Lane], writes)
 	return n * Lane

@@ -1,0 +1,177 @@
+package graph
+
+import (
+	"math"
+	"unsafe"
+
+	k "github.com/unroll-ml/unroll/internal/kernel"
+)
+
+// Products of 8-bit integers. The kernels multiply bytes of 0 to 255 on the left
+// with numbers of -128 to 127 on the right; here both become that, with their zero
+// points:
+//
+//	sum (a-za)(b-zb) = sum ab - zb*sum a - za*sum b + k*za*zb
+//
+// Sums of integers are exact, and wrap as int32 do.
+
+// mostTerms is how many products a sum can have.
+const mostTerms = k.MaxK8
+
+// integerPanels are a packed right-hand side [k,n].
+type integerPanels struct {
+	k, n   int
+	panels k.Panels8
+	sums   []int32 // of the weights of each column
+	zeros  []int32 // of each column; nil: all 0
+	shift  []int32 // what a column's sums start from, beyond n zeros
+}
+
+// packIntegers packs w, whose element (r, u) is at at+r*row+u*unit, with its zeros:
+// one for all columns, or one for each.
+func packIntegers(w *Value, at, depth, n, unit, row int, zero *Value, zeroAt int) *integerPanels {
+	p := &integerPanels{k: depth, n: n, sums: make([]int32, n), zeros: make([]int32, n)}
+	for u := range n {
+		p.zeros[u] = zeroOf(zero, zeroAt+u, n)
+	}
+	taken, middle := true, int32(0) // the zeros fit into the weights
+	for r := range depth {
+		for u := range n {
+			v := integer(w, at+r*row+u*unit) - p.zeros[u]
+			taken = taken && v >= -128 && v <= 127
+		}
+	}
+	if !taken && w.Type == U8 {
+		middle = 128
+	}
+	narrow := make([]int8, depth*n)
+	for u := range n {
+		if taken {
+			middle = p.zeros[u]
+		}
+		p.zeros[u] -= middle
+		for r := range depth {
+			v := integer(w, at+r*row+u*unit) - middle
+			narrow[r*n+u], p.sums[u] = int8(v), p.sums[u]+v
+		}
+	}
+	if taken {
+		p.zeros = nil
+	}
+	p.panels.Resize(k.NewLayout(depth, n, 1))
+	p.panels.PackInt8(narrow, 1, n)
+	p.shift = make([]int32, p.panels.Len()*p.panels.MaxCols())
+	return p
+}
+
+// zeroOf is zero point i of n, or the only one; 0 of none.
+func zeroOf(zero *Value, i, n int) int32 {
+	switch {
+	case zero == nil:
+		return 0
+	case zero.n == 1:
+		return integer(zero, 0)
+	}
+	return integer(zero, i)
+}
+
+// rowBytes is how far rows of a left side of depth numbers lie apart.
+func rowBytes(depth int) int { return (depth + 3) / 4 * 4 }
+
+// sumsRow is how far rows of sums of n columns lie apart.
+func sumsRow(n int) int { return k.Pad(n) }
+
+// mul writes the sums of m rows of a, bytes rowBytes apart, to dst, rows sumsRow
+// apart. za is the zero point of a. shift is memory like p.shift.
+func (p *integerPanels) mul(dst []int32, a []uint8, m int, za int32, shift []int32) {
+	if p.k == 0 || p.n == 0 {
+		clear(dst[:m*sumsRow(p.n)])
+		return
+	}
+	for u, s := range p.sums {
+		shift[u] = -za * s
+		if p.zeros != nil {
+			shift[u] += int32(p.k) * za * p.zeros[u]
+		}
+	}
+	row, step := rowBytes(p.k), sumsRow(p.n)
+	k.Sums8(&p.panels, 0, p.panels.Len(), dst, p.panels.MaxCols(), step, shift, k.Rows8{Data: a, Row: row}, m)
+	if p.zeros == nil {
+		return
+	}
+	for r := range m {
+		all := int32(0)
+		for _, v := range a[r*row : r*row+p.k] {
+			all += int32(v)
+		}
+		for u, z := range p.zeros {
+			dst[r*step+u] -= z * all
+		}
+	}
+}
+
+// leftBytes writes rows of depth 8-bit numbers as bytes of 0 to 255, rowBytes
+// apart, and returns what is added to their zero point.
+func leftBytes(dst []uint8, v *Value, at, rows, depth int) int32 {
+	src, step := v.bytes()[at:], rowBytes(depth)
+	for r := range rows {
+		d := dst[r*step : (r+1)*step]
+		clear(d[copy(d, src[r*depth:(r+1)*depth]):])
+		if v.Type == I8 {
+			for i := range d[:depth] {
+				d[i] ^= 0x80
+			}
+		}
+	}
+	if v.Type == I8 {
+		return 128
+	}
+	return 0
+}
+
+// spanOf returns scale and zero point of uint8 for numbers: their range with 0.
+// The scale is NaN if one of them is.
+func spanOf(x []float32) (scale float32, zero int32) {
+	var lo, hi float32
+	numbers := true
+	for _, v := range x {
+		if v < lo {
+			lo = v
+		}
+		if v > hi {
+			hi = v
+		}
+		if v != v {
+			numbers = false
+		}
+	}
+	switch {
+	case !numbers:
+		return float32(math.NaN()), 0
+	case hi == lo:
+		return 1, 0
+	}
+	scale = (hi - lo) / 255
+	return scale, int32(max(0, min(255, math.RoundToEven(float64((0-lo)/scale)))))
+}
+
+// quantiseBytes writes x/scale, rounded to nearest, ties to even, plus zero, to the
+// bounds of uint8; NaN is zero.
+func quantiseBytes(dst []uint8, x []float32, scale float32, zero int32) {
+	const shift = 3 << 22 // leaves no room for a fraction
+	dst = dst[:len(x)]
+	for i, v := range x {
+		v /= scale
+		if !(v > -1<<20 && v < 1<<20) {
+			dst[i] = uint8(quantize(x[i], scale, zero, U8))
+			continue
+		}
+		q := int32(math.Float32bits(v+shift)) - 0x4b400000 + zero
+		dst[i] = uint8(max(0, min(255, q)))
+	}
+}
+
+// bytesAsWords is memory of bytes, a multiple of four, as words.
+func bytesAsWords[T int8 | uint8](b []T) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}

@@ -1,0 +1,83 @@
+package kernel
+
+import (
+	"testing"
+	"time"
+)
+
+// TestPaceTakesTheFasterWay: calls are tried both ways, and then go the faster one;
+// the other is tried again, ever more seldom while it stays slower, and taken when it
+// has become faster. Of 10,000 calls few go the slower way.
+func TestPaceTakesTheFasterWay(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		one, all time.Duration
+	}{
+		{"two are slower", 216 * time.Microsecond, 270 * time.Microsecond},
+		{"two are faster", 216 * time.Microsecond, 130 * time.Microsecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p Pace
+			now := time.Unix(1000, 0)
+			run := func(one, all time.Duration) int {
+				n, took := p.Workers(2, now), all
+				if n == 1 {
+					took = one
+				}
+				now = now.Add(took)
+				p.Ran(n, 1, 1e6, took, now)
+				return n
+			}
+			slower := 0
+			for range 10_000 {
+				if n := run(c.one, c.all); (n == 1) != (c.one < c.all) {
+					slower++
+				}
+			}
+			if slower < paceTries || slower > 8*paceTries {
+				t.Errorf("%d of 10,000 calls went the slower way, expected %d to %d", slower, paceTries, 8*paceTries)
+			}
+			for range 400_000 { // now the other way is faster
+				run(c.all, c.one)
+			}
+			if n := run(c.all, c.one); (n == 1) == (c.one < c.all) {
+				t.Errorf("%d workers after the other way has become faster", n)
+			}
+		})
+	}
+}
+
+// Long calls are tried once each way, very long ones not with one worker, and a call
+// that did not run as it was told says nothing.
+func TestPaceOfLongCalls(t *testing.T) {
+	var long Pace
+	now := time.Unix(1000, 0)
+	for i, want := range []int{2, 1, 2, 2} {
+		n, took := long.Workers(2, now), 30*time.Millisecond
+		if n == 1 {
+			took *= 2
+		}
+		if n != want {
+			t.Errorf("call %d of 30 ms runs %d workers, want %d", i, n, want)
+		}
+		now = now.Add(took)
+		long.Ran(n, 1, 400e6, took, now)
+	}
+
+	var p Pace
+	if n := p.Workers(4, now); n != 4 {
+		t.Fatalf("the first call runs %d workers, want 4", n)
+	}
+	p.Ran(1, 1, 1e12, time.Microsecond, now)
+	if p.left != paceTries {
+		t.Error("a call that another reason made run alone was counted")
+	}
+	p.Ran(4, 100, 1e12, time.Second, now)
+	for range 100 {
+		if n := p.Workers(4, now); n != 4 {
+			t.Fatalf("a long call runs %d workers, want 4", n)
+		}
+		p.Ran(4, 100, 1e12, time.Second, now)
+		now = now.Add(time.Second)
+	}
+}

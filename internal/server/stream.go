@@ -1,0 +1,211 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/unroll-ml/unroll/internal/server/oip"
+	"github.com/unroll-ml/unroll/live"
+)
+
+// window is how many requests of a stream are under way at once. Those of many
+// sequences on one stream are stepped together.
+const window = 256
+
+// flight is a request of a stream that was taken and is not yet answered.
+type flight struct {
+	id  string
+	out *oip.ModelInferResponse // or
+	bad *failure                // or
+	// a step in line
+	pending *live.Pending
+	host    *host
+	version *version
+	request *request
+	typed   bool
+	start   time.Time
+	call    call
+}
+
+// lane is a stream: one goroutine takes its requests, the handler's answers them
+// in their order.
+type lane struct {
+	service
+	stream   grpc.BidiStreamingServer[oip.ModelInferRequest, oip.ModelStreamInferResponse]
+	line     chan *flight
+	underWay sync.WaitGroup // flights whose results are not there
+
+	mu      sync.Mutex // held while a request is taken
+	stopped bool       // no more are taken
+}
+
+// ModelStreamInfer answers the requests of a stream in their order.
+func (s service) ModelStreamInfer(st grpc.BidiStreamingServer[oip.ModelInferRequest, oip.ModelStreamInferResponse]) error {
+	l := &lane{service: s, stream: st, line: make(chan *flight, window)}
+	over := make(chan error, 1)
+	go l.take(over)
+	defer func() { // what is left has nobody to be sent to
+		go func() {
+			for f := range l.line {
+				l.finish(f)
+			}
+		}()
+	}()
+	var stopped chan struct{}
+	ending := s.ending
+	for {
+		select {
+		case f, ok := <-l.line:
+			if !ok {
+				return <-over
+			}
+			if err := st.Send(l.finish(f)); err != nil {
+				return err
+			}
+		case <-ending:
+			ending, stopped = nil, make(chan struct{})
+			go l.stop(stopped)
+		case <-stopped:
+			for len(l.line) > 0 {
+				f, ok := <-l.line
+				if !ok {
+					return <-over
+				}
+				if err := st.Send(l.finish(f)); err != nil {
+					return err
+				}
+			}
+			return errEnding()
+		}
+	}
+}
+
+func (l *lane) stop(done chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = true
+	close(done)
+}
+
+// take takes requests until the client has no more, or is gone.
+func (l *lane) take(over chan error) {
+	defer close(l.line)
+	ctx := l.stream.Context()
+	for {
+		in, err := l.stream.Recv()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			over <- err
+			return
+		}
+		l.mu.Lock()
+		if l.stopped {
+			l.mu.Unlock()
+			over <- errEnding()
+			return
+		}
+		f := l.begin(ctx, in)
+		l.underWay.Add(1)
+		select {
+		case l.line <- f:
+			l.mu.Unlock()
+		case <-ctx.Done():
+			l.mu.Unlock()
+			l.finish(f)
+			over <- ctx.Err()
+			return
+		}
+	}
+}
+
+// begin takes one request. One step of one sequence is put in line; all else waits
+// until what was taken before is done, as a sequence's requests must follow one
+// another.
+func (l *lane) begin(ctx context.Context, in *oip.ModelInferRequest) (f *flight) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.log.Error("panic", "value", v)
+			f = &flight{id: in.Id, bad: errPanic(v)}
+		}
+	}()
+	f = &flight{id: in.Id, typed: len(in.RawInputContents) == 0, start: time.Now()}
+	r, bad := readGRPC(in, &l.opt.Limits)
+	if bad != nil {
+		f.bad = bad
+		return f
+	}
+	if s := &r.sequence; len(s.ids) == 1 && !s.many && !s.start && !s.end && s.step < 0 && l.submit(ctx, f, r) {
+		return f
+	}
+	l.underWay.Wait()
+	a, bad := l.infer(ctx, r)
+	if bad != nil {
+		f.bad = bad
+		return f
+	}
+	defer a.release()
+	f.out = a.grpc(f.typed)
+	return f
+}
+
+// submit puts a step in line, if it is one that can be.
+func (l *lane) submit(ctx context.Context, f *flight, r *request) bool {
+	h, v, bad := l.host(r.model, r.version)
+	if bad != nil {
+		return false
+	}
+	c, bad := h.call(v, r)
+	if bad != nil || c.t > 1 {
+		v.release()
+		return false // infer says it again, and counts it
+	}
+	p, err := h.pool.Submit(ctx, r.sequence.ids[0], c.x)
+	if err != nil {
+		h.meter.answered(time.Since(f.start), err)
+		v.release()
+		f.bad = h.failed(err)
+		return true
+	}
+	f.pending, f.host, f.version, f.request, f.call = p, h, v, r, c
+	return true
+}
+
+// finish waits for a flight's result and returns its answer.
+func (l *lane) finish(f *flight) *oip.ModelStreamInferResponse {
+	defer l.underWay.Done()
+	if f.pending != nil {
+		l.land(f)
+	}
+	if f.bad == nil {
+		return &oip.ModelStreamInferResponse{InferResponse: f.out}
+	}
+	l.log.Debug("refused", "method", "ModelStreamInfer", "code", f.bad.grpc, "error", f.bad.say)
+	reason := map[string]*oip.InferParameter{"reason": {ParameterChoice: &oip.InferParameter_StringParam{StringParam: f.bad.reason}}}
+	if f.bad.steps >= 0 {
+		reason["steps"] = &oip.InferParameter{ParameterChoice: &oip.InferParameter_Int64Param{Int64Param: f.bad.steps}}
+	}
+	return &oip.ModelStreamInferResponse{ErrorMessage: f.bad.say, InferResponse: &oip.ModelInferResponse{Id: f.id, Parameters: reason}}
+}
+
+func (l *lane) land(f *flight) {
+	defer f.version.release()
+	y, err := f.pending.Result()
+	f.host.meter.answered(time.Since(f.start), err)
+	var out []tensor
+	if err == nil {
+		out, err = f.version.step.results(f.request, &f.call, y)
+	}
+	if err != nil {
+		f.bad = f.host.failed(err)
+		return
+	}
+	a := &answer{model: f.host.name, version: f.version.name, id: f.id, steps: -1, outputs: out}
+	f.out = a.grpc(f.typed)
+}

@@ -1,0 +1,203 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/unroll-ml/unroll/model"
+)
+
+// datatype is the protocol's name of an element type.
+type datatype struct {
+	name string // the protocol's
+	kind string // model's
+	size int    // bytes
+}
+
+var datatypes = []datatype{
+	{"FP32", "float32", 4},
+	{"FP64", "float64", 8},
+	{"INT64", "int64", 8},
+	{"INT32", "int32", 4},
+	{"INT8", "int8", 1},
+	{"UINT8", "uint8", 1},
+	{"BOOL", "bool", 1},
+}
+
+// datatypeOf returns the protocol's name of a model's type.
+func datatypeOf(kind string) string {
+	for _, d := range datatypes {
+		if d.kind == kind {
+			return d.name
+		}
+	}
+	return kind
+}
+
+func datatypeNamed(name string) (datatype, bool) {
+	for _, d := range datatypes {
+		if d.name == name {
+			return d, true
+		}
+	}
+	return datatype{}, false
+}
+
+// tensor is a value under its name.
+type tensor struct {
+	name  string
+	value model.Value
+}
+
+// maxDims bounds the dimensions of a tensor.
+const maxDims = 8
+
+// elements returns the number of elements of a shape, which is at most most.
+func elements(name string, shape []int64, most int64) (int, []int, *failure) {
+	if len(shape) > maxDims {
+		return 0, nil, failf(badRequest, "input %.80q has %d dimensions, expected at most %d", name, len(shape), maxDims)
+	}
+	n, dims := int64(1), make([]int, len(shape))
+	for i, d := range shape {
+		if d < 0 || d > math.MaxInt32 {
+			return 0, nil, failf(badRequest, "input %.80q has the shape %v, expected dimensions of 0 to %d", name, shape, math.MaxInt32)
+		}
+		if n *= d; n > most { // d is below 2^31 and n was at most most, below 2^31
+			return 0, nil, failf(tooLarge, "input %.80q has the shape %v, more than %d elements", name, shape, most)
+		}
+		dims[i] = int(d)
+	}
+	return int(n), dims, nil
+}
+
+// fromBytes reads a tensor of little-endian elements, which b must hold exactly.
+func fromBytes(name, typ string, shape []int64, b []byte) (model.Value, *failure) {
+	d, ok := datatypeNamed(typ)
+	if !ok {
+		return model.Value{}, failf(badRequest, "input %.80q has the datatype %.40q, expected FP32, FP64, INT64, INT32, INT8, UINT8 or BOOL", name, typ)
+	}
+	n, dims, f := elements(name, shape, math.MaxInt32)
+	if f != nil {
+		return model.Value{}, f
+	}
+	if len(b) != n*d.size {
+		return model.Value{}, failf(badRequest, "input %.80q has %d bytes, expected %d for %s %v", name, len(b), n*d.size, typ, shape)
+	}
+	switch d.kind {
+	case "float32":
+		return read(b, n, dims, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }, 4)
+	case "float64":
+		return read(b, n, dims, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }, 8)
+	case "int64":
+		return read(b, n, dims, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }, 8)
+	case "int32":
+		return read(b, n, dims, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) }, 4)
+	case "int8":
+		return read(b, n, dims, func(b []byte) int8 { return int8(b[0]) }, 1)
+	case "uint8":
+		return read(b, n, dims, func(b []byte) uint8 { return b[0] }, 1)
+	}
+	for _, v := range b {
+		if v > 1 {
+			return model.Value{}, failf(badRequest, "input %.80q of BOOL has the byte %d, expected 0 or 1", name, v)
+		}
+	}
+	return read(b, n, dims, func(b []byte) bool { return b[0] == 1 }, 1)
+}
+
+func read[T model.Element](b []byte, n int, dims []int, get func([]byte) T, size int) (model.Value, *failure) {
+	data := make([]T, n)
+	for i := range data {
+		data[i] = get(b[i*size:])
+	}
+	return valueOf(data, dims)
+}
+
+func valueOf[T model.Element](data []T, dims []int) (model.Value, *failure) {
+	v, err := model.Of(data, dims...)
+	if err != nil {
+		return v, failed(err)
+	}
+	return v, nil
+}
+
+// appendBytes writes a value's elements as little-endian bytes.
+func appendBytes(b []byte, v model.Value) []byte {
+	switch v.Type() {
+	case "float32":
+		for _, x := range model.Data[float32](v) {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+		}
+	case "float64":
+		for _, x := range model.Data[float64](v) {
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+		}
+	case "int64":
+		for _, x := range model.Data[int64](v) {
+			b = binary.LittleEndian.AppendUint64(b, uint64(x))
+		}
+	case "int32":
+		for _, x := range model.Data[int32](v) {
+			b = binary.LittleEndian.AppendUint32(b, uint32(x))
+		}
+	case "int8":
+		for _, x := range model.Data[int8](v) {
+			b = append(b, byte(x))
+		}
+	case "uint8":
+		b = append(b, model.Data[uint8](v)...)
+	case "bool":
+		for _, x := range model.Data[bool](v) {
+			if x {
+				b = append(b, 1)
+			} else {
+				b = append(b, 0)
+			}
+		}
+	}
+	return b
+}
+
+// byteLen is how many bytes appendBytes writes.
+func byteLen(v model.Value) int {
+	n := 1
+	for _, d := range v.Shape() {
+		n *= d
+	}
+	for _, d := range datatypes {
+		if d.kind == v.Type() {
+			return n * d.size
+		}
+	}
+	return 0
+}
+
+// shape64 is a shape as the protocol has it.
+func shape64(v model.Value) []int64 {
+	s := make([]int64, len(v.Shape()))
+	for i, d := range v.Shape() {
+		s[i] = int64(d)
+	}
+	return s
+}
+
+// byteStrings reads n elements of BYTES: each has its length, 4 bytes, before it.
+func byteStrings(name string, b []byte, n int) ([]string, *failure) {
+	all := make([]string, 0, min(n, len(b)/4))
+	for len(b) > 0 {
+		if len(b) < 4 {
+			return nil, failf(badRequest, "input %.80q of BYTES ends within a length", name)
+		}
+		size := uint64(binary.LittleEndian.Uint32(b))
+		if size > uint64(len(b)-4) {
+			return nil, failf(badRequest, "input %.80q of BYTES has an element of %d bytes, and %d are left", name, size, len(b)-4)
+		}
+		all = append(all, string(b[4:4+size]))
+		b = b[4+size:]
+	}
+	if len(all) != n {
+		return nil, failf(badRequest, "input %.80q has %d elements, expected %s", name, len(all), fmt.Sprint(n))
+	}
+	return all, nil
+}
