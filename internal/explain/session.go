@@ -35,7 +35,6 @@ type Session struct {
 	history []snapshot
 	changes int // counts changes
 	at      int // the change that made what there is now; 0: what was loaded
-	run     int // counts edits and runs; a run that is no longer the newest stops
 }
 
 // record reads or writes the record's rows: h of every lane, then c; all of them, or
