@@ -2,6 +2,7 @@
 //
 //	go run -C tools ./licences          # compare; exit code 1 if they differ
 //	go run -C tools ./licences -write   # write the table
+//	go run -C tools ./licences -root ../beam -page licences.md    # another module
 //
 // It lists the modules that the packages and tests of the main module import on
 // any supported platform, recognises each licence by its text, and refuses one
@@ -24,15 +25,16 @@ const begin, end = "<!-- licences -->\n", "<!-- /licences -->\n"
 
 func main() {
 	root := flag.String("root", "..", "folder of the main module")
+	page := flag.String("page", filepath.Join("docs", "licences.md"), "the page with the table, below root")
 	write := flag.Bool("write", false, "write the table instead of comparing it")
 	flag.Parse()
-	if err := run(*root, *write); err != nil {
+	if err := run(*root, *page, *write); err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root string, write bool) error {
+func run(root, name string, write bool) error {
 	shipped, err := modules(root, false)
 	if err != nil {
 		return err
@@ -45,7 +47,7 @@ func run(root string, write bool) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(root, "docs", "licences.md")
+	file := filepath.Join(root, name)
 	page, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -60,18 +62,18 @@ func run(root string, write bool) error {
 	case write:
 		return os.WriteFile(file, []byte(head+begin+table+end+tail), 0o644)
 	}
-	return errors.New("docs/licences.md is not what is imported; run: go run -C tools ./licences -write\nwant:\n" + table)
+	return fmt.Errorf("%s is not what is imported; run: go run -C tools ./licences -root %s -page %s -write\nwant:\n%s", file, root, name, table)
 }
 
 type module struct{ path, version, dir string }
 
-// modules returns by path the modules outside the main one that its packages
-// import, with or without its tests' imports, on every supported platform.
+// modules returns by path the modules outside the main one, and outside folders that
+// stand for one, that its packages import, with or without its tests' imports, on every supported platform.
 func modules(root string, tests bool) (map[string]module, error) {
 	found := map[string]module{}
 	for _, platform := range []string{"linux/amd64", "darwin/arm64", "windows/amd64", "js/wasm"} {
 		goos, goarch, _ := strings.Cut(platform, "/")
-		args := []string{"list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Version}}\t{{.Dir}}{{end}}{{end}}"}
+		args := []string{"list", "-deps", "-f", "{{with .Module}}{{if not (or .Main (and .Replace (not .Replace.Version)))}}{{.Path}}\t{{.Version}}\t{{.Dir}}{{end}}{{end}}"}
 		if tests {
 			args = append(args, "-test")
 		}
