@@ -52,8 +52,6 @@ func addToRows(dst, x, y []float32) {
 func tanh64(x float64) float64      { return k.Tanh64(x) }
 func sigmoid64(x float64) float64   { return k.Sigmoid64(x) }
 func fma32(a, b, c float32) float32 { return k.FMA32(a, b, c) }
-func sigmoid32(x float32) float32   { return k.Sigmoid32(x) }
-func tanh32(x float32) float32      { return k.Tanh32(x) }
 
 // panels are a packed right-hand side of products.
 type panels struct {
