@@ -120,6 +120,11 @@ func (v *vec) compare(how int, b, a, dst string) {
 	case 0x16: // not less or equal
 		v.v3("fcmge", dst, b, a)
 		v.invert(dst, dst)
+	case 0x07: // neither is NaN, of one register with itself
+		if a != b {
+			panic("two registers")
+		}
+		v.v3("fcmeq", dst, a, a)
 	default:
 		panic(how)
 	}

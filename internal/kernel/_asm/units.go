@@ -39,24 +39,22 @@ func unitsOf(v *vec) {
 			v.put(x, y)
 		})
 	}
-	if v.s.lanes != 4 {
-		v.rowwise("productOf", 3, func(p []string) {
-			x, y := v.get(), v.get()
-			v.load(mem(p[0], 0), x)
-			v.load(mem(p[1], 0), y)
-			v.op("VMULPS", y, x, x)
-			v.store(x, mem(p[2], 0))
-			v.put(x, y)
-		})
-		v.rowwise("largerOf", 3, func(p []string) {
-			x, y := v.get(), v.get()
-			v.load(mem(p[0], 0), x)
-			v.load(mem(p[1], 0), y)
-			v.larger(x, y)
-			v.store(x, mem(p[2], 0))
-			v.put(x, y)
-		})
-	}
+	v.rowwise("productOf", 3, func(p []string) {
+		x, y := v.get(), v.get()
+		v.load(mem(p[0], 0), x)
+		v.load(mem(p[1], 0), y)
+		v.op("VMULPS", y, x, x)
+		v.store(x, mem(p[2], 0))
+		v.put(x, y)
+	})
+	v.rowwise("largerOf", 3, func(p []string) {
+		x, y := v.get(), v.get()
+		v.load(mem(p[0], 0), x)
+		v.load(mem(p[1], 0), y)
+		v.larger(x, y)
+		v.store(x, mem(p[2], 0))
+		v.put(x, y)
+	})
 	v.columns("columnsOf")
 	v.rowwise("lstmStateOf", 3, func(p []string) {
 		i, f, g, c := v.get(), v.get(), v.get(), v.get()
