@@ -117,7 +117,11 @@ func exampleControls() []operated {
 		{name: "from-input", selector: "#cell a[data-control=from-input]", before: opened(0, 2, 0), want: `unroll.S.lane===-1&&unroll.S.t===2`},
 		{name: "to-cell", selector: "#cell a[data-control=to-cell]", before: opened(-1, 1, 0), want: `unroll.S.lane===0&&unroll.S.t===1`},
 		number("xunit", "#xunit", opened(-1, 1, 0), `unroll.S.u===1`),
-		number("xvalue", "#xvalue", func(b *browser) { opened(-1, 1, 2)(b); b.run(js(id("status") + `.textContent=''`)) }, id("status")+`.textContent==='computed here'`),
+		number("xvalue", "#xvalue", func(b *browser) {
+			opened(-1, 1, 2)(b)
+			b.until("!unroll.engine.waiting.size")
+			b.run(js(id("status") + `.textContent=''`))
+		}, id("status")+`.textContent==='computed here'`),
 		{name: "askgrad", selector: "#askgrad", before: ask(), want: `document.querySelector('#memory canvas')`},
 		{name: "to-input", selector: "#ask a[data-control=to-input]", before: ask(id("askgrad")+`.click()`, `until document.querySelector('#ask a')`), want: `unroll.S.lane===-1`},
 		{name: "askfollow", selector: "#askfollow", before: ask(id("follow") + `.replaceChildren()`), want: `document.querySelector('#followed canvas')`},
@@ -126,7 +130,11 @@ func exampleControls() []operated {
 		{name: "parameter", selector: "#parameter", before: change, mouse: func(b *browser) { b.click("#parameter option:nth-child(2)") }, keys: kb.ArrowDown, want: id("parameter") + `.value!=='weight_ih_l0'`},
 		number("row", "#row", change, `unroll.S.param.index===3`),
 		number("column", "#column", change, `unroll.S.param.index===1`),
-		number("value", "#value", func(b *browser) { change(b); b.run(js(id("status") + `.textContent=''`)) }, id("status")+`.textContent==='computed here'`),
+		number("value", "#value", func(b *browser) {
+			change(b)
+			b.until("!unroll.engine.waiting.size")
+			b.run(js(id("status") + `.textContent=''`))
+		}, id("status")+`.textContent==='computed here'`),
 		{name: "typed", selector: "#typed", before: func(b *browser) {
 			change(b)
 			b.run(js(id("typed") + `.value='';` + id("typed") + `.oninput({target:` + id("typed") + `})`))
@@ -257,7 +265,10 @@ func TestPageByMouseAndByKeyboard(t *testing.T) {
 				if c.name == "more" && b.holds(c.want) { // its work cannot be undone
 					continue
 				}
+				// What the row before asked of the engine must not answer in this one.
+				b.until("!unroll.engine.waiting.size")
 				c.before(b)
+				b.until("!unroll.engine.waiting.size")
 				b.controls(seen)
 				if b.holds(c.want) {
 					t.Errorf("%s: %s before anything is done", c.selector, c.want)
