@@ -115,10 +115,14 @@ func TestFolderThatDoesNotFitIsRefused(t *testing.T) {
 	}
 	for want, change := range map[string]func(*nn.Config){
 		`output is "all", expected "last"`: func(c *nn.Config) { c.Output = "all" },
-		"batch_first is true":              func(c *nn.Config) { c.RNN.BatchFirst = true },
-		"input_size is":                    func(c *nn.Config) { c.RNN.InputSize++ },
-		"out_features is":                  func(c *nn.Config) { c.OutFeatures++ },
-		"scaling is missing":               func(c *nn.Config) { c.Meta = maps.Clone(c.Meta); delete(c.Meta, "scaling") },
+		"scaling has 0 means and 0 deviations, expected 1, one for each column": func(c *nn.Config) {
+			c.Meta = maps.Clone(c.Meta)
+			c.Meta["scaling"] = json.RawMessage(`{}`)
+		},
+		"batch_first is true": func(c *nn.Config) { c.RNN.BatchFirst = true },
+		"input_size is":       func(c *nn.Config) { c.RNN.InputSize++ },
+		"out_features is":     func(c *nn.Config) { c.OutFeatures++ },
+		"scaling is missing":  func(c *nn.Config) { c.Meta = maps.Clone(c.Meta); delete(c.Meta, "scaling") },
 		"lags of forecast is 0": func(c *nn.Config) {
 			c.Meta = maps.Clone(c.Meta)
 			delete(c.Meta, "forecast")
