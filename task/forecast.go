@@ -22,11 +22,11 @@ type Forecast struct {
 	Cut                 // Valid and Test of 1 or more are rows
 	TimeColumn string   // "": the first; argument "time-column"
 	Columns    []string // the model sees, nil: all but the time; argument "columns"
-	Targets    []string // that are foretold, nil: the last column; argument "target"
+	Targets    []string // that are forecast, nil: the last column; argument "target"
 	Lags       int      // steps seen; argument "lags"
-	Horizon    int      // steps foretold; argument "horizon"
+	Horizon    int      // steps forecast; argument "horizon"
 	Season     int      // length of a season; argument "season"
-	// Base is what is foretold: the change from the "last" value, from the
+	// Base is what the network gives: the change from the "last" value, from the
 	// "season" before, or "none"; argument "base".
 	Base       string
 	Loss       string // "mse", "l1" or "huber"; argument "loss"
@@ -64,7 +64,7 @@ func (t *Forecast) Arguments() []Argument {
 		Argument{Name: "columns", Usage: "forecast: columns the model sees (default: all)", Value: &t.Columns, Learnt: true},
 		Argument{Name: "target", Usage: "forecast: columns to predict (default: the last)", Value: &t.Targets, Learnt: true},
 		Argument{Name: "lags", Usage: "forecast: steps seen", Value: &t.Lags, Learnt: true},
-		Argument{Name: "horizon", Usage: "forecast: steps foretold", Value: &t.Horizon, Learnt: true},
+		Argument{Name: "horizon", Usage: "forecast: steps ahead", Value: &t.Horizon, Learnt: true},
 		Argument{Name: "season", Usage: "forecast: length of a season", Value: &t.Season, Learnt: true},
 		Argument{Name: "base", Usage: "forecast: predict the change from the last value, from the season before, or from none", Value: &t.Base, Learnt: true},
 		Argument{Name: "loss", Usage: "forecast: mse, l1 or huber", Value: &t.Loss},
@@ -221,7 +221,7 @@ func (t *Forecast) misfit(c nn.Config) string {
 	var m misfits
 	m.output(c, "last")
 	m.scaled(t.Scaling, 0)
-	m.number("num_embeddings", c.NumEmbeddings, 0, "for numbers are foretold")
+	m.number("num_embeddings", c.NumEmbeddings, 0, "because forecasts read numbers and not tokens")
 	m.want(len(t.Targets) > 0, "forecast has no targets")
 	for _, steps := range []struct {
 		name string

@@ -7,7 +7,6 @@ type Scratch[F Float] struct {
 	last []F // sums of a last panel that is not full
 	left []F // columns of a left side, brought together
 	int8 Rows8
-	sums []int32 // likewise last of integers
 }
 
 // MulRows is Mul for panels of one gate and row-major memory: the sum of row r
@@ -109,32 +108,4 @@ var zeros [4 * Lane]float64
 // zeroRow returns a row of zeros to start sums from.
 func zeroRow[F Float]() []F {
 	return unsafe.Slice((*F)(unsafe.Pointer(&zeros)), len(zeros))
-}
-
-// SumRows8 is Sums8 for panels of one gate and row-major memory: the sum of row r and
-// unit u goes to dst[r*ldd+u], and nothing beyond the units is touched.
-func SumRows8(w *Panels8, dst []int32, ldd int, shift []int32, a Rows8, m int, s *Scratch[float32]) {
-	const cols = 4 * Lane
-	whole := w.Len()
-	if w.Units%Lane != 0 {
-		whole--
-	}
-	if m <= 0 || w.Units == 0 {
-		return
-	}
-	if whole > 0 {
-		Sums8(w, 0, whole, dst, cols, ldd, shift, a, m)
-	}
-	if whole == w.Len() {
-		return
-	}
-	s.sums = growAny(s.sums, limits.LastRows*cols)
-	u := whole * cols
-	for r := 0; r < m; r += limits.LastRows {
-		n := min(limits.LastRows, m-r)
-		Sums8(w, whole, whole+1, s.sums, cols, cols, shift, Rows8{Data: a.Data[r*a.Row:], Row: a.Row}, n)
-		for i := range n {
-			copy(dst[(r+i)*ldd+u:(r+i)*ldd+w.Units], s.sums[i*cols:])
-		}
-	}
 }

@@ -52,11 +52,9 @@ type Row struct {
 // Writes reports whether Save takes the format.
 func (r Row) Writes() bool { return r.save != nil }
 
-// Formats is the table of the formats that hold models. What a file is, its bytes
+// formats is the table of the formats that hold models. What a file is, its bytes
 // say: the first row whose mark they bear. Where they bear none, as a pickle of
 // protocol 0 and some ONNX files, its ending says it.
-func Formats() []Row { return slices.Clone(formats) }
-
 var formats []Row
 
 func init() { // open and save refer back to the table
