@@ -1,10 +1,13 @@
 package model
 
 import (
+	"math"
 	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -204,4 +207,65 @@ func ran(t *testing.T, m *Model, in map[string]Value) map[string][]float32 {
 		list[name] = Data[float32](v)
 	}
 	return list
+}
+
+// TestPyTorchsIntegersAreNotRoundedAgain: of files of PyTorch's dynamic quantisation, with
+// one scale a weight and one an output, int8 changes no number of the weights; outputs
+// lie nearer to float32 with these weights than PyTorch's own, which quantises a batch
+// with one scale. internal/modelfile/testdata/dynamic.py made them.
+func TestPyTorchsIntegersAreNotRoundedAgain(t *testing.T) {
+	for _, name := range []string{"tensor", "channel"} {
+		path := "../internal/modelfile/testdata/dynamic-" + name
+		golden, err := safetensors.Open(path + ".safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer golden.Close()
+		read := func(name string) tensor.Dense {
+			d, err := checkpoint.Float[float32](golden, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		x, torchs, floats := read("input"), read("output"), read("float")
+		in, err := FromDense(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		far := map[unroll.Precision]float64{}
+		var params [2][]unroll.Param
+		for i, p := range []unroll.Precision{unroll.Full, unroll.Int8} {
+			m, err := Options{Chain: "rnn | fc", Layout: TimeFirst, Precision: p}.Open(path + ".pt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			layers, err := m.Layers()
+			if err != nil {
+				t.Fatal(err)
+			}
+			low, err := layers[0].Quantize(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			params[i] = low.Params()
+			for _, y := range ran(t, m, map[string]Value{m.Inputs()[0].Name: in}) {
+				far[p] = apart(y, floats.Data)
+			}
+		}
+		for i, p := range params[0] {
+			testkit.Bits(t, name+" "+p.Name, params[1][i].Value.Data, p.Value.Data)
+		}
+		if own := apart(torchs.Data, floats.Data); far[unroll.Full] > 1e-6 || far[unroll.Int8] == 0 || far[unroll.Int8] > own {
+			t.Errorf("%s: float32 is %g off, int8 %g, PyTorch %g", name, far[unroll.Full], far[unroll.Int8], own)
+		}
+	}
+}
+
+func apart(x, y []float32) (most float64) {
+	for i, v := range x {
+		most = max(most, math.Abs(float64(v)-float64(y[i])))
+	}
+	return most
 }
