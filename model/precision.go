@@ -36,6 +36,27 @@ func (m *Model) precision(o Options) func(part string) unroll.Precision {
 	}
 }
 
+// rounding says which weights are integers in an ONNX file of the model: those that are
+// in its program, and a model folder's embedding.
+func (m *Model) rounding(o Options) graph.Rounding {
+	if m.trained != nil {
+		parts := m.trained.Config().Precision
+		return func(n *graph.Node, _ string) unroll.Precision {
+			return parts[map[string]string{"Gather": "embedding", "Gemm": "fc"}[n.Op]] // layers have their own
+		}
+	}
+	precision := m.precision(o)
+	if precision == nil || o.Float64 {
+		return nil
+	}
+	return func(n *graph.Node, part string) unroll.Precision {
+		if n.Op == "Gather" {
+			return unroll.Full
+		}
+		return precision(part)
+	}
+}
+
 // lowered is the recurrent layer of a file of weights in the precision that its node
 // has in the program: who takes it by itself gets the program's bits.
 func (m *Model) lowered(l *unroll.Layer, g *graph.Graph, o Options) (*unroll.Layer, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -47,7 +48,9 @@ type Saved struct {
 }
 
 // Save writes the model in the format that the path's ending says: an ONNX file of
-// every model that ONNX has operators for; safetensors, pt (a state_dict) or npz of
+// every model that ONNX has operators for (weights that Options.Precision makes Int8 as
+// integers with a scale for each output behind a DequantizeLinear: it runs anywhere in
+// float32, and here, opened with that precision, with the bits of this model); safetensors, pt (a state_dict) or npz of
 // an embedding, layer and head, or of the tensors of a chain; and a model folder of
 // any, which Open opens without options. A file is replaced as a whole or not at all.
 // What a format would lose is an ErrLoss that says it.
@@ -86,11 +89,39 @@ func (m *Model) saveONNX(path string, opset int64) error {
 	if opset == 0 && m.program.Graph().Opsets[""] > graph.MaxWritten {
 		opset = m.program.Graph().Opsets[""]
 	}
-	err := atomicfile.Write(path, func(w io.Writer) error { return graph.WriteVersion(w, m.program.Graph(), opset) })
+	var asked []string
+	rounding := m.written
+	if rounding != nil {
+		rounding = func(n *graph.Node, part string) unroll.Precision {
+			asked = append(asked, n.Part(), part)
+			return m.written(n, part)
+		}
+	}
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		if err := graph.WriteRounded(w, m.program.Graph(), opset, rounding); err != nil {
+			return err
+		}
+		for _, name := range m.kept {
+			if m.trained == nil && !slices.Contains(asked, name) {
+				return fmt.Errorf("%w: Options.Keep names %q, which is no part of it: those are %s", ErrUnsupported, name, strings.Join(unique(asked), ", "))
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.path, err)
 	}
 	return nil
+}
+
+// unique are the names of a list, each once, in its order.
+func unique(list []string) (names []string) {
+	for _, name := range list {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // saveFolder writes a folder of a trained model, or one around a program.

@@ -43,8 +43,11 @@ func (m *matrices) right(i int) int {
 }
 
 // matrices reads the shapes of a MatMul as numpy does: vectors become matrices.
-func (c *call) matrices() (*matrices, error) {
-	a, b := c.shape(0), c.shape(1)
+func (c *call) matrices() (*matrices, error) { return c.matricesOf(c.shape(0), c.shape(1)) }
+
+// matricesOf is matrices for the shapes of two operands.
+func (c *call) matricesOf(left, right []int) (*matrices, error) {
+	a, b := left, right
 	if len(a) == 0 || len(b) == 0 {
 		return nil, c.fail("a single number is not a matrix")
 	}
@@ -58,7 +61,7 @@ func (c *call) matrices() (*matrices, error) {
 	p, q := len(a)-2, len(b)-2
 	m := &matrices{m: a[p], k: a[p+1], n: b[q+1]}
 	if b[q] != m.k {
-		return nil, c.fail("shapes %v and %v: inner sizes %d and %d differ", c.shape(0), c.shape(1), m.k, b[q])
+		return nil, c.fail("shapes %v and %v: inner sizes %d and %d differ", left, right, m.k, b[q])
 	}
 	batch, err := c.broadcast(a[:p], b[:q])
 	if err != nil {

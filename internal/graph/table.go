@@ -39,7 +39,7 @@ type args struct {
 func families() [][]row {
 	return [][]row{
 		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(),
-		normRows(), recurrentRows(), quantizedRows(), controlRows(), layerRows(),
+		normRows(), recurrentRows(), quantizedRows(), qlinearRows(), controlRows(), layerRows(),
 	}
 }
 
