@@ -28,6 +28,10 @@ func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32,
 	return false
 }
 
+func slideVector(*Panels[float32], Lines, []float32, Lines, []int, float32, int, int) bool {
+	return false
+}
+
 func mul8Vector(*Panels8, int, int, Block[float32], Block[float32], []float32, []int32, Rows8, int, bool) bool {
 	return false
 }

@@ -55,6 +55,15 @@ func mul512h(p *mulArgs)
 //go:noescape
 func mul256h(p *mulArgs)
 
+// mul512a and mul256a are the loop of Slide for lines of positions and one panel, or
+// for some of its k: the sums of further ones start from dst.
+//
+//go:noescape
+func mul512a(p *mulArgs)
+
+//go:noescape
+func mul256a(p *mulArgs)
+
 // call runs a routine of fused256, fused512, chains256 or chains512 with its
 // arguments. A routine takes DI as their address and follows no calling
 // convention of Go. What each computes is said where its operation is named.
