@@ -40,6 +40,8 @@ func absMaxBlocks([]float32) (uint32, int) { return 0, 0 }
 
 func quantiseBlocks([]uint8, []float32, float32) int { return 0 }
 
+func bytesBlocks([]uint8, []float32, float32, int32) int { return 0 }
+
 func fused(Op, Gates, []Rows[float32]) bool { return false }
 
 func squareBlocks([]float32, *[4]float64) int { return 0 }

@@ -52,6 +52,14 @@ func mulRoutine(lv int32, g *mulArgs) {
 	}
 }
 
+func bytesRoutine(lv int32, dst *uint8, src *float32, n int, scale float32, zero int32) {
+	if lv == levelAVX512 {
+		bytes512(dst, src, n, scale, zero)
+	} else {
+		bytes256(dst, src, n, scale, zero)
+	}
+}
+
 func slideRoutine(lv int32, g *mulArgs) {
 	if lv == levelAVX512 {
 		mul512a(g)

@@ -68,6 +68,13 @@ func lanesOf(int32) int { return 4 }
 
 func mulRoutine(_ int32, g *mulArgs) { mulNEON(g) }
 
+func bytesRoutine(_ int32, dst *uint8, src *float32, n int, scale float32, zero int32) {
+	bytesNEON(dst, src, n, scale, zero)
+}
+
+//go:noescape
+func bytesNEON(dst *uint8, src *float32, n int, scale float32, zero int32)
+
 func slideRoutine(_ int32, g *mulArgs) { mulNEONa(g) }
 
 func transposeRoutine(_ int32, g *gateArgs) { transposeNEON(g) }

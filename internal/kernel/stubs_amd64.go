@@ -46,6 +46,14 @@ func quantise512(dst *uint8, src *float32, n int, times float32)
 //go:noescape
 func quantise256(dst *uint8, src *float32, n int, times float32)
 
+// for i := range 16*n { dst[i] = nearest(src[i]/scale) + zero, at least 0, at most 255 }
+//
+//go:noescape
+func bytes512(dst *uint8, src *float32, n int, scale float32, zero int32)
+
+//go:noescape
+func bytes256(dst *uint8, src *float32, n int, scale float32, zero int32)
+
 // mul512h and mul256h are mul512 and mul256 with weights of bfloat16: w[k*cols+c]
 // is the upper half of a float32.
 //
