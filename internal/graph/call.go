@@ -55,6 +55,8 @@ type call struct {
 	ew *pointwise
 	// last says how the step works on values with channels last.
 	last *lastForm
+	// integer is a ConvInteger that can be one step with what follows it.
+	integer *lineInteger
 }
 
 // needError says that a plan needs the value of an operand.

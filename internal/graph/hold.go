@@ -41,11 +41,13 @@ type holder struct {
 
 // hold lets steps of a plan keep channels last.
 func hold(pl *planner, pn *plan) error {
-	some := slices.ContainsFunc(pl.steps, func(s step) bool { return s.last != nil && s.last.starts })
+	some := slices.ContainsFunc(pl.steps, func(s step) bool { return s.integer != nil || s.last != nil && s.last.starts })
 	if !some || pl.batch > 0 { // a plan that follows an axis is not run
 		return nil
 	}
 	h := &holder{pl: pl, held: map[*operand]*operand{}}
+	h.look(pn)
+	h.integers()
 	h.look(pn)
 	h.floors()
 	h.look(pn)

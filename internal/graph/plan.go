@@ -29,6 +29,7 @@ type step struct {
 	local            func() any
 	ew               *pointwise
 	last             *lastForm
+	integer          *lineInteger
 }
 
 // scope is the names of a body and of those around it.
@@ -299,7 +300,7 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		return limitError("operations or more", pl.work, l.Work, "Work")
 	}
 	if !known {
-		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew, last: c.last}
+		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew, last: c.last, integer: c.integer}
 		for _, o := range s.scratch {
 			pl.register(o)
 		}

@@ -20,14 +20,18 @@ func Extremes(m, n int, lo, hi []float32, src Rows[float32]) {
 	}
 }
 
+// SpanMemory is how many numbers Span works with.
+const SpanMemory = 16 * Lane
+
 // Span returns the least and the largest of m rows of n numbers and 0; the largest is
-// NaN if one of them is.
-func Span(m, n int, x Rows[float32]) (lo, hi float32) {
-	var least, most [8 * Lane]float32
+// NaN if one of them is. mem is SpanMemory numbers
+// that it may use.
+func Span(m, n int, x Rows[float32], mem []float32) (lo, hi float32) {
+	least, most := mem[:SpanMemory/2], mem[SpanMemory/2:SpanMemory]
 	for c := 0; c < n; c += len(least) {
 		k := min(len(least), n-c)
 		for r := 0; r < m; r += limits.Rows {
-			Extremes(min(limits.Rows, m-r), k, least[:], most[:], Rows[float32]{Data: x.Data[r*x.Row+c:], Row: x.Row})
+			Extremes(min(limits.Rows, m-r), k, least, most, Rows[float32]{Data: x.Data[r*x.Row+c:], Row: x.Row})
 			for j, v := range least[:k] {
 				if v < lo {
 					lo = v

@@ -51,7 +51,7 @@ func TestExtremes(t *testing.T) {
 					defer SetLimits(SetLimits(LowLimits(r.IntN)))
 				}
 				what := fmt.Sprintf("%s, %d x %d", level, m, n)
-				lo, hi := Span(m, n, src)
+				lo, hi := Span(m, n, src, make([]float32, SpanMemory))
 				if lo != least || hi != most && most == most || most != most && hi == hi {
 					t.Fatalf("%s: %g to %g, want %g to %g", what, lo, hi, least, most)
 				}
