@@ -9,6 +9,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/modelfile"
@@ -81,13 +82,17 @@ func (m *Model) SaveAs(path string, o SaveOptions) (*Saved, error) {
 	return s, nil
 }
 
-// saveONNX writes the program.
+// saveONNX writes the program into a file.
 func (m *Model) saveONNX(path string, opset int64) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return m.writeONNX(w, opset) })
+}
+
+// writeONNX writes the program.
+func (m *Model) writeONNX(w io.Writer, opset int64) error {
 	if opset == 0 && m.program.Graph().Opsets[""] > graph.MaxWritten {
 		opset = m.program.Graph().Opsets[""]
 	}
-	err := atomicfile.Write(path, func(w io.Writer) error { return graph.WriteVersion(w, m.program.Graph(), opset) })
-	if err != nil {
+	if err := graph.WriteVersion(w, m.program.Graph(), opset); err != nil {
 		return fmt.Errorf("%s: %w", m.path, err)
 	}
 	return nil
@@ -100,15 +105,16 @@ func (m *Model) saveFolder(path string, o SaveOptions, s *Saved) error {
 		if err != nil {
 			return err
 		}
-		return modelfile.SaveProgram(path, modelfile.Safetensors, func(file string) error {
-			return modelfile.WriteTensors(file, set, meta)
-		})
+		if meta, err = checkpoint.WithChecksum(set, meta); err != nil {
+			return err
+		}
+		return modelfile.SaveProgram(path, modelfile.Safetensors, func(w io.Writer) error { return safetensors.Write(w, set, meta) })
 	}
 	if l, err := m.network(); err == nil && l.Model != nil {
 		s.rename(l)
 		return l.Model.Save(path, "")
 	}
-	return modelfile.SaveProgram(path, modelfile.ONNX, func(file string) error { return m.saveONNX(file, o.Opset) })
+	return modelfile.SaveProgram(path, modelfile.ONNX, func(w io.Writer) error { return m.writeONNX(w, o.Opset) })
 }
 
 // chained returns the tensors of a chain, with its line as metadata.
