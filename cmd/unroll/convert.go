@@ -167,7 +167,7 @@ func (c *conversion) model(cmd *cobra.Command, f *modelfile.File) error {
 	defer m.Close()
 	say(cmd, "note", m.Notes())
 	if c.format == modelfile.Folder && c.chain == "" && m.Trained() != nil {
-		place, err := claimFolder(c.out, false, true)
+		place, err := claimOut(c.out)
 		if err != nil {
 			return err
 		}
@@ -274,7 +274,7 @@ func (c *conversion) weights(cmd *cobra.Command, f *modelfile.File) error {
 	}
 	say(cmd, "left out of "+c.in, from.Left)
 	if c.format == modelfile.Folder && from.Model != nil {
-		place, err := claimFolder(c.out, false, true)
+		place, err := claimOut(c.out)
 		if err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options,
 			return err
 		}
 	}
-	place, err := claimFolder(out, false, true)
+	place, err := claimOut(out)
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func used(t *testing.T, name string) (args []string, reads map[string]string, mo
 		return path
 	}
 	layer, x := filepath.Join(dir, "layer.safetensors"), filepath.Join(dir, "x.npy")
-	loneLayer(t, layer)
+	loneLayer(t, layer, "")
 	if err := array.WriteFile(x, checkpoint.Set{checkpoint.Of("input", tensor.New(5, 3))}, array.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -159,12 +159,12 @@ func used(t *testing.T, name string) (args []string, reads map[string]string, mo
 	return args, reads, more
 }
 
-func loneLayer(t *testing.T, path string) {
+func loneLayer(t *testing.T, path, prefix string) {
 	t.Helper()
 	w := func(name string, rows, columns int) checkpoint.Tensor {
-		return checkpoint.Of(name, tensor.New(rows, columns))
+		return checkpoint.Of(prefix+name, tensor.New(rows, columns))
 	}
-	b := func(name string, n int) checkpoint.Tensor { return checkpoint.Of(name, tensor.New(n)) }
+	b := func(name string, n int) checkpoint.Tensor { return checkpoint.Of(prefix+name, tensor.New(n)) }
 	set := checkpoint.Set{w("weight_ih_l0", 16, 3), w("weight_hh_l0", 16, 4), b("bias_ih_l0", 16), b("bias_hh_l0", 16)}
 	if err := safetensors.WriteFile(path, set, nil); err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestNoFileOfAModelIsWrittenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	shard := filepath.Join(dir, "model-00001-of-00001.safetensors")
-	loneLayer(t, shard)
+	loneLayer(t, shard, "")
 	index := fmt.Sprintf(`{"weight_map":{"weight_ih_l0":%[1]q,"weight_hh_l0":%[1]q,"bias_ih_l0":%[1]q,"bias_hh_l0":%[1]q}}`, filepath.Base(shard))
 	where := filepath.Join(dir, "model.safetensors.index.json")
 	if err := os.WriteFile(where, []byte(index), 0o600); err != nil {
@@ -233,6 +233,17 @@ func TestNoFileOfAModelIsWrittenOver(t *testing.T) {
 	for _, m := range []string{dir, where} {
 		refusedWithoutALoss(t, dir, "a part of it", nil, io.Discard, "run", m, x, "--output", shard)
 		refusedWithoutALoss(t, dir, "a part of it", nil, io.Discard, "convert", m, where, "--to", "npz")
+	}
+	// A folder around a program.
+	program := filepath.Join(dir, "program")
+	lines := filepath.Join(dir, "lines.safetensors")
+	loneLayer(t, lines, "lstm.")
+	command(t, 0, "convert", lines, program, "--chain", "lstm", "--time-first", "--to", "folder")
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		for _, alias := range aliases(t, filepath.Join(program, name)) {
+			refusedWithoutALoss(t, program, "a part of it", nil, io.Discard, "run", program, x, "--states-out", alias)
+			refusedWithoutALoss(t, program, "a part of it", nil, io.Discard, "convert", program, alias, "--to", "npz")
+		}
 	}
 	// What is made of an output's name beside it.
 	second := filepath.Join(dir, "y.h_n.npy")
@@ -323,6 +334,17 @@ func TestAConvertedFolderIsNobodyElses(t *testing.T) {
 	}
 	if got := modelfile.Files(out); len(got) != 4 {
 		t.Errorf("the parts of a model folder: %q", got)
+	}
+	// A training's folder has more than a conversion writes.
+	for _, name := range []string{"README.md", checkpointFile} {
+		if err := os.WriteFile(filepath.Join(out, name), []byte("words"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refusedWithoutALoss(t, out, "was trained there ("+name+")", nil, io.Discard, "convert", "../../examples/bach", out)
+		refusedWithoutALoss(t, out, "was trained there ("+name+")", nil, io.Discard, "convert", "../../examples/bach", out, "--to", "int8")
+		if err := os.Remove(filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -194,6 +194,7 @@ const (
 	scaleScratch           // what they are multiplied with
 	startScratch           // what is added after
 	rowScaleScratch        // ones, one a row
+	spanScratch            // where the range of the left side is looked for
 )
 
 // lay asks for the memory of a run.
@@ -205,8 +206,8 @@ func (q *quantProduct) lay(c *call) error {
 	if q.out != F32 {
 		floats = int(macs(q.m, q.n))
 	}
-	for i, n := range []int{int(macs(q.m, rowBytes(q.k))), floats, sums, sumsRow(q.n) + 64, sumsRow(q.n) + 64, q.n, q.m} {
-		t := []Type{U8, F32, I32, I32, F32, F32, F32}[i]
+	for i, n := range []int{int(macs(q.m, rowBytes(q.k))), floats, sums, sumsRow(q.n) + 64, sumsRow(q.n) + 64, q.n, q.m, k.SpanMemory} {
+		t := []Type{U8, F32, I32, I32, F32, F32, F32, F32}[i]
 		if err := c.memory(t, n); err != nil {
 			return err
 		}
@@ -254,7 +255,7 @@ func (q *quantProduct) run(a *args) error {
 func (q *quantProduct) quantiseLeft(a *args, left []uint8, i int) (scale float32, zero int32) {
 	if q.sa < 0 {
 		x := data[float32](a.in[q.quantPlaces.a])
-		scale, zero = spanOf(x)
+		scale, zero = spanOf(x, 1, 1, data[float32](a.scratch[spanScratch]))
 		row := rowBytes(q.k)
 		for r := range q.m {
 			d := left[r*row : (r+1)*row]
