@@ -325,9 +325,7 @@ func TestRoundsAreFair(t *testing.T) {
 		t.Errorf("the first round has %v, expected %v", first, want)
 	}
 	s.settle(s.stepper(s.y[:12], s.x[:8], s.rows))
-	for _, j := range s.batch {
-		s.finish(j)
-	}
+	s.finish(s.batch...)
 	release()
 	s.wakeUp()
 	for _, q := range append(greedy, rest...) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
@@ -235,6 +236,12 @@ func LoadOf[F tensor.Float](f *Folder) (*ModelOf[F], error) {
 		return nil, err
 	}
 	m.checked = f.checked && found
+	if m.same(src) {
+		if err := m.read(src); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.path, err)
+		}
+		return m, nil
+	}
 	tensors := map[string]tensor.DenseOf[F]{}
 	for _, n := range src.Names() {
 		if strings.HasSuffix(n, scaleSuffix) {
@@ -250,4 +257,30 @@ func LoadOf[F tensor.Float](f *Folder) (*ModelOf[F], error) {
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
 	return m, nil
+}
+
+// same reports whether src holds the parameters and nothing else, each under its name
+// and with its shape.
+func (m *ModelOf[F]) same(src checkpoint.Source) bool {
+	n, same := 0, true
+	m.named(func(name string, v tensor.DenseOf[F]) {
+		info, ok := src.Info(name)
+		same = same && ok && sameShape(info.Shape, v.Shape)
+		n++
+	})
+	return same && n == len(src.Names()) && !m.cfg.TieWeights
+}
+
+// read reads the parameters of src, for which same holds, into those of m: they take no
+// other memory.
+func (m *ModelOf[F]) read(src checkpoint.Source) (err error) {
+	m.Update(func() {
+		m.named(func(name string, v tensor.DenseOf[F]) {
+			if err == nil {
+				err = checkpoint.FloatInto(src, name, v.Data)
+			}
+			unroll.RoundWeights(m.cfg.precisionOf(name), v)
+		})
+	})
+	return err
 }

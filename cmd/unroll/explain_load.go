@@ -148,7 +148,11 @@ func (s *explainSource) load(cmd *cobra.Command, f *modelfile.File, args []strin
 
 // draw makes a fresh layer and its input as run does.
 func (s *explainSource) draw(cmd *cobra.Command, args []string) (*unroll.Layer, explainInput, error) {
-	layer, all, err := runSource[float32](cmd, args, s.fresh)
+	layer, input, err := runLayer[float32](cmd, args, s.fresh)
+	if err != nil {
+		return nil, explainInput{}, err
+	}
+	all, err := input()
 	if err != nil {
 		return nil, explainInput{}, err
 	}

@@ -20,13 +20,25 @@ import (
 // killed is removed, see Sweep. What exists and is no regular file (a device,
 // a pipe) is written to directly, for it cannot be replaced.
 func Write(path string, write func(w io.Writer) error) error {
+	return WriteFile(path, func(f *os.File) error {
+		b := bufio.NewWriterSize(f, 1<<16)
+		if err := write(b); err != nil {
+			return err
+		}
+		return b.Flush()
+	})
+}
+
+// WriteFile is Write without a buffer, for who goes back in the file. What is no
+// regular file cannot do that.
+func WriteFile(path string, write func(f *os.File) error) error {
 	if err := replace(path, write); err != nil {
 		return fmt.Errorf("saving %s: %w", path, err)
 	}
 	return nil
 }
 
-func replace(path string, write func(w io.Writer) error) (err error) {
+func replace(path string, write func(f *os.File) error) (err error) {
 	perm := fs.FileMode(0o666)
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -95,12 +107,8 @@ func create(path string, perm fs.FileMode) (*os.File, error) {
 }
 
 // finish writes through a buffer, syncs if asked, and always closes.
-func finish(f *os.File, write func(w io.Writer) error, sync bool) error {
-	b := bufio.NewWriterSize(f, 1<<16)
-	err := write(b)
-	if err == nil {
-		err = b.Flush()
-	}
+func finish(f *os.File, write func(f *os.File) error, sync bool) error {
+	err := write(f)
 	if err == nil && sync {
 		err = f.Sync()
 	}

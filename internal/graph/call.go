@@ -53,6 +53,10 @@ type call struct {
 	err     error // of an attribute
 	// elementwise describes a step that may be joined with others.
 	ew *pointwise
+	// last says how the step works on values with channels last.
+	last *lastForm
+	// integer is a ConvInteger that can be one step with what follows it.
+	integer *lineInteger
 }
 
 // needError says that a plan needs the value of an operand.

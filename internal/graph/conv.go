@@ -89,6 +89,9 @@ func (c *call) convolve(v *convolution, known *Value) (kernel, error) {
 	if known != nil && v.m >= leastChannels8 && c.pureIn(1) && c.precision("", v.depth()) == unroll.Int8 {
 		return c.convolve8(v, known)
 	}
+	if known != nil && v.slides() {
+		return c.convolveLines(v, known)
+	}
 	if known != nil && v.positions() < fewPositions && v.m >= 8 {
 		return c.convolveFew(v, known)
 	}

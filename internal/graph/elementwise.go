@@ -47,7 +47,11 @@ func elementwiseRows() []row {
 			return unary(c, unaryForms{f32: over(sign[float32]), f64: over(sign[float64]), i64: over(sign[int64]), i32: over(sign[int32]), i8: over(sign[int8]), u8: over(sign[uint8])})
 		}},
 		row{op: "Relu", min: 1, max: 1, axes: broadcastAxes, plan: func(c *call) (kernel, error) {
-			return unary(c, unaryForms{f32: relu32, f64: relu[float64], i64: relu[int64], i32: relu[int32], i8: relu[int8]})
+			run, err := unary(c, unaryForms{f32: relu32, f64: relu[float64], i64: relu[int64], i32: relu[int32], i8: relu[int8]})
+			if c.ew != nil {
+				c.ew.relu = true
+			}
+			return run, err
 		}},
 	)
 }

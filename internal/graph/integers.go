@@ -171,24 +171,20 @@ func leftBytes(dst []uint8, v *Value, at, rows, depth int) int32 {
 	return 0
 }
 
-// spanOf returns scale and zero point of uint8 for numbers: their range with 0.
-// The scale is NaN if one of them is.
-func spanOf(x []float32) (scale float32, zero int32) {
-	var lo, hi float32
-	numbers := true
-	for _, v := range x {
-		if v < lo {
-			lo = v
-		}
-		if v > hi {
-			hi = v
-		}
-		if v != v {
-			numbers = false
-		}
+// spanOf returns scale and zero point of uint8 for the first n numbers of every row:
+// their range with 0. The scale is NaN if one of them is.
+func spanOf(x []float32, n, row int, mem []float32) (scale float32, zero int32) {
+	if n == row { // one after another
+		n, row = 128, 128
+	}
+	m := len(x) / row
+	lo, hi := k.Span(m, n, k.Rows[float32]{Data: x, Row: row}, mem)
+	if rest := x[m*row:]; len(rest) > 0 {
+		l, h := k.Span(1, len(rest), k.Rows[float32]{Data: rest}, mem)
+		lo, hi = min(lo, l), k.Larger(hi, h)
 	}
 	switch {
-	case !numbers:
+	case hi != hi:
 		return float32(math.NaN()), 0
 	case hi == lo:
 		return 1, 0
@@ -197,19 +193,15 @@ func spanOf(x []float32) (scale float32, zero int32) {
 	return scale, int32(max(0, min(255, math.RoundToEven(float64((0-lo)/scale)))))
 }
 
-// quantiseBytes writes x/scale, rounded to nearest, ties to even, plus zero, to the
-// bounds of uint8; NaN is zero.
+// quantiseBytes writes x/scale, of numbers that spanOf gave the scale, rounded to
+// nearest, ties to even, plus zero, to the bounds of uint8; NaN is zero.
 func quantiseBytes(dst []uint8, x []float32, scale float32, zero int32) {
-	const shift = 3 << 22 // leaves no room for a fraction
-	dst = dst[:len(x)]
+	if scale >= 0x1p-100 && scale <= math.MaxFloat32 {
+		k.Bytes(dst[:len(x)], x, scale, zero)
+		return
+	}
 	for i, v := range x {
-		v /= scale
-		if !(v > -1<<20 && v < 1<<20) {
-			dst[i] = uint8(quantize(x[i], scale, zero, U8))
-			continue
-		}
-		q := int32(math.Float32bits(v+shift)) - 0x4b400000 + zero
-		dst[i] = uint8(max(0, min(255, q)))
+		dst[i] = uint8(quantize(v, scale, zero, U8))
 	}
 }
 

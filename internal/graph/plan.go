@@ -28,6 +28,8 @@ type step struct {
 	read             map[int]bool // inputs the plan has read
 	local            func() any
 	ew               *pointwise
+	last             *lastForm
+	integer          *lineInteger
 }
 
 // scope is the names of a body and of those around it.
@@ -125,6 +127,9 @@ func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *pla
 	}
 	for _, out := range p.graph.Outputs {
 		pn.outputs = append(pn.outputs, sc.find(out.Name))
+	}
+	if err := hold(pl, pn); err != nil {
+		return nil, err
 	}
 	join(pl, pn)
 	pn.steps, pn.values = pl.steps, pl.values
@@ -295,7 +300,7 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		return limitError("operations or more", pl.work, l.Work, "Work")
 	}
 	if !known {
-		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew}
+		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew, last: c.last, integer: c.integer}
 		for _, o := range s.scratch {
 			pl.register(o)
 		}

@@ -1,6 +1,10 @@
 package graph
 
-import "slices"
+import (
+	"slices"
+
+	k "github.com/unroll-ml/unroll/internal/kernel"
+)
 
 // planQuantizedLSTM is ONNX Runtime's DynamicQuantizeLSTM: weights of 8 bits as
 // [D,I,4H] and [D,H,4H], scale and zero point one a direction or one a column;
@@ -64,8 +68,8 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 		return nil, c.unsupported("with sums of %d products; at most %d are", max(q.I, q.H), mostTerms)
 	}
 	rows, sums := q.T*q.B, sumsRow(4*q.H)
-	for i, n := range []int{rows * rowBytes(q.I), rows * sums, q.B * rowBytes(q.H), q.B * sums, sums + 64, 4 * q.H, 4 * q.H, 4 * q.H} {
-		if err := c.memory([]Type{U8, I32, U8, I32, I32, F32, F32, F32}[i], n); err != nil {
+	for i, n := range []int{rows * rowBytes(q.I), rows * sums, q.B * rowBytes(q.H), q.B * sums, sums + 64, 4 * q.H, 4 * q.H, 4 * q.H, k.SpanMemory} {
+		if err := c.memory([]Type{U8, I32, U8, I32, I32, F32, F32, F32, F32}[i], n); err != nil {
 			return nil, err
 		}
 	}
@@ -116,7 +120,7 @@ type quantizedLSTM struct {
 func (q *quantizedLSTM) run(a *args) error {
 	x, h := data[uint8](a.scratch[0]), data[uint8](a.scratch[2])
 	inputs, states, shift := data[int32](a.scratch[1]), data[int32](a.scratch[3]), data[int32](a.scratch[4])
-	xScale, xZero := quantiseRows(x, data[float32](a.in[0]), q.T*q.B, q.I)
+	xScale, xZero := quantiseRows(x, data[float32](a.in[0]), q.T*q.B, q.I, data[float32](a.scratch[8]))
 	H, row := q.H, sumsRow(4*q.H)
 	clear(data[float32](a.out[0]))
 	for d := range q.D {
@@ -126,7 +130,7 @@ func (q *quantizedLSTM) run(a *args) error {
 		start(cn, a.in, 6, d)
 		g := q.gates(a, d, xScale)
 		for t := range q.T {
-			hScale, hZero := quantiseRows(h, hn, q.B, H)
+			hScale, hZero := quantiseRows(h, hn, q.B, H, data[float32](a.scratch[8]))
 			q.packed[d][1].mul(states, h, q.B, hZero, shift)
 			for b := range q.B {
 				length := q.T
@@ -219,8 +223,8 @@ func scaleOf(v *Value, d, k, directions, h int) float32 {
 
 // quantiseRows writes m rows of n numbers, quantised to uint8 with one scale, to
 // rows of bytes, rowBytes apart, and returns scale and zero point.
-func quantiseRows(dst []uint8, x []float32, m, n int) (scale float32, zero int32) {
-	scale, zero = spanOf(x)
+func quantiseRows(dst []uint8, x []float32, m, n int, mem []float32) (scale float32, zero int32) {
+	scale, zero = spanOf(x, 1, 1, mem)
 	row := rowBytes(n)
 	for r := range m {
 		d := dst[r*row : (r+1)*row]

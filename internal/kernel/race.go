@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"runtime"
+	"slices"
 	"unsafe"
 )
 
@@ -83,5 +84,22 @@ func raceMul8(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32, 
 	}
 	for r := range m {
 		raceRange(a.Data[r*a.Row:r*a.Row+w.Groups()*group8], reads)
+	}
+}
+
+// raceSlide tells of what Slide reads and writes.
+func raceSlide(w *Panels[float32], dst Lines, init []float32, a Lines, at []int, lines, m int) {
+	width, seen := Pad(w.Units), 0
+	if len(at) > 0 {
+		seen = slices.Max(at) + 1
+	}
+	raceRange(w.Data[:w.K*width], reads)
+	raceRange(init[:width], reads)
+	raceRange(at, reads)
+	for l := range lines {
+		for r := range m {
+			raceRange(a.at(l, r, seen), reads)
+			raceRange(dst.at(l, r, width), writes)
+		}
 	}
 }

@@ -46,6 +46,14 @@ func quantise512(dst *uint8, src *float32, n int, times float32)
 //go:noescape
 func quantise256(dst *uint8, src *float32, n int, times float32)
 
+// for i := range 16*n { dst[i] = nearest(src[i]/scale) + zero, at least 0, at most 255 }
+//
+//go:noescape
+func bytes512(dst *uint8, src *float32, n int, scale float32, zero int32)
+
+//go:noescape
+func bytes256(dst *uint8, src *float32, n int, scale float32, zero int32)
+
 // mul512h and mul256h are mul512 and mul256 with weights of bfloat16: w[k*cols+c]
 // is the upper half of a float32.
 //
@@ -54,6 +62,15 @@ func mul512h(p *mulArgs)
 
 //go:noescape
 func mul256h(p *mulArgs)
+
+// mul512a and mul256a are the loop of Slide for lines of positions and one panel, or
+// for some of its k: the sums of further ones start from dst.
+//
+//go:noescape
+func mul512a(p *mulArgs)
+
+//go:noescape
+func mul256a(p *mulArgs)
 
 // call runs a routine of fused256, fused512, chains256 or chains512 with its
 // arguments. A routine takes DI as their address and follows no calling

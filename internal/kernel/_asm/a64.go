@@ -137,6 +137,25 @@ func (w *writer) narrow(words, upper bool, dst, src string) {
 	w.word(code|reg(src)<<5|reg(dst), text, reg(dst), reg(src))
 }
 
+// nearest makes int32 of float32, rounded to the nearest, halves to the even one.
+func (w *writer) nearest(dst, src string) {
+	w.word(0x4e21a800|reg(src)<<5|reg(dst), "fcvtns v%d.4s, v%d.4s", reg(dst), reg(src))
+}
+
+// saturate is narrow to the bounds of unsigned numbers: of signed int32, or of unsigned
+// int16.
+func (w *writer) saturate(words, upper bool, dst, src string) {
+	code, text := uint32(0x2e214800), "uqxtn v%d.8b, v%d.8h"
+	if words {
+		code, text = 0x2e612800, "sqxtun v%d.4h, v%d.4s"
+	}
+	if upper {
+		code |= 1 << 30
+		text = map[bool]string{true: "sqxtun2 v%d.8h, v%d.4s", false: "uqxtn2 v%d.16b, v%d.8h"}[words]
+	}
+	w.word(code|reg(src)<<5|reg(dst), text, reg(dst), reg(src))
+}
+
 // ldrq and strq move 16 bytes at off, a multiple of 16.
 func (w *writer) ldrq(dst, base string, off int) {
 	w.word(0x3dc00000|scaled(off, 16)<<10|reg(base)<<5|reg(dst), "ldr q%d, [x%d, #%d]", reg(dst), reg(base), off)

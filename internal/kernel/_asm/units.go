@@ -56,6 +56,8 @@ func unitsOf(v *vec) {
 		v.put(x, y)
 	})
 	v.columns("columnsOf")
+	v.extremes("extremesOf")
+	v.fromSums("fromSumsOf")
 	v.rowwise("lstmStateOf", 3, func(p []string) {
 		i, f, g, c := v.get(), v.get(), v.get(), v.get()
 		v.load(mem(p[0], 0), i)
