@@ -66,6 +66,9 @@ network; --open shows it at once.`,
 				page.Title = strings.TrimSuffix(filepath.Base(args[0]), filepath.Ext(args[0]))
 			}
 			if html == "" && !open {
+				if page.Kind != "" && cmd.Flags().Changed("as") {
+					return usagef("--as %s is for a page: give --html or --open too", page.Kind)
+				}
 				opt.Color = isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""
 				return explainText(cmd, t, in.whole, opt)
 			}

@@ -366,3 +366,61 @@ func TestStatesGoOnInTheirFile(t *testing.T) {
 		t.Error("an input was written over by states")
 	}
 }
+
+// TestStandardOutputIsNoOutputsFile: what is written twice is there once.
+func TestStandardOutputIsNoOutputsFile(t *testing.T) {
+	args, _, _ := used(t, "run")
+	path := filepath.Join(filepath.Dir(args[0]), "y.npz")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	for _, flag := range []string{"--output", "--states-out"} {
+		for _, alias := range aliases(t, path) {
+			refusedWithoutALoss(t, filepath.Dir(path), "standard output is the same file as "+flag, nil, out, "run", args[0], args[1], "--json", flag, alias)
+		}
+	}
+}
+
+// broken is a standard output that takes nothing.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestStatesComeAfterTheOutput: a run that cannot give all of its output leaves the
+// states that it began from, and is run again from them.
+func TestStatesComeAfterTheOutput(t *testing.T) {
+	args, _, _ := used(t, "run")
+	layer, x, dir := args[0], args[1], filepath.Dir(args[0])
+	onnx, states := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "states.safetensors")
+	table := filepath.Join(dir, "t.csv")
+	if err := os.WriteFile(table, []byte("who,a,b,c\nu,1,2,3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(t, 0, "convert", layer, onnx)
+	for _, line := range [][]string{
+		{"run", layer, x},
+		{"run", layer, x, "--stream"},
+		{"run", layer, "-", "--stream"},
+		{"run", onnx, x, "--states"},
+		{"run", onnx, x, "--stream"},
+		{"run", onnx, "-", "--stream"},
+		{"run", layer, table, "--group-by", "who"},
+	} {
+		line = append(line, "--states-out", states)
+		var said bytes.Buffer
+		if code := execute(t.Context(), line, strings.NewReader("1,2,3\n"), broken{}, &said); code == 0 {
+			t.Errorf("%q: no error", line)
+		}
+		if _, err := os.Stat(states); err == nil {
+			t.Fatalf("%q: the states are there and the output is not: %s", line, &said)
+		}
+		if code := execute(t.Context(), line, strings.NewReader("1,2,3\n"), io.Discard, &said); code != 0 {
+			t.Errorf("%q: %d, %s", line, code, &said)
+		}
+		if err := os.Remove(states); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}

@@ -113,7 +113,7 @@ func serve(cmd *cobra.Command, args []string, o *serveOptions) error {
 		return asking(err)
 	}
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	defer holdOn(cmd.Context())()
 	onHangup(cmd.Context(), func() { _ = s.Reload() }) // which is logged
