@@ -88,11 +88,9 @@ func (p *integerPanels) mul(dst []int32, a []uint8, m int, za int32, shift []int
 		clear(dst[:m*sumsRow(p.n)])
 		return
 	}
-	for u, s := range p.sums {
-		shift[u] = -za * s
-		if p.zeros != nil {
-			shift[u] += int32(p.k) * za * p.zeros[u]
-		}
+	k.TimesInts(shift, p.sums, -za)
+	for u, z := range p.zeros {
+		shift[u] += int32(p.k) * za * z
 	}
 	row, step := rowBytes(p.k), sumsRow(p.n)
 	k.Sums8(&p.panels, 0, p.panels.Len(), dst, p.panels.MaxCols(), step, shift, k.Rows8{Data: a, Row: row}, m)
