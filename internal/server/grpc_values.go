@@ -136,13 +136,13 @@ func grpcIDs(t *oip.ModelInferRequest_InferInputTensor, b []byte, raw bool) ([]s
 			ids = append(ids, string(s))
 		}
 	case t.Datatype == "UINT64" && raw:
-		for ; len(b) >= 8; b = b[8:] {
-			ids = append(ids, strconv.FormatUint(binary.LittleEndian.Uint64(b), 10))
-		}
+		ids = texts(make([]struct{}, len(b)/8), func(text []byte, _ struct{}) []byte {
+			text = strconv.AppendUint(text, binary.LittleEndian.Uint64(b), 10)
+			b = b[8:]
+			return text
+		})
 	case t.Datatype == "UINT64":
-		for _, v := range t.Contents.Uint64Contents {
-			ids = append(ids, strconv.FormatUint(v, 10))
-		}
+		ids = texts(t.Contents.Uint64Contents, func(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) })
 	case t.Datatype == "INT64" || t.Datatype == "INT32":
 		var v model.Value
 		if raw {

@@ -146,14 +146,25 @@ func (r *request) setMany(ids []string, most int) *failure {
 
 // idTexts are numbers as ids.
 func idTexts(v model.Value) []string {
-	var ids []string
-	for _, n := range model.Data[int64](v) {
-		ids = append(ids, strconv.FormatInt(n, 10))
+	if list := model.Data[int64](v); list != nil {
+		return texts(list, func(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) })
 	}
-	for _, n := range model.Data[int32](v) {
-		ids = append(ids, strconv.FormatInt(int64(n), 10))
+	return texts(model.Data[int32](v), func(b []byte, n int32) []byte { return strconv.AppendInt(b, int64(n), 10) })
+}
+
+// texts are numbers as strings, which share one memory.
+func texts[T any](list []T, write func([]byte, T) []byte) []string {
+	var b []byte
+	ends := make([]int, len(list))
+	for i, n := range list {
+		b = write(b, n)
+		ends[i] = len(b)
 	}
-	return ids
+	all, from, text := make([]string, len(list)), 0, string(b)
+	for i, end := range ends {
+		all[i], from = text[from:end], end
+	}
+	return all
 }
 
 // wants reports whether an output is asked for.
