@@ -20,7 +20,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/unroll-ml/unroll/internal/server/oip"
-	"github.com/unroll-ml/unroll/internal/testkit/python"
 )
 
 // silero is the detector of speech in the PyPI package silero-vad, or "".
@@ -28,15 +27,14 @@ func silero() string {
 	if file := os.Getenv("SILERO_VAD"); file != "" {
 		return file
 	}
-	py := python.With("silero_vad")
-	if py == "" {
-		return ""
+	const where = "import importlib.util as u, os; s = u.find_spec('silero_vad'); print(s and os.path.join(s.submodule_search_locations[0], 'data', 'silero_vad.onnx') or '')"
+	for _, py := range []string{os.Getenv("UNROLL_PYTHON"), "python3"} {
+		out, err := exec.Command(py, "-c", where).Output() // the package itself takes seconds to import
+		if file := strings.TrimSpace(string(out)); err == nil && file != "" {
+			return file
+		}
 	}
-	out, err := exec.Command(py, "-c", "import silero_vad, os; print(os.path.join(os.path.dirname(silero_vad.__file__), 'data', 'silero_vad.onnx'))").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
+	return ""
 }
 
 // Silero's detector steps sequences on a stream of gRPC, two side by side, with the

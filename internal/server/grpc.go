@@ -182,7 +182,7 @@ func (s *Server) inferGRPC(ctx context.Context, in *oip.ModelInferRequest) (*oip
 		return nil, f
 	}
 	defer a.release()
-	return a.grpc(len(in.RawInputContents) == 0), nil
+	return a.message(len(in.RawInputContents) == 0).InferResponse, nil
 }
 
 // errEnding is the end of a stream when the server ends.

@@ -13,13 +13,15 @@ type request struct {
 	model, version, id string
 	sequence           sequence
 	inputs             []tensor
-	outputs            []string // wanted, by name; nil: all
+	few                [2]tensor // memory of inputs
+	outputs            []string  // wanted, by name; nil: all
 }
 
 // sequence is what the parameters and the input "sequence_id" say.
 type sequence struct {
 	ids        []string // one, or one a row; none: no sequence
-	many       bool     // from the input
+	one        [1]string
+	many       bool // from the input
 	start, end bool
 	step       int64 // the expected step; -1: any
 }
@@ -41,7 +43,7 @@ func (r *request) readSequence(get func(name string) (param, bool), most int) (f
 			return f
 		}
 		if id != "" {
-			s.ids = []string{id}
+			s.ids = append(s.one[:0], id)
 		}
 	}
 	if s.start, f = flag(get, "sequence_start"); f != nil {

@@ -230,14 +230,18 @@ func (s *stepping) outputTime() {
 }
 
 // full is the shape of a value for n sequences.
-func (p *slot) full(n int) []int {
-	switch {
-	case p.axis >= 0:
-		return slices.Insert(slices.Clone(p.shape), p.axis, n)
-	case n == 1:
-		return slices.Clone(p.shape)
+func (p *slot) full(n int) []int { return p.appendFull(nil, n) }
+
+// appendFull is full in memory of the caller.
+func (p *slot) appendFull(to []int, n int) []int {
+	at := p.axis
+	if at < 0 {
+		if n == 1 {
+			return append(to, p.shape...)
+		}
+		at = 0
 	}
-	return slices.Insert(slices.Clone(p.shape), 0, n)
+	return append(append(append(to, p.shape[:at]...), n), p.shape[at:]...)
 }
 
 // want says which shapes are taken, for errors.
@@ -308,7 +312,8 @@ func (s *stepping) call(r *request, n int) (c call, f *failure) {
 
 // read reads the i-th input.
 func (c *call) read(s *stepping, p *slot, i int, v model.Value) *failure {
-	shape, full := v.Shape(), p.full(c.n)
+	var memory [maxDims + 1]int
+	shape, full := v.Shape(), p.appendFull(memory[:0], c.n)
 	steps, compact, flat := 1, false, false
 	switch {
 	case fits(shape, full, p.time):
@@ -469,20 +474,21 @@ func (s *stepping) results(r *request, c *call, y []float32) ([]tensor, error) {
 		if !r.wants(p.name) {
 			continue
 		}
-		full := p.full(c.n)
+		var memory [maxDims + 1]int
+		full := p.appendFull(memory[:0], c.n)
+		data := y
+		if len(s.outputs) > 1 || !p.flat(full, c) {
+			data = make([]float32, c.t*c.n*p.n)
+			p.move(full, c, func(step, row, from, to, size int) {
+				copy(data[to:to+size], y[(step*c.n+row)*s.out+p.at+from:])
+			})
+		}
 		if c.compact {
-			if full = []int{c.n, p.n}; c.flat {
-				full = []int{p.n}
+			if full = append(full[:0], c.n, p.n); c.flat {
+				full = full[1:]
 			}
 		} else if p.time >= 0 {
 			full[p.time] = c.t
-		}
-		data := y
-		if len(s.outputs) > 1 || !p.flat(p.full(c.n), c) {
-			data = make([]float32, c.t*c.n*p.n)
-			p.move(p.full(c.n), c, func(step, row, from, to, size int) {
-				copy(data[to:to+size], y[(step*c.n+row)*s.out+p.at+from:])
-			})
 		}
 		v, err := typed(p.kind, data, full)
 		if err != nil {

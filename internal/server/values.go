@@ -186,15 +186,6 @@ func byteLen(v model.Value) int {
 	return 0
 }
 
-// shape64 is a shape as the protocol has it.
-func shape64(v model.Value) []int64 {
-	s := make([]int64, len(v.Shape()))
-	for i, d := range v.Shape() {
-		s[i] = int64(d)
-	}
-	return s
-}
-
 // byteStrings reads n elements of BYTES: each has its length, 4 bytes, before it.
 func byteStrings(name string, b []byte, n int) ([]string, *failure) {
 	all := make([]string, 0, min(n, len(b)/4))
