@@ -29,9 +29,9 @@ arguments shows a layer.
 Data goes to stdout, progress and complaints to stderr; "-" as a file name is a
 standard stream. Exit code: 0 success, 1 failure, 2 wrong usage, 130 after an
 interrupt (Ctrl-C), 143 after SIGTERM.`,
-		Example: `  unroll run                                         # PyTorch's example
-  unroll explain --open                              # how its numbers came about
-  unroll train names --task classify -o names-model  # a model of your own files`,
+		Example: `  unroll run                                        # PyTorch's example
+  unroll explain --open                             # how its numbers came about
+  unroll train names --task classify -o names-model # a model of your own files`,
 		Version:       "(of the build)",    // --version prints readVersion
 		Args:          cobra.ArbitraryArgs, // unknown commands are refused below
 		SilenceErrors: true,                // execute prints them, in one line
