@@ -18,6 +18,9 @@ function drawBoxes() {
     if (b.output) card.append(text('span', '→ output ' + short32(b.output), 'dim'));
     return card;
   }));
+  // The box at hand is in sight, in the middle if it was not.
+  const on = $('flow').querySelector('[aria-pressed=true]'), strip = $('flow').getBoundingClientRect(), at = on && on.getBoundingClientRect();
+  if (on && (at.left < strip.left || at.right > strip.right)) $('flow').scrollLeft += (at.left + at.right - strip.left - strip.right) / 2;
 }
 
 const short32 = s => s.length > 24 ? s.slice(0, 11) + '…' + s.slice(-12) : s;
