@@ -80,7 +80,7 @@ func newInspectCmd() *cobra.Command {
 	var opt model.Options
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
-		Short: "Show what a model or a file of weights holds: inputs, layers, operators, tensors",
+		Short: "Show what a model or a file of weights holds",
 		Long: `Show what a model or a file of weights holds, and compute nothing: inputs and
 outputs with types and shapes, the states that go from one to the other, the
 recurrent layers under the names that --prefix takes, operators with counts and
