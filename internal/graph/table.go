@@ -40,7 +40,7 @@ func families() [][]row {
 	return [][]row{
 		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(),
 		normRows(), recurrentRows(), quantizedRows(), controlRows(), layerRows(),
-		sequenceRows(), fusedRows(), qlinearRows(),
+		sequenceRows(), resizeRows(), einsumRows(), bitRows(), signalRows(), fusedRows(), qlinearRows(), attentionRows(),
 	}
 }
 
