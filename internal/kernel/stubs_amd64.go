@@ -125,6 +125,14 @@ func largest256(x *float32, n int, lanes *[16]float32) uint32
 //go:noescape
 func squares256(x *float32, n int, sums *[4]float64)
 
+// the loop of AdamStep.Step for 16*n elements
+//
+//go:noescape
+func adam512(p, d, m, v *float32, n int, by *AdamStep)
+
+//go:noescape
+func adam256(p, d, m, v *float32, n int, by *AdamStep)
+
 // for i := range 8*n { dst[i] -= a*src[i] }, the product rounded
 //
 //go:noescape
