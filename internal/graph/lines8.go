@@ -77,7 +77,7 @@ func (l *lineInteger) pack(channels int) *lineWeights {
 		}
 	}
 	p.panels.Resize(k.NewLayout(depth, l.m, 1))
-	p.panels.PackInt8(narrow, depth, 1)
+	p.panels.PackInt8(func(u int, column []int8) { copy(column, narrow[u*depth:]) })
 	return p
 }
 

@@ -194,6 +194,7 @@ const (
 	scaleScratch           // what they are multiplied with
 	startScratch           // what is added after
 	rowScaleScratch        // ones, one a row
+	spanScratch            // of the range of a left side of floats
 )
 
 // lay asks for the memory of a run.
@@ -205,8 +206,8 @@ func (q *quantProduct) lay(c *call) error {
 	if q.out != F32 {
 		floats = int(macs(q.m, q.n))
 	}
-	for i, n := range []int{int(macs(q.m, rowBytes(q.k))), floats, sums, sumsRow(q.n) + 64, sumsRow(q.n) + 64, q.n, q.m} {
-		t := []Type{U8, F32, I32, I32, F32, F32, F32}[i]
+	for i, n := range []int{int(macs(q.m, rowBytes(q.k))), floats, sums, sumsRow(q.n) + 64, sumsRow(q.n) + 64, q.n, q.m, k.SpanMemory} {
+		t := []Type{U8, F32, I32, I32, F32, F32, F32, F32}[i]
 		if err := c.memory(t, n); err != nil {
 			return err
 		}
@@ -254,7 +255,7 @@ func (q *quantProduct) run(a *args) error {
 func (q *quantProduct) quantiseLeft(a *args, left []uint8, i int) (scale float32, zero int32) {
 	if q.sa < 0 {
 		x := data[float32](a.in[q.quantPlaces.a])
-		scale, zero = spanOf(x)
+		scale, zero = spanOf(x, 1, 1, data[float32](a.scratch[spanScratch]))
 		row := rowBytes(q.k)
 		for r := range q.m {
 			d := left[r*row : (r+1)*row]
@@ -377,14 +378,28 @@ func (q *quantProduct) multiply(a *args, l *quantRun, p *panels8, dst []float32,
 // requantise writes x, rounded to nearest, ties to even, plus zero, to the bounds of
 // the type.
 func requantise(dst []uint8, x []float32, zero int32, t Type) {
-	if t == I8 {
-		quantiseBytes(dst, x, 1, zero+128)
-		for i := range dst[:len(x)] {
-			dst[i] ^= 0x80
-		}
-		return
+	lo, hi := bounds(zero, t)
+	dst = dst[:len(x)]
+	for i, v := range x {
+		dst[i] = toByte(v, lo, hi, zero)
 	}
-	quantiseBytes(dst, x, 1, zero)
+}
+
+// bounds are those of a type, less zero.
+func bounds(zero int32, t Type) (lo, hi float32) {
+	if t == I8 {
+		return float32(-128 - zero), float32(127 - zero)
+	}
+	return float32(-zero), float32(255 - zero)
+}
+
+// toByte is the integer nearest to v within bounds, plus zero; NaN is zero.
+func toByte(v, lo, hi float32, zero int32) uint8 {
+	const shift = 3 << 22 // leaves no room for a fraction
+	if v = min(max(v, lo), hi); v != v {
+		v = 0
+	}
+	return uint8(int32(math.Float32bits(v+shift)) - 0x4b400000 + zero)
 }
 
 // convolution plans a convolution: the sums are ConvInteger's.
@@ -477,16 +492,10 @@ func scaleSums(dst []float32, sums []int32, bias int32, scale, start float32) {
 
 // bytesOfSums writes float32(sum+bias)*scale+start as requantise does.
 func bytesOfSums(dst []uint8, sums []int32, bias int32, scale, start float32, zero int32, t Type) {
-	const shift = 3 << 22 // leaves no room for a fraction
-	lo, hi := float32(-zero), float32(255-zero)
-	if t == I8 {
-		lo, hi = float32(-128-zero), float32(127-zero)
-	}
+	lo, hi := bounds(zero, t)
 	dst = dst[:len(sums)]
 	for i, s := range sums {
-		v := float32(float32(s+bias)*scale) + start
-		v = min(max(v, lo), hi)
-		dst[i] = uint8(int32(math.Float32bits(v+shift)) - 0x4b400000 + zero)
+		dst[i] = toByte(float32(float32(s+bias)*scale)+start, lo, hi, zero)
 	}
 }
 
