@@ -95,6 +95,9 @@ func (p quantPlaces) check(c *call, n int) (Type, error) {
 		{p.zy, []Type{U8, I8}, []int{1}},
 	} {
 		if c.at(o.i) == nil {
+			if o.i == p.a || o.i == p.b || o.i >= 0 && (o.i == p.sa || o.i == p.sb) {
+				return None, c.fail("input %d is absent", o.i)
+			}
 			continue
 		}
 		if o.i == p.a && p.sa < 0 {
@@ -137,6 +140,9 @@ type quantProduct struct {
 
 // product plans a product of matrices.
 func (p quantPlaces) product(c *call) (kernel, error) {
+	if c.at(p.a) == nil || c.at(p.b) == nil {
+		return nil, c.fail("a side of the product is absent")
+	}
 	a, b := c.shape(p.a), c.shape(p.b)
 	if c.intAttr("transA", 0) != 0 {
 		return nil, c.unsupported("of a transposed left side")
@@ -404,6 +410,9 @@ func toByte(v, lo, hi float32, zero int32) uint8 {
 
 // convolution plans a convolution: the sums are ConvInteger's.
 func (p quantPlaces) convolution(c *call) (kernel, error) {
+	if c.at(p.a) == nil || c.at(p.b) == nil {
+		return nil, c.fail("the input or the weights are absent")
+	}
 	if len(c.shape(p.b)) == 0 {
 		return nil, c.fail("weights of shape %v", c.shape(p.b))
 	}
