@@ -146,7 +146,7 @@ func (d *Description) graph(g *graph.Graph) {
 
 // dynamic names an operator that quantises what it is given as a whole, or is "".
 func dynamic(operators map[string]int) string {
-	for _, op := range []string{"DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM"} {
+	for _, op := range []string{"DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM", "com.microsoft.DynamicQuantizeMatMul"} {
 		if operators[op] > 0 {
 			return op[strings.LastIndexByte(op, '.')+1:]
 		}

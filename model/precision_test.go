@@ -117,8 +117,11 @@ func TestDescribeSaysThatAFileQuantisesAsAWhole(t *testing.T) {
 		if said != (op != "") {
 			t.Errorf("%s: operators %v, notes %q", file, d.Operators, d.Notes)
 		}
+		if qdq := strings.Contains(strings.Join(d.Notes, " "), "states that it multiplies are not integers"); qdq != (file == "quantized-qdq") {
+			t.Errorf("%s: notes %q", file, d.Notes)
+		}
 	}
-	for op, says := range map[string]string{"DynamicQuantizeLinear": "DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM": "DynamicQuantizeLSTM", "QuantizeLinear": ""} {
+	for op, says := range map[string]string{"DynamicQuantizeLinear": "DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM": "DynamicQuantizeLSTM", "com.microsoft.DynamicQuantizeMatMul": "DynamicQuantizeMatMul", "QuantizeLinear": ""} {
 		if got := dynamic(map[string]int{op: 1, "MatMul": 2}); got != says {
 			t.Errorf("%s: %q, want %q", op, got, says)
 		}

@@ -73,7 +73,7 @@ func (c *conversion) onnxPrecision(cmd *cobra.Command, p unroll.Precision) error
 	var set *task.Set
 	var full *nn.Model
 	if c.low.calibrate != "" {
-		if m.Trained() == nil {
+		if f.Folder == nil {
 			return usagef("--calibrate measures a model folder, which says its task; %s is none", c.in)
 		}
 		if full, err = nn.Load(f.Folder); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -179,6 +180,53 @@ func TestPrecisionFlagsThatCannotBeMeant(t *testing.T) {
 	} {
 		if _, errs := command(t, c.code, c.args...); !strings.Contains(errs, c.says) {
 			t.Errorf("%v: %s", c.args, errs)
+		}
+	}
+}
+
+// TestConvertToAnInt8File: an ONNX file of integers, smaller than the float one, gives in
+// int8 what the folder of rounded weights gives; the report is the folder's; what an
+// ONNX file cannot be is refused.
+func TestConvertToAnInt8File(t *testing.T) {
+	model, data := "../../task/testdata/v0/classify", "../../task/testdata/v0/names.csv"
+	dir := t.TempDir()
+	folder, file, full := filepath.Join(dir, "low"), filepath.Join(dir, "low.onnx"), filepath.Join(dir, "full.onnx")
+	report, _ := command(t, 0, "convert", model, folder, "--to", "int8", "--calibrate", data)
+	said, _ := command(t, 0, "convert", model, file, "--to", "int8", "--calibrate", data)
+	for _, begin := range []string{"all ", "fc alone", "float32: ", "int8: "} {
+		if want := lineOf(report, begin); want == "" || lineOf(said, begin) != want {
+			t.Errorf("%q: the folder's report has %q, the file's %q", begin, want, lineOf(said, begin))
+		}
+	}
+	bach, chorale := "../../examples/bach", "../../examples/bach/chorale.safetensors"
+	command(t, 0, "convert", bach, full)
+	command(t, 0, "convert", bach, folder+"2", "--to", "int8")
+	command(t, 0, "convert", bach, file, "--to", "int8")
+	sizes := make([]int64, 2)
+	for i, name := range []string{file, full} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[i] = info.Size()
+	}
+	if sizes[0] > sizes[1]*27/100 {
+		t.Errorf("%d bytes of %d", sizes[0], sizes[1])
+	}
+	want, _ := command(t, 0, "run", folder+"2", chorale, "--json")
+	if got, _ := command(t, 0, "run", file, chorale, "--json", "--precision", "int8"); got != want {
+		t.Errorf("the folder gives\n%.300s\nthe file\n%.300s", want, got)
+	}
+	for _, c := range []struct {
+		says string
+		args []string
+	}{
+		{"an ONNX file holds int8", []string{model, full, "--to", "bfloat16"}},
+		{"calibrate", []string{model, folder, "--to", "int8", "--verify"}},
+		{"measures a model folder", []string{"../../examples/names/model.onnx", full, "--to", "int8", "--calibrate", data}},
+	} {
+		if _, said := command(t, 2, append([]string{"convert"}, c.args...)...); !strings.Contains(said, c.says) {
+			t.Errorf("%v: %s", c.args, said)
 		}
 	}
 }

@@ -123,6 +123,9 @@ func (p quantPlaces) check(c *call, n int) (Type, error) {
 		{p.zy, []Type{U8, I8}, []int{1}},
 	} {
 		if c.at(o.i) == nil {
+			if o.i == p.a || o.i == p.b || o.i >= 0 && (o.i == p.sa || o.i == p.sb) {
+				return None, c.fail("input %d is absent", o.i)
+			}
 			continue
 		}
 		if o.i == p.a && p.sa < 0 {
@@ -161,10 +164,14 @@ type quantProduct struct {
 	alpha     float32
 	out       Type
 	packed    *panels8 // nil: the right side is packed as it comes
+	fixed     bool     // all scales and zero points are constants
 }
 
 // product plans a product of matrices.
 func (p quantPlaces) product(c *call) (kernel, error) {
+	if c.at(p.a) == nil || c.at(p.b) == nil {
+		return nil, c.fail("a side of the product is absent")
+	}
 	a, b := c.shape(p.a), c.shape(p.b)
 	if c.intAttr("transA", 0) != 0 {
 		return nil, c.unsupported("of a transposed left side")
@@ -213,16 +220,12 @@ func (p quantPlaces) product(c *call) (kernel, error) {
 	return q.run, q.lay(c)
 }
 
-// The quantPlaces of a product's scratch.
+// The places of a product's scratch.
 const (
-	leftScratch     = iota // bytes of the left side
-	floatScratch           // sums as float32, where the result is bytes
-	sumScratch             // sums, where zero points do not fit into the weights
-	shiftScratch           // what a column's sums start from
-	scaleScratch           // what they are multiplied with
-	startScratch           // what is added after
-	rowScaleScratch        // ones, one a row
-	spanScratch            // where the range of the left side is looked for
+	leftScratch  = iota // bytes of the left side
+	floatScratch        // sums as float32, where the result is bytes
+	sumScratch          // sums, where zero points do not fit into the weights
+	spanScratch         // of the range of a left side of floats
 )
 
 // lay asks for the memory of a run.
@@ -234,13 +237,21 @@ func (q *quantProduct) lay(c *call) error {
 	if q.out != F32 {
 		floats = int(macs(q.m, q.n))
 	}
-	for i, n := range []int{int(macs(q.m, rowBytes(q.k))), floats, sums, sumsRow(q.n) + 64, sumsRow(q.n) + 64, q.n, q.m, k.SpanMemory} {
-		t := []Type{U8, F32, I32, I32, F32, F32, F32, F32}[i]
-		if err := c.memory(t, n); err != nil {
+	for i, n := range []int{int(macs(q.m, rowBytes(q.k))), floats, sums, k.SpanMemory} {
+		if err := c.memory([]Type{U8, F32, I32, F32}[i], n); err != nil {
 			return err
 		}
 	}
-	c.local = func() any { return &quantRun{} }
+	q.fixed = q.packed != nil && q.sa >= 0
+	for _, i := range []int{q.sa, q.za, q.sb, q.zb, q.bias, q.biasScale, q.start, q.sy, q.zy} {
+		q.fixed = q.fixed && (c.at(i) == nil || c.pureIn(i))
+	}
+	n := sumsRow(q.n) + 64
+	c.local = func() any {
+		l := &quantRun{shift: make([]int32, n), scale: make([]float32, n), starts: make([]float32, q.n), ones: make([]float32, q.m)}
+		fill(l.ones, 1)
+		return l
+	}
 	return nil
 }
 
@@ -249,13 +260,18 @@ type quantRun struct {
 	panels k.Panels8 // the packed ones with other scales
 	own    panels8   // of a right side that is packed as it comes
 	rows   scratchRows
+	ones   []float32 // one a row
+	// What set fills in; ready: it stays.
+	shift         []int32   // what a column's sums start from
+	scale, starts []float32 // what they are multiplied with; what is added after
+	start         []float32 // starts, or nil
+	ready         bool
+	near          bool // no result lies beyond 2^20
 }
 
 func (q *quantProduct) run(a *args) error {
 	l := a.local.(*quantRun)
 	left := data[uint8](a.scratch[leftScratch])
-	ones := data[float32](a.scratch[rowScaleScratch])
-	fill(ones, 1)
 	for i := range q.batches {
 		p := q.packed
 		if p == nil {
@@ -263,7 +279,10 @@ func (q *quantProduct) run(a *args) error {
 			p.packIntegers(a.in[q.quantPlaces.b], q.matrices.right(i), q.k, q.n, q.unit, q.row, a.value(q.zb), 0)
 		}
 		sa, za := q.quantiseLeft(a, left, i)
-		start := q.set(a, p, sa, za)
+		if !l.ready {
+			q.set(a, l, p, sa, za)
+			l.ready = q.fixed
+		}
 		size := q.m * q.n
 		var dst []float32
 		if q.out == F32 {
@@ -271,9 +290,9 @@ func (q *quantProduct) run(a *args) error {
 		} else {
 			dst = data[float32](a.scratch[floatScratch])
 		}
-		q.multiply(a, l, p, dst, left, ones, start)
+		q.multiply(a, l, p, dst, left)
 		if q.out != F32 {
-			requantise(a.out[0].bytes()[i*size:(i+1)*size], dst, zeroOf(a.value(q.zy), 0, 1), q.out)
+			requantise(a.out[0].bytes()[i*size:(i+1)*size], dst, zeroOf(a.value(q.zy), 0, 1), q.out, l.near)
 		}
 	}
 	return nil
@@ -296,25 +315,32 @@ func (q *quantProduct) quantiseLeft(a *args, left []uint8, i int) (scale float32
 	return data[float32](a.in[q.sa])[0], zeroOf(a.value(q.za), 0, 1) + moved
 }
 
-// set fills in what the columns start from and are multiplied with, and returns what
-// is added after, or nil.
-func (q *quantProduct) set(a *args, p *panels8, sa float32, za int32) []float32 {
-	shift, scale := data[int32](a.scratch[shiftScratch]), data[float32](a.scratch[scaleScratch])
-	p.start(shift, za)
-	q.scales(a, scale[:q.n], sa, q.alpha)
+// set fills in what the columns start from, are multiplied with, and what is added
+// after.
+func (q *quantProduct) set(a *args, l *quantRun, p *panels8, sa float32, za int32) {
+	p.start(l.shift, za)
+	q.scales(a, l.scale[:q.n], sa, q.alpha)
+	most := float64(q.k) * 255 * 128
+	l.start = nil
 	switch {
 	case a.value(q.bias) != nil && q.biasIsOfSums(a, sa, q.n):
+		largest := 0.0
 		for u := range q.n {
-			shift[u] += zeroOf(a.value(q.bias), u, q.n)
+			v := zeroOf(a.value(q.bias), u, q.n)
+			l.shift[u] += v
+			largest = max(largest, math.Abs(float64(v)))
 		}
+		most += largest
 	case a.value(q.bias) != nil || a.value(q.start) != nil:
-		start := data[float32](a.scratch[startScratch])
-		for u := range start {
-			start[u] = q.after(a, u, q.n)
+		for u := range l.starts {
+			l.starts[u] = q.after(a, u, q.n)
 		}
-		return start
+		l.start = l.starts
 	}
-	return nil
+	l.near = l.start == nil
+	for _, s := range l.scale[:q.n] {
+		l.near = l.near && most*math.Abs(float64(s)) < 1<<20
+	}
 }
 
 // scales are what the sums of each of the outputs are multiplied with.
@@ -374,13 +400,13 @@ func (p quantPlaces) after(a *args, u, n int) float32 {
 }
 
 // multiply writes the float32 results of all rows.
-func (q *quantProduct) multiply(a *args, l *quantRun, p *panels8, dst []float32, left []uint8, ones, start []float32) {
-	shift, scale := data[int32](a.scratch[shiftScratch]), data[float32](a.scratch[scaleScratch])
+func (q *quantProduct) multiply(a *args, l *quantRun, p *panels8, dst []float32, left []uint8) {
+	shift, scale, start := l.shift, l.scale, l.start
 	if p.zeros == nil && q.k > 0 {
 		l.panels = p.Panels8
 		l.panels.Scale = scale
 		k.MulRowsOf8(&l.panels, 0, p.Len(), k.Rows[float32]{Data: dst, Row: q.n}, k.Rows[float32]{Data: start}, shift,
-			k.Rows8{Data: left, Row: rowBytes(q.k), Scale: ones}, q.m, &l.rows)
+			k.Rows8{Data: left, Row: rowBytes(q.k), Scale: l.ones}, q.m, &l.rows)
 		return
 	}
 	sums, step := data[int32](a.scratch[sumScratch]), sumsRow(q.n)
@@ -404,20 +430,47 @@ func (q *quantProduct) multiply(a *args, l *quantRun, p *panels8, dst []float32,
 }
 
 // requantise writes x, rounded to nearest, ties to even, plus zero, to the bounds of
-// the type.
-func requantise(dst []uint8, x []float32, zero int32, t Type) {
-	if t == I8 {
-		quantiseBytes(dst, x, 1, zero+128)
-		for i := range dst[:len(x)] {
+// the type; near: no number lies beyond 2^20.
+func requantise(dst []uint8, x []float32, zero int32, t Type, near bool) {
+	dst = dst[:len(x)]
+	switch {
+	case near && t == U8:
+		k.Bytes(dst, x, 1, zero)
+	case near:
+		k.Bytes(dst, x, 1, zero+128)
+		for i := range dst {
 			dst[i] ^= 0x80
 		}
-		return
+	default:
+		lo, hi := bounds(zero, t)
+		for i, v := range x {
+			dst[i] = toByte(v, lo, hi, zero)
+		}
 	}
-	quantiseBytes(dst, x, 1, zero)
+}
+
+// bounds are those of a type, less zero.
+func bounds(zero int32, t Type) (lo, hi float32) {
+	if t == I8 {
+		return float32(-128 - zero), float32(127 - zero)
+	}
+	return float32(-zero), float32(255 - zero)
+}
+
+// toByte is the integer nearest to v within bounds, plus zero; NaN is zero.
+func toByte(v, lo, hi float32, zero int32) uint8 {
+	const shift = 3 << 22 // leaves no room for a fraction
+	if v = min(max(v, lo), hi); v != v {
+		v = 0
+	}
+	return uint8(int32(math.Float32bits(v+shift)) - 0x4b400000 + zero)
 }
 
 // convolution plans a convolution: the sums are ConvInteger's.
 func (p quantPlaces) convolution(c *call) (kernel, error) {
+	if c.at(p.a) == nil || c.at(p.b) == nil {
+		return nil, c.fail("the input or the weights are absent")
+	}
 	if len(c.shape(p.b)) == 0 {
 		return nil, c.fail("weights of shape %v", c.shape(p.b))
 	}
@@ -506,16 +559,10 @@ func scaleSums(dst []float32, sums []int32, bias int32, scale, start float32) {
 
 // bytesOfSums writes float32(sum+bias)*scale+start as requantise does.
 func bytesOfSums(dst []uint8, sums []int32, bias int32, scale, start float32, zero int32, t Type) {
-	const shift = 3 << 22 // leaves no room for a fraction
-	lo, hi := float32(-zero), float32(255-zero)
-	if t == I8 {
-		lo, hi = float32(-128-zero), float32(127-zero)
-	}
+	lo, hi := bounds(zero, t)
 	dst = dst[:len(sums)]
 	for i, s := range sums {
-		v := float32(float32(s+bias)*scale) + start
-		v = min(max(v, lo), hi)
-		dst[i] = uint8(int32(math.Float32bits(v+shift)) - 0x4b400000 + zero)
+		dst[i] = toByte(float32(float32(s+bias)*scale)+start, lo, hi, zero)
 	}
 }
 
