@@ -41,11 +41,16 @@ type holder struct {
 
 // hold lets steps of a plan keep channels last.
 func hold(pl *planner, pn *plan) error {
-	some := slices.ContainsFunc(pl.steps, func(s step) bool { return s.integer != nil || s.last != nil && s.last.starts })
-	if !some || pl.batch > 0 { // a plan that follows an axis is not run
+	if pl.batch > 0 { // a plan that follows an axis is not run
 		return nil
 	}
 	h := &holder{pl: pl, held: map[*operand]*operand{}}
+	h.look(pn)
+	h.directions()
+	some := slices.ContainsFunc(pl.steps, func(s step) bool { return s.integer != nil || s.last != nil && s.last.starts })
+	if !some {
+		return nil
+	}
 	h.look(pn)
 	h.integers()
 	h.look(pn)
@@ -75,6 +80,32 @@ func (h *holder) look(pn *plan) {
 			}
 		}
 	}
+}
+
+// directions lets the directions of a recurrent node stand together where the one step
+// that reads them brings them together.
+func (h *holder) directions() {
+	gone := map[int]bool{}
+	for i := range h.pl.steps {
+		s := &h.pl.steps[i]
+		if s.together == nil {
+			continue
+		}
+		at, _ := h.only(i, "Transpose")
+		if at < 0 || !swapsMiddle(h.pl.steps[at].n) {
+			continue
+		}
+		*s.together = true
+		s.out = append(slices.Clone(h.pl.steps[at].out), s.out[1:]...)
+		gone[at] = true
+	}
+	h.pl.steps = without(h.pl.steps, gone)
+}
+
+// swapsMiddle reports whether a Transpose makes [T,B,D,H] of [T,D,B,H].
+func swapsMiddle(n *node) bool {
+	perm, _ := n.Attrs["perm"].([]int64)
+	return slices.Equal(perm, []int64{0, 2, 1, 3})
 }
 
 // floors makes a ReLU that alone reads a convolution a part of it.
