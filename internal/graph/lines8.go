@@ -124,7 +124,8 @@ func (l *lineInteger) run(lastIn, lastOut bool) kernel {
 			}
 		}
 		for i := range l.n {
-			image, to := x[i*size:(i+1)*size], dst
+			var to []float32
+			image := x[i*size : (i+1)*size]
 			if lastOut {
 				to = dst[i*p*l.wide : (i+1)*p*l.wide]
 			} else {
