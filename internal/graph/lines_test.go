@@ -102,6 +102,9 @@ func heldNetwork(t *testing.T, b *Builder, r *rand.Rand, g *rng.Generator) {
 	y = b.Op("MaxPool", Attrs{"kernel_shape": []int64{1, 1}}, conv(b.Op("Relu", nil, conv(y, m, 32, 1)), 32, 16, 1))
 	b.Output("y", F32, b.Op("Transpose", Attrs{"perm": []int64{3, 0, 1, 2}}, y))
 	b.Output("sum", F32, b.Op("ReduceSum", nil, y))
+	y = b.Op("MaxPool", Attrs{"kernel_shape": []int64{4, 1}}, b.Op("Abs", nil, y)) // one line of positions
+	y = b.Op("Squeeze", nil, y, b.Constant("", Vector(int64(2))))
+	b.Output("line", F32, b.Op("Transpose", Attrs{"perm": []int64{2, 0, 1}}, y))
 }
 
 // TestHeldChannelsChangeNoBit: a plan whose values keep channels last gives what the
