@@ -9,7 +9,8 @@
 // A sequence is its state and under 200 bytes more. Keys are spread over shards
 // by a hash; a shard has one goroutine and one stepper, which takes what is due,
 // at most 32 rows, in the order in which it came and at most one step a sequence,
-// and does not wait for more. The bits of a sequence do not depend on its
+// and does not wait for more. A caller of Step who has been alone for a while steps
+// in his own goroutine. The bits of a sequence do not depend on its
 // company: they are those of a stream of it alone.
 //
 // A step that returns an error has left its sequence as it was, but for one that

@@ -61,20 +61,29 @@ func (p *Pool) Sweep() {
 	}
 }
 
-// expire takes away what was last asked for before a time, or names it only.
+// expire takes away what was last asked for before a time, or names it only. It
+// looks at all sequences, some at a time, so that no step waits for long: an order
+// of idleness would cost every step more than this costs.
 func (s *shard) expire(before int64, stay bool) (keys []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for q := s.idle.next; q != &s.idle && q.last < before; {
-		next := q.next
-		if q.waiting == 0 {
+	for at := -1; at != 0; {
+		s.mu.Lock()
+		// Backwards: who is taken away has the last of the list in its place.
+		if at < 0 || at > len(s.list) {
+			at = len(s.list)
+		}
+		for n := 0; at > 0 && n < 512; n++ {
+			at--
+			q := s.list[at]
+			if q.last >= before || q.waiting > 0 {
+				continue
+			}
 			keys = append(keys, q.key)
 			if !stay {
 				s.drop(q)
 				s.ends.add(q.key, EndedIdle)
 			}
 		}
-		q = next
+		s.mu.Unlock()
 	}
 	return keys
 }

@@ -18,11 +18,11 @@ type job struct {
 	at         int64 // how many steps the sequence must have made; -1: any
 	since      int64 // when it came, in nanoseconds
 	prev, next *job
-	kept       bool // done is closed, and not sent to
 	asked      bool // the store has no such key
 	wakes      bool // nobody was in line before it, so that the shard may sleep
 	err        error
-	all        *group // of StepAll, which is told instead
+	all        *group   // of StepAll, which is told instead of done
+	kept       *Pending // of Submit, likewise
 	done       chan struct{}
 }
 
@@ -70,7 +70,7 @@ func (s *shard) few() bool {
 
 // put places a job of a sequence in line.
 func (s *shard) put(j *job, key string, beyond bool) error {
-	now := s.pool.opt.Now().UnixNano()
+	now := s.pool.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.putLocked(j, key, beyond, now)
@@ -97,14 +97,14 @@ func (s *shard) putLocked(j *job, key string, beyond bool, now int64) error {
 	if err := q.marked(); err != nil {
 		return err
 	}
-	s.touch(q, now)
+	q.last = now
 	s.append(j, q, now)
 	return nil
 }
 
 // putOwn places a job of the caller's own state in line.
 func (s *shard) putOwn(j *job, state []float32) error {
-	now := s.pool.opt.Now().UnixNano()
+	now := s.pool.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.takes(j, "", false); err != nil {
@@ -173,17 +173,25 @@ func (s *shard) cancel(j *job) bool {
 	return true
 }
 
-// finish tells whoever waits for a job.
-func (s *shard) finish(j *job) {
-	_ = s.pool.told(j.err)
-	switch {
-	case j.all != nil:
-		if g := j.all; g.answered(1) {
-			g.done <- struct{}{}
+// finish tells whoever waits for jobs. One that is told may be another's at once.
+func (s *shard) finish(list ...*job) {
+	for i := 0; i < len(list); i++ {
+		j := list[i]
+		_ = s.pool.told(j.err)
+		switch {
+		case j.all != nil: // its jobs stand together: they are counted once
+			g, n := j.all, 1
+			for ; i+1 < len(list) && list[i+1].all == g; i++ {
+				_ = s.pool.told(list[i+1].err)
+				n++
+			}
+			if g.answered(n) {
+				g.done <- struct{}{}
+			}
+		case j.kept != nil:
+			j.kept.finish()
+		default:
+			j.done <- struct{}{}
 		}
-	case j.kept:
-		close(j.done)
-	default:
-		j.done <- struct{}{}
 	}
 }

@@ -92,8 +92,8 @@ const (
 )
 
 // Metrics is told what a pool does, by many goroutines at once; it must not call
-// the pool. If it has a method Waited(time.Duration) too, that is told of each row
-// of a step how long it was in line.
+// the pool. If it has a method Waited(d time.Duration, rows int) too, that is
+// told how long the rows of a step were in line: rows of them for d.
 type Metrics interface {
 	// Stepped: a shard stepped rows sequences together in the time took.
 	Stepped(rows int, took time.Duration)

@@ -27,7 +27,8 @@ type Pool struct {
 	turn         atomic.Uint32 // of the shards, for states without a key
 	jobs         sync.Pool     // *job, of synchronous steps
 	groups       sync.Pool     // *group
-	waited       func(time.Duration)
+	timed        bool          // somebody asks when a step came
+	waited       func(d time.Duration, rows int)
 	count, bytes atomic.Int64
 	steps        atomic.Uint64
 	swapping     sync.Mutex
@@ -58,9 +59,10 @@ func Over(t Target, opt Options) (*Pool, error) {
 	}
 	p := &Pool{opt: opt, seed: maphash.MakeSeed(), stop: make(chan struct{})}
 	p.version.Store(v)
-	if m, ok := opt.Metrics.(interface{ Waited(time.Duration) }); ok {
+	if m, ok := opt.Metrics.(interface{ Waited(time.Duration, int) }); ok {
 		p.waited = m.Waited
 	}
+	p.timed = opt.Idle > 0 || p.waited != nil
 	p.jobs.New = func() any { return &job{done: make(chan struct{}, 1)} }
 	p.groups.New = func() any {
 		return &group{head: make([]int32, opt.Shards), done: make(chan struct{}, 1)}
@@ -83,6 +85,15 @@ func Over(t Target, opt Options) (*Pool, error) {
 		p.always(opt.Every, func() { p.failed(p.Snapshot()) })
 	}
 	return p, nil
+}
+
+// now is the time for those who ask when a step came, in nanoseconds, and 0 if
+// nobody does.
+func (p *Pool) now() int64 {
+	if !p.timed {
+		return 0
+	}
+	return p.opt.Now().UnixNano()
 }
 
 // always calls f at intervals until the pool closes.

@@ -23,34 +23,81 @@ func (s *shard) lay(v *version, st stepFunc) {
 func (s *shard) step() bool {
 	s.work.Lock()
 	defer s.work.Unlock()
+	return s.stepLocked()
+}
+
+// loneRounds is after how many rounds of one row a caller steps by itself, and
+// probe how often it does not, to see whether it has company.
+const (
+	loneRounds = 4
+	probe      = 16
+)
+
+// stepHere steps in the caller's goroutine and reports whether it did: where rounds
+// have had one row, nobody else is in line, and the shard rests. Then a step costs
+// no change of goroutines. With company it would part rows that are stepped
+// together.
+func (s *shard) stepHere(j *job) bool {
+	if !j.wakes || s.lone.Load() < loneRounds || s.here.Add(1)%probe == 0 {
+		return false
+	}
+	if !s.work.TryLock() {
+		s.lone.Store(0)
+		return false
+	}
+	defer s.work.Unlock()
+	s.stepLocked()
+	s.mu.Lock()
+	more := s.waiting > 0 // they saw somebody in line and woke nobody
+	s.mu.Unlock()
+	if more {
+		s.wakeUp()
+	}
+	return true
+}
+
+// stepLocked is step with work held.
+func (s *shard) stepLocked() bool {
 	s.take()
 	n := len(s.batch)
 	if n+len(s.done) == 0 {
 		return false
 	}
 	if n > 0 {
-		p := s.pool
-		start := p.opt.Now()
-		if p.waited != nil {
-			for _, j := range s.batch {
-				p.waited(time.Duration(start.UnixNano() - j.since))
-			}
+		if n > 1 || s.pool.opt.Wait > 0 {
+			s.lone.Store(0)
+		} else if s.lone.Load() < loneRounds {
+			s.lone.Add(1)
 		}
-		err := s.stepper(s.y[:n*s.out], s.x[:n*s.in], s.rows)
-		s.settle(err)
-		if p.opt.Metrics != nil {
-			p.opt.Metrics.Stepped(n, p.opt.Now().Sub(start))
-		}
+		s.model(n)
 	}
-	for _, j := range s.batch {
-		s.finish(j)
-	}
-	for _, j := range s.done {
-		s.finish(j)
-	}
+	s.finish(s.batch...)
+	s.finish(s.done...)
 	clear(s.batch) // nothing is kept of those who wait no more
 	clear(s.done)
 	return true
+}
+
+// model steps the n rows of the batch.
+func (s *shard) model(n int) {
+	p := s.pool
+	var start time.Time
+	if p.opt.Metrics != nil {
+		start = p.opt.Now()
+	}
+	if p.waited != nil {
+		for i := 0; i < n; {
+			since, first := s.batch[i].since, i
+			for i < n && s.batch[i].since == since {
+				i++
+			}
+			p.waited(time.Duration(start.UnixNano()-since), i-first)
+		}
+	}
+	s.settle(s.stepper(s.y[:n*s.out], s.x[:n*s.in], s.rows))
+	if p.opt.Metrics != nil {
+		p.opt.Metrics.Stepped(n, p.opt.Now().Sub(start))
+	}
 }
 
 // take fills the batch with the jobs that are due, oldest first, and one a
@@ -112,6 +159,9 @@ func (s *shard) settle(err error) {
 		copy(q.state[s.state:], y) // of no length unless the pool keeps it
 		q.steps++
 		q.dirty = true
+		if len(s.watched) > 0 {
+			s.note(q, s.x[i*s.in:(i+1)*s.in])
+		}
 		made++
 	}
 	s.pool.steps.Add(uint64(made))
@@ -154,5 +204,6 @@ func (s *shard) spoil(i int, why string) {
 	s.batch[i].err = &Error{Kind: ErrNonFinite, Key: q.key, Reason: why}
 	if !s.pool.opt.Refuse {
 		q.mark, q.state, q.dirty = why, nil, true
+		delete(s.watched, q)
 	}
 }

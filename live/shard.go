@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/unroll-ml/unroll"
 )
@@ -11,18 +12,17 @@ import (
 // sequence is one sequence of a shard. mu guards all of it but the numbers of
 // state, which belong to whoever holds work.
 type sequence struct {
-	key        string
-	state      []float32
-	steps      uint64
-	last       int64     // when it was last asked for, in nanoseconds
-	prev, next *sequence // by falling idleness
-	mark       string    // why it is marked
-	round      uint32    // the last round it was in
-	waiting    int32     // its steps in line
-	place      int32     // in the shard's list
-	opened     bool      // not by a step
-	gone       bool      // or never in the shard: a caller's own state
-	dirty      bool      // not as the store has it
+	key     string
+	state   []float32
+	steps   uint64
+	last    int64  // when it was last asked for, in nanoseconds
+	mark    string // why it is marked
+	round   uint32 // the last round it was in
+	waiting int32  // its steps in line
+	place   int32  // in the shard's list
+	opened  bool   // not by a step
+	gone    bool   // or never in the shard: a caller's own state
+	dirty   bool   // not as the store has it
 }
 
 func (q *sequence) marked() error {
@@ -43,12 +43,13 @@ type shard struct {
 	*version    // changes with both held
 	all         map[string]*sequence
 	list        []*sequence // all of them, in any order
-	idle        sequence    // the ring of all; next is the most idle
 	ends        memory
 	first, tail *job // in line
 	waiting     int
 	round       uint32
 	closed      bool
+	watched     map[*sequence]*watch
+	lone, here  atomic.Int32 // of stepHere: rounds of one row, and calls
 
 	stepper stepFunc // and the memory of a round, which work guards
 	batch   []*job
@@ -60,7 +61,6 @@ type shard struct {
 
 func newShard(p *Pool) *shard {
 	s := &shard{pool: p, wake: make(chan struct{}, 1), all: map[string]*sequence{}}
-	s.idle.prev, s.idle.next = &s.idle, &s.idle
 	s.ends.most = (p.opt.Remember + p.opt.Shards - 1) / p.opt.Shards
 	return s
 }
@@ -74,7 +74,6 @@ func (s *shard) add(key string) (*sequence, error) {
 		return nil, err
 	}
 	q := &sequence{key: strings.Clone(key), place: int32(len(s.list))}
-	q.prev, q.next = q, q
 	s.all[q.key] = q
 	s.list = append(s.list, q)
 	s.ends.remove(key)
@@ -84,22 +83,14 @@ func (s *shard) add(key string) (*sequence, error) {
 // drop takes a sequence away.
 func (s *shard) drop(q *sequence) {
 	delete(s.all, q.key)
+	delete(s.watched, q)
 	end := len(s.list) - 1
 	s.list[q.place] = s.list[end]
 	s.list[q.place].place = q.place
 	s.list[end] = nil
 	s.list = s.list[:end]
-	q.prev.next, q.next.prev = q.next, q.prev
 	q.gone = true
 	s.pool.release(s.cost(q.key))
-}
-
-// touch makes a sequence the least idle.
-func (s *shard) touch(q *sequence, now int64) {
-	q.last = now
-	q.prev.next, q.next.prev = q.next, q.prev
-	q.prev, q.next = s.idle.prev, &s.idle
-	q.prev.next, s.idle.prev = q, q
 }
 
 // saved is what is kept of a sequence outside of a pool.
@@ -131,7 +122,7 @@ func (s *shard) free(key string) error {
 // open adds a sequence with a copy of a state. again allows one that is there,
 // which is replaced.
 func (s *shard) open(key string, from saved, again bool) error {
-	now := s.pool.opt.Now().UnixNano()
+	now := s.pool.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if q := s.all[key]; q != nil && again {
@@ -152,7 +143,7 @@ func (s *shard) open(key string, from saved, again bool) error {
 		q.state = s.begin()
 		copy(q.state, from.state)
 	}
-	s.touch(q, now)
+	q.last = now
 	return nil
 }
 
@@ -168,9 +159,7 @@ func (s *shard) end(key string, why Reason) bool {
 	s.ends.add(q.key, why)
 	over := s.answerAll(func(j *job) bool { return j.seq == q }, int(q.waiting), why)
 	s.mu.Unlock()
-	for _, j := range over {
-		s.finish(j)
-	}
+	s.finish(over...)
 	return true
 }
 

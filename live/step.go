@@ -1,6 +1,9 @@
 package live
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Step makes the next step of a sequence: it reads x [I] and writes the output to
 // y [O] (of a layer, that of the last one, [H']), and returns when that is done.
@@ -31,7 +34,9 @@ func (p *Pool) stepAt(ctx context.Context, key string, y, x []float32, at int64)
 		p.free(j)
 		return p.told(err)
 	}
-	s.wakeFor(j)
+	if !s.stepHere(j) {
+		s.wakeFor(j)
+	}
 	return p.await(ctx, s, j)
 }
 
@@ -87,14 +92,32 @@ func (p *Pool) StepState(ctx context.Context, y, x, state []float32) error {
 		p.free(j)
 		return p.told(err)
 	}
-	s.wakeFor(j)
+	if !s.stepHere(j) {
+		s.wakeFor(j)
+	}
 	return p.await(ctx, s, j)
 }
 
 // Pending is a step that was submitted.
 type Pending struct {
 	job
-	stop func() bool // of the watch over the context
+	from *shard
+	stop func() bool                   // of the watch over the context
+	over atomic.Pointer[chan struct{}] // isOver: the result is there; nil: nobody waits
+}
+
+// isOver is a channel that is closed.
+var isOver = func() *chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return &c
+}()
+
+// finish says that the result is there. It is called once.
+func (q *Pending) finish() {
+	if c := q.over.Swap(isOver); c != nil {
+		close(*c)
+	}
 }
 
 // Submit puts a step of a sequence in line and returns at once; x [I] is copied.
@@ -110,29 +133,61 @@ func (p *Pool) Submit(ctx context.Context, key string, x []float32) (*Pending, e
 		return nil, err
 	}
 	copy(y[v.out:], x)
-	q := &Pending{job: job{x: y[v.out:], y: y[:v.out:v.out], at: -1, kept: true, done: make(chan struct{})}}
+	q := &Pending{job: job{x: y[v.out:], y: y[:v.out:v.out], at: -1}}
+	q.kept = q
 	j, s := &q.job, p.shard(key)
+	q.from = s
 	if err := p.line(ctx, s, j, key, false); err != nil {
 		return nil, p.told(err)
 	}
 	if ctx.Done() != nil {
-		q.stop = context.AfterFunc(ctx, func() {
-			if s.cancel(j) {
-				j.err = ctx.Err()
-				close(j.done)
-			}
-		})
+		q.stop = context.AfterFunc(ctx, func() { q.cancel(ctx.Err()) })
 	}
 	s.wakeFor(j)
 	return q, nil
 }
 
-// Done is closed when the result is there.
-func (q *Pending) Done() <-chan struct{} { return q.done }
+// Done returns a channel that is closed when the result is there.
+func (q *Pending) Done() <-chan struct{} {
+	for { // a channel costs as much as all else: who comes late needs none
+		if c := q.over.Load(); c != nil {
+			return *c
+		}
+		c := make(chan struct{})
+		if q.over.CompareAndSwap(nil, &c) {
+			return c
+		}
+	}
+}
+
+// cancel takes the step out of line, if it is still there.
+func (q *Pending) cancel(why error) {
+	if q.from.cancel(&q.job) {
+		q.err = why
+		q.finish()
+	}
+}
+
+// Wait is Result for who gives up when ctx ends: if the step still waits then, the
+// sequence stays as it was, and the error is that of ctx. A Submit with a context that
+// never ends, and then Wait, costs less than a Submit with this one, which has to be
+// watched for each step.
+func (q *Pending) Wait(ctx context.Context) (y []float32, err error) {
+	if q.over.Load() != isOver {
+		select {
+		case <-q.Done():
+		case <-ctx.Done():
+			q.cancel(ctx.Err())
+		}
+	}
+	return q.Result()
+}
 
 // Result waits for the step and returns its output y [O], which is the caller's.
 func (q *Pending) Result() (y []float32, err error) {
-	<-q.done
+	if q.over.Load() != isOver {
+		<-q.Done()
+	}
 	if q.stop != nil {
 		q.stop()
 	}

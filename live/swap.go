@@ -49,17 +49,15 @@ func (s *shard) swap(v *version, st stepFunc, keep bool) (gone []string) {
 			s.ends.add(q.key, ModelChanged)
 		}
 		s.all, s.list = map[string]*sequence{}, nil
-		s.idle.prev, s.idle.next = &s.idle, &s.idle
 	} else {
 		for _, q := range s.list {
 			q.dirty = true // of another digest than the store's
 		}
 	}
 	s.lay(v, st)
+	s.rewatch()
 	s.mu.Unlock()
 	s.work.Unlock()
-	for _, j := range over {
-		s.finish(j)
-	}
+	s.finish(over...)
 	return gone
 }

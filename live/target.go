@@ -25,8 +25,8 @@ type Target interface {
 	// Last writes the output of a sequence's last step to y, where the state has
 	// it. If it reports false, a pool keeps the output beside the state.
 	Last(y, state []float32) bool
-	// Stepper returns a step of up to rows sequences, for one goroutine and ready
-	// for its first call: x [n,in], y [n,out], and n states, read and written in
+	// Stepper returns a step of up to rows sequences, for one goroutine at a time and
+	// ready for its first call: x [n,in], y [n,out], and n states, read and written in
 	// place. The bits of a sequence must not depend on its company. A row with a
 	// number that is not finite must stay as it was and be in a
 	// *unroll.NonFiniteError; one that it does not take (a token that there is not)

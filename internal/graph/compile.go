@@ -49,6 +49,7 @@ type node struct {
 	*Node
 	row    *row
 	bodies map[string]*body
+	parts  []*node // those it is expanded to, guarded by Program.constants
 }
 
 // maxNesting bounds bodies within bodies.
@@ -88,8 +89,9 @@ func (p *Program) Graph() *Graph { return p.graph }
 
 // compiler resolves the names of a graph and its bodies.
 type compiler struct {
-	opsets  map[string]int64
-	missing []string
+	opsets    map[string]int64
+	missing   []string
+	quantised Quantised
 }
 
 // version refuses versions of ONNX's operators that are not known.
@@ -194,6 +196,7 @@ func (c *compiler) body(g *Graph, up *names, depth int) (b *body, free map[strin
 			return nil, nil, graphError("", "output %q: no node, input or constant has that name", o.Name)
 		}
 	}
+	c.fuse(g, sc.own, nodes, reads)
 	b.keep(sc, nodes, reads)
 	return b, sc.free, nil
 }

@@ -77,7 +77,7 @@ func (l *lineInteger) pack(channels int) *lineWeights {
 		}
 	}
 	p.panels.Resize(k.NewLayout(depth, l.m, 1))
-	p.panels.PackInt8(narrow, depth, 1)
+	p.panels.PackInt8(func(u int, to []int8) { copy(to, narrow[u*depth:]) })
 	return p
 }
 
@@ -124,8 +124,8 @@ func (l *lineInteger) run(lastIn, lastOut bool) kernel {
 			}
 		}
 		for i := range l.n {
-			var to []float32
 			image := x[i*size : (i+1)*size]
+			var to []float32
 			if lastOut {
 				to = dst[i*p*l.wide : (i+1)*p*l.wide]
 			} else {

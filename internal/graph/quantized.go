@@ -209,9 +209,9 @@ func planMatMulInteger(c *call) (kernel, error) {
 		}
 	}
 	zeroB := c.known(3)
-	var packed *integerPanels
+	var packed *panels8
 	if w := c.known(1); w != nil && m.batches == 1 && (!c.has(3) || zeroB != nil) {
-		packed, _ = once(c, "integers", []int{1, 3}, func() (*integerPanels, error) {
+		packed, _ = once(c, "integers", []int{1, 3}, func() (*panels8, error) {
 			return packIntegers(w, 0, m.k, m.n, 1, m.n, zeroB, 0), nil
 		})
 	}

@@ -79,10 +79,10 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 }
 
 // pack packs the weights of every direction, less their zero points.
-func (q *quantizedLSTM) pack(c *call) ([][2]*integerPanels, error) {
-	return once(c, "integers", []int{1, 2, 9, 11}, func() (p [][2]*integerPanels, err error) {
+func (q *quantizedLSTM) pack(c *call) ([][2]*panels8, error) {
+	return once(c, "integers", []int{1, 2, 9, 11}, func() (p [][2]*panels8, err error) {
 		for d := range q.D {
-			pick := func(i, k, zero int) *integerPanels {
+			pick := func(i, k, zero int) *panels8 {
 				z, at := c.in[zero].known, 0
 				if z.n == q.D { // one for the direction
 					one := must(New(z.Type, 1))
@@ -93,7 +93,7 @@ func (q *quantizedLSTM) pack(c *call) ([][2]*integerPanels, error) {
 				}
 				return packIntegers(c.in[i].known, d*k*4*q.H, k, 4*q.H, 1, 4*q.H, z, at)
 			}
-			p = append(p, [2]*integerPanels{pick(1, q.I, 9), pick(2, q.H, 11)})
+			p = append(p, [2]*panels8{pick(1, q.I, 9), pick(2, q.H, 11)})
 		}
 		return p, nil
 	})
@@ -117,7 +117,7 @@ type quantizedLSTM struct {
 	T, B, I, H, D int
 	reverse       bool
 	together      bool // the directions of a step stand beside each other in the output
-	packed        [][2]*integerPanels
+	packed        [][2]*panels8
 }
 
 func (q *quantizedLSTM) run(a *args) error {
