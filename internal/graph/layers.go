@@ -147,6 +147,10 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 		first, second = s.B, s.T
 	}
 	workers := c.pl.p.limits.Workers
+	together := new(bool)
+	if s.D == 2 && !s.r.BatchFirst && !c.has(4) {
+		c.together = together
+	}
 	c.local = func() any {
 		run := &layerRun[F]{xShape: []int{first, second, s.r.InputSize}, state: []int{s.D, s.B, s.r.HiddenSize}}
 		run.pass.Layer = p.l
@@ -171,16 +175,17 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 		if err != nil {
 			return err
 		}
-		run.output(data[F](a.out[0]), got.Data, s)
+		run.output(data[F](a.out[0]), got.Data, s, *together)
 		keepState(a, sn, run.place(s))
 		run.clearEmpty(a, s, lengths)
 		return nil
 	}, nil
 }
 
-// output writes y [T,B,D*H] as Y [T,D,B,H]; with layout 1 both begin with [B,T].
-func (run *layerRun[F]) output(to, y []F, s *sequence) {
-	if s.D == 1 || s.r.BatchFirst {
+// output writes y [T,B,D*H] as Y [T,D,B,H], or as it is where the directions stay
+// together; with layout 1 both begin with [B,T].
+func (run *layerRun[F]) output(to, y []F, s *sequence, together bool) {
+	if s.D == 1 || s.B == 1 || s.r.BatchFirst || together {
 		copy(to, y)
 		return
 	}
