@@ -26,6 +26,7 @@ type Program struct {
 	constants sync.Mutex // guards what follows
 	loaded    map[*Constant]*Value
 	spent     map[*Constant]*Value // without numbers: a layer has them
+	garbage   int64                // bytes of numbers given up since the last collection
 	folded    map[*node][]*Value   // of constants alone
 	shared    map[sharedKey]any    // packed weights and layers
 

@@ -1,6 +1,9 @@
 package graph
 
-import "slices"
+import (
+	"runtime"
+	"slices"
+)
 
 // The weights of a recurrent node are numbers of a file, then a constant, then the
 // parameters of a layer, then packed. Where a constant can be read again and nothing
@@ -9,6 +12,10 @@ import "slices"
 
 // minSpent is from how many bytes on a constant's numbers are given up. Tests lower it.
 var minSpent = int64(1 << 16)
+
+// minCollected is from how many bytes on what was given up is collected at once: the
+// layers pack their parameters next, into as much new memory.
+const minCollected = 1 << 27
 
 // constant is the value of a constant in a plan. One that computes as it goes, and
 // shows its values, has all numbers.
@@ -41,9 +48,14 @@ func (c *call) giveUp(inputs []int) {
 				p.spent[from] = &Value{Type: v.Type, Shape: v.Shape, n: v.n}
 				delete(p.loaded, from)
 				c.in[i].known = p.spent[from]
+				p.garbage += v.Bytes()
 				break
 			}
 		}
+	}
+	if p.garbage >= minCollected {
+		p.garbage = 0
+		runtime.GC()
 	}
 }
 
