@@ -108,6 +108,7 @@ func newBound[F tensor.Float](c *call, r *onnx.Recurrent) (layer, error) {
 	if err != nil {
 		return nil, c.fail("%v", err)
 	}
+	r.Params = nil // the layer has its own
 	return &boundLayer[F]{r, l}, nil
 }
 
@@ -121,13 +122,23 @@ func layerOf[F tensor.Float](r *onnx.Recurrent) (*unroll.LayerOf[F], error) {
 	if err != nil {
 		return nil, err
 	}
-	params := map[string]tensor.DenseOf[F]{}
-	for _, p := range r.Params {
-		if params[p.Name], err = checkpoint.FloatOf[F](p); err != nil {
-			return nil, err
-		}
+	params := l.Params()
+	fits := len(params) == len(r.Params)
+	for _, p := range params {
+		info, ok := r.Params.Info(p.Name)
+		fits = fits && ok && slices.Equal(info.Shape, p.Value.Shape)
 	}
-	return l, l.Load(params)
+	if !fits {
+		return nil, fmt.Errorf("%s: its parameters %q are not those of %v", r.Node, r.Params.Names(), cfg)
+	}
+	l.Update(func(params []unroll.ParamOf[F]) {
+		for _, p := range params {
+			if err == nil {
+				err = checkpoint.FloatInto(r.Params, p.Name, p.Value.Data)
+			}
+		}
+	})
+	return l, err
 }
 
 func (p *boundLayer[F]) settings() *onnx.Recurrent { return p.r }

@@ -148,7 +148,7 @@ func (pl *planner) register(o *operand) {
 // body plans the nodes of a graph, whose inputs are in its scope.
 func (pl *planner) body(b *body, sc *scope) error {
 	for _, c := range b.used {
-		v, err := pl.p.constant(c)
+		v, err := pl.constant(c)
 		if err != nil {
 			return err
 		}
