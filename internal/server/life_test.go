@@ -163,7 +163,7 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	return m.HeapAlloc - ballastBytes
 }
 
 // What "unroll predict" prints, the server answers.

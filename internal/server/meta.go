@@ -147,7 +147,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
 	runtime.ReadMemStats(&mem)
 	reply(w, http.StatusOK, map[string]any{
 		"ready": s.ready.Load(), "version": s.opt.Version, "uptime_seconds": time.Since(s.began).Seconds(),
-		"memory_bytes": mem.Sys - mem.HeapReleased, "models": all,
+		"memory_bytes": mem.Sys - mem.HeapReleased - ballastBytes, "models": all,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -23,6 +24,7 @@ const maxHeader = 16 << 10
 // if not nil, is called once with the addresses, nil for none.
 func (s *Server) Run(ctx context.Context, at func(http, grpc net.Addr)) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
+	defer runtime.KeepAlive(ballast())
 	web, err := s.listen(s.opt.HTTP)
 	if err != nil {
 		return err

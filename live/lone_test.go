@@ -1,0 +1,99 @@
+package live
+
+import (
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// whoTarget counts the steps that were made in a goroutine.
+type whoTarget struct {
+	idleTarget
+	me         *atomic.Pointer[string]
+	mine, rest *atomic.Int64
+}
+
+func goroutine() string {
+	b := make([]byte, 64)
+	return strings.Fields(string(b[:runtime.Stack(b, false)]))[1]
+}
+
+func (w whoTarget) Stepper(n int) (func(y, x []float32, states [][]float32) error, error) {
+	step, err := w.idleTarget.Stepper(n)
+	return func(y, x []float32, states [][]float32) error {
+		if me := w.me.Load(); me != nil && *me == goroutine() {
+			w.mine.Add(1)
+		} else {
+			w.rest.Add(1)
+		}
+		return step(y, x, states)
+	}, err
+}
+
+// A caller who is alone steps in his own goroutine, but for the first steps and one
+// in 16; one who has company does not, and neither does one who does not wait.
+func TestALoneCallerStepsHimself(t *testing.T) {
+	w := whoTarget{me: &atomic.Pointer[string]{}, mine: &atomic.Int64{}, rest: &atomic.Int64{}}
+	p, err := Over(w, Options{Shards: 1})
+	must(t, err)
+	defer p.Close()
+	me := goroutine()
+	w.me.Store(&me)
+	x, y := []float32{1}, []float32{0}
+	const n = 160
+	for range n {
+		must(t, p.Step(ctx, "a", y, x))
+	}
+	if want := int64(n - loneRounds - n/probe); w.mine.Load() < want || w.rest.Load() < loneRounds || y[0] != n {
+		t.Errorf("%d steps of %d were made by the caller and %d by the shard, expected %d and %d or more; the last is %v", w.mine.Load(), n, w.rest.Load(), want, loneRounds, y[0])
+	}
+	w.mine.Store(0)
+	must(t, p.StepAll(ctx, []string{"a", "b"}, []float32{0, 0}, []float32{1, 1}))
+	must(t, p.Step(ctx, "a", y, x)) // there was company
+	q, err := p.Submit(ctx, "a", x)
+	must(t, err)
+	_, err = q.Result()
+	must(t, err)
+	if w.mine.Load() != 0 {
+		t.Errorf("%d steps were made by a caller who had company, or did not wait", w.mine.Load())
+	}
+}
+
+// Who steps himself wakes the shard for those who came meanwhile, since they saw
+// somebody in line and woke nobody; and if the shard is in a round he leaves it to
+// the shard.
+func TestALoneCallerLeavesNobodyBehind(t *testing.T) {
+	p, err := Over(idleTarget{}, Options{Shards: 1, Rows: 1})
+	must(t, err)
+	defer p.Close()
+	s := p.shards[0]
+	s.lone.Store(loneRounds)
+	a, b := p.job([]float32{0}, []float32{1}, -1), p.job([]float32{0}, []float32{2}, -1)
+	must(t, s.put(a, "a", false))
+	must(t, s.put(b, "b", false))
+	if !s.stepHere(a) {
+		t.Fatal("the caller did not step")
+	}
+	for _, j := range []*job{a, b} {
+		select {
+		case <-j.done:
+		case <-time.After(20 * time.Second):
+			t.Fatal("a step is left in line")
+		}
+		if j.y[0] != j.x[0] {
+			t.Errorf("%v, expected %v", j.y, j.x)
+		}
+	}
+	s.lone.Store(loneRounds)
+	release := held(p)
+	c := p.job([]float32{0}, []float32{1}, -1)
+	must(t, s.put(c, "a", false))
+	if s.stepHere(c) || s.lone.Load() != 0 {
+		t.Error("the caller stepped while the shard was in a round")
+	}
+	release()
+	s.wakeFor(c)
+	<-c.done
+}
