@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -190,7 +191,9 @@ func TestPageOfALongText(t *testing.T) {
 	opened(-1, 10000, 1)(b)
 	b.run(js(id("status") + `.textContent='';window.asked=0;(own=>{unroll.engine.ask=(c,a,bin)=>{if(c==='values')window.asked+=(a.to<0?1e9:a.to)-a.from;return own(c,a,bin)}})(unroll.engine.ask);document.querySelector('#xvalue').select()`))
 	b.press("#xvalue", "2.5\r")
+	start := time.Now()
 	b.want(id("status")+`.textContent==='computed here'`, "an edit in the middle")
+	t.Logf("the edit answers after %v", time.Since(start).Round(time.Millisecond))
 	x := tr.X.Clone()
 	x.Data[10000*3+1] = 2.5
 	edited, err := NewTrace(tr.Layer, x, tr.S0)

@@ -96,7 +96,7 @@ async function showPart(n) {
 // loadPart gives the engine a recurrent layer with its record.
 function loadPart(n) {
   const facts = parts.length ? parts[n].facts : data;
-  const bytes = new Uint8Array(block.buffer.slice(4 * facts.at, 4 * (facts.at + facts.count)));
+  const bytes = new Uint8Array(heldBy(facts).slice().buffer);
   return engine.ask('load', { config: facts.config, steps: facts.steps, state: true, recorded: true, ends: facts.ends, example: data.example }, bytes);
 }
 
