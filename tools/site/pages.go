@@ -232,7 +232,12 @@ func marks(p *page, text string) string {
 		text = strings.Replace(text, "<!-- living grid -->", `<p><iframe src="/gallery/example.html" title="The living grid: PyTorch's example" loading="lazy"></iframe></p>`, 1)
 	case "docs/gallery.md":
 		text = regexp.MustCompile("`([a-z]+\\.html)`").ReplaceAllString(text, "[$1](/gallery/$1)")
-		text = strings.Replace(text, "[page.html](/gallery/page.html)", "`page.html`", 1)
+		for _, made := range []string{"page", "silero"} { // by the reader
+			if made == "silero" && os.Getenv("SILERO_VAD") != "" {
+				continue
+			}
+			text = strings.ReplaceAll(text, "["+made+".html](/gallery/"+made+".html)", "`"+made+".html`")
+		}
 	}
 	return text
 }
