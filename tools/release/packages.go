@@ -151,8 +151,8 @@ func (r *release) deb(out string, t target, from []file) error {
 // What Debian wants of every package.
 const (
 	maintainer = "The unroll authors <unroll-ml@users.noreply.github.com>"
-	described  = "One static program without other files: it runs the models of ONNX, Keras and\nPyTorch files that have recurrent layers, shows how each number of one comes\nabout, trains small ones on text and tables, and serves them over HTTP and gRPC."
-	copyright  = "unroll, " + homepage + "\n\nCopyright: The unroll authors\nLicense: Apache-2.0, see /usr/share/common-licenses/Apache-2.0\n\nThe program is linked with modules of others; their licences are in the folder\nlicences beside this file.\n"
+	described  = "One static program without other files. It runs the models of ONNX, Keras\nand PyTorch files that have recurrent layers, shows how each number of one\ncomes about, trains small ones on text and tables, and serves them over\nHTTP and gRPC."
+	copyright  = "unroll, " + homepage + "\n\nCopyright 2026 The unroll authors\nLicense: Apache-2.0, see /usr/share/common-licenses/Apache-2.0\n\nThe program is linked with modules of others; their licences are in the folder\nlicences beside this file.\n"
 )
 
 // debChangelog points to the changelog, in the form that Debian's tools read.

@@ -139,10 +139,27 @@ func commandPages(root, work string) ([]*page, error) {
 			return nil, err
 		}
 		name := strings.TrimSuffix(filepath.Base(f), ".md")
-		t := regexp.MustCompile(`(?m)^##`).ReplaceAllString(string(text), "#")
+		t := flags(regexp.MustCompile(`(?m)^##`).ReplaceAllString(string(text), "#"))
 		pages = append(pages, &page{to: "commands/" + name, group: "Commands", short: strings.ReplaceAll(name, "_", " "), text: t})
 	}
 	return pages, nil
+}
+
+// flags puts the flags in a command's words between back quotes, so that no line ends
+// inside of one.
+func flags(text string) string {
+	word, fenced := regexp.MustCompile(`(^|[ (])(--[a-z][a-z-]*)`), false
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		if !fenced && !strings.HasPrefix(line, "    ") {
+			line = word.ReplaceAllString(line, "$1`$2`")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 var (
