@@ -63,7 +63,7 @@ func head(m *nn.Model, of task.Task, y tensor.Dense, steps []int, from string, a
 		names = nil
 	}
 	shape := append(append([]int{}, steps...), out)
-	fc := explain.Box{Name: "fc", Op: "Linear", From: []string{from}, Weights: []string{fmt.Sprint(m.Head().Weight().Shape)}, Columns: names}
+	fc := explain.Box{Name: "fc", Op: "Linear", From: []string{from}, Weights: []string{fmt.Sprint(m.Head().Weight().Shape)}, Columns: names, Ranked: function != ""}
 	if b := m.Head().Bias(); !b.IsZero() {
 		fc.Weights = append(fc.Weights, fmt.Sprint(b.Shape))
 	}
@@ -84,6 +84,6 @@ func head(m *nn.Model, of task.Task, y tensor.Dense, steps []int, from string, a
 	default:
 		return nil
 	}
-	add(explain.Box{Name: "probability", Op: function, From: []string{from}, Output: "probability", Columns: names}, p)
+	add(explain.Box{Name: "probability", Op: function, From: []string{from}, Output: "probability", Columns: names, Ranked: true}, p)
 	return nil
 }

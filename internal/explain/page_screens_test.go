@@ -38,7 +38,7 @@ func TestPageOnEveryScreen(t *testing.T) {
 		{Name: "tokens", Op: "input", Shape: []int{5}, Values: []float32{4, 3, 2, 1, 0}},
 		{Name: "rnn", Op: "RNN_TANH", From: []string{"tokens"}, Shape: []int{5, 4}, Part: 1},
 		{
-			Name: "probability", Op: "softmax", From: []string{"rnn"}, Weights: []string{"[8 4]"}, Shape: []int{2, 8}, Output: "probability",
+			Name: "probability", Op: "softmax", From: []string{"rnn"}, Weights: []string{"[8 4]"}, Shape: []int{2, 8}, Output: "probability", Ranked: true,
 			Columns: []string{"a", "b", "c", "d", "e", "f", "g", "h"}, Values: []float32{0, 1, 0, 0, 0, 0, 0, 0, 3, 1, 2, 0, 0, 0, 0, 0},
 		},
 	}}
