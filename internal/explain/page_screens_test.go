@@ -4,6 +4,8 @@ package explain
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +33,7 @@ import (
 //	a long text                           TestPageOfALongText, TestSessionAnswersWhatIsInViewFirst
 //	characters that moved it              TestPageNamesTheCharactersThatMovedIt
 //	the whole model                       TestPageOfAWholeModel
-//	the gallery                           tools/site, TestGalleryOpens
+//	the gallery                           TestGalleryOpens
 func TestPageOnEveryScreen(t *testing.T) {
 	stack := traceOf(t, unroll.Config{InputSize: 4, HiddenSize: 4, NumLayers: 2}, 5)
 	opt := PageOptions{Labels: []string{"l", "i", "g", "h", "t"}, Parts: []Part{{"rnn", stack}}, Boxes: []Box{
@@ -175,6 +177,29 @@ func onPaper(b *browser, tr *Trace) {
 	}
 	b.run(js(`dispatchEvent(new Event('afterprint'))`))
 	media("")
+}
+
+// The pages of the gallery, which the site's build makes, open, and their engine has
+// the bits of the record. UNROLL_GALLERY names their folder.
+func TestGalleryOpens(t *testing.T) {
+	dir := os.Getenv("UNROLL_GALLERY")
+	if dir == "" {
+		t.Skip("UNROLL_GALLERY names no folder of pages (docs/gallery/make.sh FOLDER)")
+	}
+	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
+	if err != nil || len(pages) < 4 {
+		t.Fatalf("%s has %d pages, expected four at least (%v)", dir, len(pages), err)
+	}
+	path := browserPath(t)
+	for _, p := range pages {
+		html, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := openFile(t, path, html, 1440, 900)
+		b.want(`(`+result+`).endsWith('bit for bit')`, "%s", filepath.Base(p))
+		b.shot("gallery-" + strings.TrimSuffix(filepath.Base(p), ".html"))
+	}
 }
 
 // A text of 20,000 characters: the page holds every 64th state, opens a number in its
