@@ -52,6 +52,7 @@ network; --open shows it at once.`,
 				return err
 			}
 			from.timeFirst = from.timeFirst || cmd.Flags().Changed("batch-first") && !from.batchFirst
+			from.page, from.large = html != "" || open, large
 			t, in, err := from.trace(cmd, args)
 			if err != nil {
 				return err

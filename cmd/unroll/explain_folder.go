@@ -35,26 +35,21 @@ func aroundLayer(m *nn.Model, of task.Task, in explainInput, t *explain.Trace) (
 	} else if len(in.columns) == t.Config().InputSize {
 		x.Columns = in.columns
 	}
-	y := t.Output()
-	from := add(explain.Box{Name: "rnn", Op: t.Config().Mode.String(), From: []string{add(x, t.X)}, Part: 1}, y)
-	if m.Config().Output == "last" {
-		hn := t.HN()
-		top := hn.Data[len(hn.Data)-y.Shape[1]:]
-		y = tensor.Dense{Shape: []int{len(top)}, Data: top}
-		from = add(explain.Box{Name: "h_last", Op: "last state", From: []string{from}}, y)
+	shape := []int{t.Steps(), t.Config().OutputSize()}
+	from := add(explain.Box{Name: "rnn", Op: t.Config().Mode.String(), From: []string{add(x, t.X)}, Part: 1}, tensor.Dense{Shape: shape})
+	if m.Config().Output != "last" {
+		return w, head(m, of, t.FirstOutput(min(t.Steps(), max(1, explain.BoxValues/m.Config().OutFeatures))), shape[:1], from, add)
 	}
-	return w, head(m, of, y, from, add)
+	hn := t.HN()
+	top := hn.Data[len(hn.Data)-shape[1]:]
+	y := tensor.Dense{Shape: []int{len(top)}, Data: top}
+	return w, head(m, of, y, nil, add(explain.Box{Name: "h_last", Op: "last state", From: []string{from}}, y), add)
 }
 
-// head adds the boxes of the linear layer on y [T,D*H'] or [D*H'], and of what the
-// task makes of its numbers. Of a long run only the steps that a box keeps are
-// computed.
-func head(m *nn.Model, of task.Task, y tensor.Dense, from string, add func(explain.Box, tensor.Dense) string) error {
-	out, all := m.Config().OutFeatures, y.Shape
-	if len(y.Shape) == 2 {
-		n := min(y.Shape[0], max(1, explain.BoxValues/out))
-		y = tensor.Dense{Shape: []int{n, y.Shape[1]}, Data: y.Data[:n*y.Shape[1]]}
-	}
+// head adds the boxes of the linear layer on y [n,D*H'] or [D*H'], and of what the
+// task makes of its numbers. y are the first of steps [T], as many as a box keeps.
+func head(m *nn.Model, of task.Task, y tensor.Dense, steps []int, from string, add func(explain.Box, tensor.Dense) string) error {
+	out := m.Config().OutFeatures
 	logits, err := m.Head().Forward(y)
 	if err != nil {
 		return err
@@ -67,8 +62,8 @@ func head(m *nn.Model, of task.Task, y tensor.Dense, from string, add func(expla
 	if len(names) != out || out > maxNames {
 		names = nil
 	}
-	shape := append(append([]int{}, all[:len(all)-1]...), out)
-	fc := explain.Box{Name: "fc", Op: "Linear", From: []string{from}, Weights: []string{fmt.Sprint(m.Head().Weight().Shape)}, Columns: names}
+	shape := append(append([]int{}, steps...), out)
+	fc := explain.Box{Name: "fc", Op: "Linear", From: []string{from}, Weights: []string{fmt.Sprint(m.Head().Weight().Shape)}, Columns: names, Ranked: function != ""}
 	if b := m.Head().Bias(); !b.IsZero() {
 		fc.Weights = append(fc.Weights, fmt.Sprint(b.Shape))
 	}
@@ -89,6 +84,6 @@ func head(m *nn.Model, of task.Task, y tensor.Dense, from string, add func(expla
 	default:
 		return nil
 	}
-	add(explain.Box{Name: "probability", Op: function, From: []string{from}, Output: "probability", Columns: names}, p)
+	add(explain.Box{Name: "probability", Op: function, From: []string{from}, Output: "probability", Columns: names, Ranked: true}, p)
 	return nil
 }

@@ -30,6 +30,7 @@ type explainSource struct {
 	text                  string
 	sequence              int
 	limit                 int
+	page, large           bool       // a page is wanted; also a large one
 	fresh                 runOptions // of a layer that is drawn
 	run                   runOptions // of a whole model: its inputs, and its line
 }
@@ -109,6 +110,9 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 			in.tokens = in.tokens[:s.limit]
 		}
 	}
+	if err := s.fits(layer.Config(), in.x); err != nil {
+		return nil, in, err
+	}
 	t, err := explain.NewTrace(layer, in.x, in.s0)
 	if err != nil {
 		return nil, in, fmt.Errorf("%s: %w", cmp.Or(strings.Join(args, " "), "explain"), err)
@@ -120,6 +124,17 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 		in.whole, err = aroundLayer(in.model, in.task, in, t)
 	}
 	return t, in, err
+}
+
+// fits refuses a run that a browser has no memory for, before it is computed.
+func (s *explainSource) fits(cfg unroll.Config, x tensor.Dense) error {
+	if !s.page || s.large || x.Rank() != 2 {
+		return nil
+	}
+	if n := explain.RunBytes(cfg, x.Shape[0]); n > explain.MaxRun {
+		return usagef("the states of %d steps would take %.1f GB of the browser's memory, 1.1 GB are the most; --limit N takes the first N steps, --large writes the page nevertheless", x.Shape[0], n/1e9)
+	}
+	return nil
 }
 
 // openFile opens the file MODEL.

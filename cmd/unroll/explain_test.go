@@ -227,6 +227,16 @@ func TestExplainTellsThePagesSize(t *testing.T) {
 	if grown := size() - small; grown > 2<<20 {
 		t.Errorf("20,000 steps take %d bytes", grown)
 	}
+	// One number, and of each step that it is this one.
+	if grown := size() - small; grown > 2<<20 {
+		t.Errorf("20,000 equal rows of x take %d bytes", grown)
+	}
+	if err := os.WriteFile(input, []byte(strings.Repeat("0.5\n", 1100000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, said = run(sizes...); code != codeUsage || !strings.Contains(said, "the states of 1100000 steps would take 1.1 GB of the browser's memory") {
+		t.Errorf("a long run: exit code %d: %s", code, said)
+	}
 	if code, said = run(append(sizes[1:], "--hidden-size", "2000", "--input-size", "100")...); code != codeUsage || !strings.Contains(said, "--large") || !strings.Contains(said, "--limit") {
 		t.Errorf("a large page: exit code %d: %s", code, said)
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"time"
 
@@ -45,12 +46,38 @@ func init() {
 					}
 					date = time.Unix(seconds, 0).UTC()
 				}
-				return doc.GenManTree(root, &doc.GenManHeader{
+				err := doc.GenManTree(root, &doc.GenManHeader{
 					Title: "UNROLL", Section: "1", Date: &date, Source: "unroll " + readVersion().Version, Manual: "unroll",
 				}, args[0])
+				if err != nil {
+					return err
+				}
+				return tidyPages(args[0], date)
 			},
 		}
 	})
+}
+
+// tidyPages gives manual pages a date that can be read, and flags' words an indent
+// that is one: cobra writes a month, and a tab in text that is filled.
+func tidyPages(dir string, date time.Time) error {
+	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
+	if err != nil {
+		return err
+	}
+	month, tab := regexp.MustCompile(`(?m)^(\.TH "UNROLL" "1" )"[^"]*"`), regexp.MustCompile(`(?m)^\t(.+)$`)
+	for _, p := range pages {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		text = month.ReplaceAll(text, []byte(`${1}"`+date.Format(time.DateOnly)+`"`))
+		text = tab.ReplaceAll(text, []byte(".RS\n$1\n.RE"))
+		if err := os.WriteFile(p, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keepLists indents the lists in the words of all commands as Markdown wants it for

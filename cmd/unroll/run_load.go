@@ -88,7 +88,7 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (l
 		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", n)
 	}
 	if left := besides(loaded); left != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "unroll: the recurrent layer alone runs; not run:", left)
+		fmt.Fprintf(cmd.ErrOrStderr(), "unroll: the recurrent layer alone runs; not run: %s (--chain says how they follow each other)\n", left)
 	}
 	cfg := loaded.Layer.Config()
 	// A bare state dict is read as the flags say; a folder or a graph tells.

@@ -2,8 +2,11 @@
 # Makes the pages of the gallery: docs/gallery/make.sh FOLDER
 # It builds unroll of these sources, trains two small models (3 s) and writes one
 # HTML file a page, each below 8 MB. The same sources give the same bytes.
+# SILERO_VAD=silero_vad_16k_sequence.onnx adds the page of a model that is not part of
+# this project (docs/gallery.md says where it is) on sentence.wav.
 set -euo pipefail
 out=$(mkdir -p "$1" && cd "$1" && pwd)
+silero=${SILERO_VAD:+$(realpath "$SILERO_VAD")}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -34,7 +37,14 @@ unroll train "$work/words.conll" --task tag -o "$work/tagger" --bidirectional \
   --hidden 16 --embedding 8 --batch 8 --epochs 12 --lr 2e-2 --seed 1
 unroll explain "$work/tagger" --text "light the new light" --html "$out/tagger.html"
 
-for page in example bach names tagger; do
+pages=(example bach names tagger)
+if [ -n "$silero" ]; then
+  go run ./examples/vad -frames "$work/frames.npy" docs/gallery/sentence.wav
+  unroll explain "$silero" --input input="$work/frames.npy" --html "$out/silero.html"
+  pages+=(silero)
+fi
+
+for page in "${pages[@]}"; do
   size=$(wc -c <"$out/$page.html")
   echo "$page.html $size bytes"
   [ "$size" -lt 8000000 ] || { echo "$page.html is larger than 8 MB"; exit 1; }

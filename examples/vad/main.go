@@ -3,10 +3,14 @@
 //
 //	go run ./examples/vad -model silero_vad.onnx speech.wav
 //
+// With -frames FILE.npy it writes what the model hears instead, [frames, samples], for
+// the model of whole sequences that its package has too.
+//
 // The README beside this file says how to get the model.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,16 +19,26 @@ import (
 	"time"
 
 	"github.com/go-audio/wav"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array/npy"
 	"github.com/unroll-ml/unroll/model"
 )
 
 func main() {
 	file := flag.String("model", "silero_vad.onnx", "the model")
 	times := flag.Bool("times", false, "print how long a frame takes, on stderr")
+	heard := flag.String("frames", "", "write what the model hears to this .npy file, and run nothing")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: vad [-model FILE] [-times] SPEECH.wav")
+		fmt.Fprintln(os.Stderr, "usage: vad [-model FILE] [-times] [-frames FILE.npy] SPEECH.wav")
 		os.Exit(2)
+	}
+	if *heard != "" {
+		if err := keep(*heard, flag.Arg(0)); err != nil {
+			fmt.Fprintln(os.Stderr, "vad:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if err := run(os.Stdout, *file, flag.Arg(0), *times); err != nil {
 		fmt.Fprintln(os.Stderr, "vad:", err)
@@ -56,6 +70,19 @@ func run(w io.Writer, file, sound string, times bool) error {
 			1000*frame(rate)/rate, time.Since(start).Round(time.Millisecond), took[len(took)/2], took[len(took)-1])
 	}
 	return nil
+}
+
+// keep writes the frames of a sound.
+func keep(file, sound string) error {
+	samples, rate, err := read(sound)
+	if err != nil {
+		return err
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(npy.Write(out, checkpoint.Of("", frames(samples, rate))), out.Close())
 }
 
 // read returns the first channel of a WAV file in [-1, 1] and its rate, 8000 or

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/unroll-ml/unroll/model"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // frame is how many samples the model hears at a time: 32 ms.
@@ -34,10 +35,7 @@ func speech(m *model.Model, samples []float32, rate int) (p []float32, took []ti
 		}
 	}
 	for len(samples) > 0 {
-		copy(x, x[n:])
-		got := copy(x[before:], samples)
-		clear(x[before+got:])
-		samples = samples[got:]
+		samples = hear(x, samples, n)
 		start := time.Now()
 		if err := pass.Run(); err != nil {
 			return nil, nil, err
@@ -47,6 +45,28 @@ func speech(m *model.Model, samples []float32, rate int) (p []float32, took []ti
 		copy(model.Data[float32](state), model.Data[float32](pass.Output("stateN")))
 	}
 	return p, took, nil
+}
+
+// hear puts the next n samples into x, after the last of those before, and returns
+// what is left.
+func hear(x, samples []float32, n int) []float32 {
+	copy(x, x[n:])
+	got := copy(x[len(x)-n:], samples)
+	clear(x[len(x)-n+got:])
+	return samples[got:]
+}
+
+// frames is what the model hears of a sound, a row a frame.
+func frames(samples []float32, rate int) tensor.Dense {
+	n, before := frame(rate), rate*4/1000
+	x := make([]float32, before+n)
+	all := tensor.Dense{Shape: []int{0, len(x)}}
+	for len(samples) > 0 {
+		samples = hear(x, samples, n)
+		all.Data = append(all.Data, x...)
+		all.Shape[0]++
+	}
+	return all
 }
 
 // segment is where somebody speaks, in samples.

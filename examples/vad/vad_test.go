@@ -160,6 +160,23 @@ func apart(a, b []float32) (most, mean float64) {
 	return most, mean
 }
 
+// A frame begins with the last 4 ms of the one before, and the last is filled up.
+func TestFramesOverlap(t *testing.T) {
+	samples := make([]float32, 700)
+	for i := range samples {
+		samples[i] = float32(i + 1)
+	}
+	got := frames(samples, 16000)
+	if !slices.Equal(got.Shape, []int{2, 576}) {
+		t.Fatalf("shape %v", got.Shape)
+	}
+	for at, want := range map[int]float32{0: 0, 63: 0, 64: 1, 575: 512, 576: 449, 639: 512, 640: 513, 827: 700, 828: 0, 1151: 0} {
+		if got.Data[at] != want {
+			t.Errorf("number %d is %v, want %v", at, got.Data[at], want)
+		}
+	}
+}
+
 // TestSegments tries the rule that joins frames, without a model.
 func TestSegments(t *testing.T) {
 	loud, mid, quiet := 0.9, 0.4, 0.1

@@ -115,20 +115,63 @@ func (t *Trace) kind(opt *PageOptions) error {
 }
 
 // part appends what the engine loads of a trace to a block: parameters, input,
-// initial states, and from facts' record on the states. at and count say where.
+// initial states, and from facts' record on the states. at and count say where; with
+// rows above 0 the input is so many rows, and of each step which of them.
 func (t *Trace) part(block []float32) (facts map[string]any, all []float32) {
 	at := len(block)
 	for _, p := range t.Layer.Params() {
 		block = append(block, p.Value.Data...)
 	}
-	block = append(block, t.X.Data...)
+	rows, index := t.distinct()
+	if index == nil {
+		block = append(block, t.X.Data...)
+	} else {
+		block = append(append(block, rows...), index...)
+	}
 	block = append(append(block, t.S0.H.Data...), t.S0.C.Data...)
 	record := len(block)
 	ends := t.recordBytes() > wholeRecord
 	t.record(ends, func(rows []float32) { block = append(block, rows...) })
 	facts = t.facts()
 	facts["at"], facts["count"], facts["record"], facts["ends"] = at, len(block)-at, record, ends
+	facts["rows"] = len(rows) / t.X.Shape[1]
 	return facts, block
+}
+
+// distinct returns the rows of x that differ, [K,I], and of each step which it is,
+// where that is half of x at most: characters, words and chords come again.
+func (t *Trace) distinct() (rows, index []float32) {
+	width, room := t.X.Shape[1], len(t.X.Data)/2-t.Steps()
+	seen := map[string]int{}
+	for s := range t.Steps() {
+		v := row(t.X, s)
+		key := string(floats(v))
+		k, ok := seen[key]
+		if !ok {
+			if len(rows)+width > room {
+				return nil, nil
+			}
+			k = len(seen)
+			seen[key] = k
+			rows = append(rows, v...)
+		}
+		index = append(index, float32(k))
+	}
+	return rows, index
+}
+
+// MaxRun bounds what a run takes of a browser's memory, in bytes: it has 4 GiB at
+// most, of which x, h and c of all steps are a part.
+const MaxRun = 1 << 30
+
+// RunBytes is what x, h and c of all steps take in memory.
+func RunBytes(cfg unroll.Config, steps int) float64 {
+	lanes := cfg.Layers() * cfg.Directions()
+	each := cfg.InputSize + lanes*cfg.StateSize()
+	if cfg.HasCell() {
+		each += lanes * cfg.HiddenSize
+	}
+	return 4 * float64(steps) * float64(each)
 }
 
 // wholeRecord is the largest record, in bytes, that a page holds whole. Of a longer

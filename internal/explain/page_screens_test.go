@@ -4,8 +4,11 @@ package explain
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -30,14 +33,14 @@ import (
 //	a long text                           TestPageOfALongText, TestSessionAnswersWhatIsInViewFirst
 //	characters that moved it              TestPageNamesTheCharactersThatMovedIt
 //	the whole model                       TestPageOfAWholeModel
-//	the gallery                           tools/site, TestGalleryOpens
+//	the gallery                           TestGalleryOpens
 func TestPageOnEveryScreen(t *testing.T) {
 	stack := traceOf(t, unroll.Config{InputSize: 4, HiddenSize: 4, NumLayers: 2}, 5)
 	opt := PageOptions{Labels: []string{"l", "i", "g", "h", "t"}, Parts: []Part{{"rnn", stack}}, Boxes: []Box{
 		{Name: "tokens", Op: "input", Shape: []int{5}, Values: []float32{4, 3, 2, 1, 0}},
 		{Name: "rnn", Op: "RNN_TANH", From: []string{"tokens"}, Shape: []int{5, 4}, Part: 1},
 		{
-			Name: "probability", Op: "softmax", From: []string{"rnn"}, Weights: []string{"[8 4]"}, Shape: []int{2, 8}, Output: "probability",
+			Name: "probability", Op: "softmax", From: []string{"rnn"}, Weights: []string{"[8 4]"}, Shape: []int{2, 8}, Output: "probability", Ranked: true,
 			Columns: []string{"a", "b", "c", "d", "e", "f", "g", "h"}, Values: []float32{0, 1, 0, 0, 0, 0, 0, 0, 3, 1, 2, 0, 0, 0, 0, 0},
 		},
 	}}
@@ -176,6 +179,29 @@ func onPaper(b *browser, tr *Trace) {
 	media("")
 }
 
+// The pages of the gallery, which the site's build makes, open, and their engine has
+// the bits of the record. UNROLL_GALLERY names their folder.
+func TestGalleryOpens(t *testing.T) {
+	dir := os.Getenv("UNROLL_GALLERY")
+	if dir == "" {
+		t.Skip("UNROLL_GALLERY names no folder of pages (docs/gallery/make.sh FOLDER)")
+	}
+	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
+	if err != nil || len(pages) < 4 {
+		t.Fatalf("%s has %d pages, expected four at least (%v)", dir, len(pages), err)
+	}
+	path := browserPath(t)
+	for _, p := range pages {
+		html, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := openFile(t, path, html, 1440, 900)
+		b.want(`(`+result+`).endsWith('bit for bit')`, "%s", filepath.Base(p))
+		b.shot("gallery-" + strings.TrimSuffix(filepath.Base(p), ".html"))
+	}
+}
+
 // A text of 20,000 characters: the page holds every 64th state, opens a number in its
 // middle, and an edit there asks the engine for what is in view and not for the rest.
 func TestPageOfALongText(t *testing.T) {
@@ -190,7 +216,9 @@ func TestPageOfALongText(t *testing.T) {
 	opened(-1, 10000, 1)(b)
 	b.run(js(id("status") + `.textContent='';window.asked=0;(own=>{unroll.engine.ask=(c,a,bin)=>{if(c==='values')window.asked+=(a.to<0?1e9:a.to)-a.from;return own(c,a,bin)}})(unroll.engine.ask);document.querySelector('#xvalue').select()`))
 	b.press("#xvalue", "2.5\r")
+	start := time.Now()
 	b.want(id("status")+`.textContent==='computed here'`, "an edit in the middle")
+	t.Logf("the edit answers after %v", time.Since(start).Round(time.Millisecond))
 	x := tr.X.Clone()
 	x.Data[10000*3+1] = 2.5
 	edited, err := NewTrace(tr.Layer, x, tr.S0)

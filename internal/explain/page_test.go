@@ -358,6 +358,34 @@ func TestPageShowsWhatTheInputIs(t *testing.T) {
 	b.want(id("here")+`.textContent==='input, step 0: silence'`, "silence")
 }
 
+// What comes again in the input is held once, and the engine gets every step.
+func TestPageHoldsRowsOnce(t *testing.T) {
+	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 16, HiddenSize: 4}, 40)
+	for s := range tr.Steps() {
+		copy(tr.X.Data[s*16:(s+1)*16], tr.X.Data[s%3*16:(s%3+1)*16])
+	}
+	again, err := NewTrace(tr.Layer, tr.X, tr.S0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Run(nil); err != nil {
+		t.Fatal(err)
+	}
+	rows, index := again.distinct()
+	if len(rows) != 3*16 || len(index) != 40 || index[37] != 1 {
+		t.Fatalf("%d numbers of rows, index %v", len(rows), index)
+	}
+	if rows, index := traceOf(t, again.Config(), 40).distinct(); rows != nil || index != nil {
+		t.Error("rows that all differ are stored as an index")
+	}
+	b := openPage(t, again, PageOptions{}, 1360, 820)
+	b.run(js(`unroll.go(-1,37,5)`))
+	b.want(fmt.Sprintf(`document.querySelector('#xvalue').value===%q`, Num(row(again.X, 37)[5])), "an input")
+	b.shows(0, 39, 3, row(again.H[0], 39)[3])
+	b.run(js(`document.querySelector('#what-c').click();unroll.go(0,20,2,false)`))
+	b.want(fmt.Sprintf(`%s.textContent.includes('step 20, %s')`, id("here"), Num(row(again.C[0], 20)[0]).Short()), "a cell state")
+}
+
 func TestPageLesson(t *testing.T) {
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	b.click("#tab-lesson")

@@ -212,9 +212,12 @@ func (t *Trace) before(i, time int) (h, c []float32) {
 }
 
 // Output returns output [T,D*H'] of the record, in memory of its own.
-func (t *Trace) Output() tensor.Dense {
-	y := tensor.New(t.Steps(), t.cfg.OutputSize())
-	for s := range t.Steps() {
+func (t *Trace) Output() tensor.Dense { return t.FirstOutput(t.Steps()) }
+
+// FirstOutput returns the first n rows of output.
+func (t *Trace) FirstOutput(n int) tensor.Dense {
+	y := tensor.New(n, t.cfg.OutputSize())
+	for s := range n {
 		t.input(t.cfg.NumLayers, s, row(y, s))
 	}
 	return y

@@ -18,6 +18,7 @@ type Box struct {
 	Shape   []int    `json:"shape"`   // of its numbers
 	Output  string   `json:"output"`  // the model's output that it gives, if it does
 	Columns []string `json:"columns"` // names along the last dimension, where they have any
+	Ranked  bool     `json:"ranked"`  // the largest of them are of interest, as of probabilities
 	// Part counts the recurrent layers from 1; 0: it is none, or one that is not
 	// among the parts.
 	Part int `json:"part"`
@@ -56,7 +57,7 @@ func Boxes(w io.Writer, boxes []Box) error {
 		if b.Part > 0 {
 			p.f("      explained below")
 		} else if len(b.Columns) > 0 {
-			p.f("      %s", b.strongest(3))
+			p.f("      %s", b.named(3))
 		} else if n := min(6, len(b.Values)); n > 0 {
 			more := ""
 			if n < len(b.Values) {
@@ -69,9 +70,9 @@ func Boxes(w io.Writer, boxes []Box) error {
 	return p.err
 }
 
-// strongest are the largest numbers of a box's last row that is kept, with their
-// names.
-func (b Box) strongest(n int) string {
+// named are the first or the largest numbers of a box's last row that is kept, with
+// their names.
+func (b Box) named(n int) string {
 	k := len(b.Columns)
 	if len(b.Values) < k {
 		return "more numbers than are kept"
@@ -82,17 +83,31 @@ func (b Box) strongest(n int) string {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(last[j], last[i]) })
+	if b.Ranked {
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(last[j], last[i]) })
+	}
 	var parts []string
 	for _, i := range order[:min(n, k)] {
-		parts = append(parts, fmt.Sprintf("%s %s", label(b.Columns[i], 24), Num(last[i]).Short()))
+		parts = append(parts, fmt.Sprintf("%s %s", nameOf(b.Columns[i]), Num(last[i]).Short()))
 	}
 	s := strings.Join(parts, ", ")
 	if n < k {
 		s += " ..."
 	}
-	if len(b.Shape) > 1 {
+	if len(b.Shape) > 1 && rows > 1 {
 		s = fmt.Sprintf("step %d: %s", rows-1, s)
+	}
+	return s
+}
+
+// nameOf is a name of a number, of at most 24 letters; of white space alone what can be
+// seen.
+func nameOf(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return label(s, 24)
+	}
+	if r := []rune(s); len(r) > 24 {
+		return string(r[:23]) + "…"
 	}
 	return s
 }

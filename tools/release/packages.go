@@ -115,8 +115,10 @@ func (r *release) deb(out string, t target, from []file) error {
 	arch := map[string]string{"amd64": "amd64", "arm64": "arm64", "arm": "arm7"}[t.arch]
 	info := nfpm.WithDefaults(&nfpm.Info{
 		Name: "unroll", Arch: arch, Platform: "linux", Version: r.version, Section: "science", Priority: "optional",
-		Maintainer: "The unroll authors <unroll@localhost>", Description: summary, Homepage: homepage, License: "Apache-2.0", MTime: r.when,
+		Maintainer: maintainer, Description: summary + "\n" + described, Homepage: homepage, MTime: r.when,
 	})
+	from = append(slices.Clone(from), file{"debian/copyright", []byte(copyright), 0o644}, file{"debian/changelog", []byte(r.debChangelog()), 0o644},
+		file{"debian/overrides", []byte("unroll: statically-linked-binary [usr/bin/unroll]\n"), 0o644})
 	for i, f := range from {
 		to := debPath(f.name)
 		if to == "" {
@@ -146,6 +148,19 @@ func (r *release) deb(out string, t target, from []file) error {
 	return os.WriteFile(filepath.Join(out, deb.Default.ConventionalFileName(info)), b.Bytes(), 0o644)
 }
 
+// What Debian wants of every package.
+const (
+	maintainer = "The unroll authors <unroll-ml@users.noreply.github.com>"
+	described  = "One static program without other files. It runs the models of ONNX, Keras\nand PyTorch files that have recurrent layers, shows how each number of one\ncomes about, trains small ones on text and tables, and serves them over\nHTTP and gRPC."
+	copyright  = "unroll, " + homepage + "\n\nCopyright 2026 The unroll authors\nLicense: Apache-2.0, see /usr/share/common-licenses/Apache-2.0\n\nThe program is linked with modules of others; their licences are in the folder\nlicences beside this file.\n"
+)
+
+// debChangelog points to the changelog, in the form that Debian's tools read.
+func (r *release) debChangelog() string {
+	number := strings.Replace(strings.TrimPrefix(r.version, "v"), "-", "~", 1)
+	return fmt.Sprintf("unroll (%s) unstable; urgency=medium\n\n  * What is new is in CHANGELOG.md.gz beside this file.\n\n -- %s  %s\n", number, maintainer, r.when.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+}
+
 // debPath is where a file of the archive stands on Debian, "" for nowhere.
 func debPath(name string) string {
 	base := filepath.Base(name)
@@ -160,10 +175,14 @@ func debPath(name string) string {
 		return "/usr/share/zsh/vendor-completions/_unroll"
 	case name == "completions/unroll.fish":
 		return "/usr/share/fish/vendor_completions.d/unroll.fish"
-	case name == "LICENSE":
+	case name == "debian/copyright":
 		return "/usr/share/doc/unroll/copyright"
-	case name == "CHANGELOG.md":
+	case name == "debian/changelog":
 		return "/usr/share/doc/unroll/changelog.gz"
+	case name == "debian/overrides":
+		return "/usr/share/lintian/overrides/unroll"
+	case name == "CHANGELOG.md":
+		return "/usr/share/doc/unroll/CHANGELOG.md.gz"
 	case strings.HasPrefix(name, "licences/"):
 		return "/usr/share/doc/unroll/" + name
 	}

@@ -118,12 +118,22 @@ func TestDebianPackage(t *testing.T) {
 		t.Error("two packages of the same files differ")
 	}
 	for name, want := range map[string]string{
+		"CHANGELOG.md": "/usr/share/doc/unroll/CHANGELOG.md.gz", "LICENSE": "", "debian/copyright": "/usr/share/doc/unroll/copyright",
 		"unroll": "/usr/bin/unroll", "man/unroll-run.1": "/usr/share/man/man1/unroll-run.1.gz", "README.md": "",
 		"licences/go/LICENSE": "/usr/share/doc/unroll/licences/go/LICENSE", "completions/unroll.ps1": "",
 	} {
 		if got := debPath(name); got != want {
 			t.Errorf("%s goes to %q, want %q", name, got, want)
 		}
+	}
+}
+
+// Debian's tools read the changelog by its form.
+func TestDebianChangelog(t *testing.T) {
+	r := &release{version: "v1.2.3-rc.1", when: time.Unix(1_700_000_000, 0).UTC()}
+	want := "unroll (1.2.3~rc.1) unstable; urgency=medium\n\n  * What is new is in CHANGELOG.md.gz beside this file.\n\n -- The unroll authors <unroll-ml@users.noreply.github.com>  Tue, 14 Nov 2023 22:13:20 +0000\n"
+	if got := r.debChangelog(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

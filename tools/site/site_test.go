@@ -19,6 +19,13 @@ func TestLinksLeadToPagesPicturesAndSources(t *testing.T) {
 	}
 }
 
+func TestFlagsStandBetweenQuotes(t *testing.T) {
+	got := flags("with --batch-first (--set too)\n```\nrun --json\n```\n    run --json\n--last a--b\n")
+	if want := "with `--batch-first` (`--set` too)\n```\nrun --json\n```\n    run --json\n`--last` a--b\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestExampleIsWhatStandsBetweenItsBraces(t *testing.T) {
 	got := body("{\n\tx := 1\n\tif x > 0 {\n\t\tprint(x)\n\t}\n}")
 	if want := "x := 1\nif x > 0 {\n\tprint(x)\n}"; got != want {

@@ -96,7 +96,7 @@ async function showPart(n) {
 // loadPart gives the engine a recurrent layer with its record.
 function loadPart(n) {
   const facts = parts.length ? parts[n].facts : data;
-  const bytes = new Uint8Array(block.buffer.slice(4 * facts.at, 4 * (facts.at + facts.count)));
+  const bytes = new Uint8Array(heldBy(facts).slice().buffer);
   return engine.ask('load', { config: facts.config, steps: facts.steps, state: true, recorded: true, ends: facts.ends, example: data.example }, bytes);
 }
 
@@ -110,7 +110,7 @@ function boxCell(b) {
   if (S.edits) out.push(hint('These are the recorded numbers: what is changed in the grid is computed for its layer, not for what stands around.'));
   const large = picture(b);
   large.className = 'wide';
-  return [...out, large, ...(b.columns ? rowsByName(b) : plainRows(b))];
+  return [...out, large, ...(b.columns && (b.ranked || b.shape.length < 2) ? rowsByName(b) : plainRows(b))];
 }
 
 // rowName names a row of a box: a step of the sequence where it has as many.
@@ -120,17 +120,17 @@ const rowName = (b, r) => b.shape.length > 1 && b.shape[0] === S.steps ? stepNam
 function plainRows(b) {
   const { columns, rows, values } = rowsOf(b), w = Math.min(columns, 8), h = Math.min(rows, 64);
   const cells = range(h).map(r => [rowName(b, r), ...range(w).filter(c => r * columns + c < values.length).map(c => full(values[r * columns + c]))]);
-  const out = [el('div', { className: 'scroll' }, table(['', ...range(w).map(String)], cells))];
+  const out = [el('div', { className: 'scroll' }, table(['', ...range(w).map(c => b.columns ? b.columns[c] : String(c))], cells))];
   const more = h < rows || w < columns || b.held < b.shape.reduce((a, n) => a * n, 1);
   if (more) out.push(hint(`The first ${h} rows and ${w} columns; the last dimension runs across, and the picture has ±${short(largestOf(values))}.`));
   return out;
 }
 
-// rowsByName are the numbers of a box whose last dimension has names: all of one row, or
-// the three largest of each.
+// rowsByName are the numbers of a box whose last dimension has names: all of one row,
+// the largest first where that is of interest, or the three largest of each.
 function rowsByName(b) {
   const { columns, values } = rowsOf(b), rows = Math.floor(values.length / columns);
-  const best = r => range(columns).sort((i, j) => values[r * columns + j] - values[r * columns + i] || i - j);
+  const best = r => !b.ranked ? range(columns) : range(columns).sort((i, j) => values[r * columns + j] - values[r * columns + i] || i - j);
   if (b.shape.length < 2) return [el('div', { className: 'scroll' }, table(['', ''], best(0).slice(0, 200).map(i => [printable(b.columns[i]), full(values[i])])))];
   const cells = range(Math.min(rows, 200)).map(r => [rowName(b, r), ...best(r).slice(0, 3).map(i => `${printable(b.columns[i])} ${short(values[r * columns + i])}`)]);
   return [hint(`Of each step the largest of ${columns} numbers.`), el('div', { className: 'scroll' }, table(['', ...cells[0].slice(1).map(() => '')], cells))];

@@ -64,11 +64,30 @@ function toPlace() {
 
 const firstTab = toPlace();
 
+// heldBy are the numbers of a part as the engine takes them: where the page has the
+// rows of x that differ, every step gets its own.
+function heldBy(facts) {
+  const held = block.subarray(facts.at, facts.at + facts.count), I = facts.config.input_size;
+  if (!facts.rows) return held;
+  const from = countParams(facts), which = from + facts.rows * I, rest = which + facts.steps;
+  const all = new Float32Array(from + facts.steps * I + held.length - rest);
+  all.set(held.subarray(0, from));
+  for (let t = 0; t < facts.steps; t++) {
+    const at = from + held[which + t] * I;
+    all.set(held.subarray(at, at + I), from + t * I);
+  }
+  all.set(held.subarray(rest), from + facts.steps * I);
+  return all;
+}
+
+const countParams = facts => facts.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
+
 // ownOf is the record that came with the page, which holds until something is
 // changed.
 function ownOf(facts) {
-  let at = facts.at + facts.params.reduce((sum, p) => sum + p.shape.reduce((x, y) => x * y, 1), 0);
-  const take = n => block.subarray(at, at += n);
+  const held = heldBy(facts);
+  let at = countParams(facts);
+  const take = n => held.subarray(at, at += n);
   const own = { x: take(S.steps * S.I), h0: take(S.lanes * S.size) };
   if (S.hasCell) take(S.lanes * S.H);
   if (facts.ends) return { ...own, h: [], c: [] }; // every 64th state: the engine computes the rest
