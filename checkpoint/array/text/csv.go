@@ -36,6 +36,11 @@ func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []s
 	}
 	rows, err := NewRows(r, c.File, c.Dialect)
 	if err != nil {
+		var own *checkpoint.Error
+		if errors.As(err, &own) {
+			own.File = c.File
+			return d, nil, own
+		}
 		return d, nil, &checkpoint.Error{File: c.File, Reason: "reading failed: " + err.Error(), Err: err}
 	}
 	header := rows.header(c.Header)
