@@ -13,10 +13,10 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
-	"github.com/unroll-ml/unroll/tensor"
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // shardsOf writes a layer of two, each in a shard of its own, with an index, and
