@@ -324,6 +324,17 @@ func TestListsWithoutALayer(t *testing.T) {
 			t.Errorf("%s: %q", what, got)
 		}
 	}
+	// A list that ends after square cells, in the midst of which no second direction
+	// can be read.
+	all, order := map[string][]int{}, []string{}
+	for i, s := range [][]int{{16, 4}, {16, 4}, {16, 4}, {16, 4}, {5}, {5}, {5, 4}} {
+		name := string(rune('0' + i))
+		all[name], order = s, append(order, name)
+	}
+	want := []string{"4", "5", "6", "lstm.weight_hh_l0", "lstm.weight_hh_l1", "lstm.weight_ih_l0", "lstm.weight_ih_l1"}
+	if got := slices.Sorted(slices.Values(Fold(made(all, order...), nil).Names())); !slices.Equal(got, want) {
+		t.Errorf("square cells: %q", got)
+	}
 	// Names that do not count from 0 are names.
 	set := map[string][]int{"1": {16, 3}, "2": {16, 4}}
 	if got := Fold(made(set, "1", "2"), nil).Names(); !slices.Equal(got, []string{"1", "2"}) {
