@@ -15,7 +15,7 @@ import (
 // Float reads a tensor as elements of type F. Every stored type but Unknown
 // is taken: halves and bfloat16 are widened exactly, F64 to float32 and
 // integers beyond the mantissa round to nearest, ties to even; a boolean is 0
-// or 1. F32 to float32 and F64 to float64 keep their bits. The result is the
+// or 1. A number that is finite and beyond float32's range is an ErrFormat. F32 to float32 and F64 to float64 keep their bits. The result is the
 // caller's own. An Opener is read piecewise.
 func Float[F tensor.Float](src Source, name string) (tensor.DenseOf[F], error) {
 	info, r, err := open(src, name)
@@ -141,7 +141,8 @@ func readable(info Info) error {
 }
 
 // floatsInto reads info's elements, as many as dst has. Where the file has them as
-// memory has, they are read into dst.
+// memory has, they are read into dst. A float64 that float32 has no number for is
+// refused.
 func floatsInto[F tensor.Float](dst []F, info Info, r io.Reader) error {
 	if b := sameBytes(dst, info.DType); b != nil {
 		for done := 0; done < len(b); done += directBytes {
@@ -151,7 +152,27 @@ func floatsInto[F tensor.Float](dst []F, info Info, r io.Reader) error {
 		}
 		return nil
 	}
-	return pieces(info, r, func(first int, b []byte) { decode(dst[first:], b, info.DType) })
+	_, narrow := any(F(0)).(float32)
+	narrow = narrow && info.DType == F64
+	beyond, was := -1, 0.0 // the first number that float32 has no number for
+	err := pieces(info, r, func(first int, b []byte) {
+		decode(dst[first:], b, info.DType)
+		if !narrow || beyond >= 0 {
+			return
+		}
+		for i, v := range dst[first : first+len(b)/8] {
+			if math.IsInf(float64(v), 0) {
+				if was = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])); !math.IsInf(was, 0) {
+					beyond = first + i
+					return
+				}
+			}
+		}
+	})
+	if err == nil && beyond >= 0 {
+		return &Error{Tensor: info.Name, Place: fmt.Sprintf("element %d", beyond), Reason: fmt.Sprintf("%v is beyond the range of float32", was)}
+	}
+	return err
 }
 
 // fill reads the bytes of b, which are info's from byte done on.

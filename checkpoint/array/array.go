@@ -44,6 +44,9 @@ func FormatOf(path string) (Format, error) {
 	if f == tsv {
 		f = CSV
 	}
+	if f == "gz" {
+		return "", &checkpoint.Error{File: path, Reason: "by its ending it is compressed with gzip; unpack it"}
+	}
 	if !slices.Contains(Formats, f) {
 		return "", &checkpoint.Error{File: path, Reason: fmt.Sprintf("the ending %q is not one of %v", filepath.Ext(path), Formats)}
 	}

@@ -256,14 +256,26 @@ func (s *explainSource) one(cmd *cobra.Command, cfg unroll.Config, all runInput[
 	if !cfg.HasCell() {
 		in.s0.C = tensor.Dense{}
 	}
+	if in.x.Rank() != 3 && s.sequence != 0 {
+		return in, usagef("--sequence %d: the input is one sequence, %v", s.sequence, in.x.Shape)
+	}
 	if in.x.Rank() == 3 {
 		batchFirst := cfg.BatchFirst || s.batchFirst
+		batch := in.x.Shape[1]
+		if batchFirst {
+			batch = in.x.Shape[0]
+		}
+		if all.lengths != nil && len(all.lengths) != batch {
+			return in, errInput(shown(path), "it holds %d lengths, expected one for each of the %d sequences", len(all.lengths), batch)
+		}
 		if in.x, err = sequence(in.x, s.sequence, batchFirst); err != nil {
 			return in, err
 		}
 		if all.lengths != nil {
-			n := all.lengths[min(s.sequence, len(all.lengths)-1)]
-			n = max(0, min(n, in.x.Shape[0]))
+			n := all.lengths[s.sequence]
+			if n < 1 || n > in.x.Shape[0] {
+				return in, errInput(shown(path), "lengths[%d]: got %d, expected 1 to %d, the number of steps of the input", s.sequence, n, in.x.Shape[0])
+			}
 			in.x = tensor.Dense{Shape: []int{n, in.x.Shape[1]}, Data: in.x.Data[:n*in.x.Shape[1]]}
 		}
 	}

@@ -1,10 +1,19 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll/task"
 )
+
+// predictFlags are the flags that only some tasks have a use for.
+var predictFlags = map[string][]string{
+	"prompt": {"text"}, "length": {"text", "music"}, "temperature": {"text", "music"}, "top-k": {"text"}, "seed": {"text", "music"},
+	"output": {"music"}, "text": {"text", "classify", "tag"}, "json": {"classify", "tag", "forecast"},
+}
 
 func newPredictCmd() *cobra.Command {
 	q := task.DefaultQuery()
@@ -34,6 +43,11 @@ as a text. The answer of a line comes before the next line is waited for.`,
 			m, t, err := task.Open(args[0])
 			if err != nil {
 				return err
+			}
+			for flag, tasks := range predictFlags {
+				if cmd.Flags().Changed(flag) && !slices.Contains(tasks, t.Kind().Name) {
+					return usagef("--%s is for %s, and %s is for %s; leave it out", flag, strings.Join(tasks, ", "), args[0], t.Kind().Name)
+				}
 			}
 			if len(args) > 1 {
 				q.Input = args[1]

@@ -28,6 +28,9 @@ func TestWriteReplacesWhole(t *testing.T) {
 	if err := Write(path, text("one")); err != nil {
 		t.Fatal(err)
 	}
+	if i, err := os.Stat(path); err != nil || i.Mode().Perm()&0o111 != 0 {
+		t.Errorf("a new file has permissions %v, %v", i.Mode(), err)
+	}
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func TestFailureLeavesTheOldFile(t *testing.T) {
 		t.Error("the old content is lost")
 	}
 	only(t, dir, 1)
-	if err := Write(filepath.Join(dir, "none", "a"), text("x")); !errors.Is(err, os.ErrNotExist) {
+	if err := Write(filepath.Join(dir, "none", "a"), text("x")); !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), ".tmp") {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 	if err := Write(dir, text("x")); err == nil {

@@ -149,6 +149,9 @@ func stage(path string, write func(f *os.File) error) (s *staged, err error) {
 	Sweep(path)
 	s = &staged{path: path}
 	if s.f, err = begin(path, perm); err != nil {
+		if p := (*fs.PathError)(nil); errors.As(err, &p) {
+			err = p.Err // of a name that nobody gave
+		}
 		return nil, err
 	}
 	if old != nil { // the umask may have taken permissions the old file had

@@ -107,3 +107,36 @@ func TestSettle(t *testing.T) {
 		only(t, dir, 1)
 	}
 }
+
+// A new file that cannot get its path is an error, and goes; one that has it is
+// closed, and nothing that Abandon would take away.
+func TestPlace(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	s, err := stage(path, text("new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(running.files) != 1 {
+		t.Errorf("%d files are known to Abandon, want the new one", len(running.files))
+	}
+	if err := s.place(filepath.Join(dir, "none", "a")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a path that cannot be: %v", err)
+	}
+	s.drop()
+	only(t, dir, 0)
+	if s, err = stage(path, text("new")); err != nil {
+		t.Fatal(err)
+	}
+	f := s.f
+	if err := s.place(path); err != nil || content(t, path) != "new" {
+		t.Error(err)
+	}
+	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the file is still open: %v", err)
+	}
+	if s.drop(); len(running.files) != 0 {
+		t.Errorf("%d files are known to Abandon, want none", len(running.files))
+	}
+	only(t, dir, 1)
+}

@@ -217,6 +217,7 @@ func (b *builder) finish() {
 		b.g.Output(s.out, s.typ, s.value)
 	}
 	g := b.g.Graph()
+	g.FromZero = true
 	var ports []graph.Port
 	for i := range len(b.inputs) {
 		v := b.inputs[i]

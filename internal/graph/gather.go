@@ -54,6 +54,7 @@ func planGather(c *call) (kernel, error) {
 	if err := c.is(1, I64, I32); err != nil {
 		return nil, err
 	}
+	strict := c.pl.p.graph.FromZero && c.known(1) == nil
 	n, k := shape[axis], c.in[1].n
 	outer, run := product(shape[:axis]), product(shape[axis+1:])*c.typ(0).size()
 	out := slices.Concat(shape[:axis], c.shape(1), shape[axis+1:])
@@ -61,6 +62,9 @@ func planGather(c *call) (kernel, error) {
 		dst, src := a.out[0].bytes(), a.in[0].bytes()
 		for i := range k {
 			at, err := within(index(a.in[1], i), n)
+			if strict && index(a.in[1], i) < 0 {
+				err = fmt.Errorf("index %d of %d, expected 0 to %d", index(a.in[1], i), n, n-1)
+			}
 			if err != nil {
 				return err
 			}

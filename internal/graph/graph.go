@@ -14,6 +14,10 @@ type Graph struct {
 	// Opsets are the versions of the operators a domain has; "" is ONNX's own.
 	// In a body they are not read: those of the program hold.
 	Opsets map[string]int64
+	// FromZero: an index that a run gives to Gather is none from the end where it is
+	// below zero, as ONNX has it, but out of range, as in embeddings of PyTorch and
+	// Keras.
+	FromZero bool
 }
 
 // Port is an input or output: its name, its type, and what is said of its shape.

@@ -167,6 +167,7 @@ func Build(m *keras.Model, opt Options) (g *graph.Graph, notes []string, err err
 		b.Output(s.name, s.typ, s.value)
 	}
 	g = b.Graph()
+	g.FromZero = true
 	g.Name = root.Name
 	g.Constants = append(g.Constants, b.load...)
 	return g, b.notes, nil

@@ -89,7 +89,9 @@ func (l *Loaded) Graph(names Names) *graph.Graph {
 	for i, v := range []string{y, hn, cn}[:len(out)] {
 		b.Output(out[i].Name, out[i].Type, v, out[i].Shape...)
 	}
-	return b.Graph()
+	g := b.Graph()
+	g.FromZero = true
+	return g
 }
 
 func (l *Loaded) embedding() *nn.Embedding {

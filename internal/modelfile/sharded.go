@@ -70,6 +70,7 @@ type shards struct {
 	names []string
 	in    map[string]*File
 	files []*File
+	odd   []error // tensors that the index has elsewhere, or nowhere
 }
 
 func openIndex(f *File, in *checkpoint.Input) error {
@@ -114,6 +115,9 @@ func openIndex(f *File, in *checkpoint.Input) error {
 			}
 		}
 	}
+	if len(s.odd) > 0 { // which of two is meant, or whose is it?
+		return s.odd[0]
+	}
 	return nil
 }
 
@@ -129,9 +133,14 @@ func (s *shards) add(f *File, file string, of int, where map[string]string) erro
 	}
 	s.files = append(s.files, shard)
 	for _, name := range shard.Source.Names() {
-		if where[name] == file {
+		switch in := where[name]; in {
+		case file:
 			s.in[name] = shard
 			s.names = append(s.names, name)
+		case "":
+			s.odd = append(s.odd, &checkpoint.Error{File: path, Tensor: name, Reason: fmt.Sprintf("the index %s does not name it", filepath.Base(f.Path))})
+		default:
+			s.odd = append(s.odd, &checkpoint.Error{File: path, Tensor: name, Reason: fmt.Sprintf("it stands here too, and the index %s has it in %q", filepath.Base(f.Path), in)})
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/torchfile"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // shardsOf writes a layer of two, each in a shard of its own, with an index, and
@@ -127,6 +128,28 @@ func TestIndexesAreDistrusted(t *testing.T) {
 		index(t, path, c.where)
 		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, expected %q", what, err, c.want)
+		}
+	}
+}
+
+// TestShardsThatHoldMore: a tensor of two shards could be either, and one that the
+// index does not name is nobody's.
+func TestShardsThatHoldMore(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "model.safetensors.index.json")
+	a, b := checkpoint.Of("a", tensor.New(2)), checkpoint.Of("b", tensor.New(2))
+	for name, set := range map[string]checkpoint.Set{"1.safetensors": {a, b}, "2.safetensors": {b}} {
+		if err := safetensors.WriteFile(filepath.Join(dir, name), set, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, where := range map[string]map[string]string{
+		`"b": it stands here too, and the index model.safetensors.index.json has it in "2.safetensors"`: {"a": "1.safetensors", "b": "2.safetensors"},
+		`"b": the index model.safetensors.index.json does not name it`:                                  {"a": "1.safetensors"},
+	} {
+		index(t, path, where)
+		if _, err := Open(path); !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, expected %q", err, want)
 		}
 	}
 }

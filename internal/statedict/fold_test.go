@@ -252,6 +252,96 @@ func TestListsOfParameters(t *testing.T) {
 	}
 }
 
+// TestPackedLinearLayers: a quantized linear layer is its weight and bias, wherever it
+// stands, with what its output was quantized by; names that only end like one are not.
+func TestPackedLinearLayers(t *testing.T) {
+	shapes := map[string][]int{}
+	of := func(names ...string) []string {
+		for _, n := range names {
+			shapes[n] = []int{1}
+		}
+		got := Fold(made(shapes, names...), nil).Names()
+		slices.Sort(got)
+		return got
+	}
+	const weight, bias = "_packed_params._packed_params/0", "_packed_params._packed_params/1"
+	for _, prefix := range []string{"", "fc.", "model/fc.", "model/"} {
+		got := of(prefix+weight, prefix+bias, prefix+"scale", prefix+"zero_point", prefix+"other")
+		want := []string{prefix + "bias", prefix + "other", prefix + "weight"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", prefix, got, want)
+		}
+	}
+	for _, names := range [][]string{
+		{"my" + weight, "myscale"},               // no module of its own
+		{"norm.scale", "norm.zero_point"},        // of something else
+		{"fc." + bias, "fc.scale", "fc.unknown"}, // no weight
+	} {
+		got := of(names...)
+		want := slices.Clone(names)
+		if names[0] == "fc."+bias {
+			want[0] = "fc.bias"
+		}
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q", names, got)
+		}
+	}
+}
+
+// TestPiecesHaveAModule: pieces stand in a module, or at the top; names that end like
+// one are not taken apart.
+func TestPiecesHaveAModule(t *testing.T) {
+	shapes := map[string][]int{}
+	for _, prefix := range []string{"x", "_", "my.x"} {
+		names := []string{prefix + "parametrizations.weight_hh_l0.original0", prefix + "parametrizations.weight_hh_l0.original1"}
+		shapes[names[0]], shapes[names[1]] = []int{4, 1}, []int{4, 2}
+		if got := Fold(made(shapes, names...), nil).Names(); !slices.Equal(got, names) {
+			t.Errorf("%q: %q", names, got)
+		}
+	}
+}
+
+// TestListsWithoutALayer keep the names that they have.
+func TestListsWithoutALayer(t *testing.T) {
+	for what, shapes := range map[string][][]int{
+		"a vector first":              {{8}, {8, 2}},
+		"a vector second":             {{8, 3}, {8}},
+		"no hidden units":             {{0, 3}, {0, 0}},
+		"rows of two layers":          {{8, 3}, {4, 2}},
+		"rows that are no multiple":   {{7, 3}, {7, 2}},
+		"gates of no cell":            {{4, 3}, {4, 2}},
+		"one tensor":                  {{8, 3}},
+		"three dimensions":            {{8, 3, 1}, {8, 2}},
+		"three dimensions in the 2nd": {{8, 3}, {8, 2, 1}},
+	} {
+		all, order := map[string][]int{}, []string{}
+		for i, s := range shapes {
+			name := string(rune('0' + i))
+			all[name], order = s, append(order, name)
+		}
+		if got := Fold(made(all, order...), nil).Names(); !slices.Equal(got, order) {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+	// A list that ends after square cells, in the midst of which no second direction
+	// can be read.
+	all, order := map[string][]int{}, []string{}
+	for i, s := range [][]int{{16, 4}, {16, 4}, {16, 4}, {16, 4}, {5}, {5}, {5, 4}} {
+		name := string(rune('0' + i))
+		all[name], order = s, append(order, name)
+	}
+	want := []string{"4", "5", "6", "lstm.weight_hh_l0", "lstm.weight_hh_l1", "lstm.weight_ih_l0", "lstm.weight_ih_l1"}
+	if got := slices.Sorted(slices.Values(Fold(made(all, order...), nil).Names())); !slices.Equal(got, want) {
+		t.Errorf("square cells: %q", got)
+	}
+	// Names that do not count from 0 are names.
+	set := map[string][]int{"1": {16, 3}, "2": {16, 4}}
+	if got := Fold(made(set, "1", "2"), nil).Names(); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("from 1 on: %q", got)
+	}
+}
+
 // TestErrorsShowNamesSafely: a name can hold what moves a terminal's cursor.
 func TestErrorsShowNamesSafely(t *testing.T) {
 	parts, err := Find(checkpoint.Set{checkpoint.Of("a\x1b]0;PWNED\a.weight_ih_l0", tensor.New(1, 1))}, Options{})

@@ -13,8 +13,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/rng"
 )
 
@@ -95,6 +97,9 @@ func readFile(from File) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
+		if st, err := f.Stat(); err == nil && st.IsDir() {
+			return nil, Fault(path, 0, "it is a folder, expected a file")
+		}
 		in = f
 	}
 	b, err := io.ReadAll(io.LimitReader(in, MaxFile+1))
@@ -127,7 +132,7 @@ func readText(f File) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, Fault(path, 0, "it is empty")
 	}
-	if kind := binary(b); kind != "" {
+	if kind := text.Foreign(b); kind != "" {
 		return nil, Fault(path, 0, "it is %s", kind)
 	}
 	if !utf8.Valid(b) {
@@ -143,22 +148,33 @@ func readText(f File) ([]byte, error) {
 	return b, nil
 }
 
-// binary names what a file is that people take for text, or returns "".
-func binary(b []byte) string {
-	for _, k := range []struct{ magic, name string }{
-		{"PAR1", "a Parquet file; write its columns as CSV"},
-		{"\x93NUMPY", "a NumPy array; write it as CSV, with a line of names"},
-		{"PK\x03\x04", "a zip archive (.xlsx, .npz or .zip); write what is in it as CSV or text"},
-		{"\x1f\x8b", "compressed with gzip; unpack it"},
-		{"\xff\xfe", "UTF-16; save it as UTF-8"},
-		{"\xfe\xff", "UTF-16; save it as UTF-8"},
-		{"\x89HDF\r\n", "an HDF5 file; write its columns as CSV"},
-	} {
-		if bytes.HasPrefix(b, []byte(k.magic)) {
-			return k.name
+// alike is a note on labels that people take for one: they differ in case, in accents
+// or their form, or in characters that are not seen.
+func alike(file string, labels []string) (notes []string) {
+	first := map[string]string{}
+	slices.Sort(labels)
+	for _, l := range slices.Compact(labels) {
+		var key []rune
+		for _, r := range strings.ToLower(l) {
+			switch {
+			case unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r):
+			case unicode.Is(unicode.Mn, r) && len(key) > 0: // an accent of its own
+				key[len(key)-1] = 0
+			case r >= 0xc0 && unicode.Is(unicode.Latin, r): // one with its accent
+				key = append(key, 0)
+			case unicode.IsSpace(r):
+				key = append(key, ' ')
+			default:
+				key = append(key, r)
+			}
 		}
+		if other, ok := first[string(key)]; ok {
+			notes = append(notes, fmt.Sprintf("%s: %+q and %+q are two labels: they differ only in case, accents or characters that are not seen", file, other, l))
+			continue
+		}
+		first[string(key)] = l
 	}
-	return ""
+	return notes
 }
 
 // maxClasses bounds the work of an exchange, which looks through all items.

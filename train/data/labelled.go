@@ -89,6 +89,13 @@ func ReadLabelled(f File, o LabelledOptions) (all []Labelled, notes []string, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if !o.Unlabelled {
+		labels := make([]string, len(all))
+		for i := range all {
+			labels[i] = all[i].Label
+		}
+		notes = append(notes, alike(f.Name(), labels)...)
+	}
 	if len(all) == 0 {
 		return nil, nil, Fault(f.Name(), 0, "it holds no labelled text; a folder with a file or folder a class is read, a .csv with a header, or JSON Lines")
 	}
@@ -204,6 +211,9 @@ func readCSV(f File, b []byte, o LabelledOptions) (all []Labelled, notes []strin
 	if ti < 0 || li < 0 {
 		return nil, nil, Fault(path, 1, "the header is %s, expected columns %q and %q", strings.Join(head, ","), o.Text, o.Label).Try("name yours with %s and %s", "text-column", "label-column")
 	}
+	if err := once(path, head, head[ti], head[li]); err != nil {
+		return nil, nil, err
+	}
 	for {
 		row, err := rows.Read()
 		if err == io.EOF {
@@ -258,6 +268,7 @@ func twoKeys(line []byte, a, b string) (va, vb any, err error) {
 	if open != json.Delim('{') {
 		return nil, nil, fmt.Errorf("it begins with %v", open)
 	}
+	seenA, seenB := false, false
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -270,6 +281,10 @@ func twoKeys(line []byte, a, b string) (va, vb any, err error) {
 		if key == b {
 			to = &vb
 		}
+		if key == a && seenA || key == b && seenB {
+			return nil, nil, fmt.Errorf("key %q stands there twice", key)
+		}
+		seenA, seenB = seenA || key == a, seenB || key == b
 		if err := d.Decode(to); err != nil {
 			return nil, nil, err
 		}

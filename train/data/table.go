@@ -161,10 +161,23 @@ func (t *Table) choose(head []string, index bool) (at []int, ti int, err error) 
 			at = append(at, i)
 		}
 	}
+	if err := once(t.file, head, append([]string{t.TimeColumn}, t.Columns...)...); err != nil {
+		return nil, 0, err
+	}
 	if len(at) == 0 {
 		return nil, 0, Fault(t.file, 1, "there is no column besides the time; at least one series is needed")
 	}
 	return at, ti, nil
+}
+
+// once refuses names that several columns have: which of them is meant?
+func once(file string, head []string, names ...string) error {
+	for _, name := range names {
+		if i := slices.Index(head, name); i >= 0 && slices.Contains(head[i+1:], name) {
+			return Fault(file, 1, "two columns are called %q; give them different names", name)
+		}
+	}
+	return nil
 }
 
 // header refuses a first line that seems to hold numbers and no names.

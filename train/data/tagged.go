@@ -60,6 +60,7 @@ func ReadTagged(f File, o TaggedOptions) (all []Tagged, notes []string, err erro
 	if most := max(o.Word, o.Label); min(o.Word, o.Label) < 1 || most > columns || o.Word == o.Label {
 		return nil, nil, Fault(f.Name(), sentences[0][0].at, "words are asked for in column %d and labels in column %d, of %d", o.Word, o.Label, columns).Try("choose others with %s and %s", "word-column", "label-column")
 	}
+	var labels []string
 	for _, s := range sentences {
 		var t Tagged
 		for _, l := range s {
@@ -69,9 +70,9 @@ func ReadTagged(f File, o TaggedOptions) (all []Tagged, notes []string, err erro
 			}
 			t.Words, t.Labels = append(t.Words, word), append(t.Labels, label)
 		}
-		all = append(all, t)
+		all, labels = append(all, t), append(labels, t.Labels...)
 	}
-	return all, notes, nil
+	return all, append(notes, alike(f.Name(), labels)...), nil
 }
 
 // conllLines cuts a text into sentences of lines with equally many columns.

@@ -63,6 +63,11 @@ func NewMatrix[F tensor.Float](r io.Reader, c CSV) (*Matrix[F], error) {
 	}
 	rows, err := NewRows(r, c.File, c.Dialect)
 	if err != nil {
+		var own *checkpoint.Error
+		if errors.As(err, &own) {
+			own.File = c.File
+			return nil, own
+		}
 		return nil, &checkpoint.Error{File: c.File, Reason: "reading failed: " + err.Error(), Err: err}
 	}
 	header := rows.header(c.Header)

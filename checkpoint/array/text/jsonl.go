@@ -31,6 +31,12 @@ func ReadJSONLines[F tensor.Float](r io.Reader, file string) ([]Named[F], error)
 		file = "jsonl"
 	}
 	in := bufio.NewReaderSize(r, 1<<16)
+	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
+		_, _ = in.Discard(3)
+	}
+	if first, _ := in.Peek(8); Foreign(first) != "" {
+		return nil, &checkpoint.Error{File: file, Reason: "it is " + Foreign(first)}
+	}
 	var all lines[F]
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')

@@ -46,6 +46,27 @@ func TestReadCSV(t *testing.T) {
 	}
 }
 
+// Files that are no text are said to be what they are, and a mark stands before no
+// format.
+func TestForeignFiles(t *testing.T) {
+	for text, want := range map[string]string{
+		"\xff\xfea\x00": "f: it is UTF-16; save it as UTF-8", "\xfe\xff\x00a": "f: it is UTF-16", "\x1f\x8b\x08": "f: it is compressed with gzip; unpack it",
+		"PAR1": "f: it is a Parquet file", "PK\x03\x04": "f: it is a zip archive", "\x93NUMPY": "f: it is a NumPy array", "\x89HDF\r\n": "f: it is an HDF5 file",
+	} {
+		_, _, err := ReadCSV[float32](strings.NewReader(text), CSV{File: "f"})
+		_, err2 := ReadJSONLines[float32](strings.NewReader(text), "f")
+		for _, err := range []error{err, err2} {
+			if !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want %s", text, err, want)
+			}
+		}
+	}
+	all, err := ReadJSONLines[float32](strings.NewReader("\ufeff[1,2]\n"), "f")
+	if err != nil || len(all) != 1 || !slices.Equal(all[0].Data, []float32{1, 2}) {
+		t.Errorf("a mark before JSON Lines: %v, %v", all, err)
+	}
+}
+
 func TestBadCSVIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
