@@ -64,7 +64,7 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 	}{
 		"a class":          {"dropouts", replaced(`"class_name": "GaussianNoise"`, `"class_name": "MultiHeadAttention"`), `layer "gaussian_noise": MultiHeadAttention is not supported`},
 		"an activation":    {"act_elu", replaced(`"activation": "elu"`, `"activation": "quick"`), `layer "activation" (Activation): activation "quick" is not supported`},
-		"a cell's":         {"lstm_relu", replaced(`"activation": "relu"`, `"activation": "gelu"`), `(LSTM): activation "gelu" is not supported`},
+		"a cell's":         {"lstm_relu", replaced(`"activation": "relu"`, `"activation": "softmax"`), `(LSTM): activation "softmax" is not supported`},
 		"an interpolation": {"upsampling2d", replaced(`"nearest"`, `"bilinear"`), `interpolation "bilinear" is not supported`},
 		"rms":              {"layernorm", replaced(`"rms_scaling": false`, `"rms_scaling": true`), "rms_scaling is not supported"},
 	} {
