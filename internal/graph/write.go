@@ -26,6 +26,7 @@ func WriteVersion(w io.Writer, g *Graph, version int64) error {
 	if g, err = inVersion(g, version); err != nil {
 		return err
 	}
+	g = wholeNumbers(g)
 	read := map[string]bool{}
 	readNames(g, read)
 	to, err := toGraph(g, read)
