@@ -115,7 +115,9 @@ func drawVariant(t *rapid.T, c unroll.Config, not bounds) (v unroll.Variant) {
 	v.Reverse = !not.oneWay && !c.Bidirectional && rapid.Bool().Draw(t, "reverse")
 	bounded := []unroll.Activation{{}, {Name: "Sigmoid"}, {Name: "HardSigmoid", Alpha: 0.2, Beta: 0.5}, {Name: "Softsign"}, {Name: "ScaledTanh", Alpha: 0.8, Beta: 1.2}, {Name: "Tanh"}}
 	any := append(bounded, unroll.Activation{Name: "Relu"}, unroll.Activation{Name: "Affine", Alpha: 0.7, Beta: 0.1},
-		unroll.Activation{Name: "LeakyRelu", Alpha: 0.1}, unroll.Activation{Name: "Elu", Alpha: 0.9}, unroll.Activation{Name: "Softplus"})
+		unroll.Activation{Name: "LeakyRelu", Alpha: 0.1}, unroll.Activation{Name: "Elu", Alpha: 0.9}, unroll.Activation{Name: "Softplus"},
+		unroll.Activation{Name: "Selu"}, unroll.Activation{Name: "Celu", Alpha: 0.8}, unroll.Activation{Name: "Clip", Alpha: -1, Beta: 2}, unroll.Activation{Name: "LogSigmoid"},
+		unroll.Activation{Name: "Squareplus", Alpha: 4})
 	list := func(name string) (all [3]unroll.Activation) {
 		all[0] = rapid.SampledFrom(bounded).Draw(t, name+" f")
 		switch c.Mode {

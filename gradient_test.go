@@ -77,6 +77,13 @@ func gradientCases(t *testing.T) map[string]trial[float64] {
 			}
 			keep(c)
 		},
+		"functions of Keras": func(c *unroll.Config, _ *trial[float64]) {
+			c.Variant.Activations = [3]unroll.Activation{{Name: "Squareplus", Alpha: 2}, {Name: "Selu"}, {Name: "LogSigmoid"}}
+			if c.Bidirectional {
+				c.Variant.ReverseActivations = [3]unroll.Activation{{Name: "Clip", Alpha: -1.5, Beta: 1.5}, {Name: "Celu", Alpha: 0.7}, {Name: "Exp"}}
+			}
+			keep(c)
+		},
 		"clip": func(c *unroll.Config, _ *trial[float64]) { c.Variant.Clip = 0.6 },
 		"of its own": func(c *unroll.Config, _ *trial[float64]) {
 			c.Variant.Peepholes, c.Variant.ResetBefore = c.Mode == unroll.LSTM, c.Mode == unroll.GRU

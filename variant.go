@@ -38,7 +38,10 @@ type Variant struct {
 
 // Activation is a function by its name in ONNX: Affine, Elu, HardSigmoid,
 // LeakyRelu, Relu, ScaledTanh, Sigmoid, Softplus, Softsign, Tanh or
-// ThresholdedRelu. Alpha and Beta are what the function takes; there are no
+// ThresholdedRelu; or one that only Keras's layers take: Celu, Clip (between Alpha
+// and Beta), Exp, LogSigmoid, Selu and Squareplus, and Gelu, HardSwish, Mish, Shrink,
+// Swish and TanhShrink, which have no derivative by their value, so that no pass goes
+// backward through them. Alpha and Beta are what the function takes; there are no
 // defaults.
 type Activation struct {
 	Name  string  `json:"name,omitempty"`
@@ -107,7 +110,7 @@ func (v Variant) backwards() error {
 	for _, list := range [][3]Activation{v.Activations, v.ReverseActivations} {
 		for _, a := range list {
 			if !cell.Function(a).Backwards() {
-				return &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: fmt.Sprintf("%s with alpha %g", a.Name, a.Alpha), Want: "an alpha above 0", Hint: "one value of this function comes from two arguments, so its derivative does not follow from what the pass recorded"}
+				return &ArgError{Kind: ErrUsage, Arg: "Pass.Backward", Got: fmt.Sprintf("%s with alpha %g", a.Name, a.Alpha), Want: "another function, or for LeakyRelu, Elu and Celu an alpha above 0", Hint: "one value of this function comes from two arguments, so its derivative does not follow from what the pass recorded"}
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func (m *Model) rounding(o Options) graph.Rounding {
 // has in the program: who takes it by itself gets the program's bits.
 func (m *Model) lowered(l *unroll.Layer, g *graph.Graph, o Options) (*unroll.Layer, error) {
 	precision := m.precision(o)
-	i := slices.IndexFunc(g.Nodes, func(n graph.Node) bool { return n.Domain == graph.Own && n.Op == "Layer" })
+	i := slices.IndexFunc(g.Nodes, func(n graph.Node) bool { return n.IsStack() })
 	if precision == nil || i < 0 || o.Float64 {
 		return l, nil
 	}

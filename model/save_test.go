@@ -247,7 +247,10 @@ for path in sys.argv[1:]:
 	save := func(m *Model) {
 		path := filepath.Join(dir, fmt.Sprintf("%03d-%s.onnx", len(args), filepath.Base(m.Path())))
 		if err := m.Save(path); err != nil {
-			t.Error(m.Path(), err)
+			// Cells of Keras with functions that ONNX's operators lack.
+			if !strings.Contains(m.Path(), "cell_") || !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "has no activation") {
+				t.Error(m.Path(), err)
+			}
 			return
 		}
 		args = append(args, path)

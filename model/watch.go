@@ -55,7 +55,7 @@ func (m *Model) Watch(inputs map[string]Value, see func(Seen) error) error {
 }
 
 func seenOf(s graph.Seen) Seen {
-	out := Seen{Name: s.Name, Op: s.Op, Inputs: s.Node.Inputs, Outputs: s.Node.Outputs, Constant: s.Constant, Layer: s.Layer, Own: s.Domain == graph.Own}
+	out := Seen{Name: s.Name, Op: s.Op, Inputs: s.Node.Inputs, Outputs: s.Node.Outputs, Constant: s.Constant, Layer: s.Layer, Own: s.IsStack()}
 	for _, o := range s.Node.Outputs {
 		if out.Name == "" {
 			out.Name = o

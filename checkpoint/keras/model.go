@@ -75,7 +75,7 @@ func (l *Layer) IsModel() bool {
 }
 
 // IsOperation reports whether it is an operation of keras.ops, not a layer.
-func (l *Layer) IsOperation() bool { return strings.HasPrefix(l.Module, "keras.src.ops.") }
+func (l *Layer) IsOperation() bool { return strings.HasPrefix(l.Module, operationsModule) }
 
 // Weight is a variable of a layer.
 type Weight struct {

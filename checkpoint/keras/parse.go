@@ -75,6 +75,9 @@ func (m *Model) layer(v map[string]any, in *Layer, depth int) (*Layer, error) {
 	default:
 		return nil, m.fail("the config of a %s is %T, expected a dictionary", class, c)
 	}
+	if !inKeras && isOperation(v, l.Config) {
+		l.Module = operationsModule
+	}
 	l.Name, _ = v["name"].(string)
 	if name, ok := l.Config["name"].(string); ok {
 		l.Name = name
@@ -92,6 +95,24 @@ func (m *Model) layer(v map[string]any, in *Layer, depth int) (*Layer, error) {
 		return nil, m.fail("the path of a layer has %d bytes, at most %d are read", len(l.Path), maxPath)
 	}
 	return l, m.inside(l, depth)
+}
+
+// operationsModule is where Keras has its operations.
+const operationsModule = "keras.src.ops."
+
+// isOperation reports whether what has no module is an operation of keras.ops, as
+// whole .h5 files of Keras 3 have them: called in Keras 3's form, without the settings
+// that every layer has.
+func isOperation(v map[string]any, c Config) bool {
+	_, trained := c["trainable"]
+	calls, _ := v["inbound_nodes"].([]any)
+	if trained || len(calls) == 0 {
+		return false
+	}
+	call, ok := calls[0].(map[string]any)
+	_, args := call["args"]
+	class, _ := v["class_name"].(string)
+	return ok && args && models[class] == ""
 }
 
 // inside reads the layers that a layer has inside.

@@ -43,6 +43,16 @@ func (l *Layer) roles() (trained, fixed []string, known bool) {
 		return l.scaled(), []string{"moving_mean", "moving_variance"}, true
 	case "LayerNormalization", "GroupNormalization":
 		return l.scaled(), nil, true
+	case "RMSNormalization":
+		return []string{"scale"}, nil, true
+	case "Attention", "AdditiveAttention":
+		if use, err := l.Config.Bool("use_scale", l.Class == "AdditiveAttention"); err == nil && use {
+			trained = append(trained, "scale")
+		}
+		if l.Config["score_mode"] == "concat" {
+			trained = append(trained, "concat_score_weight")
+		}
+		return trained, nil, true
 	case "Normalization":
 		if l.Config["mean"] != nil {
 			return nil, nil, true
@@ -50,7 +60,7 @@ func (l *Layer) roles() (trained, fixed []string, known bool) {
 		return nil, []string{"mean", "variance", "count"}, true
 	case "InputLayer", "Masking", "Activation", "ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Softmax",
 		"Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise",
-		"ActivityRegularization", "Flatten", "Reshape", "Permute", "RepeatVector", "Identity",
+		"ActivityRegularization", "Flatten", "Reshape", "Permute", "RepeatVector", "Identity", "UnitNormalization",
 		"MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
 		"GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
 		"UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D",

@@ -147,6 +147,9 @@ func (w *wholeRun) part(s model.Seen) error {
 	if n := w.length(s, lengths); n > 0 && n < x.Shape[0] {
 		x = tensor.Dense{Shape: []int{n, x.Shape[1]}, Data: x.Data[:n*x.Shape[1]]}
 	}
+	if mask := 8; !s.Own && mask < len(s.In) && !s.In[mask].IsZero() { // of unroll's own LSTM and its kin
+		x = w.counted(x, s.In[mask], cfg.BatchFirst)
+	}
 	if w.limit > 0 && w.limit < x.Shape[0] {
 		x = tensor.Dense{Shape: []int{w.limit, x.Shape[1]}, Data: x.Data[:w.limit*x.Shape[1]]}
 	}
@@ -167,6 +170,24 @@ func (w *wholeRun) part(s model.Seen) error {
 	}
 	w.parts = append(w.parts, explain.Part{Name: s.Name, Trace: t})
 	return t.Run(nil)
+}
+
+// counted is x without the steps that a mask leaves out: they do nothing.
+func (w *wholeRun) counted(x tensor.Dense, mask model.Value, batchFirst bool) tensor.Dense {
+	counts, n := model.Data[bool](mask), x.Shape[1]
+	sequences := len(counts) / max(1, x.Shape[0])
+	kept := tensor.Dense{Shape: []int{0, n}}
+	for t := range x.Shape[0] {
+		at := t*sequences + w.sequence
+		if batchFirst {
+			at = w.sequence*x.Shape[0] + t
+		}
+		if at < len(counts) && counts[at] {
+			kept.Shape[0]++
+			kept.Data = append(kept.Data, x.Data[t*n:(t+1)*n]...)
+		}
+	}
+	return kept
 }
 
 // length is how many steps the sequence has, 0 where all of them.

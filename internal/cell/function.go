@@ -45,8 +45,8 @@ type definition struct {
 	make64 func(Function) (onRows[float64], func(float64) float64)
 }
 
-// functions are the activations that ONNX's recurrent operators have
-// (https://onnx.ai/onnx/operators/onnx__LSTM.html).
+// functions are the activations: those that ONNX's recurrent operators have
+// (https://onnx.ai/onnx/operators/onnx__LSTM.html), and those of function_more.go.
 var functions = map[string]definition{
 	"Tanh":            {0, "tanh", `\tanh`, "", true, tanhOf[float32], tanhOf[float64]},
 	"Sigmoid":         {0, "sigmoid", `\sigma`, "", true, sigmoidOf[float32], sigmoidOf[float64]},
@@ -100,9 +100,14 @@ func (k *Kind) FunctionOf(s Settings, place int) Function {
 }
 
 // Backwards reports whether the derivative of f follows from its value: not
-// where a negative Alpha gives one value to two arguments.
+// where it has one value for two arguments, as with a negative Alpha of LeakyRelu.
 func (f Function) Backwards() bool {
-	return f.Alpha > 0 || f.Name != "LeakyRelu" && f.Name != "Elu"
+	if make := functions[f.Name].make64; make != nil {
+		if _, slope := make(f); slope == nil {
+			return false
+		}
+	}
+	return f.Alpha > 0 || f.Name != "LeakyRelu" && f.Name != "Elu" && f.Name != "Celu"
 }
 
 // normal clears what the function does not take.

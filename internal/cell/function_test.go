@@ -39,3 +39,31 @@ func TestFunctionsOfAllLevelsAgree(t *testing.T) {
 		}
 	}
 }
+
+// The slope by a function's value is that of the function, by its own differences;
+// the functions without one say so, and nothing else does.
+func TestSlopesByValue(t *testing.T) {
+	without := map[string]bool{"Swish": true, "Gelu": true, "Mish": true, "HardSwish": true, "TanhShrink": true, "Shrink": true}
+	for name := range functions {
+		f := Function{Name: name, Alpha: 0.3, Beta: 0.4}
+		if f.Backwards() == without[name] {
+			t.Errorf("%s: Backwards is %v", name, f.Backwards())
+		}
+		if without[name] {
+			continue
+		}
+		a := activate[float64](f, 0)
+		at := func(x float64) float64 {
+			v := []float64{x}
+			a.slice(v)
+			return v[0]
+		}
+		for _, x := range []float64{-3.1, -1.2, -0.6, -0.05, 0.07, 0.35, 0.9, 2.2, 4} {
+			const h = 1e-6
+			want := (at(x+h) - at(x-h)) / (2 * h)
+			if got := a.slope(at(x)); math.Abs(got-want) > 1e-6*(1+math.Abs(want)) {
+				t.Errorf("the slope of %s at %g is %g, differences give %g", name, x, got, want)
+			}
+		}
+	}
+}

@@ -427,7 +427,7 @@ func recurrentAxes(c *call, in []int) ([]int, bool) {
 	if in[0] != x {
 		return nil, false
 	}
-	for i, axis := range map[int]int{4: 0, 5: state, 6: state} {
+	for i, axis := range map[int]int{4: 0, 5: state, 6: state, MaskInput: y / 2} {
 		if c.has(i) && in[i] != axis && (in[i] >= 0 || !c.uniformIn(i, axis)) {
 			return nil, false
 		}

@@ -48,6 +48,9 @@ func (b *Builder) Ops(op string, outputs int, attrs Attrs, inputs ...string) []s
 // Name names the node that was added last, for errors and listings.
 func (b *Builder) Name(name string) { b.graph.Nodes[len(b.graph.Nodes)-1].Name = name }
 
+// Domain sets the domain of the node that was added last.
+func (b *Builder) Domain(domain string) { b.graph.Nodes[len(b.graph.Nodes)-1].Domain = domain }
+
 // Add adds a node as it stands.
 func (b *Builder) Add(n Node) { b.graph.Nodes = append(b.graph.Nodes, n) }
 

@@ -179,17 +179,7 @@ func (run *stackRun[F]) steps(a *args, T, B int, batchFirst bool) error {
 		run.pass.Lengths = run.lengths
 	}
 	if len(a.in) > 4 && a.in[4] != nil {
-		run.masked = run.masked[:0]
-		counts := data[bool](a.in[4])
-		for t := range T {
-			for b := range B {
-				at := t*B + b
-				if batchFirst {
-					at = b*T + t
-				}
-				run.masked = append(run.masked, !counts[at])
-			}
-		}
+		run.masked = steps(run.masked, data[bool](a.in[4]), T, B, batchFirst)
 		run.pass.Masked = run.masked
 	}
 	return nil

@@ -147,6 +147,7 @@ func (p *boundLayer[F]) settings() *onnx.Recurrent { return p.r }
 type layerRun[F tensor.Float] struct {
 	pass          unroll.PassOf[F]
 	lengths       []int
+	masked        []bool
 	xShape, state []int
 	h0, c0        []F // of layout 1
 	zeros         tensor.DenseOf[F]
@@ -174,6 +175,7 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 		if err != nil {
 			return err
 		}
+		run.mask(a, s)
 		s0 := unroll.StateOf[F]{H: run.initial(a, s, 5, &run.h0), C: run.initial(a, s, 6, &run.c0)}
 		if p.l.Config().HasCell() {
 			missingHalf(&s0, &run.zeros, run.state, run.state)
@@ -309,6 +311,31 @@ func (run *layerRun[F]) read(a *args, s *sequence) ([]int32, error) {
 	}
 	run.pass.Lengths = run.lengths
 	return lengths, nil
+}
+
+// mask sets the pass's masked steps, which stand time first.
+func (run *layerRun[F]) mask(a *args, s *sequence) {
+	v := absent(a.in, MaskInput)
+	if v == nil {
+		return
+	}
+	run.masked = steps(run.masked, data[bool](v), s.T, s.B, s.r.BatchFirst)
+	run.pass.Masked = run.masked
+}
+
+// steps writes where a mask does not count a step, time first, into to.
+func steps(to, counts []bool, T, B int, batchFirst bool) []bool {
+	to = to[:0]
+	for t := range T {
+		for b := range B {
+			at := t*B + b
+			if batchFirst {
+				at = b*T + t
+			}
+			to = append(to, !counts[at])
+		}
+	}
+	return to
 }
 
 // missingHalf gives an LSTM the half of its state that is absent: zeros of the shape,

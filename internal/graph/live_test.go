@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll/checkpoint/array"
@@ -103,5 +104,65 @@ numpy.savez(sys.argv[2], **{"out%d" % i: v for i, v in enumerate(y)})
 		if _, err := difference(out[i], want); err != nil {
 			t.Errorf("output %q: %v", port.Name, err)
 		}
+	}
+}
+
+// A graph that rounds to halves is written so that every value has one type: ONNX's
+// checker and ONNX Runtime take it, and it rounds where it does here.
+func TestLiveWrittenHalves(t *testing.T) {
+	var b Builder
+	x := b.Input("x", F32, Dim{Size: 4})
+	half := b.Op("Cast", Attrs{"to": int64(10)}, b.Op("Mul", nil, x, b.Constant("", Scalar(float32(0.1)))))
+	b.Output("y", F32, b.Op("Add", nil, half, b.Constant("", Scalar(float32(1)))), Dim{Size: 4})
+	b.Output("z", F32, b.Op("Mul", nil, b.Op("Cast", Attrs{"to": int64(16)}, x), half), Dim{Size: 4})
+	p := compiled(t, &b, Limits{})
+	v := Vector(float32(0.3), -1.7, 1e-6, 70000)
+	want := make([]Value, 2)
+	if err := p.Run([]Value{v}, want); err != nil {
+		t.Fatal(err)
+	}
+	again, err := rewritten(p.Graph())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]Value, 2)
+	if err := again.Run([]Value{v}, got); err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		if string(got[i].bytes()) != string(want[i].bytes()) {
+			t.Errorf("output %d is %v, want %v", i, Data[float32](got[i]), Data[float32](want[i]))
+		}
+	}
+	interpreter := python.With("onnx", "onnxruntime", "numpy")
+	if interpreter == "" {
+		t.Skip("no Python with onnx and onnxruntime")
+	}
+	var file bytes.Buffer
+	if err := WriteONNX(&file, p.Graph()); err != nil {
+		t.Fatal(err)
+	}
+	model := filepath.Join(t.TempDir(), "halves.onnx")
+	if err := os.WriteFile(model, file.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script := `
+import sys, numpy, onnx, onnxruntime
+onnx.checker.check_model(sys.argv[1], full_check=True)
+y = onnxruntime.InferenceSession(sys.argv[1]).run(None, {"x": numpy.array([0.3, -1.7, 1e-6, 70000], numpy.float32)})
+print(" ".join(str(int(v)) for v in numpy.concatenate(y).view(numpy.int32)))
+`
+	out, err := exec.Command(interpreter, "-c", script, model).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var bits []string
+	for _, o := range want {
+		for _, f := range rawData[uint32](&o) {
+			bits = append(bits, strconv.Itoa(int(int32(f))))
+		}
+	}
+	if given := strings.TrimSpace(string(out)); given != strings.Join(bits, " ") {
+		t.Errorf("ONNX Runtime gives the bits %s, expected %v", given, bits)
 	}
 }

@@ -38,18 +38,20 @@ func lowered(g *Graph, version int64, rounding Rounding) (*Graph, error) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		layer, ok := n.Attrs["layer"].(*unroll.Layer)
-		if !ok {
+		var err error
+		switch {
+		case ok:
+			err = l.layer(n, layer)
+		case n.ofCell() && n.Domain == Own:
+			err = l.cell(n)
+		default:
 			l.at = ""
-			whole, err := l.roundedNode(n)
-			if err != nil {
-				return nil, at(n, err)
-			}
-			if whole != nil {
+			var whole *Node
+			if whole, err = l.roundedNode(n); whole != nil {
 				to.Nodes = append(to.Nodes, *whole)
 			}
-			continue
 		}
-		if err := l.layer(n, layer); err != nil {
+		if err != nil {
 			return nil, at(n, err)
 		}
 	}
@@ -208,6 +210,58 @@ func (l *lowerer) layer(n *Node, layer *unroll.Layer) error {
 		}
 	}
 	return nil
+}
+
+// cell writes Own's RNN, GRU or LSTM: as ONNX's where it has neither a mask nor
+// functions that those do not have.
+func (l *lowerer) cell(n *Node) error {
+	plain, own, err := n.withoutFunctions()
+	if err != nil {
+		return err
+	}
+	r, err := onnx.ReadSettings(onnxNode(plain), l.info)
+	if err == nil {
+		err = setFunctions(n, r, own)
+	}
+	if err != nil {
+		return err
+	}
+	for _, a := range r.Activations {
+		if !(cell.Function{Name: a.Name}).InONNX() {
+			return &Error{Reason: fmt.Sprintf("ONNX's %s has no activation %s", n.Op, a.Name), Err: ErrOperator}
+		}
+	}
+	plain.Attrs = attributes(r)
+	if n.Mask() == "" {
+		l.g.Nodes = append(l.g.Nodes, *plain)
+		return nil
+	}
+	if err := l.canMask(); err != nil {
+		return err
+	}
+	l.at = n.Name + "/"
+	x, mask := n.input(0), n.Mask()
+	states := [2]string{n.input(5), n.input(6)}
+	y, last := l.masked(r, [4]string{n.input(1), n.input(2), n.input(3), n.input(7)}, x, mask, states)
+	// [T,B,D*H] to [T,D,B,H]
+	wide := l.one("Reshape", nil, y, l.ints(0, 0, int64(r.Directions()), -1))
+	l.node("Transpose", Attrs{"perm": []int64{0, 2, 1, 3}}, []string{wide}, n.output(0))
+	for k, from := range last {
+		if to := n.output(1 + k); to != "" {
+			l.node("Identity", nil, []string{from}, to)
+		}
+	}
+	return nil
+}
+
+// info finds a constant's type and shape.
+func (l *lowerer) info(name string) (checkpoint.Info, error) {
+	for i := range l.g.Constants {
+		if c := &l.g.Constants[i]; c.Name == name {
+			return info(c.Name, c.Type, c.Shape), nil
+		}
+	}
+	return checkpoint.Info{}, fmt.Errorf("%q is no constant", name)
 }
 
 // weights adds the parameters of layer i of a stack and returns W, R, B and P, empty

@@ -2,21 +2,44 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
+	"github.com/unroll-ml/unroll/internal/cell"
 )
 
 // RNN, LSTM and GRU with all their attributes; layers.go runs them.
 
 func recurrentRows() []row {
 	attrs := []string{"activations", "activation_alpha", "activation_beta", "clip", "direction", "hidden_size", "layout", "output_sequence"}
-	return []row{
+	rows := []row{
 		{op: "RNN", min: 3, max: 6, attrs: attrs, plan: planRecurrent, axes: recurrentAxes},
 		{op: "GRU", min: 3, max: 6, attrs: append([]string{"linear_before_reset"}, attrs...), plan: planRecurrent, axes: recurrentAxes},
 		{op: "LSTM", min: 3, max: 8, attrs: append([]string{"input_forget"}, attrs...), plan: planRecurrent, axes: recurrentAxes},
 	}
+	for _, r := range rows[:3] {
+		r.domain, r.max = Own, MaskInput+1
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// MaskInput is the input of the operators RNN, GRU and LSTM of the domain Own that
+// ONNX's do not have: a mask bool [T,B], or [B,T] with layout 1, true for the steps
+// that count. The others keep the state and repeat the output before them, zeros
+// before the first. Own's operators also take every function that cells have, by the
+// attributes of those names; activation_alpha and activation_beta then have a number
+// for each.
+const MaskInput = 8
+
+// HasFunction reports whether ONNX's operators have an activation of that name.
+func HasFunction(name string) bool { return cell.Function{Name: name}.InONNX() }
+
+// ofCell reports whether a node is ONNX's RNN, GRU or LSTM, or Own's.
+func (n *Node) ofCell() bool {
+	return (domain(n.Domain) == "" || n.Domain == Own) && slices.Contains(recurrentOps, n.Op)
 }
 
 // weightInputs are the inputs of a recurrent node that hold parameters.
@@ -77,6 +100,14 @@ func planRecurrent(c *call) (kernel, error) {
 	if c.has(4) && c.in[4].n != s.B {
 		return nil, c.fail("%d lengths for %d sequences", c.in[4].n, s.B)
 	}
+	if c.has(MaskInput) {
+		if err := c.is(MaskInput, Bool); err != nil {
+			return nil, err
+		}
+		if !slices.Equal(c.shape(MaskInput), x[:2]) {
+			return nil, c.fail("its mask has shape %v, X %v", c.shape(MaskInput), x)
+		}
+	}
 	for i, shape := range [][]int{y, state, state} {
 		if c.wants(i) || i == 0 {
 			if err := c.result(i, c.typ(0), shape...); err != nil {
@@ -131,11 +162,58 @@ func onnxNode(from *Node) *onnx.Node {
 
 // readRecurrent reads a node whose parameters constant returns.
 func readRecurrent(n *Node, constant func(name string) (*Value, error)) (*onnx.Recurrent, error) {
-	return onnx.ReadRecurrent(onnxNode(n), func(name string) (checkpoint.Tensor, error) {
+	plain, own, err := n.withoutFunctions()
+	if err != nil {
+		return nil, err
+	}
+	r, err := onnx.ReadRecurrent(onnxNode(plain), func(name string) (checkpoint.Tensor, error) {
 		v, err := constant(name)
 		if err != nil {
 			return checkpoint.Tensor{}, err
 		}
 		return stored(name, v), nil
 	})
+	if err == nil {
+		err = setFunctions(n, r, own)
+	}
+	return r, err
+}
+
+// withoutFunctions returns a node of the domain Own as ONNX's operator, and the
+// functions that it names, which ONNX's may not have.
+func (n *Node) withoutFunctions() (*Node, []onnx.Activation, error) {
+	if n.Domain != Own {
+		return n, nil, nil
+	}
+	plain := *n
+	plain.Domain, plain.Inputs = "", n.Inputs[:min(len(n.Inputs), MaskInput)]
+	plain.Attrs = Attrs{}
+	for name, a := range n.Attrs {
+		if !strings.HasPrefix(name, "activation") {
+			plain.Attrs[name] = a
+		}
+	}
+	names, _ := n.Attrs["activations"].([]string)
+	alpha, _ := n.Attrs["activation_alpha"].([]float32)
+	beta, _ := n.Attrs["activation_beta"].([]float32)
+	if len(alpha) != len(names) || len(beta) != len(names) {
+		return nil, nil, fmt.Errorf("%d activations with %d alphas and %d betas", len(names), len(alpha), len(beta))
+	}
+	var list []onnx.Activation
+	for i, name := range names {
+		list = append(list, onnx.Activation{Name: name, Alpha: alpha[i], Beta: beta[i]})
+	}
+	return &plain, list, nil
+}
+
+// setFunctions gives a node's settings the functions that it names.
+func setFunctions(n *Node, r *onnx.Recurrent, own []onnx.Activation) error {
+	if own == nil {
+		return nil
+	}
+	if len(own) != len(r.Activations) {
+		return fmt.Errorf("%d activations, expected %d", len(own), len(r.Activations))
+	}
+	r.Activations = own
+	return nil
 }

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"slices"
 
 	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
@@ -23,7 +22,21 @@ var recurrentOps = []string{"RNN", "GRU", "LSTM"}
 
 // IsRecurrent reports whether a node is a recurrent layer.
 func (n *Node) IsRecurrent() bool {
-	return domain(n.Domain) == "" && slices.Contains(recurrentOps, n.Op) || n.Domain == Own && n.Op == "Layer"
+	return n.ofCell() || n.IsStack()
+}
+
+// IsStack reports whether a node is a whole stacked layer, Own's Layer.
+func (n *Node) IsStack() bool { return n.Domain == Own && n.Op == "Layer" }
+
+// Mask returns the name of a recurrent node's mask of steps, empty for none.
+func (n *Node) Mask() string {
+	switch {
+	case n.IsStack():
+		return n.input(4)
+	case n.ofCell() && n.Domain == Own:
+		return n.input(MaskInput)
+	}
+	return ""
 }
 
 // named gives layers names that are there once.
@@ -108,13 +121,20 @@ func settingsOf(n *Node, info func(name string) (checkpoint.Info, bool)) (unroll
 	if l, ok := n.Attrs["layer"].(*unroll.Layer); ok {
 		return l.Config(), nil
 	}
-	r, err := onnx.ReadSettings(onnxNode(n), func(name string) (checkpoint.Info, error) {
+	plain, own, err := n.withoutFunctions()
+	if err != nil {
+		return unroll.Config{}, err
+	}
+	r, err := onnx.ReadSettings(onnxNode(plain), func(name string) (checkpoint.Info, error) {
 		i, ok := info(name)
 		if !ok {
 			return i, fmt.Errorf("%q is computed by the graph", name)
 		}
 		return i, nil
 	})
+	if err == nil {
+		err = setFunctions(n, r, own)
+	}
 	if err != nil {
 		return unroll.Config{}, err
 	}

@@ -100,9 +100,9 @@ var moves = []string{"Identity", "Cast", "Concat", "Expand", "Flatten", "Gather"
 // input began; nil for any other node.
 func places(n *Node) map[int]int {
 	switch {
-	case n.Op == "LSTM" && domain(n.Domain) == "":
+	case n.Op == "LSTM" && n.ofCell():
 		return map[int]int{5: 1, 6: 2}
-	case (n.Op == "RNN" || n.Op == "GRU") && domain(n.Domain) == "":
+	case n.ofCell():
 		return map[int]int{5: 1}
 	case n.Op == "Layer" && n.Domain == Own:
 		if l, ok := n.Attrs["layer"].(*unroll.Layer); ok && !l.Config().HasCell() {

@@ -202,7 +202,7 @@ func (c *call) mark(along func(i int) *label, final bool) {
 
 // carry is moment for a recurrent node that reads every step.
 func (c *call) carry(in []int, along *label, carries bool) error {
-	x, y, lengths := 0, 0, []int{4}
+	x, y, lengths := 0, 0, []int{4, MaskInput}
 	if l, ok := c.Attrs["layer"].(*unroll.Layer); ok {
 		lengths = []int{3, 4} // a masked step repeats the output before it
 		if l.Config().BatchFirst {

@@ -29,6 +29,7 @@ func writeGraph(w io.Writer, g *Graph, version int64, rounding Rounding) error {
 	if g, err = inVersion(g, version); err != nil {
 		return err
 	}
+	g = wholeNumbers(g)
 	read := map[string]bool{}
 	readNames(g, read)
 	to, err := toGraph(g, read)

@@ -82,7 +82,7 @@ var table map[string]row
 
 func init() {
 	table = map[string]row{}
-	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), recurrentLayers(), operations()} {
+	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), recurrentLayers(), operations(), functionalOperations(), attentionLayers()} {
 		for class, r := range family {
 			table[class] = r
 		}

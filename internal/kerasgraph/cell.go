@@ -28,14 +28,14 @@ func (c *cell) states() int {
 	return 1
 }
 
-// onnxActivation are the functions that ONNX's recurrent operators have.
+// onnxActivation is an activation as cells have it.
 func (b *builder) onnxActivation(l *keras.Layer, key, missing string) (name string, alpha, beta float32, err error) {
 	f, layer, err := activationOf{l}.function(key, missing)
 	if err != nil {
 		return "", 0, 0, err
 	}
 	if layer != nil {
-		return "", 0, 0, refuse(l, "%s of class %q", key, layer.Class)
+		return layerFunction(l, key, layer)
 	}
 	switch f {
 	case "tanh":
@@ -54,11 +54,73 @@ func (b *builder) onnxActivation(l *keras.Layer, key, missing string) (name stri
 		return "Softplus", 0, 0, nil
 	case "leaky_relu":
 		return "LeakyRelu", 0.2, 0, nil
+	case "selu":
+		return "Selu", 0, 0, nil
+	case "exponential":
+		return "Exp", 0, 0, nil
+	case "celu":
+		return "Celu", 1, 0, nil
+	case "relu6":
+		return "Clip", 0, 6, nil
+	case "hard_tanh":
+		return "Clip", -1, 1, nil
+	case "log_sigmoid":
+		return "LogSigmoid", 0, 0, nil
+	case "squareplus":
+		return "Squareplus", 4, 0, nil
+	case "swish", "silu":
+		return "Swish", 1, 0, nil
+	case "gelu":
+		return "Gelu", 0, 0, nil
+	case "mish":
+		return "Mish", 0, 0, nil
+	case "tanh_shrink":
+		return "TanhShrink", 0, 0, nil
+	case "hard_shrink":
+		return "Shrink", 0.5, 0, nil
+	case "soft_shrink":
+		return "Shrink", 0.5, 0.5, nil
+	case "sparse_sigmoid":
+		return "HardSigmoid", 0.5, 0.5, nil
+	case "hard_silu", "hard_swish":
+		return "HardSwish", 0, 0, nil
 	case "hard_sigmoid":
 		a := b.hardSigmoid()
 		return "HardSigmoid", a["alpha"].(float32), a["beta"].(float32), nil
 	}
 	return "", 0, 0, refuse(l, "%s %q", key, f)
+}
+
+// layerFunction is a layer in the place of an activation's name.
+func layerFunction(l *keras.Layer, key string, layer *keras.Layer) (name string, alpha, beta float32, err error) {
+	number := func(missing float64, keys ...string) float32 {
+		v, e := setting(layer, missing, keys...)
+		if err == nil {
+			err = e
+		}
+		return float32(v)
+	}
+	switch layer.Class {
+	case "LeakyReLU":
+		return "LeakyRelu", number(0.3, "negative_slope", "alpha"), 0, err
+	case "ELU":
+		return "Elu", number(1, "alpha"), 0, err
+	case "ReLU":
+		if slope := number(0, "negative_slope"); number(0, "threshold") == 0 && err == nil {
+			switch {
+			case layer.Config["max_value"] != nil && slope == 0:
+				return "Clip", 0, number(0, "max_value"), err
+			case layer.Config["max_value"] == nil && slope != 0:
+				return "LeakyRelu", slope, 0, nil
+			case layer.Config["max_value"] == nil:
+				return "Relu", 0, 0, nil
+			}
+		}
+	}
+	if err != nil {
+		return "", 0, 0, err
+	}
+	return "", 0, 0, refuse(l, "%s of class %q with these settings", key, layer.Class)
 }
 
 // readCell reads a cell's settings and the shapes of its weights.
@@ -116,17 +178,20 @@ func (c *cell) same(d *cell) bool {
 	return c.op == d.op && c.inputs == d.inputs && c.units == d.units && c.bias == d.bias && c.after == d.after
 }
 
-// activations sets the functions, unless they are the operator's own.
-func (b *builder) activations(attrs graph.Attrs, cells []*cell) {
+// activations sets the functions, unless they are the operator's own. It reports
+// whether ONNX's operators lack one, and the node has to be unroll's.
+func (b *builder) activations(attrs graph.Attrs, cells []*cell, domain string) (own bool) {
 	usual := map[string][]string{"LSTM": {"Sigmoid", "Tanh", "Tanh"}, "GRU": {"Sigmoid", "Tanh"}, "RNN": {"Tanh"}}[cells[0].op]
 	var names []string
-	var alpha, beta []float32
+	var alpha, beta, all, every []float32
 	plain := true
 	for _, c := range cells {
 		plain = plain && slices.Equal(c.activations, usual)
 		names = append(names, c.activations...)
+		all, every = append(all, c.alpha...), append(every, c.beta...)
 		// ONNX's lists have an entry for each function that has the constant, in order.
 		for i, f := range c.activations {
+			own = own || !graph.HasFunction(f)
 			switch f {
 			case "Affine", "HardSigmoid":
 				alpha, beta = append(alpha, c.alpha[i]), append(beta, c.beta[i])
@@ -135,8 +200,12 @@ func (b *builder) activations(attrs graph.Attrs, cells []*cell) {
 			}
 		}
 	}
+	if own = own || domain != ""; own {
+		attrs["activations"], attrs["activation_alpha"], attrs["activation_beta"] = names, all, every
+		return own
+	}
 	if plain {
-		return
+		return own
 	}
 	attrs["activations"] = names
 	if alpha != nil {
@@ -145,6 +214,7 @@ func (b *builder) activations(attrs graph.Attrs, cells []*cell) {
 	if beta != nil {
 		attrs["activation_beta"] = beta
 	}
+	return own
 }
 
 // packed adds a weight of all directions in ONNX's layout: gates i o f c of an

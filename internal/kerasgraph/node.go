@@ -17,7 +17,7 @@ type result struct {
 // run writes one recurrent node for cells that walk forward, backward, or one
 // each way. start are the initial states of all directions, one after another;
 // none: zeros.
-func (b *builder) run(cells []*cell, back []bool, x value, start []value, lens string) ([]result, error) {
+func (b *builder) run(cells []*cell, back []bool, x value, start []value) ([]result, error) {
 	c := cells[0]
 	if err := rank(x, 3); err != nil {
 		return nil, err
@@ -36,7 +36,6 @@ func (b *builder) run(cells []*cell, back []bool, x value, start []value, lens s
 	if c.op == "GRU" && c.after {
 		attrs["linear_before_reset"] = int64(1)
 	}
-	b.activations(attrs, cells)
 	inputs := []string{b.transpose(x, 1, 0, 2).name}
 	for _, what := range []string{"kernel", "recurrent_kernel", "bias"} {
 		if what == "bias" && !c.bias {
@@ -50,7 +49,7 @@ func (b *builder) run(cells []*cell, back []bool, x value, start []value, lens s
 		inputs = append(inputs, name)
 	}
 	n := c.states()
-	inputs = append(inputs, lens)
+	inputs = append(inputs, "")
 	if len(start) > 0 {
 		if len(start) != n*len(cells) {
 			return nil, fmt.Errorf("it is given %d initial states, expected %d", len(start), n*len(cells))
@@ -74,8 +73,20 @@ func (b *builder) run(cells []*cell, back []bool, x value, start []value, lens s
 	for inputs[len(inputs)-1] == "" {
 		inputs = inputs[:len(inputs)-1]
 	}
+	domain := ""
+	if x.mask != "" {
+		domain = graph.Own
+		for len(inputs) < graph.MaskInput {
+			inputs = append(inputs, "")
+		}
+		inputs = append(inputs, b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, x.mask))
+	}
+	if b.activations(attrs, cells, domain) {
+		domain = graph.Own
+	}
 	outs := b.Ops(c.op, 1+n, attrs, inputs...)
 	b.Name(c.layer.Path)
+	b.Domain(domain)
 	T, B, H := x.dims[1], x.dims[0], c.units
 	y := value{name: outs[0], typ: graph.F32, dims: []int{T, len(cells), B, H}}
 	list := make([]result, len(cells))

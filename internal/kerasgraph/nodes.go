@@ -112,6 +112,11 @@ func (b *builder) size(x value, axis int) string {
 
 // slice takes [start, end) of an axis; negative ones count from the end.
 func (b *builder) slice(x value, axis int, start, end int64) value {
+	return x.with(b.Op("Slice", nil, x.name, b.Ints(start), b.Ints(end), b.Ints(int64(axis))), b.sliced(x, axis, start, end)...)
+}
+
+// sliced is the shape of a slice.
+func (b *builder) sliced(x value, axis int, start, end int64) []int {
 	dims := slices.Clone(x.dims)
 	if n := int64(dims[axis]); n >= 0 {
 		from, to := start, min(end, n)
@@ -125,7 +130,7 @@ func (b *builder) slice(x value, axis int, start, end int64) value {
 	} else if start == 0 && end > 0 && end < toEnd || start < 0 && end == toEnd {
 		dims[axis] = int(max(end%toEnd, -start))
 	}
-	return x.with(b.Op("Slice", nil, x.name, b.Ints(start), b.Ints(end), b.Ints(int64(axis))), dims...)
+	return dims
 }
 
 // toEnd is an end beyond all sizes.

@@ -16,6 +16,9 @@ func normLayers() map[string]row {
 		"LayerNormalization": one(layerNorm),
 		"Normalization":      one(normalization),
 		"Rescaling":          one(rescaling),
+		"GroupNormalization": one(groupNorm),
+		"UnitNormalization":  one(unitNorm),
+		"RMSNormalization":   one(rmsNorm),
 	}
 }
 

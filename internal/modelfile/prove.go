@@ -281,7 +281,7 @@ func (r *recogniser) compare(l *Loaded, t *trial) error {
 func (r *recogniser) equal(got tensor.Dense, want graph.Value) error {
 	d, h := r.cfg.Directions(), r.cfg.StateSize()
 	data := graph.Data[float32](want)
-	layout := r.layers[len(r.layers)-1].Layer.Config().BatchFirst && r.layers[0].Node.Domain != graph.Own
+	layout := r.layers[len(r.layers)-1].Layer.Config().BatchFirst && !r.layers[0].Node.IsStack()
 	shape := got.Shape
 	switch {
 	case slices.Equal(want.Shape, shape):

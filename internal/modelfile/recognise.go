@@ -101,7 +101,7 @@ func portsOf(n *graph.Node) nodePorts {
 	}
 	p := nodePorts{x: in(0), lengths: in(4), h0: in(5), y: out(0), hn: out(1), cn: out(2)}
 	switch {
-	case n.Domain == graph.Own:
+	case n.IsStack():
 		p.lengths, p.h0, p.c0 = in(3), in(1), in(2)
 	case n.Op == "LSTM":
 		p.c0 = in(6)
@@ -132,7 +132,7 @@ func (r *recogniser) stack(layers []graph.NamedLayer) error {
 		if i == 0 {
 			r.cfg = c
 		}
-		if n := l.Node; n.Domain == graph.Own && len(n.Inputs) > 4 && n.Inputs[4] != "" {
+		if n := l.Node; n.Mask() != "" {
 			return other("%s has a mask of steps", n)
 		}
 		same := c

@@ -132,6 +132,39 @@ func onnxFunction(name string, alpha, beta float64) func(float64) float64 {
 	case "Softplus":
 		return func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
 	}
+	return kerasFunction(name, alpha, beta)
+}
+
+// kerasFunction has the functions that Keras's layers take beside those.
+func kerasFunction(name string, alpha, beta float64) func(float64) float64 {
+	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	softplus := func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+	switch name {
+	case "Selu":
+		return func(x float64) float64 {
+			return 1.0507009873554805 * (math.Max(x, 0) + math.Min(0, 1.6732632423543772*math.Expm1(x)))
+		}
+	case "Exp":
+		return math.Exp
+	case "Celu":
+		return func(x float64) float64 { return math.Max(x, 0) + math.Min(0, alpha*math.Expm1(x/alpha)) }
+	case "Clip":
+		return func(x float64) float64 { return math.Max(alpha, math.Min(beta, x)) }
+	case "LogSigmoid":
+		return func(x float64) float64 { return -softplus(-x) }
+	case "Squareplus":
+		return func(x float64) float64 { return (x + math.Sqrt(x*x+alpha)) / 2 }
+	case "Swish":
+		return func(x float64) float64 { return x * sigmoid(alpha*x) }
+	case "Gelu":
+		return func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }
+	case "Mish":
+		return func(x float64) float64 { return x * math.Tanh(softplus(x)) }
+	case "HardSwish":
+		return func(x float64) float64 { return x * math.Max(0, math.Min(1, x/6+0.5)) }
+	case "TanhShrink":
+		return func(x float64) float64 { return x - math.Tanh(x) }
+	}
 	panic("ref: unknown activation " + name)
 }
 

@@ -1,11 +1,14 @@
 """Writes NAME.keras for each case below, compressed, and io.npz: NAME/in0, ... and
 NAME/out0, ..., what Keras computes. Made with Keras 3.15 on PyTorch 2.15:
 
-    KERAS_BACKEND=torch python internal/kerasgraph/testdata/make.py
+    KERAS_BACKEND=torch python internal/kerasgraph/testdata/make.py [NAME...]
+
+With names, only the cases whose names begin with one are made; the others stay.
 """
 
 import glob
 import os
+import sys
 import tempfile
 import zipfile
 
@@ -20,6 +23,8 @@ arrays = {}
 
 
 def save(name, model, *inputs, y=None, version=None):
+    if sys.argv[1:] and not any(name.startswith(n) for n in sys.argv[1:]):
+        return
     for w in model.weights:
         v = G.standard_normal(w.shape).astype("float32") * 0.5
         if "variance" in w.path:
@@ -259,6 +264,34 @@ save("old_hard_sigmoid", keras.Sequential([keras.Input((5, 3)), L.LSTM(3, recurr
 save("old_mask_bi", keras.Sequential([keras.Input((None,), dtype="int32"), L.Embedding(7, 3, mask_zero=True), L.Bidirectional(L.GRU(2, return_sequences=True), merge_mode="sum")]),
      tokens, y=repeats, version="2.1.4")
 
+# Activations in cells beside those of ONNX's operators.
+for f in ["selu", "exponential", "celu", "relu6", "hard_tanh", "log_sigmoid", "squareplus", "swish", "gelu", "mish", "tanh_shrink", "hard_shrink", "soft_shrink", "sparse_sigmoid", "hard_silu"]:
+    one(f"cell_{f}", (5, 3), L.LSTM(3, activation=f, return_sequences=True), L.GRU(2, activation=f), batch=2)
+one("cell_recurrent", (5, 3), L.LSTM(3, recurrent_activation="hard_silu", return_sequences=True), L.Bidirectional(L.GRU(2, recurrent_activation="softsign", activation="swish")))
+one("cell_layer", (5, 3), L.LSTM(3, activation=L.LeakyReLU(negative_slope=0.1), return_sequences=True), L.SimpleRNN(2, activation=L.ReLU(max_value=1.0)))
+masked("cell_swish", L.Bidirectional(L.LSTM(2, activation="swish", return_sequences=True)), L.GRU(2, activation="gelu"))
+# Layers around recurrent ones, and operations of Functional models.
+one("conv1d_transpose", (6, 3), L.Conv1DTranspose(2, 4, strides=2, padding="same", activation="relu"), L.Conv1DTranspose(3, 2, strides=3), L.Conv1DTranspose(2, 3, dilation_rate=2))
+one("conv2d_transpose", (4, 5, 2), L.Conv2DTranspose(3, 3, strides=2, padding="same"), L.Conv2DTranspose(2, (2, 3), strides=(1, 2)))
+one("separable1d", (9, 3), L.SeparableConv1D(4, 3, padding="same", depth_multiplier=2, activation="relu"), L.SeparableConv1D(2, 2, strides=2))
+one("separable2d", (6, 5, 2), L.SeparableConv2D(3, 3, use_bias=False))
+one("groupnorm", (5, 6), L.GroupNormalization(3), L.GroupNormalization(-1, scale=False))
+one("unitnorm_rms", (5, 6), L.UnitNormalization(), L.RMSNormalization())
+i = keras.Input((None,), dtype="int32")
+e = L.Embedding(7, 4, mask_zero=True)(i)
+h = L.GRU(4, return_sequences=True)(e)
+save("attention", keras.Model(i, [L.Attention()([h, e]), L.Attention(use_scale=True)([e, h, e]), L.AdditiveAttention()([h, e])]), tokens)
+i = keras.Input((5, 4))
+h = L.GRU(4, return_sequences=True)(i)
+o = keras.ops
+save("functional", keras.Model(i, [
+    h[:, -1], h[:, 1:3, ::2], h[..., 0], h[:, None, ::2], o.mean(h, axis=1), o.sum(h, axis=[1, 2], keepdims=True), o.max(h, axis=-1), o.squeeze(o.expand_dims(h, 1), 1), o.reshape(h, (-1, 20)),
+    o.transpose(h, (0, 2, 1)), o.matmul(h, o.transpose(h, (0, 2, 1))), o.stack([h, h], axis=2), o.einsum("bti,bti->bt", h, h), o.softmax(h, axis=1), o.gelu(h), o.leaky_relu(h),
+    o.sigmoid(h) + o.exp(h) - o.sqrt(o.abs(h)) * o.tanh(h), o.relu(h) / 2.0, o.maximum(h, 0.1), o.square(h), o.flip(h, axis=1)]), x(2, 5, 4))
+
+if sys.argv[1:]:
+    with np.load(os.path.join(HERE, "io.npz")) as before:
+        arrays = {**before, **arrays}
 np.savez_compressed(os.path.join(HERE, "io.npz"), **arrays)
 have = {os.path.basename(p)[:-6] for p in glob.glob(os.path.join(HERE, "*.keras"))}
 want = {k.split("/")[0] for k in arrays}
