@@ -10,7 +10,7 @@ func (ln *lane[F]) stepBack(t, w, n int) {
 	r, s, k, hand := ln.run, ln.run.Stack, &ln.run.back, &ln.run.hands[w]
 	wt := &k.w[ln.index()]
 	m, gh, row := r.Sizes[t], s.Traits.Gates*s.H, r.Off[t]
-	fw := share[F]{w, n, hand}
+	fw := share[F]{w, n, 0, 1, hand}
 	skips := r.Skips != nil && r.marked(ln.way, t)
 
 	dh := k.carry
