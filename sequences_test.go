@@ -19,6 +19,10 @@ func TestSharedSequencesGiveTheSameBits(t *testing.T) {
 	low := scan.LimitsInUse()
 	low.AloneRows, low.ChunkRows, low.AloneWeights, low.RowTile = 1, 25, 1000, 4
 	defer scan.SetLimits(scan.SetLimits(low))
+	batches, counts := []int{3, 10}, []int{2, 3}
+	if testing.Short() {
+		batches, counts = []int{10}, []int{3}
+	}
 	for _, cfg := range []Config{
 		{Mode: RNNTanh, InputSize: 3, HiddenSize: 70, NumLayers: 2, BatchFirst: true},
 		{Mode: LSTM, InputSize: 5, HiddenSize: 33, NumLayers: 2},
@@ -27,9 +31,9 @@ func TestSharedSequencesGiveTheSameBits(t *testing.T) {
 		{Mode: LSTM, InputSize: 5, HiddenSize: 24, NumLayers: 1, ProjSize: 7}, // goes another way
 	} {
 		levels.Each(func(level string) {
-			for _, b := range []int{3, 10} {
+			for _, b := range batches {
 				want := sequencesRun(t, cfg, b, 1)
-				for _, workers := range []int{2, 3} {
+				for _, workers := range counts {
 					for name, next := range map[string]func(phase, n int) []int{
 						"first to last": func(_, n int) []int { return upTo(n, false) },
 						"last to first": func(_, n int) []int { return upTo(n, true) },
