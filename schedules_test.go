@@ -31,6 +31,7 @@ func inOrder(t *rapid.T, f func(name string)) {
 		ManyRows:     rapid.SampledFrom([]int{7, 1024}).Draw(t, "many rows"),
 		ManyWeights:  rapid.SampledFrom([]int{0, 2 << 20}).Draw(t, "many weights"),
 		AloneWeights: rapid.SampledFrom([]int{0, 128 << 10}).Draw(t, "alone weights"),
+		AloneRows:    rapid.SampledFrom([]int{1, 2, 1000}).Draw(t, "alone rows"),
 		WaveRows:     rapid.SampledFrom([]int{1, 9, 64}).Draw(t, "wave rows"),
 		WaveChunks:   rapid.SampledFrom([]int{1, 3}).Draw(t, "wave chunks"),
 	}

@@ -49,6 +49,9 @@ type Traits struct {
 	// Late: the recurrent weights of the last gate multiply not h but what the
 	// cell makes of it with the other gates.
 	Late bool
+	// Indirect: the old h matters through the sums alone. Backward leaves DH as it
+	// is.
+	Indirect bool
 	// PerUnit is how many parameters each unit has for itself.
 	PerUnit int
 }
@@ -90,14 +93,7 @@ type Step[F kernel.Float] struct {
 
 	// Backward, beside X (the activated gates), Apart, HPrev, C and H.
 	CPrev  kernel.Rows[F] // c before the step
-	DH     kernel.Rows[F] // gradient of h; becomes the direct part of that of h before the step
+	DH     kernel.Rows[F] // gradient of h; becomes the direct part of that of h before the step, unless Indirect
 	DC     kernel.Rows[F] // gradient of c after the step; becomes that of c before it
 	DX, DZ kernel.Rows[F] // receive the gradients of the input's and the recurrent sums; DZ is DX unless Apart
-}
-
-// noDirect says that no gradient reaches the old h past the sums.
-func (s *Step[F]) noDirect() {
-	for r := range s.M {
-		clear(s.DH.At(r, s.N))
-	}
 }

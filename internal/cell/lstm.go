@@ -10,7 +10,7 @@ var lstmKind = Kind{
 		{Name: "g", Function: 1},
 		{Name: "o", Peephole: "{c}"},
 	},
-	Traits:    Traits{Gates: 4, CellState: true, Activations: true},
+	Traits:    Traits{Gates: 4, CellState: true, Activations: true, Indirect: true},
 	Projects:  true,
 	Functions: []string{"Sigmoid", "Tanh", "Tanh"},
 	Takes:     Takes{InputForget: true, Peepholes: true},
@@ -78,7 +78,6 @@ func (LSTM[F]) Forward(s *Step[F]) {
 //	dz = (dc*g)*(i*(1-i)), (dc*cp)*(f*(1-f)), (dc*i)*(1-g*g), (dh*t)*(o*(1-o))
 //	dcp = dc*f
 func (LSTM[F]) Backward(s *Step[F]) {
-	defer s.noDirect()
 	if kernel.Fused(kernel.LSTMBackward, s.Gates, s.X, s.C, s.CPrev, s.DH, s.DC, s.DX) {
 		return
 	}

@@ -81,7 +81,6 @@ func (c *lstmSet[F]) Forward(s *Step[F]) {
 // Backward is the derivative of Forward; the gradient of o's sum reaches c' by
 // the peephole before that of c' goes on.
 func (c *lstmSet[F]) Backward(s *Step[F]) {
-	defer s.noDirect()
 	const lane = kernel.Lane
 	gate := s.Gate
 	var t [4 * kernel.Lane]F

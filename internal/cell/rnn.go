@@ -5,7 +5,7 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 var tanhKind = Kind{
 	Name: "RNN_TANH", Class: "RNN",
 	Gates:     []Gate{{Name: "h"}},
-	Traits:    Traits{Gates: 1},
+	Traits:    Traits{Gates: 1, Indirect: true},
 	Functions: []string{"Tanh"},
 	ONNX:      Outside{"RNN", []int{0}},
 	Keras:     Outside{"SimpleRNN", []int{0}},
@@ -45,7 +45,6 @@ func (Tanh[F]) Forward(s *Step[F]) {
 
 // Backward is dz = dh*(1-h*h); nothing of h goes past the sums.
 func (Tanh[F]) Backward(s *Step[F]) {
-	defer s.noDirect()
 	if kernel.Fused(kernel.TanhBackward, s.Gates, s.H, s.DH, s.DX) {
 		return
 	}
@@ -60,7 +59,7 @@ func (Tanh[F]) Backward(s *Step[F]) {
 var reluKind = Kind{
 	Name: "RNN_RELU", Class: "RNN", Options: "nonlinearity=relu",
 	Gates:     []Gate{{Name: "h"}},
-	Traits:    Traits{Gates: 1},
+	Traits:    Traits{Gates: 1, Indirect: true},
 	Functions: []string{"Relu"},
 	ONNX:      Outside{"RNN", []int{0}},
 	Keras:     Outside{"SimpleRNN", []int{0}},
@@ -98,7 +97,6 @@ func (ReLU[F]) Forward(s *Step[F]) {
 // Backward is dz = 0 where h is at most zero, else dh; for a NaN too, as PyTorch
 // does. Nothing of h goes past the sums.
 func (ReLU[F]) Backward(s *Step[F]) {
-	defer s.noDirect()
 	if kernel.Fused(kernel.ReLUBackward, s.Gates, s.H, s.DH, s.DX) {
 		return
 	}

@@ -26,7 +26,6 @@ func (c *rnnSet[F]) Forward(s *Step[F]) {
 
 // Backward is dz = dh*f'.
 func (c *rnnSet[F]) Backward(s *Step[F]) {
-	defer s.noDirect()
 	for r := range s.M {
 		dh, dz := s.DH.At(r, s.N), s.DX.At(r, s.N)
 		for j, h := range s.H.At(r, s.N) {

@@ -16,6 +16,7 @@ type Team struct {
 	arrived atomic.Int32
 	phase   atomic.Uint32
 	left    atomic.Int32 // helpers that have not returned
+	parked  atomic.Bool  // the caller does not look any more whether they have
 	wait    sync.WaitGroup
 	waited  atomic.Int64 // nanoseconds that workers of this run waited beyond looking
 	waits   waits
@@ -39,6 +40,12 @@ const (
 	nap      = 20 * time.Microsecond
 )
 
+// lookFor bounds how long a caller looks for helpers that return late: as long as its
+// own work took, and this. A helper that was parked begins late, and if the caller
+// parks too, its goroutine is woken on the helper's processor, which looks for work
+// there: from then on they run one after the other, call for call.
+const lookFor = 250 * time.Microsecond
+
 // Run calls task.Work(w, n) for w in [0, n), all at the same time, worker 0 on
 // the calling goroutine, and returns when all have returned.
 func (t *Team) Run(task Task, n int) {
@@ -51,11 +58,9 @@ func (t *Team) Run(task Task, n int) {
 		t.runInTurns(task, n, *o)
 		return
 	}
-	var start time.Time
-	if t.waits.watching {
-		start = time.Now()
-	}
+	start := time.Now()
 	t.waited.Store(0)
+	t.parked.Store(false)
 	t.arrived.Store(0)
 	t.left.Store(t.n - 1)
 	t.wait.Add(n - 1)
@@ -63,11 +68,11 @@ func (t *Team) Run(task Task, n int) {
 		takeHelper().start(t, task, w)
 	}
 	task.Work(0, n)
-	for i := 0; t.left.Load() > 0 && i < spins; i++ {
-		pause(1)
-	}
-	if t.left.Load() > 0 {
+	if !t.look(spins) {
 		since := time.Now()
+		for until := since.Add(min(since.Sub(start), lookFor)); !t.look(spins/20) && time.Now().Before(until); {
+		}
+		t.parked.Store(t.left.Load() > 0)
 		t.wait.Wait()
 		t.waited.Add(int64(time.Since(since)))
 	} else {
@@ -77,6 +82,17 @@ func (t *Team) Run(task Task, n int) {
 		now := time.Now()
 		t.waits.ran(now, now.Sub(start), time.Duration(lost)/time.Duration(n-1))
 	}
+}
+
+// look looks so many times whether all helpers have returned, and says so.
+func (t *Team) look(times int) bool {
+	for range times {
+		if t.left.Load() == 0 {
+			return true
+		}
+		pause(1)
+	}
+	return t.left.Load() == 0
 }
 
 // Barrier returns when all workers of the running task have called it.
@@ -174,8 +190,12 @@ func (h *helper) loop() {
 		free.Lock()
 		free.helpers = append(free.helpers, h)
 		free.Unlock()
+		parked := t.parked.Load()
 		t.left.Add(-1)
 		t.wait.Done()
+		if parked {
+			runtime.Gosched() // the caller goes on here, and this goroutine elsewhere
+		}
 	}
 }
 

@@ -16,10 +16,11 @@ type Back[F kernel.Float] struct {
 type backRun[F kernel.Float] struct {
 	Back[F]
 	w      []transposed[F]
-	dy     []F // [N,D*H'] gradient of the current layer's output
-	below  []F // [N,I of the layer] that of its input
-	dx, dz []F // [N,G*H] of the input's and the recurrent sums; the same unless Apart
-	dlate  []F // [B,H] of what the late gate takes
+	dy     []F    // [N,D*H'] gradient of the current layer's output; the caller's where it stands in order
+	below  []F    // [N,I of the layer] that of its input
+	own    [2][]F // memory of the two
+	dx, dz []F    // [N,G*H] of the input's and the recurrent sums; the same unless Apart
+	dlate  []F    // [B,H] of what the late gate takes
 	apart  []F
 	dr     []F // [N,P] of the projected states
 	dfull  []F // [B,H] of the states before the projection
@@ -47,6 +48,7 @@ func (r *Run[F]) backward() {
 	if r.B > 0 {
 		r.team.Run(backwardTask[F]{r}, r.workers)
 	}
+	r.back.dy = nil // it may be the caller's
 }
 
 type backwardTask[F kernel.Float] struct{ *Run[F] }
@@ -54,12 +56,15 @@ type backwardTask[F kernel.Float] struct{ *Run[F] }
 func (r *Run[F]) prepareBack() {
 	s, k := r.Stack, &r.back
 	k.w = s.packedBack(&r.team, r.workers)
-	gh, in := s.Traits.Gates*s.H, 0
-	for l := range s.L {
-		in = max(in, s.In(l))
+	gh := s.Traits.Gates * s.H
+	width := s.D * s.Out()
+	last := s.L % 2 // what ends as below, of the first layer, has its inputs' gradients
+	k.own[last] = grow(k.own[last], r.N*max(s.I, width))
+	k.own[1-last] = grow(k.own[1-last], r.N*width)
+	k.dy, k.below = k.own[0], k.own[1]
+	if k.DY.Data != nil && k.DY.inOrder(&r.Batch, width) {
+		k.dy = k.DY.Data
 	}
-	k.dy = grow(k.dy, r.N*s.D*s.Out())
-	k.below = grow(k.below, r.N*in)
 	k.dx = grow(k.dx, r.N*gh)
 	k.dz = k.dx
 	if s.Traits.Apart {
@@ -123,8 +128,7 @@ func (r *Run[F]) takeDY(w, n int) {
 		return
 	}
 	if k.DY.inOrder(&r.Batch, width) {
-		copy(k.dy[lo*width:hi*width], k.DY.Data[lo*width:])
-		return
+		return // it is read where it stands
 	}
 	for row, t := range r.rows(lo, hi) {
 		copy(k.dy[row*width:(row+1)*width], k.DY.vector(&r.Batch, row, t, width))
@@ -152,15 +156,19 @@ func (r *Run[F]) giveDX(w, n int) {
 func (r *Run[F]) passDown(l, w, n int) {
 	k, width := &r.back, r.Stack.In(l)
 	lo, hi := kernel.Share(r.N, w, n)
-	src, dst := k.below[lo*width:hi*width], k.dy[lo*width:hi*width]
-	mask := r.mask(l - 1)
-	if mask == nil {
-		copy(dst, src)
-		return
+	if mask := r.mask(l - 1); mask != nil {
+		x := k.below[lo*width : hi*width]
+		mask = mask[lo*width : hi*width]
+		for i, v := range x {
+			x[i] = v * mask[i]
+		}
 	}
-	mask = mask[lo*width : hi*width]
-	for i, v := range src {
-		dst[i] = v * mask[i]
+	r.team.Barrier() // nobody reads dy any more
+	if w == 0 {
+		k.dy = k.below
+		if k.below = k.own[0]; &k.dy[0] == &k.own[0][0] {
+			k.below = k.own[1]
+		}
 	}
 }
 

@@ -1,12 +1,21 @@
 package scan
 
-import "github.com/unroll-ml/unroll/internal/kernel"
+import (
+	"iter"
 
-// share is who does a piece of work: worker w of n, with a worker's memory.
+	"github.com/unroll-ml/unroll/internal/kernel"
+)
+
+// share is who does a piece of work: worker w of n, with a worker's memory. A worker
+// has its panels of all sequences or, alone (n is 1), all panels of its part of them.
 type share[F kernel.Float] struct {
-	w, n int
+	w, n        int
+	part, parts int
 	*hand[F]
 }
+
+// sequences returns the worker's rows [lo, hi) of a step of m.
+func (sh share[F]) sequences(m int) (lo, hi int) { return kernel.Share(m, sh.part, sh.parts) }
 
 // of returns the worker's part [lo, hi) of count things.
 func (sh share[F]) of(count int) (lo, hi int) { return kernel.Share(count, sh.w, sh.n) }
@@ -35,15 +44,19 @@ func (sh share[F]) units(p cut, size int) (lo, hi int) {
 // part of c need no other worker. What all share, the input rows and the hidden
 // states of the step before, is separated by barriers.
 func (ln *lane[F]) chunk(c chunk, sh share[F]) {
-	r, s, ih := ln.run, ln.run.Stack, &ln.w.ih
+	r, ih := ln.run, &ln.w.ih
 	lo, hi := sh.of(ih.Len())
-	x, base := r.input(ln.l, c, sh.hand)
-	rows, cols, in := c.r1-c.r0, ih.MaxCols(), s.In(ln.l)
-	if lo < hi {
-		ih.mul(lo, hi,
-			kernel.Block[F]{Data: ln.sums[lo*rows*cols:], Panel: rows * cols, Row: cols},
-			kernel.Block[F]{Data: ln.w.bias[lo*cols:], Panel: cols}, nil,
-			ih.left(kernel.Rows[F]{Data: x[(c.r0-base)*in:], Row: in}, rows, sh.hand), 0, rows)
+	switch {
+	case lo >= hi:
+	case sh.parts == 1:
+		ln.inputSums(c, sh, lo, hi, c.r0, c.r1)
+	case len(ih.Data) > limits.AloneWeights && c.t1-c.t0 > 1:
+		// A panel stays in the cache while the steps go by.
+		for p := lo; p < hi; p++ {
+			ln.inputSumsOf(c, sh, p, p+1)
+		}
+	default:
+		ln.inputSumsOf(c, sh, lo, hi)
 	}
 	if !ln.chain(c, sh) {
 		for i := range c.t1 - c.t0 {
@@ -51,8 +64,26 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 		}
 	}
 	ln.carry(c, sh)
-	if ln.l == s.L-1 && r.byChunks() && !r.direct {
+	if ln.l == r.Stack.L-1 && r.byChunks() && !r.direct {
 		r.scatter(c, sh)
+	}
+}
+
+// inputSums multiplies rows [r0,r1) of a chunk's input with panels [lo,hi).
+func (ln *lane[F]) inputSums(c chunk, sh share[F], lo, hi, r0, r1 int) {
+	r, ih := ln.run, &ln.w.ih
+	x, base := r.input(ln.l, c, sh.hand)
+	rows, cols, in, m := c.r1-c.r0, ih.MaxCols(), r.Stack.In(ln.l), r1-r0
+	ih.mul(lo, hi,
+		kernel.Block[F]{Data: ln.sums[(lo*rows+r0-c.r0)*cols:], Panel: rows * cols, Row: cols},
+		kernel.Block[F]{Data: ln.w.bias[lo*cols:], Panel: cols}, nil,
+		ih.left(kernel.Rows[F]{Data: x[(r0-base)*in:], Row: in}, m, sh.hand), 0, m)
+}
+
+// inputSumsOf is inputSums for a worker's sequences of each step.
+func (ln *lane[F]) inputSumsOf(c chunk, sh share[F], lo, hi int) {
+	for from, to := range ln.run.own(c, sh) {
+		ln.inputSums(c, sh, lo, hi, from, to)
 	}
 }
 
@@ -98,6 +129,12 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 		return false
 	}
 	x, base, in := r.layers[l].x, r.base(c), r.Stack.In(l)
+	if sh.parts > 1 {
+		for lo, hi := range r.own(c, sh) {
+			r.take(x, base, lo, hi)
+		}
+		return false
+	}
 	lo, hi := sh.of(c.r1 - c.r0)
 	lo, hi = lo+c.r0, hi+c.r0
 	if l > 0 {
@@ -113,14 +150,38 @@ func (r *Run[F]) gather(l int, c chunk, sh share[F]) bool {
 		sh.x, lo, hi = grow(sh.x, (c.r1-c.r0)*in), c.r0, c.r1
 		x, base = sh.x, c.r0
 	}
+	r.take(x, base, lo, hi)
+	return !own
+}
+
+// take copies rows [lo,hi) of the caller's input, flushed, to memory whose first row
+// is base.
+func (r *Run[F]) take(x []F, base, lo, hi int) {
+	in := r.Stack.I
 	if r.X.inOrder(&r.Batch, in) {
 		kernel.FlushTo(x[(lo-base)*in:(hi-base)*in], r.X.Data[lo*in:hi*in])
-		return !own
+		return
 	}
 	for row, t := range r.rows(lo, hi) {
 		kernel.FlushTo(x[(row-base)*in:(row-base+1)*in], r.X.vector(&r.Batch, row, t, in))
 	}
-	return !own
+}
+
+// own ranges over a chunk's rows [from,to) that are of a worker's sequences: those of
+// all steps at once if it has all sequences.
+func (r *Run[F]) own(c chunk, sh share[F]) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		if sh.parts == 1 {
+			yield(c.r0, c.r1)
+			return
+		}
+		for t := c.t0; t < c.t1; t++ {
+			lo, hi := sh.sequences(r.Sizes[t])
+			if lo < hi && !yield(r.Off[t]+lo, r.Off[t]+hi) {
+				return
+			}
+		}
+	}
 }
 
 // ownInput reports whether each worker gathers a chunk of the first layer's
@@ -130,11 +191,22 @@ func (r *Run[F]) ownInput(c chunk) bool {
 	return !r.whole() && r.way == byUnits && (c.r1-c.r0)*r.Stack.I <= limits.OwnInputs && (r.Stack.L > 1 || len(r.plan) == 1)
 }
 
-// scatter writes a chunk of the output to where the caller wants it.
+// scatter writes a worker's share of a chunk of the output to where the caller wants
+// it.
 func (r *Run[F]) scatter(c chunk, sh share[F]) {
-	y, base, width := r.layers[r.Stack.L-1].y, r.base(c), r.Stack.D*r.Stack.Out()
+	if sh.parts > 1 {
+		for lo, hi := range r.own(c, sh) {
+			r.give(c, lo, hi)
+		}
+		return
+	}
 	lo, hi := sh.of(c.r1 - c.r0)
-	lo, hi = lo+c.r0, hi+c.r0
+	r.give(c, lo+c.r0, hi+c.r0)
+}
+
+// give writes rows [lo,hi).
+func (r *Run[F]) give(c chunk, lo, hi int) {
+	y, base, width := r.layers[r.Stack.L-1].y, r.base(c), r.Stack.D*r.Stack.Out()
 	if r.Y.inOrder(&r.Batch, width) {
 		copy(r.Y.Data[lo*width:hi*width], y[(lo-base)*width:])
 		return

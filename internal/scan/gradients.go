@@ -74,7 +74,7 @@ func (r *Run[F]) columnSums(a []F, cols, w, n int, grads ...[]F) {
 // rows in the order of steps.
 func (ln *lane[F]) perUnitGrads(grad []F, w, n int) {
 	r, s := ln.run, ln.run.Stack
-	sh := share[F]{w, n, &r.hands[w]}
+	sh := share[F]{w, n, 0, 1, &r.hands[w]}
 	lo, hi := sh.of(ln.w.hh.Len())
 	for t := range r.T {
 		var cp []F

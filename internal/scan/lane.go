@@ -150,7 +150,8 @@ func (ln *lane[F]) resetCells(t, u0, u1 int) {
 func (ln *lane[F]) carry(c chunk, sh share[F]) {
 	r, b, s := ln.run, &ln.run.Batch, ln.run.Stack
 	size, base, y := s.Out(), r.outBase(ln.l, c), ln.y
-	lo, hi, u0, u1 := 0, b.Sizes[c.t0], 0, size
+	u0, u1 := 0, size
+	lo, hi := sh.sequences(b.Sizes[c.t0])
 	if s.P > 0 {
 		lo, hi = sh.of(hi)
 	} else {

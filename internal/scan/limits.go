@@ -21,6 +21,10 @@ type Limits struct {
 	// worker has to itself: they stay in its own second-level cache, and steps
 	// need no barrier.
 	AloneWeights int
+	// AloneRows is how many sequences of a step make it worth that a worker has all
+	// of its layer or direction, whatever weights there are: it reads all of them,
+	// and waits for nobody.
+	AloneRows int
 	// WaveRows is ChunkRows of a wavefront over layers, which needs at least
 	// WaveChunks chunks: fewer would keep the last layers waiting.
 	WaveRows, WaveChunks int
@@ -30,7 +34,7 @@ var limits = Limits{
 	RowTile: 64, GroupSums: 4096,
 	ChunkRows: 128, OwnInputs: 4096,
 	ManyRows: 1024, ManyWeights: 2 << 20,
-	AloneWeights: 128 << 10, WaveRows: 64, WaveChunks: 8,
+	AloneWeights: 128 << 10, AloneRows: 16, WaveRows: 64, WaveChunks: 8,
 }
 
 // limitsVersion counts the changes of limits.

@@ -66,6 +66,7 @@ const (
 	byUnits = iota
 	byLayers
 	byDirections
+	bySequences
 )
 
 // Forward runs the stack.
@@ -94,7 +95,12 @@ func (r *Run[F]) chooseWay() {
 	s := r.Stack
 	r.way = byUnits
 	switch {
-	case r.workers < 2 || s.Traits.Gates*s.H*s.Out() > limits.AloneWeights:
+	case r.workers < 2:
+	case s.D == 2 && r.workers == 2 && r.B >= limits.AloneRows:
+		r.way = byDirections
+	case r.sharesSequences():
+		r.way = bySequences
+	case s.Traits.Gates*s.H*s.Out() > limits.AloneWeights:
 	case s.D == 2:
 		r.way = byDirections
 	case s.L%r.workers == 0 && !r.Record && !s.Reverse && r.N >= limits.WaveRows*limits.WaveChunks && r.B <= limits.WaveRows:
@@ -102,14 +108,32 @@ func (r *Run[F]) chooseWay() {
 	}
 }
 
+// sharesSequences reports whether each worker has enough sequences for itself. It
+// reads all weights, twice as many bytes as half of the units have: where they do not
+// stay in a cache, more rows must make up for it.
+func (r *Run[F]) sharesSequences() bool {
+	s, rows := r.Stack, limits.AloneRows
+	if s.P > 0 || s.Traits.Late || !r.alike() {
+		return false
+	}
+	if s.Traits.Gates*s.H*(s.In(s.L-1)+s.Out()) > limits.ManyWeights {
+		rows *= 4
+	}
+	return r.B >= r.workers*rows
+}
+
 type forwardTask[F kernel.Float] struct{ *Run[F] }
 
-// Work is the share of worker w of n. There are three ways to share: the units
+// Work is the share of worker w of n. There are four ways to share: the units
 // of a layer, where a barrier ends each step; the layers, as a wavefront over
-// chunks of time; and the two directions of a layer. The bits are the same.
+// chunks of time; the two directions of a layer; and the sequences, which need
+// nobody else's. The bits are the same.
 func (t forwardTask[F]) Work(w, n int) {
 	r := t.Run
-	units, alone := share[F]{w, n, &r.hands[w]}, share[F]{0, 1, &r.hands[w]}
+	units, alone := share[F]{w, n, 0, 1, &r.hands[w]}, share[F]{0, 1, 0, 1, &r.hands[w]}
+	if r.way == bySequences {
+		units = share[F]{0, 1, w, n, &r.hands[w]}
+	}
 	switch {
 	case r.way == byLayers:
 		r.walkWave(units, alone)
@@ -205,9 +229,8 @@ func (r *Run[F]) prepare() {
 	s := r.Stack
 	w := s.packed(&r.team, r.workers)
 	now := layout[F]{s, r.T, r.B, r.workers, r.Workers, r.Record, r.Y.Step, r.Y.Seq, limitsVersion}
-	alike := r.Even && r.Perm == nil && r.Masks == nil && !r.anywhere()
 	switch {
-	case !alike:
+	case !r.alike():
 		r.laid = layout[F]{}
 		r.lay(w)
 	case r.laid == now:
@@ -223,6 +246,10 @@ func (r *Run[F]) prepare() {
 		r.lanes[i].start()
 	}
 }
+
+// alike reports whether all steps are: no sequence has a length, a reset, a mask or
+// dropout.
+func (r *Run[F]) alike() bool { return r.Even && r.Perm == nil && r.Masks == nil && !r.anywhere() }
 
 // layOutput takes the caller's memory for the output.
 func (r *Run[F]) layOutput() {

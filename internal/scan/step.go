@@ -24,8 +24,8 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 	if skips {
 		ln.restoreCells(t, u0, u1, sh)
 	}
-	if r.Record && ln.c != nil && u0 < u1 {
-		copyRows(m, u1-u0, ln.cells[r.Off[t]*s.H+u0:], s.H, ln.c[u0:], s.H)
+	if lo, hi := sh.sequences(m); r.Record && ln.c != nil && u0 < u1 {
+		copyRows(hi-lo, u1-u0, ln.cells[(r.Off[t]+lo)*s.H+u0:], s.H, ln.c[lo*s.H+u0:], s.H)
 	}
 	if s.P > 0 {
 		r.barrier(sh)
@@ -46,26 +46,27 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp int) {
 	r, hh := ln.run, &ln.w.hh
 	lo, hi := sh.of(hh.Len())
-	rows, cols, inCols, m := c.r1-c.r0, hh.MaxCols(), ln.w.ih.MaxCols(), r.Sizes[t]
+	rows, cols, inCols := c.r1-c.r0, hh.MaxCols(), ln.w.ih.MaxCols()
 	row0 := r.Off[t] - c.r0
-	tile := min(m, limits.RowTile)
-	group := max(1, limits.GroupSums/(tile*cols))
-	if lo >= hi {
+	from, to := sh.sequences(r.Sizes[t])
+	if lo >= hi || from >= to {
 		return
 	}
-	a := hh.left(kernel.Rows[F]{Data: prev, Row: ldp}, m, sh.hand)
+	tile := min(to-from, limits.RowTile)
+	group := max(1, limits.GroupSums/(tile*cols))
+	a := hh.left(kernel.Rows[F]{Data: prev, Row: ldp}.From(from), to-from, sh.hand)
 	for p := lo; p < hi; p += group {
 		q := min(p+group, hi)
 		var tail []F
 		if ln.w.tail != nil {
 			tail = ln.w.tail[p*hh.UnitsPer():]
 		}
-		for m0 := 0; m0 < m; m0 += tile {
-			mt := min(tile, m-m0)
+		for m0 := from; m0 < to; m0 += tile {
+			mt := min(tile, to-m0)
 			hh.mul(p, q,
 				kernel.Block[F]{Data: sh.z, Panel: mt * cols, Row: cols},
 				kernel.Block[F]{Data: ln.sums[(p*rows+row0+m0)*inCols:], Panel: rows * inCols, Row: inCols}, tail,
-				a, m0, mt)
+				a, m0-from, mt)
 			ln.newStates(ln.block(t, c, base, p, q, m0, mt), sh.hand, prev, ldp)
 		}
 	}

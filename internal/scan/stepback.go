@@ -10,7 +10,7 @@ func (ln *lane[F]) stepBack(t, w, n int) {
 	r, s, k, hand := ln.run, ln.run.Stack, &ln.run.back, &ln.run.hands[w]
 	wt := &k.w[ln.index()]
 	m, gh, row := r.Sizes[t], s.Traits.Gates*s.H, r.Off[t]
-	fw := share[F]{w, n, hand}
+	fw := share[F]{w, n, 0, 1, hand}
 	skips := r.Skips != nil && r.marked(ln.way, t)
 
 	dh := k.carry
@@ -39,6 +39,7 @@ func (ln *lane[F]) stepBack(t, w, n int) {
 		r.team.Barrier()
 	}
 	if skips {
+		ln.clearDirect(t, u0, u1)
 		ln.restoreGradients(t, u0, u1, dh, hand)
 	}
 	if ln.c != nil {
@@ -51,7 +52,7 @@ func (ln *lane[F]) stepBack(t, w, n int) {
 		if skips && s.P > 0 {
 			ln.keepCarry(t, u0, u1, hand)
 		}
-		r.mulRows(k.carry, s.Out(), u0, u1, &wt.hh, k.dz[row*gh:], gh, m, hand, s.P == 0)
+		r.mulRows(k.carry, s.Out(), u0, u1, &wt.hh, k.dz[row*gh:], gh, m, hand, s.P == 0 && (skips || !s.Traits.Indirect))
 		if skips && s.P > 0 {
 			ln.restoreCarry(t, u0, u1, hand)
 		}
@@ -199,6 +200,18 @@ func (ln *lane[F]) keepGradients(t, u0, u1 int, dh []F, hand *hand[F]) {
 			}
 		}
 	})
+}
+
+// clearDirect makes the direct part of the gradient of the old states zero where the
+// cell leaves that to its caller and masked rows have one.
+func (ln *lane[F]) clearDirect(t, u0, u1 int) {
+	r, h := ln.run, ln.run.Stack.H
+	if !r.Stack.Traits.Indirect || r.Stack.P > 0 || u0 >= u1 {
+		return
+	}
+	for i := range r.Sizes[t] {
+		clear(r.back.carry[i*h+u0 : i*h+u1])
+	}
 }
 
 func (ln *lane[F]) restoreGradients(t, u0, u1 int, dh []F, hand *hand[F]) {
