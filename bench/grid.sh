@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Prints PyTorch's time over ours on a grid of small shapes, forward and a training
-# step:   bench/grid.sh [--modes LSTM,GRU] [--threads 1] [--inputs 1] [--help]
-# Needs Go and a Python with torch (BENCH_PYTHON).
+# Measures a grid of small shapes beside PyTorch, oneDNN and ONNX Runtime, forward and a
+# training step:   bench/grid.sh [--modes LSTM,GRU] [--threads 1] [--inputs 1] [--help]
+# Rows go to $BENCH_GRID; bench/tables.sh makes tables of them. Settings: README.md.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-bin=$(mktemp -d)
-trap 'rm -rf "$bin"' EXIT
-(cd "$here/go" && go build -o "$bin/grid_worker" ./cmd/grid_worker)
-PYTHONDONTWRITEBYTECODE=1 "${BENCH_PYTHON:-python3}" "$here/py/grid.py" --worker "$bin/grid_worker" "$@"
+. "$here/lib.sh"
+find_python && find_ort
+[ -n "${BENCH_NO_BUILD:-}" ] || build_grid
+mkdir -p "$work/models"
+PYTHONPATH=$here/py PYTHONDONTWRITEBYTECODE=1 exec "$py" "$here/py/grid.py" --bin "$bin" --models "$work/models" \
+  --out "${BENCH_GRID:-$work/grid.jsonl}" "$@"

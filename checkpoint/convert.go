@@ -26,6 +26,24 @@ func Float[F tensor.Float](src Source, name string) (tensor.DenseOf[F], error) {
 	return d, located(src, err)
 }
 
+// FloatInto reads a tensor as Float does into dst, which must have as many elements,
+// and takes no memory but a piece of 64 KiB; F32 as float32 and F64 as float64 are read
+// into dst itself. It is an ErrFormat for another number of elements. After an error
+// dst holds anything.
+func FloatInto[F tensor.Float](src Source, name string, dst []F) error {
+	info, r, err := open(src, name)
+	if err == nil {
+		err = readable(info)
+	}
+	if err == nil && info.Len() != len(dst) {
+		err = &Error{Tensor: name, Reason: fmt.Sprintf("shape %v has %d elements, expected %d", info.Shape, info.Len(), len(dst))}
+	}
+	if err == nil {
+		err = floatsInto(dst, info, r)
+	}
+	return located(src, err)
+}
+
 // FloatOf converts one tensor as Float does.
 func FloatOf[F tensor.Float](t Tensor) (tensor.DenseOf[F], error) {
 	if err := t.Check(); err != nil {
@@ -83,6 +101,10 @@ func open(src Source, name string) (Info, io.Reader, error) {
 // element size, and small against any cache.
 const pieceBytes = 1 << 16
 
+// directBytes is how much is asked of a file at a time where nothing is converted: a
+// reader may check or unpack what it hands out.
+const directBytes = 1 << 20
+
 // pieces reads info's bytes in pieces and gives each to f with the index of
 // its first element.
 func pieces(info Info, r io.Reader, f func(first int, b []byte)) error {
@@ -90,8 +112,8 @@ func pieces(info Info, r io.Reader, f func(first int, b []byte)) error {
 	buf := make([]byte, min(pieceBytes, info.Bytes))
 	for done := int64(0); done < info.Bytes; {
 		b := buf[:min(int64(len(buf)), info.Bytes-done)]
-		if _, err := io.ReadFull(r, b); err != nil {
-			return &Error{Tensor: info.Name, Place: fmt.Sprintf("byte %d of %d of its data", done, info.Bytes), Reason: "reading failed: " + err.Error(), Err: err}
+		if err := fill(info, r, b, done); err != nil {
+			return err
 		}
 		f(int(done)/size, b)
 		done += int64(len(b))
@@ -100,15 +122,44 @@ func pieces(info Info, r io.Reader, f func(first int, b []byte)) error {
 }
 
 func floats[F tensor.Float](info Info, r io.Reader) (tensor.DenseOf[F], error) {
-	if info.DType.Size() == 0 {
-		return tensor.DenseOf[F]{}, &Error{Tensor: info.Name, Reason: fmt.Sprintf("element type %s cannot be read as numbers", info.Type()), Err: ErrDType}
+	if err := readable(info); err != nil { // before memory is taken for it
+		return tensor.DenseOf[F]{}, err
 	}
 	d := tensor.DenseOf[F]{Shape: append([]int{}, info.Shape...), Data: make([]F, info.Len())}
-	err := pieces(info, r, func(first int, b []byte) { decode(d.Data[first:], b, info.DType) })
-	if err != nil {
+	if err := floatsInto(d.Data, info, r); err != nil {
 		return tensor.DenseOf[F]{}, err
 	}
 	return d, nil
+}
+
+// readable refuses elements that are no numbers.
+func readable(info Info) error {
+	if info.DType.Size() == 0 {
+		return &Error{Tensor: info.Name, Reason: fmt.Sprintf("element type %s cannot be read as numbers", info.Type()), Err: ErrDType}
+	}
+	return nil
+}
+
+// floatsInto reads info's elements, as many as dst has. Where the file has them as
+// memory has, they are read into dst.
+func floatsInto[F tensor.Float](dst []F, info Info, r io.Reader) error {
+	if b := sameBytes(dst, info.DType); b != nil {
+		for done := 0; done < len(b); done += directBytes {
+			if err := fill(info, r, b[done:min(done+directBytes, len(b))], int64(done)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return pieces(info, r, func(first int, b []byte) { decode(dst[first:], b, info.DType) })
+}
+
+// fill reads the bytes of b, which are info's from byte done on.
+func fill(info Info, r io.Reader, b []byte, done int64) error {
+	if _, err := io.ReadFull(r, b); err != nil {
+		return &Error{Tensor: info.Name, Place: fmt.Sprintf("byte %d of %d of its data", done, info.Bytes), Reason: "reading failed: " + err.Error(), Err: err}
+	}
+	return nil
 }
 
 func ints(info Info, r io.Reader) ([]int64, []int, error) {
@@ -203,11 +254,7 @@ func decodeInts(dst []int64, b []byte, t DType) {
 
 // Of makes a tensor to be written, F32 or F64 as F is. The bytes are a copy.
 func Of[F tensor.Float](name string, d tensor.DenseOf[F]) Tensor {
-	t := F32
-	if _, ok := any(F(0)).(float64); ok {
-		t = F64
-	}
-	return as(name, t, d)
+	return as(name, TypeOf[F](), d)
 }
 
 // As makes a tensor of one of the types F64, F32, F16, BF16, rounding to

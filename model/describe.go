@@ -57,6 +57,10 @@ func (o Options) Describe(path string) (*Description, error) {
 // DescribeFile is Describe for a file that the command opened.
 func (o Options) DescribeFile(f *modelfile.File) *Description {
 	d := &Description{Path: f.Path, Format: string(f.Format)}
+	if err := o.fits(f); err != nil {
+		d.Refused = err.Error()
+		return d
+	}
 	switch {
 	case f.ONNX != nil:
 		d.graph(graph.DescribeONNX(f.ONNX))
@@ -122,6 +126,10 @@ func (d *Description) graph(g *graph.Graph) {
 	if op := dynamic(s.Operators); op != "" {
 		d.Notes = append(d.Notes, op+" gives all sequences of a run one scale: the file has no axis of sequences, and a sequence's numbers depend on its company and on how it is cut")
 	}
+	if q := s.Quantised; q.Integers+len(q.Floats) > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("products and convolutions on the file's own integers: %d; with integers as weights and in float32: %d", q.Integers, len(q.Floats)))
+		d.Notes = append(d.Notes, q.Floats...)
+	}
 	var odd []string
 	for _, p := range slices.Concat(g.Inputs, g.Outputs) {
 		if p.Type == graph.None {
@@ -138,7 +146,7 @@ func (d *Description) graph(g *graph.Graph) {
 
 // dynamic names an operator that quantises what it is given as a whole, or is "".
 func dynamic(operators map[string]int) string {
-	for _, op := range []string{"DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM"} {
+	for _, op := range []string{"DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM", "com.microsoft.DynamicQuantizeMatMul"} {
 		if operators[op] > 0 {
 			return op[strings.LastIndexByte(op, '.')+1:]
 		}

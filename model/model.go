@@ -48,9 +48,11 @@ type Model struct {
 	layers  []Layer
 	states  []State
 	notes   []string
-	single  bool   // it is a recurrent layer and nothing else
-	said    string // of a chain: its line, with all that was said beside it
-	rounded string // what Options said of the weights' precision
+	single  bool           // it is a recurrent layer and nothing else
+	said    string         // of a chain: its line, with all that was said beside it
+	rounded string         // what Options said of the weights' precision
+	written graph.Rounding // of what SaveAs writes as ONNX; nil: all float32
+	kept    []string       // what Options said is not rounded
 
 	digest   sync.Once // guards digested
 	digested string

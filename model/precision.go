@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -36,6 +37,27 @@ func (m *Model) precision(o Options) func(part string) unroll.Precision {
 	}
 }
 
+// rounding says which weights are integers in an ONNX file of the model: those that are
+// in its program, and a model folder's embedding.
+func (m *Model) rounding(o Options) graph.Rounding {
+	if m.trained != nil {
+		parts := m.trained.Config().Precision
+		return func(n *graph.Node, _ string) unroll.Precision {
+			return parts[map[string]string{"Gather": "embedding", "Gemm": "fc"}[n.Op]] // layers have their own
+		}
+	}
+	precision := m.precision(o)
+	if precision == nil || o.Float64 {
+		return nil
+	}
+	return func(n *graph.Node, part string) unroll.Precision {
+		if n.Op == "Gather" {
+			return unroll.Full
+		}
+		return precision(part)
+	}
+}
+
 // lowered is the recurrent layer of a file of weights in the precision that its node
 // has in the program: who takes it by itself gets the program's bits.
 func (m *Model) lowered(l *unroll.Layer, g *graph.Graph, o Options) (*unroll.Layer, error) {
@@ -65,3 +87,41 @@ func (m *Model) Parts() []string {
 	}
 	return m.program.Parts()
 }
+
+// known refuses a name of Options.Keep that no node has, which would keep nothing;
+// those of a model folder are compared when it is rounded.
+func (o Options) known(g *graph.Graph) error {
+	if len(o.Keep) == 0 || o.Precision == unroll.Full {
+		return nil
+	}
+	all, weighty := map[string]bool{}, []string{}
+	var walk func(g *graph.Graph)
+	walk = func(g *graph.Graph) {
+		for i := range g.Nodes {
+			n := &g.Nodes[i]
+			all[n.Part()] = true
+			if slices.Contains(roundable, n.Op) {
+				weighty = append(weighty, n.Part())
+			}
+			for _, a := range n.Attrs {
+				if body, ok := a.(*graph.Graph); ok {
+					walk(body)
+				}
+			}
+		}
+	}
+	walk(g)
+	for _, name := range o.Keep {
+		node := name
+		if i := strings.LastIndex(name, ".l"); i >= 0 {
+			node = name[:i]
+		}
+		if !all[name] && !all[node] {
+			return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "Options.Keep", Got: strconv.Quote(name), Want: "nodes of the model: " + strings.Join(weighty, ", ")}
+		}
+	}
+	return nil
+}
+
+// roundable are the operators whose constants have a precision.
+var roundable = []string{"Layer", "LSTM", "GRU", "RNN", "MatMul", "Gemm", "Conv"}

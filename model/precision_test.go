@@ -1,10 +1,13 @@
 package model
 
 import (
+	"math"
 	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
@@ -114,10 +117,158 @@ func TestDescribeSaysThatAFileQuantisesAsAWhole(t *testing.T) {
 		if said != (op != "") {
 			t.Errorf("%s: operators %v, notes %q", file, d.Operators, d.Notes)
 		}
+		if qdq := strings.Contains(strings.Join(d.Notes, " "), "states that it multiplies are not integers"); qdq != (file == "quantized-qdq") {
+			t.Errorf("%s: notes %q", file, d.Notes)
+		}
 	}
-	for op, says := range map[string]string{"DynamicQuantizeLinear": "DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM": "DynamicQuantizeLSTM", "QuantizeLinear": ""} {
+	for op, says := range map[string]string{"DynamicQuantizeLinear": "DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeLSTM": "DynamicQuantizeLSTM", "com.microsoft.DynamicQuantizeMatMul": "DynamicQuantizeMatMul", "QuantizeLinear": ""} {
 		if got := dynamic(map[string]int{op: 1, "MatMul": 2}); got != says {
 			t.Errorf("%s: %q, want %q", op, got, says)
 		}
 	}
+}
+
+// TestInt8FileRunsAsItsModel: an ONNX file of integers, opened in int8, has the bits of
+// the model that was saved, of folders with an embedding and kept parts too; opened
+// without, it is float32 of the rounded weights; and a name to keep that is no part is
+// said.
+func TestInt8FileRunsAsItsModel(t *testing.T) {
+	folder := t.TempDir()
+	full, err := nn.New(nn.Config{RNN: unroll.Config{Mode: unroll.LSTM, InputSize: 12, HiddenSize: 20, NumLayers: 2, Bidirectional: true}, NumEmbeddings: 30, OutFeatures: 17})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full.ResetParameters(rng.New(1))
+	if err := full.Save(folder, ""); err != nil {
+		t.Fatal(err)
+	}
+	for path, keep := range map[string]string{folder: "", "../examples/bach/model.pt": "", "../examples/names/model.onnx": "", "../examples/policy/policy.onnx": "nothing"} {
+		opt := Options{Precision: unroll.Int8, Layout: TimeFirst}
+		if keep != "" {
+			opt.Keep = []string{keep}
+		}
+		m, err := opt.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		to := t.TempDir() + "/low.onnx"
+		if err := m.Save(to); keep != "" {
+			if err == nil || !strings.Contains(err.Error(), keep) {
+				t.Errorf("%s without %q: %v", path, keep, err)
+			}
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Options{Precision: unroll.Int8}.Open(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		plain, err := Open(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer plain.Close()
+		in := map[string]Value{}
+		for _, p := range m.Inputs() {
+			if p.Type == "int64" {
+				in[p.Name], err = Of([]int64{1, 7, 2, 9, 11, 3}, 3, 2)
+			} else if strings.HasPrefix(p.Name, "input") {
+				x := tensor.New(3, 2, 88)
+				rng.Randn(rng.New(2), x.Data)
+				in[p.Name], err = FromDense(x)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := ran(t, m, in)
+		for name, v := range ran(t, again, in) {
+			testkit.Bits(t, path+" "+name, v, want[name])
+		}
+		for name, v := range ran(t, plain, in) {
+			if testkit.SameBits(v, want[name]) == nil {
+				t.Errorf("%s %s: the same in float32", path, name)
+			}
+			if err := testkit.Near(v, want[name], testkit.Tol{Abs: 0.05}); err != nil {
+				t.Errorf("%s %s: %v", path, name, err)
+			}
+		}
+	}
+}
+
+func ran(t *testing.T, m *Model, in map[string]Value) map[string][]float32 {
+	t.Helper()
+	out, err := m.Run(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string][]float32{}
+	for name, v := range out {
+		list[name] = Data[float32](v)
+	}
+	return list
+}
+
+// TestPyTorchsIntegersAreNotRoundedAgain: of files of PyTorch's dynamic quantisation, with
+// one scale a weight and one an output, int8 changes no number of the weights; outputs
+// lie nearer to float32 with these weights than PyTorch's own, which quantises a batch
+// with one scale. internal/modelfile/testdata/dynamic.py made them.
+func TestPyTorchsIntegersAreNotRoundedAgain(t *testing.T) {
+	for _, name := range []string{"tensor", "channel"} {
+		path := "../internal/modelfile/testdata/dynamic-" + name
+		golden, err := safetensors.Open(path + ".safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer golden.Close()
+		read := func(name string) tensor.Dense {
+			d, err := checkpoint.Float[float32](golden, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		x, torchs, floats := read("input"), read("output"), read("float")
+		in, err := FromDense(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		far := map[unroll.Precision]float64{}
+		var params [2][]unroll.Param
+		for i, p := range []unroll.Precision{unroll.Full, unroll.Int8} {
+			m, err := Options{Chain: "rnn | fc", Layout: TimeFirst, Precision: p}.Open(path + ".pt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			layers, err := m.Layers()
+			if err != nil {
+				t.Fatal(err)
+			}
+			low, err := layers[0].Quantize(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			params[i] = low.Params()
+			for _, y := range ran(t, m, map[string]Value{m.Inputs()[0].Name: in}) {
+				far[p] = apart(y, floats.Data)
+			}
+		}
+		for i, p := range params[0] {
+			testkit.Bits(t, name+" "+p.Name, params[1][i].Value.Data, p.Value.Data)
+		}
+		if own := apart(torchs.Data, floats.Data); far[unroll.Full] > 1e-6 || far[unroll.Int8] == 0 || far[unroll.Int8] > own {
+			t.Errorf("%s: float32 is %g off, int8 %g, PyTorch %g", name, far[unroll.Full], far[unroll.Int8], own)
+		}
+	}
+}
+
+func apart(x, y []float32) (most float64) {
+	for i, v := range x {
+		most = max(most, math.Abs(float64(v)-float64(y[i])))
+	}
+	return most
 }

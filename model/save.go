@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/modelfile"
@@ -47,7 +49,9 @@ type Saved struct {
 }
 
 // Save writes the model in the format that the path's ending says: an ONNX file of
-// every model that ONNX has operators for; safetensors, pt (a state_dict) or npz of
+// every model that ONNX has operators for (weights that Options.Precision makes Int8 as
+// integers with a scale for each output behind a DequantizeLinear: it runs anywhere in
+// float32, and here, opened with that precision, with the bits of this model); safetensors, pt (a state_dict) or npz of
 // an embedding, layer and head, or of the tensors of a chain; and a model folder of
 // any, which Open opens without options. A file is replaced as a whole or not at all.
 // What a format would lose is an ErrLoss that says it.
@@ -81,16 +85,43 @@ func (m *Model) SaveAs(path string, o SaveOptions) (*Saved, error) {
 	return s, nil
 }
 
-// saveONNX writes the program.
+// saveONNX writes the program into a file.
 func (m *Model) saveONNX(path string, opset int64) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return m.writeONNX(w, opset) })
+}
+
+// writeONNX writes the program.
+func (m *Model) writeONNX(w io.Writer, opset int64) error {
 	if opset == 0 && m.program.Graph().Opsets[""] > graph.MaxWritten {
 		opset = m.program.Graph().Opsets[""]
 	}
-	err := atomicfile.Write(path, func(w io.Writer) error { return graph.WriteVersion(w, m.program.Graph(), opset) })
-	if err != nil {
+	var asked []string
+	rounding := m.written
+	if rounding != nil {
+		rounding = func(n *graph.Node, part string) unroll.Precision {
+			asked = append(asked, n.Part(), part)
+			return m.written(n, part)
+		}
+	}
+	if err := graph.WriteRounded(w, m.program.Graph(), opset, rounding); err != nil {
 		return fmt.Errorf("%s: %w", m.path, err)
 	}
+	for _, name := range m.kept {
+		if m.trained == nil && !slices.Contains(asked, name) {
+			return fmt.Errorf("%s: %w: Options.Keep names %q, which is no part of it: those are %s", m.path, ErrUnsupported, name, strings.Join(unique(asked), ", "))
+		}
+	}
 	return nil
+}
+
+// unique are the names of a list, each once, in its order.
+func unique(list []string) (names []string) {
+	for _, name := range list {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // saveFolder writes a folder of a trained model, or one around a program.
@@ -100,15 +131,16 @@ func (m *Model) saveFolder(path string, o SaveOptions, s *Saved) error {
 		if err != nil {
 			return err
 		}
-		return modelfile.SaveProgram(path, modelfile.Safetensors, func(file string) error {
-			return modelfile.WriteTensors(file, set, meta)
-		})
+		if meta, err = checkpoint.WithChecksum(set, meta); err != nil {
+			return err
+		}
+		return modelfile.SaveProgram(path, modelfile.Safetensors, func(w io.Writer) error { return safetensors.Write(w, set, meta) })
 	}
 	if l, err := m.network(); err == nil && l.Model != nil {
 		s.rename(l)
 		return l.Model.Save(path, "")
 	}
-	return modelfile.SaveProgram(path, modelfile.ONNX, func(file string) error { return m.saveONNX(file, o.Opset) })
+	return modelfile.SaveProgram(path, modelfile.ONNX, func(w io.Writer) error { return m.writeONNX(w, o.Opset) })
 }
 
 // chained returns the tensors of a chain, with its line as metadata.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -44,7 +46,9 @@ other files it is the recurrent layer.
 --to int8 and --to bfloat16 write a model folder whose weights are rounded, a
 quarter or half of the bytes; --keep names parts that stay float32, and
 --calibrate DATA tells what rounding costs: the errors of outputs over time and
-by part, and the task's own measure.
+by part, and the task's own measure. With an OUT that ends in .onnx, --to int8
+writes integers that any engine of ONNX makes float32 of, and that unroll run
+--precision int8 computes with.
 
 What the new format cannot hold is said on stderr; where it is a part of what the
 model computes (a chain, a program, activations), --loose has to allow it.
@@ -61,7 +65,7 @@ difference.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder; int8 or bfloat16 for a folder of rounded weights")
+	f.StringVar(&c.to, "to", "", "format of OUT: safetensors, pt, npz, onnx, folder; int8 or bfloat16 for a folder of rounded weights, int8 for an OUT that ends in .onnx too")
 	c.low.register(f)
 	f.BoolVar(&c.opt.Loose, "loose", false, "save what OUT can hold of it; take a layer although tensors under its own prefix are not its parameters")
 	f.StringVar(&c.opt.Prefix, "prefix", "", "which of several recurrent layers, or of several models of a chain")
@@ -105,6 +109,12 @@ func (c *conversion) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if rounded && c.verify {
+		return usagef("--verify compares numbers, and --to %s changes them; --calibrate DATA tells by how much", c.to)
+	}
+	if rounded && strings.EqualFold(filepath.Ext(c.out), ".onnx") {
+		return c.onnxPrecision(cmd, p)
+	}
 	if rounded {
 		return convertPrecision(cmd, c.in, c.out, c.opt, p, c.low)
 	}
@@ -119,6 +129,10 @@ func (c *conversion) run(cmd *cobra.Command) error {
 		return err
 	}
 	whole := c.chain != "" || isWhole(f) && !(c.opt.Keras && f.Keras != nil)
+	if f.Model != nil && c.chain != "" {
+		_ = f.Close() // it was only read
+		return usagef("--chain: %s tells itself how its parts follow each other; leave it out", c.in)
+	}
 	// What a graph or a folder says is not overruled, nor passed over.
 	refused := []string{"time-first", "states"}
 	switch {
@@ -146,23 +160,18 @@ func (c *conversion) run(cmd *cobra.Command) error {
 // model converts a whole model.
 func (c *conversion) model(cmd *cobra.Command, f *modelfile.File) error {
 	opt := model.Options{Chain: c.chain, Prefix: c.opt.Prefix, Loose: c.opt.Loose, States: c.states}
-	switch {
-	case c.batchFirst:
-		opt.Layout = model.BatchFirst
-	case c.timeFirst:
-		opt.Layout = model.TimeFirst
-	}
+	opt.Layout = c.layout()
 	m, err := opt.OpenFile(f)
 	if errors.Is(err, model.ErrAsk) {
 		return usageError{err}
 	}
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	defer m.Close()
 	say(cmd, "note", m.Notes())
 	if c.format == modelfile.Folder && c.chain == "" && m.Trained() != nil {
-		place, err := claimFolder(c.out, false, true)
+		place, err := claimOut(c.out)
 		if err != nil {
 			return err
 		}
@@ -197,6 +206,17 @@ func (c *conversion) model(cmd *cobra.Command, f *modelfile.File) error {
 	}
 	defer back.Close()
 	return verifyModel(cmd, m, back, saved)
+}
+
+// layout is what the flags say of it.
+func (c *conversion) layout() model.Layout {
+	switch {
+	case c.batchFirst:
+		return model.BatchFirst
+	case c.timeFirst:
+		return model.TimeFirst
+	}
+	return model.Ask
 }
 
 // reopen opens what was saved of a whole model.
@@ -258,7 +278,7 @@ func (c *conversion) weights(cmd *cobra.Command, f *modelfile.File) error {
 	}
 	say(cmd, "left out of "+c.in, from.Left)
 	if c.format == modelfile.Folder && from.Model != nil {
-		place, err := claimFolder(c.out, false, true)
+		place, err := claimOut(c.out)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/modelfile"
+	"github.com/unroll-ml/unroll/model"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/tensor"
@@ -46,6 +48,61 @@ func (o precisionOptions) precision(to string) (unroll.Precision, bool, error) {
 	return p, false, nil
 }
 
+// onnxPrecision writes an ONNX file whose weights are integers.
+func (c *conversion) onnxPrecision(cmd *cobra.Command, p unroll.Precision) error {
+	if p != unroll.Int8 {
+		return usagef("--to %s: an ONNX file holds int8; leave the ending of OUT for a model folder", p)
+	}
+	f, err := modelfile.Open(c.in)
+	if err != nil {
+		return err
+	}
+	opt := model.Options{
+		Chain: c.chain, Prefix: c.opt.Prefix, Loose: c.opt.Loose, States: c.states, Mode: c.opt.Mode, KerasNames: c.opt.Keras,
+		Precision: p, Keep: c.low.keep, Layout: c.layout(),
+	}
+	m, err := opt.OpenFile(f)
+	if errors.Is(err, model.ErrAsk) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	say(cmd, "note", m.Notes())
+	var set *task.Set
+	var full *nn.Model
+	if c.low.calibrate != "" {
+		if f.Folder == nil {
+			return usagef("--calibrate measures a model folder, which says its task; %s is none", c.in)
+		}
+		if full, err = nn.Load(f.Folder); err != nil {
+			return err
+		}
+		if set, err = calibration(cmd, full, c.low.calibrate); err != nil {
+			return err
+		}
+	}
+	if _, err := m.SaveAs(c.out, model.SaveOptions{Format: string(modelfile.ONNX), Opset: c.opset}); err != nil {
+		return err
+	}
+	w := cmd.OutOrStdout()
+	before, errBefore := os.Stat(c.in)
+	after, errAfter := os.Stat(c.out)
+	if err := errors.Join(errBefore, errAfter); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s: %d bytes", c.out, after.Size())
+	if !before.IsDir() {
+		fmt.Fprintf(w, " of %d", before.Size())
+	}
+	fmt.Fprintf(w, "; weights int8, float32 in other engines; unroll run --precision int8 computes in int8\n")
+	if set == nil {
+		return nil
+	}
+	return reportPrecision(w, full, m.Trained(), p, set)
+}
+
 // convertPrecision writes a model folder whose weights are rounded, and tells what
 // that costs.
 func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options, p unroll.Precision, o precisionOptions) error {
@@ -58,7 +115,7 @@ func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options,
 	}
 	low, err := from.Model.Quantize(p, o.keep...)
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	var set *task.Set
 	if o.calibrate != "" { // first: what cannot be measured is not written
@@ -66,7 +123,7 @@ func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options,
 			return err
 		}
 	}
-	place, err := claimFolder(out, false, true)
+	place, err := claimOut(out)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -153,7 +154,7 @@ func TestPartsOfAChainAreItsModules(t *testing.T) {
 	if said, _ := command(t, 0, append(args, "--precision", "int8", "--keep", "rnn,head")...); said != full {
 		t.Error("with both parts kept it is not float32")
 	}
-	if _, errs := command(t, 2, append(args, "--precision", "int8", "--keep", "fc")...); !strings.Contains(errs, "--keep fc") || !strings.Contains(errs, "rnn.l1, head") {
+	if _, errs := command(t, 2, append(args, "--precision", "int8", "--keep", "fc")...); !strings.Contains(errs, `--keep: got "fc"`) || !strings.Contains(errs, "rnn, head") {
 		t.Error(errs)
 	}
 }
@@ -173,12 +174,59 @@ func TestPrecisionFlagsThatCannotBeMeant(t *testing.T) {
 		{2, []string{"convert", "../../examples/bach", filepath.Join(t.TempDir(), "x.onnx"), "--keep", "fc"}, "--to int8"},
 		{2, []string{"bench", "W0", "--precision", "int8"}, "for a MODEL"},
 		{2, []string{"bench", "../../examples/bach", "--precision", "int4"}, `"int4"`},
-		{1, []string{"bench", "../../examples/bach", "--precision", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
+		{2, []string{"bench", "../../examples/bach", "--precision", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
 		{1, []string{"convert", "../../checkpoint/onnx/testdata/golden/lstm.onnx", filepath.Join(t.TempDir(), "x"), "--to", "int8"}, "--precision int8"},
-		{1, []string{"convert", "../../task/testdata/v0/classify", filepath.Join(t.TempDir(), "x"), "--to", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
+		{2, []string{"convert", "../../task/testdata/v0/classify", filepath.Join(t.TempDir(), "x"), "--to", "int8", "--keep", "rnn.l7"}, "rnn.l0"},
 	} {
 		if _, errs := command(t, c.code, c.args...); !strings.Contains(errs, c.says) {
 			t.Errorf("%v: %s", c.args, errs)
+		}
+	}
+}
+
+// TestConvertToAnInt8File: an ONNX file of integers, smaller than the float one, gives in
+// int8 what the folder of rounded weights gives; the report is the folder's; what an
+// ONNX file cannot be is refused.
+func TestConvertToAnInt8File(t *testing.T) {
+	model, data := "../../task/testdata/v0/classify", "../../task/testdata/v0/names.csv"
+	dir := t.TempDir()
+	folder, file, full := filepath.Join(dir, "low"), filepath.Join(dir, "low.onnx"), filepath.Join(dir, "full.onnx")
+	report, _ := command(t, 0, "convert", model, folder, "--to", "int8", "--calibrate", data)
+	said, _ := command(t, 0, "convert", model, file, "--to", "int8", "--calibrate", data)
+	for _, begin := range []string{"all ", "fc alone", "float32: ", "int8: "} {
+		if want := lineOf(report, begin); want == "" || lineOf(said, begin) != want {
+			t.Errorf("%q: the folder's report has %q, the file's %q", begin, want, lineOf(said, begin))
+		}
+	}
+	bach, chorale := "../../examples/bach", "../../examples/bach/chorale.safetensors"
+	command(t, 0, "convert", bach, full)
+	command(t, 0, "convert", bach, folder+"2", "--to", "int8")
+	command(t, 0, "convert", bach, file, "--to", "int8")
+	sizes := make([]int64, 2)
+	for i, name := range []string{file, full} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[i] = info.Size()
+	}
+	if sizes[0] > sizes[1]*27/100 {
+		t.Errorf("%d bytes of %d", sizes[0], sizes[1])
+	}
+	want, _ := command(t, 0, "run", folder+"2", chorale, "--json")
+	if got, _ := command(t, 0, "run", file, chorale, "--json", "--precision", "int8"); got != want {
+		t.Errorf("the folder gives\n%.300s\nthe file\n%.300s", want, got)
+	}
+	for _, c := range []struct {
+		says string
+		args []string
+	}{
+		{"an ONNX file holds int8", []string{model, full, "--to", "bfloat16"}},
+		{"calibrate", []string{model, folder, "--to", "int8", "--verify"}},
+		{"measures a model folder", []string{"../../examples/names/model.onnx", full, "--to", "int8", "--calibrate", data}},
+	} {
+		if _, said := command(t, 2, append([]string{"convert"}, c.args...)...); !strings.Contains(said, c.says) {
+			t.Errorf("%v: %s", c.args, said)
 		}
 	}
 }

@@ -231,14 +231,21 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 			return err
 		}
 	}
-	layer, in, err := runSource[F](cmd, args, o)
+	layer, input, err := runLayer[F](cmd, args, o)
 	if err == nil {
-		err = in.startFrom(cmd, o.statesIn)
+		layer, err = withPrecision(layer, o)
 	}
 	if err != nil {
 		return err
 	}
-	if layer, err = withPrecision(layer, o); err != nil {
+	if done, err := runLong(cmd, args, o, layer); done || err != nil {
+		return err
+	}
+	in, err := input()
+	if err == nil {
+		err = in.startFrom(cmd, o.statesIn)
+	}
+	if err != nil {
 		return err
 	}
 	if o.stream && layer.Config().Bidirectional {
@@ -258,10 +265,10 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 	if err != nil {
 		return inputError(args, err)
 	}
-	if err := layerStates(cmd, o.statesOut, results); err != nil {
+	if err := showRun(cmd, o, layer.Config().String(), in.x, results); err != nil {
 		return err
 	}
-	return showRun(cmd, o, layer.Config().String(), in.x, results)
+	return layerStates(cmd, o.statesOut, results)
 }
 
 // showRun writes and prints what a run gave.

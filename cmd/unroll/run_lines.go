@@ -201,7 +201,7 @@ func answer[F tensor.Float](cmd *cobra.Command, lines *stepLines, o runOptions, 
 	}
 }
 
-// lineLayer is the layer that the command line names, as runSource makes it.
+// lineLayer is the layer that the command line names, as runLayer makes it.
 func lineLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (*unroll.LayerOf[F], error) {
 	if len(args) == 2 {
 		layer, _, err := loadLayer[F](cmd, args[0], o)

@@ -26,35 +26,36 @@ type runInput[F tensor.Float] struct {
 	lengths []int
 }
 
-// runSource makes the layer and the input that the command line names.
-func runSource[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (layer *unroll.LayerOf[F], in runInput[F], err error) {
+// runLayer makes the layer that the command line names, and what reads its input.
+func runLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (layer *unroll.LayerOf[F], input func() (runInput[F], error), err error) {
 	if len(args) == 2 {
-		var told bool
-		if layer, told, err = loadLayer[F](cmd, args[0], o); err != nil {
-			return nil, in, err
-		}
-		if in, err = loadInput[F](cmd, args[1]); err == nil && in.x.Rank() == 3 && !told && !o.batchFirst && !o.timeFirst {
-			err = askLayout(args[0], args[1], in.x.Shape)
-		}
-		return layer, in, err
+		layer, told, err := loadLayer[F](cmd, args[0], o)
+		return layer, func() (runInput[F], error) {
+			in, err := loadInput[F](cmd, args[1])
+			if err == nil && in.x.Rank() == 3 && !told && !o.batchFirst && !o.timeFirst {
+				err = askLayout(args[0], args[1], in.x.Shape)
+			}
+			return in, err
+		}, err
 	}
 	cfg := o.fresh
 	cfg.BatchFirst = o.batchFirst
 	if cfg.Mode, err = unroll.ParseMode(o.mode); err != nil {
-		return nil, in, usageError{err}
+		return nil, nil, usageError{err}
 	}
 	if layer, err = unroll.NewOf[F](cfg); err != nil {
-		return nil, in, usageError{err}
+		return nil, nil, usageError{err}
 	}
 	g := rng.New(o.seed)
 	if len(args) == 1 {
-		in, err = loadInput[F](cmd, args[0])
-	} else {
-		in.x = tensor.NewOf[F](5, cfg.InputSize)
-		rng.Randn(g, in.x.Data)
+		layer.ResetParameters(g)
+		return layer, func() (runInput[F], error) { return loadInput[F](cmd, args[0]) }, nil
 	}
+	var drawn runInput[F]
+	drawn.x = tensor.NewOf[F](5, cfg.InputSize)
+	rng.Randn(g, drawn.x.Data)
 	layer.ResetParameters(g)
-	return layer, in, err
+	return layer, func() (runInput[F], error) { return drawn, nil }, nil
 }
 
 // loadLayer finds the recurrent layer of a file or folder, and whether that told
@@ -101,30 +102,39 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (l
 	if o.timeFirst && loaded.Told && cfg.BatchFirst {
 		return nil, false, usagef("--time-first: %s says batch_first; leave the flag out", path)
 	}
-	layer, err = unroll.NewOf[F](cfg)
+	layer, err = layerAs[F](f, loaded, cfg)
+	return layer, loaded.Told, err
+}
+
+// layerAs is the loaded layer with elements of type F and another Config. It is the
+// loaded one itself where nothing has to change.
+func layerAs[F tensor.Float](f *modelfile.File, loaded *modelfile.Loaded, cfg unroll.Config) (*unroll.LayerOf[F], error) {
+	if same, ok := any(loaded.Layer).(*unroll.LayerOf[F]); ok && loaded.Layer.Config() == cfg {
+		return same, nil
+	}
+	layer, err := unroll.NewOf[F](cfg)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	params := map[string]tensor.DenseOf[F]{}
 	for _, p := range loaded.Layer.Params() {
-		params[p.Name] = tensor.Convert[F](p.Value)
 		// A file of float64 has more digits than the float32 layer kept.
 		src, stored, ok := loaded.Source, loaded.Part.Params[p.Name], loaded.Source != nil
 		if f.Model != nil {
 			src, stored, ok = f.Source, "rnn."+p.Name, true
 		}
-		if !ok {
-			continue
+		if _, wide := any(F(0)).(float64); ok && wide {
+			if v, err := checkpoint.Float[F](src, stored); err == nil && len(v.Data) == len(p.Value.Data) {
+				params[p.Name] = tensor.DenseOf[F]{Shape: p.Value.Shape, Data: v.Data}
+				continue
+			}
 		}
-		if v, err := checkpoint.Float[F](src, stored); err == nil && len(v.Data) == len(p.Value.Data) {
-			params[p.Name] = tensor.DenseOf[F]{Shape: p.Value.Shape, Data: v.Data}
-		}
+		params[p.Name] = tensor.Convert[F](p.Value)
 	}
 	if err := layer.Load(params); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	layer, err = asSaved(layer, loaded.Layer.Precisions())
-	return layer, loaded.Told, err
+	return asSaved(layer, loaded.Layer.Precisions())
 }
 
 // askLayout refuses a batch whose first two dimensions could be either.
@@ -171,9 +181,15 @@ func loadInput[F tensor.Float](cmd *cobra.Command, path string) (in runInput[F],
 	if err != nil {
 		return in, err
 	}
-	if in.x, err = checkpoint.Float[F](src, input); err != nil {
+	if in, err = statesOf[F](src, path, input); err != nil {
 		return in, err
 	}
+	in.x, err = checkpoint.Float[F](src, input)
+	return in, err
+}
+
+// statesOf reads what a file holds beside the input: states and lengths.
+func statesOf[F tensor.Float](src checkpoint.Source, path, input string) (in runInput[F], err error) {
 	states := map[string]*tensor.DenseOf[F]{"hx": &in.s0.H, "cx": &in.s0.C}
 	taken := map[string]string{}
 	var left []string
@@ -234,6 +250,9 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		// A header of safetensors stands where no text has it: after 8 bytes that
 		// are a small number.
 		if format == array.CSV && len(b) > 8 && b[8] == '{' {
+			if err := noColumns("standard input", options); err != nil {
+				return nil, nil, err
+			}
 			f, err := safetensors.NewReader(bytes.NewReader(b), int64(len(b)))
 			return piped{f}, nothing, err
 		}
@@ -242,6 +261,9 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		return s, nothing, err
 	}
 	if strings.EqualFold(filepath.Ext(path), ".safetensors") {
+		if err := noColumns(path, options); err != nil {
+			return nil, nil, err
+		}
 		f, err := safetensors.Open(path)
 		if err != nil {
 			return nil, nil, err
@@ -253,4 +275,12 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		return nil, nil, err
 	}
 	return s, func() { s.Close() }, nil
+}
+
+// noColumns refuses --columns for a file of tensors.
+func noColumns(file string, o array.Options) error {
+	if len(o.Text.Columns) == 0 {
+		return nil
+	}
+	return errInput(file, "--columns %q: only CSV and Parquet have columns by name, and this is safetensors", o.Text.Columns)
 }

@@ -51,7 +51,7 @@ needed. SIGHUP (not on Windows) opens the models anew. SIGINT and SIGTERM let wh
 is under way finish, write --snapshots, and end.`,
 		Example: `  unroll serve examples/bach
   unroll serve vad=silero_vad.onnx --set sr=16000 --size "input[1]=576"
-  unroll serve model --listen 0.0.0.0:8000 --token-file tokens --snapshots states`,
+  unroll serve model --listen 0.0.0.0:8000 --token-file keys --snapshots states`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return serve(cmd, args, &o) },
 	}
@@ -113,7 +113,7 @@ func serve(cmd *cobra.Command, args []string, o *serveOptions) error {
 		return asking(err)
 	}
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	defer holdOn(cmd.Context())()
 	onHangup(cmd.Context(), func() { _ = s.Reload() }) // which is logged

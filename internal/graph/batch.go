@@ -217,6 +217,9 @@ func sameValue(v, w *Value) bool {
 			axis = i
 		}
 	}
+	if axis < 0 && (v == w || v.isSpent() || w.isSpent()) {
+		return true // one constant
+	}
 	if axis < 0 {
 		return string(v.bytes()) == string(w.bytes())
 	}
@@ -274,7 +277,7 @@ func (pl *planner) label(c *call) error {
 		}
 		common = o.batch
 	}
-	left := slices.ContainsFunc(c.out, func(o *operand) bool { return o != nil && o.batch == nil && o.known == nil })
+	left := slices.ContainsFunc(c.out, func(o *operand) bool { return o != nil && o.batch == nil && o.known == nil && o.list == nil })
 	if common == nil || !left || len(c.bodies) > 0 {
 		return nil
 	}

@@ -18,6 +18,7 @@ type operand struct {
 	root  *operand // whose memory it shares, if not its own
 	batch *label   // where the axis that is followed lies; nil: nowhere
 	final bool     // it is of the last step of the axis that is followed
+	list  *list    // of a sequence, which has no type and no memory
 	// place in a frame: the index among its values, and, but for inputs and
 	// views, the offset and the first and last step that use it.
 	index, offset int
@@ -53,6 +54,13 @@ type call struct {
 	err     error // of an attribute
 	// elementwise describes a step that may be joined with others.
 	ew *pointwise
+	// last says how the step works on values with channels last.
+	last *lastForm
+	// integer is a ConvInteger that can be one step with what follows it.
+	integer *lineInteger
+	// together is set where the directions of a recurrent node may stand beside each
+	// other in its output, [T,B,D,H], as what reads it wants them.
+	together *bool
 }
 
 // needError says that a plan needs the value of an operand.

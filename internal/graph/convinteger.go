@@ -47,6 +47,7 @@ func planConvInteger(c *call) (kernel, error) {
 			return nil, err
 		}
 	}
+	c.integer = c.lineInteger(conv)
 	known := c.known(1) != nil && (!c.has(3) || c.known(3) != nil)
 	var left *integerLeft
 	if known {

@@ -25,6 +25,10 @@ func elementwiseRows() []row {
 		variadicRow("Max", forms(maxOf[float32], maxOf[float64], maxOf[int64], maxOf[int32], maxOf[int8], maxOf[uint8])),
 		variadicRow("Min", forms(minOf[float32], minOf[float64], minOf[int64], minOf[int32], minOf[int8], minOf[uint8])),
 		variadicRow("Sum", forms(addFloats, add[float64], nil, nil, nil, nil)),
+		{op: "Mean", min: 1, max: -1, plan: expanded(func(c *call, e *expander) error {
+			sum := e.op("Sum", nil, c.in...)
+			return e.give(e.op("Div", nil, sum, e.number(c.typ(0), float64(len(c.in)))))
+		})},
 		{op: "Mod", min: 2, max: 2, attrs: []string{"fmod"}, plan: planMod, axes: broadcastAxes},
 		{op: "Pow", min: 2, max: 2, plan: planPow, axes: broadcastAxes},
 		binaryRow("PRelu", forms(prelu[float32], prelu[float64], prelu[int64], prelu[int32], nil, nil)),
@@ -33,7 +37,7 @@ func elementwiseRows() []row {
 		{op: "Cast", min: 1, max: 1, attrs: []string{"to", "saturate", "round_mode"}, plan: planCast, axes: broadcastAxes},
 		{op: "CastLike", min: 2, max: 2, attrs: []string{"saturate", "round_mode"}, plan: planCastLike, axes: broadcastAxes},
 	}
-	for _, f := range floatFunctions() {
+	for _, f := range append(floatFunctions(), trigonometry()...) {
 		rows = append(rows, row{op: f.op, min: 1, max: 1, attrs: f.attrs, plan: f.plan, axes: broadcastAxes})
 	}
 	return append(rows,
@@ -47,7 +51,11 @@ func elementwiseRows() []row {
 			return unary(c, unaryForms{f32: over(sign[float32]), f64: over(sign[float64]), i64: over(sign[int64]), i32: over(sign[int32]), i8: over(sign[int8]), u8: over(sign[uint8])})
 		}},
 		row{op: "Relu", min: 1, max: 1, axes: broadcastAxes, plan: func(c *call) (kernel, error) {
-			return unary(c, unaryForms{f32: relu32, f64: relu[float64], i64: relu[int64], i32: relu[int32], i8: relu[int8]})
+			run, err := unary(c, unaryForms{f32: relu32, f64: relu[float64], i64: relu[int64], i32: relu[int32], i8: relu[int8]})
+			if c.ew != nil {
+				c.ew.relu = true
+			}
+			return run, err
 		}},
 	)
 }

@@ -18,19 +18,45 @@ import (
 // mostTerms is how many products a sum can have.
 const mostTerms = k.MaxK8
 
-// integerPanels are a packed right-hand side [k,n].
-type integerPanels struct {
-	k, n   int
-	panels k.Panels8
+// panels8 are a packed right-hand side [K,Units] of 8-bit integers: of floats that
+// are rounded here, each column with a scale of its own, or of a file's integers,
+// whose zero points are taken off and whose scales its operators have.
+type panels8 struct {
+	k.Panels8
 	sums   []int32 // of the weights of each column
 	zeros  []int32 // of each column; nil: all 0
-	shift  []int32 // what a column's sums start from, beyond n zeros
+	memory []int32 // of zeros
 }
 
-// packIntegers packs w, whose element (r, u) is at at+r*row+u*unit, with its zeros:
-// one for all columns, or one for each.
-func packIntegers(w *Value, at, depth, n, unit, row int, zero *Value, zeroAt int) *integerPanels {
-	p := &integerPanels{k: depth, n: n, sums: make([]int32, n), zeros: make([]int32, n)}
+// resize makes room for depth rows of n columns.
+func (p *panels8) resize(depth, n int) {
+	p.Resize(k.NewLayout(depth, n, 1))
+	p.sums, p.memory = grown(p.sums, n), grown(p.memory, n)
+	p.zeros = p.memory
+}
+
+// pack8 packs floats: the weight of column u, row r is w[u*unit+r*row].
+func pack8(w []float32, depth, n, unit, row int) *panels8 {
+	p := &panels8{}
+	p.resize(depth, n)
+	for i := range p.Len() {
+		k.PackPanel8(&p.Panels8, i, w, 0, unit, row)
+	}
+	p.zeros = nil
+	return p
+}
+
+// packIntegers packs integers, whose element (r, u) is at at+r*row+u*unit, with their
+// zeros: one for all columns, or one for each.
+func packIntegers(w *Value, at, depth, n, unit, row int, zero *Value, zeroAt int) *panels8 {
+	p := &panels8{}
+	p.packIntegers(w, at, depth, n, unit, row, zero, zeroAt)
+	return p
+}
+
+// packIntegers is the function's work in memory that p may have already.
+func (p *panels8) packIntegers(w *Value, at, depth, n, unit, row int, zero *Value, zeroAt int) {
+	p.resize(depth, n)
 	for u := range n {
 		p.zeros[u] = zeroOf(zero, zeroAt+u, n)
 	}
@@ -44,24 +70,38 @@ func packIntegers(w *Value, at, depth, n, unit, row int, zero *Value, zeroAt int
 	if !taken && w.Type == U8 {
 		middle = 128
 	}
-	narrow := make([]int8, depth*n)
-	for u := range n {
+	p.PackInt8(func(u int, column []int8) {
 		if taken {
 			middle = p.zeros[u]
 		}
 		p.zeros[u] -= middle
-		for r := range depth {
+		p.sums[u] = 0
+		for r := range column {
 			v := integer(w, at+r*row+u*unit) - middle
-			narrow[r*n+u], p.sums[u] = int8(v), p.sums[u]+v
+			column[r] = int8(v)
+			p.sums[u] += v
 		}
-	}
+	})
 	if taken {
 		p.zeros = nil
 	}
-	p.panels.Resize(k.NewLayout(depth, n, 1))
-	p.panels.PackInt8(narrow, 1, n)
-	p.shift = make([]int32, p.panels.Len()*p.panels.MaxCols())
-	return p
+}
+
+// grown returns a slice of length n with undefined contents, reusing s.
+func grown[E any](s []E, n int) []E {
+	if cap(s) < n {
+		return make([]E, n)
+	}
+	return s[:n]
+}
+
+// start writes what the sums of each column start from where bytes have the zero
+// point za: shift is laid out like the panels' Shift.
+func (p *panels8) start(shift []int32, za int32) {
+	k.TimesInts(shift, p.sums, -za)
+	for u, z := range p.zeros {
+		shift[u] += int32(p.K) * za * z
+	}
 }
 
 // zeroOf is zero point i of n, or the only one; 0 of none.
@@ -82,26 +122,26 @@ func rowBytes(depth int) int { return (depth + 3) / 4 * 4 }
 func sumsRow(n int) int { return k.Pad(n) }
 
 // mul writes the sums of m rows of a, bytes rowBytes apart, to dst, rows sumsRow
-// apart. za is the zero point of a. shift is memory like p.shift.
-func (p *integerPanels) mul(dst []int32, a []uint8, m int, za int32, shift []int32) {
-	if p.k == 0 || p.n == 0 {
-		clear(dst[:m*sumsRow(p.n)])
+// apart. za is the zero point of a. shift is memory like the panels' Shift.
+func (p *panels8) mul(dst []int32, a []uint8, m int, za int32, shift []int32) {
+	if p.K == 0 || p.Units == 0 {
+		clear(dst[:m*sumsRow(p.Units)])
 		return
 	}
-	for u, s := range p.sums {
-		shift[u] = -za * s
-		if p.zeros != nil {
-			shift[u] += int32(p.k) * za * p.zeros[u]
-		}
-	}
-	row, step := rowBytes(p.k), sumsRow(p.n)
-	k.Sums8(&p.panels, 0, p.panels.Len(), dst, p.panels.MaxCols(), step, shift, k.Rows8{Data: a, Row: row}, m)
+	p.start(shift, za)
+	p.add(dst, a, m, shift)
+}
+
+// add is mul for sums that start from shift.
+func (p *panels8) add(dst []int32, a []uint8, m int, shift []int32) {
+	row, step := rowBytes(p.K), sumsRow(p.Units)
+	k.Sums8(&p.Panels8, 0, p.Len(), dst, p.MaxCols(), step, shift, k.Rows8{Data: a, Row: row}, m)
 	if p.zeros == nil {
 		return
 	}
 	for r := range m {
 		all := int32(0)
-		for _, v := range a[r*row : r*row+p.k] {
+		for _, v := range a[r*row : r*row+p.K] {
 			all += int32(v)
 		}
 		for u, z := range p.zeros {
@@ -129,24 +169,20 @@ func leftBytes(dst []uint8, v *Value, at, rows, depth int) int32 {
 	return 0
 }
 
-// spanOf returns scale and zero point of uint8 for numbers: their range with 0.
-// The scale is NaN if one of them is.
-func spanOf(x []float32) (scale float32, zero int32) {
-	var lo, hi float32
-	numbers := true
-	for _, v := range x {
-		if v < lo {
-			lo = v
-		}
-		if v > hi {
-			hi = v
-		}
-		if v != v {
-			numbers = false
-		}
+// spanOf returns scale and zero point of uint8 for the first n numbers of every row:
+// their range with 0. The scale is NaN if one of them is.
+func spanOf(x []float32, n, row int, mem []float32) (scale float32, zero int32) {
+	if n == row { // one after another
+		n, row = 128, 128
+	}
+	m := len(x) / row
+	lo, hi := k.Span(m, n, k.Rows[float32]{Data: x, Row: row}, mem)
+	if rest := x[m*row:]; len(rest) > 0 {
+		l, h := k.Span(1, len(rest), k.Rows[float32]{Data: rest}, mem)
+		lo, hi = min(lo, l), k.Larger(hi, h)
 	}
 	switch {
-	case !numbers:
+	case hi != hi:
 		return float32(math.NaN()), 0
 	case hi == lo:
 		return 1, 0
@@ -155,19 +191,15 @@ func spanOf(x []float32) (scale float32, zero int32) {
 	return scale, int32(max(0, min(255, math.RoundToEven(float64((0-lo)/scale)))))
 }
 
-// quantiseBytes writes x/scale, rounded to nearest, ties to even, plus zero, to the
-// bounds of uint8; NaN is zero.
+// quantiseBytes writes x/scale, of numbers that spanOf gave the scale, rounded to
+// nearest, ties to even, plus zero, to the bounds of uint8; NaN is zero.
 func quantiseBytes(dst []uint8, x []float32, scale float32, zero int32) {
-	const shift = 3 << 22 // leaves no room for a fraction
-	dst = dst[:len(x)]
+	if scale >= 0x1p-100 && scale <= math.MaxFloat32 {
+		k.Bytes(dst[:len(x)], x, scale, zero)
+		return
+	}
 	for i, v := range x {
-		v /= scale
-		if !(v > -1<<20 && v < 1<<20) {
-			dst[i] = uint8(quantize(x[i], scale, zero, U8))
-			continue
-		}
-		q := int32(math.Float32bits(v+shift)) - 0x4b400000 + zero
-		dst[i] = uint8(max(0, min(255, q)))
+		dst[i] = uint8(quantize(v, scale, zero, U8))
 	}
 }
 

@@ -6,6 +6,7 @@ type pointwise struct {
 	unary  func(dst, x []float32)
 	binary pairwise[float32, float32]
 	chain  []link // of what was joined; nil: the step alone
+	relu   bool   // it is a ReLU
 }
 
 // link is one operator of a joined chain: its operands are inputs of the step, or
@@ -86,7 +87,12 @@ func (s *step) after(first *step) {
 	last.a, last.b = at[0], at[1]
 	chain = append(chain, last)
 	s.in, s.ew, s.read = in, &pointwise{chain: chain}, nil
-	s.run = func(a *args) error {
+	s.run = runLinks(chain)
+}
+
+// runLinks runs a chain over all elements, block by block.
+func runLinks(chain []link) kernel {
+	return func(a *args) error {
 		out := data[float32](a.out[0])
 		for lo := 0; lo < len(out); lo += joinedBlock {
 			dst := out[lo:min(lo+joinedBlock, len(out))]

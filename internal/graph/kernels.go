@@ -69,24 +69,14 @@ func pack(w []float32, depth, units, unit, row int) panels {
 // maxDepth8 is how many products a sum of integers may have.
 const maxDepth8 = k.MaxK8
 
-// panels8 are panels of 8-bit integers.
-type panels8 = k.Panels8
-
-// pack8 is pack to integers, each column rounded with a scale of its own.
-func pack8(w []float32, depth, units, unit, row int) *panels8 {
-	p := &panels8{}
-	p.Resize(k.NewLayout(depth, units, 1))
-	for i := range p.Len() {
-		k.PackPanel8(p, i, w, 0, unit, row)
-	}
-	return p
-}
-
 // mulRows8 is mulRows with weights of integers, for rows that lie one after another:
 // each is rounded with a scale of its own.
 func mulRows8(w *panels8, dst []float32, ldd int, init []float32, ldi int, a []float32, m int, s *scratchRows) {
-	k.MulRows8(w, 0, w.Len(), k.Rows[float32]{Data: dst, Row: ldd}, k.Rows[float32]{Data: init, Row: ldi}, k.Rows[float32]{Data: a, Row: w.K}, m, s)
+	k.MulRows8(&w.Panels8, 0, w.Len(), k.Rows[float32]{Data: dst, Row: ldd}, k.Rows[float32]{Data: init, Row: ldi}, k.Rows[float32]{Data: a, Row: w.K}, m, s)
 }
+
+// quantiseWeights writes the weights of an output as integers and returns their scale.
+func quantiseWeights(q []int8, w []float32) float32 { return k.QuantiseWeights(q, w) }
 
 // scratchRows is the memory of products for one goroutine.
 type scratchRows = k.Scratch[float32]

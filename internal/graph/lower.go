@@ -16,15 +16,16 @@ import (
 // version is what it will be
 // written in, 0 for its own: before 10 the bounds of Slice are attributes. It is an ErrOperator,
 // with the node's name, for a layer that ONNX has no operator for.
-func lowered(g *Graph, version int64) (*Graph, error) {
+func lowered(g *Graph, version int64, rounding Rounding) (*Graph, error) {
 	if version == 0 {
 		version = g.Opsets[""]
 	}
 	to := *g
 	to.Nodes, to.Constants = nil, slices.Clone(g.Constants)
-	l := &lowerer{g: &to, opset: version, names: map[string]bool{}}
-	for _, c := range g.Constants {
-		l.names[c.Name] = true
+	l := &lowerer{g: &to, opset: version, names: map[string]bool{}, rounding: rounding, constants: map[string]*Constant{}}
+	for i := range g.Constants {
+		c := &g.Constants[i]
+		l.names[c.Name], l.constants[c.Name] = true, c
 	}
 	for i := range g.Nodes {
 		for _, o := range g.Nodes[i].Outputs {
@@ -38,7 +39,14 @@ func lowered(g *Graph, version int64) (*Graph, error) {
 		n := &g.Nodes[i]
 		layer, ok := n.Attrs["layer"].(*unroll.Layer)
 		if !ok {
-			to.Nodes = append(to.Nodes, *n)
+			l.at = ""
+			whole, err := l.roundedNode(n)
+			if err != nil {
+				return nil, at(n, err)
+			}
+			if whole != nil {
+				to.Nodes = append(to.Nodes, *whole)
+			}
 			continue
 		}
 		if err := l.layer(n, layer); err != nil {
@@ -60,6 +68,9 @@ type lowerer struct {
 	opset int64
 	names map[string]bool // of all values
 	at    string          // what the names of new ones begin with
+	// rounding, if not nil, says which weights are integers.
+	rounding  Rounding
+	constants map[string]*Constant
 }
 
 // fresh returns a name that no value has.
@@ -157,6 +168,7 @@ func (l *lowerer) layer(n *Node, layer *unroll.Layer) error {
 		lengths = l.one("Cast", Attrs{"to": int64(6)}, lengths)
 	}
 	var finals [2][]string
+	low := l.precisions(n, layer)
 	for i, r := range nodes {
 		d := r.Directions()
 		var states [2]string
@@ -166,7 +178,7 @@ func (l *lowerer) layer(n *Node, layer *unroll.Layer) error {
 				states[k] = l.slice(whole, i*d, (i+1)*d)
 			}
 		}
-		w, err := l.weights(r, i)
+		w, err := l.weights(r, i, low[i])
 		if err != nil {
 			return err
 		}
@@ -200,13 +212,19 @@ func (l *lowerer) layer(n *Node, layer *unroll.Layer) error {
 
 // weights adds the parameters of layer i of a stack and returns W, R, B and P, empty
 // for what is not there.
-func (l *lowerer) weights(r *onnx.Recurrent, i int) ([4]string, error) {
+func (l *lowerer) weights(r *onnx.Recurrent, i int, p unroll.Precision) ([4]string, error) {
 	set, err := r.Weights()
 	if err != nil {
 		return [4]string{}, err
 	}
 	var names [4]string
 	for _, t := range set {
+		if p == unroll.Int8 && (t.Name == "W" || t.Name == "R") {
+			if names[strings.Index("WRBP", t.Name)], err = l.roundedTensor(fmt.Sprintf("%s_l%d", t.Name, i), t); err != nil {
+				return names, err
+			}
+			continue
+		}
 		v, err := fromTensor(t)
 		if err != nil {
 			return names, err

@@ -13,7 +13,6 @@ func matmulRows() []row {
 	return []row{
 		{op: "MatMul", min: 2, max: 2, plan: planMatMul, axes: matmulAxes},
 		{op: "Gemm", min: 2, max: 3, attrs: []string{"alpha", "beta", "transA", "transB"}, plan: planGemm, axes: gemmAxes},
-		{domain: microsoft, op: "FusedMatMul", min: 2, max: 2, attrs: []string{"alpha", "transA", "transB"}, plan: planFusedMatMul, axes: matmulAxes},
 	}
 }
 
@@ -43,8 +42,11 @@ func (m *matrices) right(i int) int {
 }
 
 // matrices reads the shapes of a MatMul as numpy does: vectors become matrices.
-func (c *call) matrices() (*matrices, error) {
-	a, b := c.shape(0), c.shape(1)
+func (c *call) matrices() (*matrices, error) { return c.matricesOf(c.shape(0), c.shape(1)) }
+
+// matricesOf is matrices for the shapes of two operands.
+func (c *call) matricesOf(left, right []int) (*matrices, error) {
+	a, b := left, right
 	if len(a) == 0 || len(b) == 0 {
 		return nil, c.fail("a single number is not a matrix")
 	}
@@ -58,7 +60,7 @@ func (c *call) matrices() (*matrices, error) {
 	p, q := len(a)-2, len(b)-2
 	m := &matrices{m: a[p], k: a[p+1], n: b[q+1]}
 	if b[q] != m.k {
-		return nil, c.fail("shapes %v and %v: inner sizes %d and %d differ", c.shape(0), c.shape(1), m.k, b[q])
+		return nil, c.fail("shapes %v and %v: inner sizes %d and %d differ", left, right, m.k, b[q])
 	}
 	batch, err := c.broadcast(a[:p], b[:q])
 	if err != nil {
@@ -374,24 +376,4 @@ func gemm64(c *call, m *matrices, ta, tb bool, alpha, beta float64) kernel {
 		}
 		return nil
 	}
-}
-
-// planFusedMatMul is ONNX Runtime's MatMul with transposed operands and a factor.
-func planFusedMatMul(c *call) (kernel, error) {
-	if c.intAttr("transA", 0) != 0 || c.intAttr("transB", 0) != 0 {
-		return nil, c.unsupported("of transposed operands")
-	}
-	run, err := planMatMul(c)
-	alpha := c.floatAttr("alpha", 1)
-	if err != nil || alpha == 1 {
-		return run, err
-	}
-	if c.typ(0) != F32 {
-		return nil, c.unsupported("of %s", c.typ(0))
-	}
-	return func(a *args) error {
-		err := run(a)
-		roundAll(data[float32](a.out[0]), func(x float32) float32 { return x * alpha })
-		return err
-	}, nil
 }

@@ -28,6 +28,9 @@ type step struct {
 	read             map[int]bool // inputs the plan has read
 	local            func() any
 	ew               *pointwise
+	last             *lastForm
+	integer          *lineInteger
+	together         *bool
 }
 
 // scope is the names of a body and of those around it.
@@ -126,6 +129,9 @@ func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *pla
 	for _, out := range p.graph.Outputs {
 		pn.outputs = append(pn.outputs, sc.find(out.Name))
 	}
+	if err := hold(pl, pn); err != nil {
+		return nil, err
+	}
 	join(pl, pn)
 	pn.steps, pn.values = pl.steps, pl.values
 	return pn, pn.place(pl)
@@ -133,7 +139,7 @@ func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *pla
 
 // register gives a value that is not known its index in the frame.
 func (pl *planner) register(o *operand) {
-	if o.known == nil && o.index < 0 {
+	if o.known == nil && o.index < 0 && o.list == nil {
 		o.index = len(pl.values)
 		pl.values = append(pl.values, o)
 	}
@@ -142,7 +148,7 @@ func (pl *planner) register(o *operand) {
 // body plans the nodes of a graph, whose inputs are in its scope.
 func (pl *planner) body(b *body, sc *scope) error {
 	for _, c := range b.used {
-		v, err := pl.p.constant(c)
+		v, err := pl.constant(c)
 		if err != nil {
 			return err
 		}
@@ -295,7 +301,7 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		return limitError("operations or more", pl.work, l.Work, "Work")
 	}
 	if !known {
-		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew}
+		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew, last: c.last, integer: c.integer, together: c.together}
 		for _, o := range s.scratch {
 			pl.register(o)
 		}

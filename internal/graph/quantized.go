@@ -1,6 +1,10 @@
 package graph
 
-import "math"
+import (
+	"math"
+
+	k "github.com/unroll-ml/unroll/internal/kernel"
+)
 
 // Operators of 8-bit integers. Sums of them are exact, so their order is free.
 
@@ -152,13 +156,21 @@ func planDynamicQuantize(c *call) (kernel, error) {
 			return nil, err
 		}
 	}
+	if shape := c.shape(0); len(shape) > 2 {
+		c.last = lastOnly(dynamicQuantize(shape[1], k.Pad(shape[1])), scratchSize{F32, k.SpanMemory})
+	}
+	return dynamicQuantize(1, 1), c.memory(F32, k.SpanMemory)
+}
+
+// dynamicQuantize takes the first n of every row's numbers into account.
+func dynamicQuantize(n, row int) kernel {
 	return func(a *args) error {
 		x, q := data[float32](a.in[0]), data[uint8](a.out[0])
-		scale, zero := spanOf(x)
+		scale, zero := spanOf(x, n, row, data[float32](a.scratch[0]))
 		quantiseBytes(q, x, scale, zero)
 		data[float32](a.out[1])[0], data[uint8](a.out[2])[0] = scale, uint8(zero)
 		return nil
-	}, nil
+	}
 }
 
 // planMatMulInteger: zero points are one number each, or one a row of A and one a
@@ -197,9 +209,9 @@ func planMatMulInteger(c *call) (kernel, error) {
 		}
 	}
 	zeroB := c.known(3)
-	var packed *integerPanels
+	var packed *panels8
 	if w := c.known(1); w != nil && m.batches == 1 && (!c.has(3) || zeroB != nil) {
-		packed, _ = once(c, "integers", []int{1, 3}, func() (*integerPanels, error) {
+		packed, _ = once(c, "integers", []int{1, 3}, func() (*panels8, error) {
 			return packIntegers(w, 0, m.k, m.n, 1, m.n, zeroB, 0), nil
 		})
 	}

@@ -1,6 +1,11 @@
 package graph
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+
+	k "github.com/unroll-ml/unroll/internal/kernel"
+)
 
 // planQuantizedLSTM is ONNX Runtime's DynamicQuantizeLSTM: weights of 8 bits as
 // [D,I,4H] and [D,H,4H], scale and zero point one a direction or one a column;
@@ -64,19 +69,20 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 		return nil, c.unsupported("with sums of %d products; at most %d are", max(q.I, q.H), mostTerms)
 	}
 	rows, sums := q.T*q.B, sumsRow(4*q.H)
-	for i, n := range []int{rows * rowBytes(q.I), rows * sums, q.B * rowBytes(q.H), q.B * sums, sums + 64, 4 * q.H, 4 * q.H, 4 * q.H} {
-		if err := c.memory([]Type{U8, I32, U8, I32, I32, F32, F32, F32}[i], n); err != nil {
+	for i, n := range []int{rows * rowBytes(q.I), rows * sums, q.B * rowBytes(q.H), q.B * sums, sums + 64, 4 * q.H, 4 * q.H, 4 * q.H, k.SpanMemory, 4 * q.H, 1} {
+		if err := c.memory([]Type{U8, I32, U8, I32, I32, F32, F32, F32, F32, F32, I32}[i], n); err != nil {
 			return nil, err
 		}
 	}
+	c.together = &q.together
 	return q.run, nil
 }
 
 // pack packs the weights of every direction, less their zero points.
-func (q *quantizedLSTM) pack(c *call) ([][2]*integerPanels, error) {
-	return once(c, "integers", []int{1, 2, 9, 11}, func() (p [][2]*integerPanels, err error) {
+func (q *quantizedLSTM) pack(c *call) ([][2]*panels8, error) {
+	return once(c, "integers", []int{1, 2, 9, 11}, func() (p [][2]*panels8, err error) {
 		for d := range q.D {
-			pick := func(i, k, zero int) *integerPanels {
+			pick := func(i, k, zero int) *panels8 {
 				z, at := c.in[zero].known, 0
 				if z.n == q.D { // one for the direction
 					one := must(New(z.Type, 1))
@@ -87,7 +93,7 @@ func (q *quantizedLSTM) pack(c *call) ([][2]*integerPanels, error) {
 				}
 				return packIntegers(c.in[i].known, d*k*4*q.H, k, 4*q.H, 1, 4*q.H, z, at)
 			}
-			p = append(p, [2]*integerPanels{pick(1, q.I, 9), pick(2, q.H, 11)})
+			p = append(p, [2]*panels8{pick(1, q.I, 9), pick(2, q.H, 11)})
 		}
 		return p, nil
 	})
@@ -110,13 +116,14 @@ func plainActivations(v any) bool {
 type quantizedLSTM struct {
 	T, B, I, H, D int
 	reverse       bool
-	packed        [][2]*integerPanels
+	together      bool // the directions of a step stand beside each other in the output
+	packed        [][2]*panels8
 }
 
 func (q *quantizedLSTM) run(a *args) error {
 	x, h := data[uint8](a.scratch[0]), data[uint8](a.scratch[2])
 	inputs, states, shift := data[int32](a.scratch[1]), data[int32](a.scratch[3]), data[int32](a.scratch[4])
-	xScale, xZero := quantiseRows(x, data[float32](a.in[0]), q.T*q.B, q.I)
+	xScale, xZero := quantiseRows(x, data[float32](a.in[0]), q.T*q.B, q.I, data[float32](a.scratch[8]))
 	H, row := q.H, sumsRow(4*q.H)
 	clear(data[float32](a.out[0]))
 	for d := range q.D {
@@ -125,8 +132,9 @@ func (q *quantizedLSTM) run(a *args) error {
 		start(hn, a.in, 5, d)
 		start(cn, a.in, 6, d)
 		g := q.gates(a, d, xScale)
+		g.scaleInputs(inputs, q.T*q.B, row)
 		for t := range q.T {
-			hScale, hZero := quantiseRows(h, hn, q.B, H)
+			hScale, hZero := quantiseRows(h, hn, q.B, H, data[float32](a.scratch[8]))
 			q.packed[d][1].mul(states, h, q.B, hZero, shift)
 			for b := range q.B {
 				length := q.T
@@ -145,7 +153,11 @@ func (q *quantizedLSTM) run(a *args) error {
 				}
 				g.sum(inputs[(at*q.B+b)*row:][:4*H], states[b*row:][:4*H], hScale)
 				g.step(hn[b*H:][:H], cn[b*H:][:H])
-				copy(data[float32](a.out[0])[((at*q.D+d)*q.B+b)*H:][:H], hn[b*H:])
+				place := (at*q.D+d)*q.B + b
+				if q.together {
+					place = (at*q.B+b)*q.D + d
+				}
+				copy(data[float32](a.out[0])[place*H:][:H], hn[b*H:])
 			}
 		}
 	}
@@ -157,6 +169,9 @@ type quantGates struct {
 	sums            []float32 // i o f c, H each
 	xScales, scales []float32 // of each column: input times weights, weights alone
 	bias, recurrent []float32 // nil: none
+	both            []float32 // the two together
+	one             bool      // the scales of all columns are one
+	none            []int32
 }
 
 // gates prepares it for an input of that scale.
@@ -169,22 +184,49 @@ func (q *quantizedLSTM) gates(a *args, d int, xScale float32) quantGates {
 	if a.in[3] != nil {
 		bias := data[float32](a.in[3])[d*8*q.H:]
 		g.bias, g.recurrent = bias[:4*q.H], bias[4*q.H:8*q.H]
+		g.both = data[float32](a.scratch[9])
+		add32(g.both, g.bias, g.recurrent)
 	}
+	g.one, g.none = a.in[8].n == q.D && a.in[10].n == q.D, data[int32](a.scratch[10])
+	clear(g.none)
 	return g
+}
+
+// scaleInputs makes the inputs' sums numbers, in place, where one scale does.
+func (g *quantGates) scaleInputs(inputs []int32, m, row int) {
+	for r := range m {
+		if g.one {
+			line := inputs[r*row:][:len(g.sums)]
+			k.FromSums(1, len(line), k.Rows[float32]{Data: asFloats(line)}, line, row, g.none, g.xScales[0])
+		}
+	}
+}
+
+// asFloats is memory of integers as that of numbers.
+func asFloats(x []int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
 // sum makes the gates' sums of one row's products.
 func (g *quantGates) sum(inputs, states []int32, hScale float32) {
 	sums := g.sums
+	if g.one {
+		k.FromSums(1, len(sums), k.Rows[float32]{Data: sums}, states, len(sums), g.none, hScale*g.scales[0])
+		add32(sums, asFloats(inputs), sums)
+		if g.bias != nil {
+			add32(sums, sums, g.both)
+		}
+		return
+	}
 	inputs, states, xs, hs := inputs[:len(sums)], states[:len(sums)], g.xScales[:len(sums)], g.scales[:len(sums)]
-	for k := range sums {
-		s := float32(float32(inputs[k]) * xs[k])
-		sums[k] = s + float32(float32(states[k])*float32(hScale*hs[k]))
+	for i := range sums {
+		s := float32(float32(inputs[i]) * xs[i])
+		sums[i] = s + float32(float32(states[i])*float32(hScale*hs[i]))
 	}
 	if g.bias != nil {
 		bias, recurrent := g.bias[:len(sums)], g.recurrent[:len(sums)]
-		for k := range sums {
-			sums[k] += bias[k] + recurrent[k]
+		for i := range sums {
+			sums[i] += bias[i] + recurrent[i]
 		}
 	}
 }
@@ -219,8 +261,8 @@ func scaleOf(v *Value, d, k, directions, h int) float32 {
 
 // quantiseRows writes m rows of n numbers, quantised to uint8 with one scale, to
 // rows of bytes, rowBytes apart, and returns scale and zero point.
-func quantiseRows(dst []uint8, x []float32, m, n int) (scale float32, zero int32) {
-	scale, zero = spanOf(x)
+func quantiseRows(dst []uint8, x []float32, m, n int, mem []float32) (scale float32, zero int32) {
+	scale, zero = spanOf(x, 1, 1, mem)
 	row := rowBytes(n)
 	for r := range m {
 		d := dst[r*row : (r+1)*row]

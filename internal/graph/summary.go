@@ -19,6 +19,8 @@ type Summary struct {
 	Missing []string
 	Refused error
 	States  []State
+	// Quantised says what of a file with integers as weights runs on integers.
+	Quantised Quantised
 }
 
 // LayerSummary is a recurrent node: its layer, or why it is none.
@@ -39,7 +41,7 @@ func Summarize(g *Graph) Summary {
 	if _, _, err := c.body(g, nil, 0); err != nil {
 		s.Refused = errors.Join(s.Refused, err)
 	}
-	s.Missing = c.missing
+	s.Missing, s.Quantised = c.missing, c.quantised
 	return s
 }
 
@@ -70,6 +72,9 @@ func (s *Summary) walk(g *Graph, up *infos, seen named) {
 		if v, ok := n.Attrs["value"].(Value); ok && n.Op == "Constant" && len(n.Outputs) == 1 {
 			constants.own[n.Outputs[0]] = info(n.Outputs[0], v.Type, v.Shape)
 		}
+		if shape, ok := constants.rounded(g, n); ok {
+			constants.own[n.Outputs[0]] = info(n.Outputs[0], F32, shape)
+		}
 		if n.IsRecurrent() {
 			cfg, err := settingsOf(n, constants.find)
 			s.Layers = append(s.Layers, LayerSummary{seen.name(n), cfg, err})
@@ -78,6 +83,38 @@ func (s *Summary) walk(g *Graph, up *infos, seen named) {
 			s.walk(n.Attrs[name].(*Graph), constants, seen)
 		}
 	}
+}
+
+// rounded returns the shape of what a node makes of constant integers and scales, or of
+// that in another shape.
+func (i *infos) rounded(g *Graph, n *Node) (shape []int, ok bool) {
+	x, known := i.find(n.input(0))
+	if !known || domain(n.Domain) != "" || len(n.Outputs) != 1 {
+		return nil, false
+	}
+	switch n.Op {
+	case "DequantizeLinear":
+		_, ok := i.find(n.input(1))
+		return x.Shape, ok
+	case "Reshape":
+		if x.DType != checkpoint.F32 {
+			return nil, false
+		}
+		for k := range g.Constants {
+			if c := &g.Constants[k]; c.Name == n.input(1) && c.Type == I64 && len(c.Shape) == 1 && c.Shape[0] <= maxRank {
+				v, err := c.value()
+				if err != nil {
+					return nil, false
+				}
+				sizes, err := v.ints()
+				for _, s := range sizes {
+					shape = append(shape, int(s))
+				}
+				return shape, err == nil && !slices.ContainsFunc(sizes, func(s int64) bool { return s < 1 })
+			}
+		}
+	}
+	return nil, false
 }
 
 // bodyNames are the attributes that are graphs, sorted.

@@ -10,7 +10,7 @@ import (
 // graph of them can be said to be of another version. A node of Gemm has its third
 // input.
 var formsSince = map[string]int64{
-	"Abs": 6, "Add": 7, "And": 7, "Cast": 6, "Concat": 4, "ConstantOfShape": 9, "Div": 7, "Elu": 6, "Erf": 9, "Exp": 6, "Expand": 8, "Floor": 6,
+	"Abs": 6, "Add": 7, "And": 7, "Cast": 6, "Concat": 4, "ConstantOfShape": 9, "DequantizeLinear": 13, "Div": 7, "Elu": 6, "Erf": 9, "Exp": 6, "Expand": 8, "Floor": 6,
 	"GRU": 7, "Gather": 1, "Gemm": 7, "Identity": 1, "LSTM": 7, "LeakyRelu": 6, "Log": 6, "MatMul": 1, "Mul": 7, "Neg": 6, "Not": 1, "RNN": 7,
 	"Relu": 6, "Reshape": 5, "Shape": 1, "Sigmoid": 6, "Slice": 10, "Softplus": 1, "Softsign": 1, "Sqrt": 6, "Sub": 7, "Tanh": 6, "Transpose": 1,
 	"Where": 9, "Scan": 11, "Squeeze": 13, "Unsqueeze": 13, "Softmax": 13, "LogSoftmax": 13, "Clip": 12, "ReduceSum": 13, "ReduceMean": 18,

@@ -13,6 +13,10 @@ type window struct {
 	// steady is set where neighbours of the last axis come from neighbours.
 	steady bool
 	rank   int // of the spatial axes said
+	// stride, dilation and pads before each axis, where affine: from[k*out+o] is then
+	// o*stride - before + k*dilation.
+	stride, dilation, before [3]int
+	affine                   bool
 }
 
 func (w *window) positions() int { return w.out[0] * w.out[1] * w.out[2] }
@@ -136,6 +140,7 @@ func (c *call) window(s *slide, spatial, out []int) (*window, error) {
 			w.in[a], w.out[a], w.kernel[a] = spatial[i], out[i], s.kernel[i]
 			stride, dilation, before = s.stride[i], s.dilation[i], s.before[i]
 		}
+		w.stride[a], w.dilation[a], w.before[a], w.affine = stride, dilation, before, true
 		if err := c.tableFits(w, a); err != nil {
 			return nil, err
 		}

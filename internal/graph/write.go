@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -19,7 +18,11 @@ func WriteONNX(w io.Writer, g *Graph) error { return WriteVersion(w, g, 0) }
 // MaxWritten are written; 0 is the graph's own. It is an ErrOperator for nodes that
 // have another form there.
 func WriteVersion(w io.Writer, g *Graph, version int64) error {
-	g, err := lowered(withShapes(g), version)
+	return writeGraph(w, g, version, nil)
+}
+
+func writeGraph(w io.Writer, g *Graph, version int64, rounding Rounding) error {
+	g, err := lowered(withShapes(g), version, rounding)
 	if err != nil {
 		return err
 	}
@@ -83,15 +86,9 @@ func toGraph(g *Graph, read map[string]bool) (*onnx.Graph, error) {
 		if !read[c.Name] {
 			continue
 		}
-		v := c.Value
-		if c.Load != nil {
-			var err error
-			if v, err = c.Load(); err != nil {
-				return nil, err
-			}
-		}
-		if v.IsZero() {
-			return nil, graphError(fmt.Sprintf("constant %q", c.Name), "it has no value")
+		v, err := c.value()
+		if err != nil {
+			return nil, err
 		}
 		to.AddConstant(stored(c.Name, &v))
 	}

@@ -35,7 +35,11 @@ const (
 	addFlushOf
 	productOf
 	largerOf
+	largest4Of
 	columnsOf
+	extremesOf
+	fromSumsOf
+	timesIntsOf
 	lstmStateOf
 	gruStateOf
 	numOps
@@ -67,6 +71,7 @@ type operand struct {
 	access   access
 	recorded bool // touched only with Record
 	once     bool // one row for all
+	single   bool // one number a row
 }
 
 func units(name string, a access) operand { return operand{name: name, gates: 1, access: a} }
@@ -89,6 +94,11 @@ func (o operand) onlyOnce() operand {
 	return o
 }
 
+func (o operand) onlyOne() operand {
+	o.single = true
+	return o
+}
+
 // rows returns how many rows of the operand an operation touches.
 func (o *operand) rows(g *Gates) int {
 	if o.once {
@@ -99,6 +109,9 @@ func (o *operand) rows(g *Gates) int {
 
 // width returns how many elements of a gate an operation of n units touches.
 func (o *operand) width(n int) int {
+	if o.single {
+		return 1
+	}
 	if o.panel > 0 {
 		return o.panel * Lane
 	}
@@ -148,10 +161,20 @@ var fusedOps = [numOps]struct {
 	fmaOf:        {"FMARows", []operand{units("a", reads), units("b", reads), units("c", reads), units("dst", writes)}},
 	addOf:        {"AddRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	addFlushOf:   {"AddFlushRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
-	columnsOf:    {"AddColumns", []operand{units("src", reads), units("sum", reads|writes).onlyOnce()}},
-	productOf:    {"Product", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
-	largerOf:     {"LargerTo", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
-	lstmStateOf:  {"LSTMStateRows", []operand{sums("z", 3, reads), units("c", reads|writes), units("h", writes)}},
+	largest4Of: {"Largest4Rows", []operand{
+		units("a", reads), units("b", reads), units("c", reads), units("d", reads), units("dst", writes),
+	}},
+	columnsOf: {"AddColumns", []operand{units("src", reads), units("sum", reads|writes).onlyOnce()}},
+	extremesOf: {"Extremes", []operand{
+		units("src", reads), units("lo", writes).onlyOnce(), units("hi", writes).onlyOnce(),
+	}},
+	fromSumsOf: {"FromSums", []operand{
+		units("sums", reads), units("start", reads).onlyOne(), units("dst", writes),
+	}},
+	timesIntsOf: {"TimesInts", []operand{units("src", reads), units("dst", writes)}},
+	productOf:   {"Product", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
+	largerOf:    {"LargerTo", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
+	lstmStateOf: {"LSTMStateRows", []operand{sums("z", 3, reads), units("c", reads|writes), units("h", writes)}},
 	gruStateOf: {"GRUStateRows", []operand{
 		units("u", reads), units("candidate", reads), units("h before", reads), units("h", writes),
 	}},

@@ -53,20 +53,23 @@ func fused(op Op, g Gates, rows []Rows[float32]) bool {
 		call(routine, unsafe.Pointer(&a))
 		return true
 	}
-	a.inParts(routine)
+	a.inParts(op, routine)
 	return true
 }
 
 // inParts calls a routine for parts of bounded rows and units.
-func (a *gateArgs) inParts(routine uintptr) {
+func (a *gateArgs) inParts(op Op, routine uintptr) {
 	rows, units := limits.Rows, limits.Rows*Lane
 	for n0 := 0; n0 < a.n; n0 += units {
 		for m0 := 0; m0 < a.m; m0 += rows {
 			part := *a
 			part.m, part.n = min(a.m-m0, rows), min(a.n-n0, units)
-			for i := range part.p {
+			for i := range fusedOps[op].operands {
 				if p := &part.p[i]; p.p != nil {
-					p.p = unsafe.Add(p.p, m0*p.ld+n0*4)
+					p.p = unsafe.Add(p.p, m0*p.ld)
+					if !fusedOps[op].operands[i].single {
+						p.p = unsafe.Add(p.p, n0*4)
+					}
 				}
 			}
 			call(routine, unsafe.Pointer(&part))

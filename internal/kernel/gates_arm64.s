@@ -4127,6 +4127,163 @@ lanes3:
 	BNE some // b.ne some
 	RET
 
+TEXT largest4OfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	MOVD gateArgs_gate(R0), R11
+	ADD R11<<1, R11, R12
+	MOVD gateArgs_record(R0), R10
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R19
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R20
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_ld)(R0), R21
+	MOVD (gateArgs_p+3*gateRows__size+gateRows_ld)(R0), R22
+	MOVD (gateArgs_p+4*gateRows__size+gateRows_ld)(R0), R23
+vector:
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R3
+	MOVD (gateArgs_p+3*gateRows__size+gateRows_p)(R0), R4
+	MOVD (gateArgs_p+4*gateRows__size+gateRows_p)(R0), R5
+	MOVD gateArgs_m(R0), R8
+	MOVD gateArgs_n(R0), R13
+	CMP $4, R13
+	BLT part
+full:
+	WORD $0x3dc00026 // ldr q6, [x1, #0]
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x6e20e4c5 // fcmge v5.4s, v6.4s, v0.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	WORD $0x4e231ca5 // and v5.16b, v5.16b, v3.16b
+	WORD $0x4ea0a8bd // cmlt v29.4s, v5.4s, #0
+	WORD $0x6e661c1d // bsl v29.16b, v0.16b, v6.16b
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x3dc00060 // ldr q0, [x3, #0]
+	WORD $0x6e20e4c3 // fcmge v3.4s, v6.4s, v0.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4ea0a87d // cmlt v29.4s, v3.4s, #0
+	WORD $0x6e661c1d // bsl v29.16b, v0.16b, v6.16b
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x3dc00080 // ldr q0, [x4, #0]
+	WORD $0x6e20e4c5 // fcmge v5.4s, v6.4s, v0.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	WORD $0x4e231ca5 // and v5.16b, v5.16b, v3.16b
+	WORD $0x4ea0a8bd // cmlt v29.4s, v5.4s, #0
+	WORD $0x6e661c1d // bsl v29.16b, v0.16b, v6.16b
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x3d8000a6 // str q6, [x5, #0]
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	ADD R22, R4, R4 // add x4, x4, x22
+	ADD R23, R5, R5 // add x5, x5, x23
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE full // b.ne full
+	SUB $4, R13
+	MOVD R13, gateArgs_n(R0)
+	CBZ R13, done
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+0*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+1*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+2*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+3*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+3*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+4*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+4*gateRows__size+gateRows_p)(R0)
+	B vector
+done:
+	RET
+part:
+some:
+	WORD $0xbd400020 // ldr s0, [x1, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R1, R16 // add x16, x1, #4
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+lanes1:
+	WORD $0xbd400046 // ldr s6, [x2, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes2:
+	WORD $0x6e26e403 // fcmge v3.4s, v0.4s, v6.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4ea0a87d // cmlt v29.4s, v3.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	WORD $0xbd400066 // ldr s6, [x3, #0]
+	CMP $2, R13
+	BLT lanes3
+	ADD $4, R3, R16 // add x16, x3, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes3
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes3:
+	WORD $0x6e26e405 // fcmge v5.4s, v0.4s, v6.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4e231ca5 // and v5.16b, v5.16b, v3.16b
+	WORD $0x4ea0a8bd // cmlt v29.4s, v5.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	WORD $0xbd400086 // ldr s6, [x4, #0]
+	CMP $2, R13
+	BLT lanes4
+	ADD $4, R4, R16 // add x16, x4, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes4
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes4:
+	WORD $0x6e26e403 // fcmge v3.4s, v0.4s, v6.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4ea0a87d // cmlt v29.4s, v3.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	WORD $0xbd0000a0 // str s0, [x5, #0]
+	CMP $2, R13
+	BLT lanes5
+	ADD $4, R5, R16 // add x16, x5, #4
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes5
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+lanes5:
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	ADD R22, R4, R4 // add x4, x4, x22
+	ADD R23, R5, R5 // add x5, x5, x23
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE some // b.ne some
+	RET
+
 TEXT columnsOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $gateConstants<>(SB), R14
 	MOVD gateArgs_n(R0), R13
@@ -4239,6 +4396,320 @@ lanes3:
 done:
 	RET
 
+TEXT extremesOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	MOVD gateArgs_n(R0), R13
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R3
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R5
+by1:
+	CMP $16, R13
+	BLT by1end
+	MOVD gateArgs_m(R0), R8
+	MOVD R1, R4
+	WORD $0x3dc0008c // ldr q12, [x4, #0]
+	WORD $0x4eac1d8b // mov v11.16b, v12.16b
+	WORD $0x3dc00489 // ldr q9, [x4, #16]
+	WORD $0x4ea91d22 // mov v2.16b, v9.16b
+	WORD $0x3dc00881 // ldr q1, [x4, #32]
+	WORD $0x4ea11c23 // mov v3.16b, v1.16b
+	WORD $0x3dc00c85 // ldr q5, [x4, #48]
+	WORD $0x4ea51ca0 // mov v0.16b, v5.16b
+by1row:
+	WORD $0x3dc00086 // ldr q6, [x4, #0]
+	WORD $0x6ea6e59d // fcmgt v29.4s, v12.4s, v6.4s
+	WORD $0x6e6c1cdd // bsl v29.16b, v6.16b, v12.16b
+	WORD $0x4ebd1fac // mov v12.16b, v29.16b
+	WORD $0x6e26e564 // fcmge v4.4s, v11.4s, v6.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x4e2be56d // fcmeq v13.4s, v11.4s, v11.4s
+	WORD $0x4e2d1c84 // and v4.16b, v4.16b, v13.16b
+	WORD $0x4ea0a89d // cmlt v29.4s, v4.4s, #0
+	WORD $0x6e6b1cdd // bsl v29.16b, v6.16b, v11.16b
+	WORD $0x4ebd1fab // mov v11.16b, v29.16b
+	WORD $0x3dc00486 // ldr q6, [x4, #16]
+	WORD $0x6ea6e53d // fcmgt v29.4s, v9.4s, v6.4s
+	WORD $0x6e691cdd // bsl v29.16b, v6.16b, v9.16b
+	WORD $0x4ebd1fa9 // mov v9.16b, v29.16b
+	WORD $0x6e26e44d // fcmge v13.4s, v2.4s, v6.4s
+	WORD $0x6e2059ad // mvn v13.16b, v13.16b
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	WORD $0x4e241dad // and v13.16b, v13.16b, v4.16b
+	WORD $0x4ea0a9bd // cmlt v29.4s, v13.4s, #0
+	WORD $0x6e621cdd // bsl v29.16b, v6.16b, v2.16b
+	WORD $0x4ebd1fa2 // mov v2.16b, v29.16b
+	WORD $0x3dc00886 // ldr q6, [x4, #32]
+	WORD $0x6ea6e43d // fcmgt v29.4s, v1.4s, v6.4s
+	WORD $0x6e611cdd // bsl v29.16b, v6.16b, v1.16b
+	WORD $0x4ebd1fa1 // mov v1.16b, v29.16b
+	WORD $0x6e26e464 // fcmge v4.4s, v3.4s, v6.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x4e23e46d // fcmeq v13.4s, v3.4s, v3.4s
+	WORD $0x4e2d1c84 // and v4.16b, v4.16b, v13.16b
+	WORD $0x4ea0a89d // cmlt v29.4s, v4.4s, #0
+	WORD $0x6e631cdd // bsl v29.16b, v6.16b, v3.16b
+	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
+	WORD $0x3dc00c86 // ldr q6, [x4, #48]
+	WORD $0x6ea6e4bd // fcmgt v29.4s, v5.4s, v6.4s
+	WORD $0x6e651cdd // bsl v29.16b, v6.16b, v5.16b
+	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
+	WORD $0x6e26e40d // fcmge v13.4s, v0.4s, v6.4s
+	WORD $0x6e2059ad // mvn v13.16b, v13.16b
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x4e241dad // and v13.16b, v13.16b, v4.16b
+	WORD $0x4ea0a9bd // cmlt v29.4s, v13.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	ADD R5, R4, R4 // add x4, x4, x5
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE by1row // b.ne by1row
+	WORD $0x3d80004c // str q12, [x2, #0]
+	WORD $0x3d80006b // str q11, [x3, #0]
+	WORD $0x3d800449 // str q9, [x2, #16]
+	WORD $0x3d800462 // str q2, [x3, #16]
+	WORD $0x3d800841 // str q1, [x2, #32]
+	WORD $0x3d800863 // str q3, [x3, #32]
+	WORD $0x3d800c45 // str q5, [x2, #48]
+	WORD $0x3d800c60 // str q0, [x3, #48]
+	SUBS $16, R13
+	BEQ done
+	ADD $64, R1, R1 // add x1, x1, #64
+	ADD $64, R2, R2 // add x2, x2, #64
+	ADD $64, R3, R3 // add x3, x3, #64
+	B by1
+by1end:
+by2:
+	CMP $4, R13
+	BLT by2end
+	MOVD gateArgs_m(R0), R8
+	MOVD R1, R4
+	WORD $0x3dc00080 // ldr q0, [x4, #0]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+by2row:
+	WORD $0x3dc00086 // ldr q6, [x4, #0]
+	WORD $0x6ea6e41d // fcmgt v29.4s, v0.4s, v6.4s
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	WORD $0x6e26e462 // fcmge v2.4s, v3.4s, v6.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x4e23e46b // fcmeq v11.4s, v3.4s, v3.4s
+	WORD $0x4e2b1c42 // and v2.16b, v2.16b, v11.16b
+	WORD $0x4ea0a85d // cmlt v29.4s, v2.4s, #0
+	WORD $0x6e631cdd // bsl v29.16b, v6.16b, v3.16b
+	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
+	ADD R5, R4, R4 // add x4, x4, x5
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE by2row // b.ne by2row
+	WORD $0x3d800040 // str q0, [x2, #0]
+	WORD $0x3d800063 // str q3, [x3, #0]
+	SUBS $4, R13
+	BEQ done
+	ADD $16, R1, R1 // add x1, x1, #16
+	ADD $16, R2, R2 // add x2, x2, #16
+	ADD $16, R3, R3 // add x3, x3, #16
+	B by2
+by2end:
+	MOVD gateArgs_m(R0), R8
+	MOVD R1, R4
+	WORD $0xbd400083 // ldr s3, [x4, #0]
+	CMP $2, R13
+	BLT lanes3
+	ADD $4, R4, R16 // add x16, x4, #4
+	WORD $0x0d409203 // ld1 {v3.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes3
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408203 // ld1 {v3.s}[2], [x16]
+lanes3:
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+somerow:
+	WORD $0xbd400086 // ldr s6, [x4, #0]
+	CMP $2, R13
+	BLT lanes4
+	ADD $4, R4, R16 // add x16, x4, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes4
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes4:
+	WORD $0x6ea6e47d // fcmgt v29.4s, v3.4s, v6.4s
+	WORD $0x6e631cdd // bsl v29.16b, v6.16b, v3.16b
+	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
+	WORD $0x6e26e40b // fcmge v11.4s, v0.4s, v6.4s
+	WORD $0x6e20596b // mvn v11.16b, v11.16b
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	WORD $0x4e221d6b // and v11.16b, v11.16b, v2.16b
+	WORD $0x4ea0a97d // cmlt v29.4s, v11.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	ADD R5, R4, R4 // add x4, x4, x5
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE somerow // b.ne somerow
+	WORD $0xbd000043 // str s3, [x2, #0]
+	CMP $2, R13
+	BLT lanes5
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d009203 // st1 {v3.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes5
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008203 // st1 {v3.s}[2], [x16]
+lanes5:
+	WORD $0xbd000060 // str s0, [x3, #0]
+	CMP $2, R13
+	BLT lanes6
+	ADD $4, R3, R16 // add x16, x3, #4
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes6
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+lanes6:
+done:
+	RET
+
+TEXT fromSumsOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	ADD $(gateArgs_consts+4*0), R0, R16
+	WORD $0x4d40ca06 // ld1r {v6.4s}, [x16]
+	MOVD gateArgs_gate(R0), R11
+	ADD R11<<1, R11, R12
+	MOVD gateArgs_record(R0), R10
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R19
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R20
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_ld)(R0), R21
+vector:
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R3
+	MOVD gateArgs_m(R0), R8
+	MOVD gateArgs_n(R0), R13
+	CMP $4, R13
+	BLT part
+full:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x4d40c843 // ld1r {v3.4s}, [x2]
+	WORD $0x4ea38400 // add v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x3d800060 // str q0, [x3, #0]
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE full // b.ne full
+	SUB $4, R13
+	MOVD R13, gateArgs_n(R0)
+	CBZ R13, done
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+0*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+2*gateRows__size+gateRows_p)(R0)
+	B vector
+done:
+	RET
+part:
+some:
+	WORD $0xbd400023 // ldr s3, [x1, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R1, R16 // add x16, x1, #4
+	WORD $0x0d409203 // ld1 {v3.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408203 // ld1 {v3.s}[2], [x16]
+lanes1:
+	WORD $0x4d40c840 // ld1r {v0.4s}, [x2]
+	WORD $0x4ea08463 // add v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0xbd000063 // str s3, [x3, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R3, R16 // add x16, x3, #4
+	WORD $0x0d009203 // st1 {v3.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008203 // st1 {v3.s}[2], [x16]
+lanes2:
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE some // b.ne some
+	RET
+
+TEXT timesIntsOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	ADD $(gateArgs_consts+4*0), R0, R16
+	WORD $0x4d40ca06 // ld1r {v6.4s}, [x16]
+	MOVD gateArgs_gate(R0), R11
+	ADD R11<<1, R11, R12
+	MOVD gateArgs_record(R0), R10
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R19
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R20
+vector:
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD gateArgs_m(R0), R8
+	MOVD gateArgs_n(R0), R13
+	CMP $4, R13
+	BLT part
+full:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x4ea69c00 // mul v0.4s, v0.4s, v6.4s
+	WORD $0x3d800040 // str q0, [x2, #0]
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE full // b.ne full
+	SUB $4, R13
+	MOVD R13, gateArgs_n(R0)
+	CBZ R13, done
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+0*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+1*gateRows__size+gateRows_p)(R0)
+	B vector
+done:
+	RET
+part:
+some:
+	WORD $0xbd400020 // ldr s0, [x1, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R1, R16 // add x16, x1, #4
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+lanes1:
+	WORD $0x4ea69c00 // mul v0.4s, v0.4s, v6.4s
+	WORD $0xbd000040 // str s0, [x2, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+lanes2:
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE some // b.ne some
+	RET
+
 TEXT lstmStateOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $gateConstants<>(SB), R14
 	MOVD gateArgs_gate(R0), R11
@@ -4257,17 +4728,17 @@ vector:
 	BLT part
 full:
 	WORD $0x3dc00026 // ldr q6, [x1, #0]
-	WORD $0x3dc0102c // ldr q12, [x1, #64]
-	WORD $0x3dc0202b // ldr q11, [x1, #128]
-	WORD $0x3dc00049 // ldr q9, [x2, #0]
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2ccd26 // fmla v6.4s, v9.4s, v12.4s
+	WORD $0x3dc01020 // ldr q0, [x1, #64]
+	WORD $0x3dc02023 // ldr q3, [x1, #128]
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4e20cc46 // fmla v6.4s, v2.4s, v0.4s
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1cc2 // and v2.16b, v6.16b, v31.16b
+	WORD $0x4e3f1ccb // and v11.16b, v6.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
-	WORD $0x4ea23421 // cmgt v1.4s, v1.4s, v2.4s
-	WORD $0x4e611cc6 // bic v6.16b, v6.16b, v1.16b
+	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
+	WORD $0x4eab34a5 // cmgt v5.4s, v5.4s, v11.4s
+	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
 	WORD $0x3d800046 // str q6, [x2, #0]
 	WORD $0x3d800066 // str q6, [x3, #0]
 	ADD R19, R1, R1 // add x1, x1, x19
@@ -4292,35 +4763,35 @@ done:
 	RET
 part:
 some:
-	WORD $0xbd400029 // ldr s9, [x1, #0]
+	WORD $0xbd400022 // ldr s2, [x1, #0]
 	CMP $2, R13
 	BLT lanes1
 	ADD $4, R1, R16 // add x16, x1, #4
-	WORD $0x0d409209 // ld1 {v9.s}[1], [x16]
+	WORD $0x0d409202 // ld1 {v2.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes1
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d408209 // ld1 {v9.s}[2], [x16]
+	WORD $0x4d408202 // ld1 {v2.s}[2], [x16]
 lanes1:
-	WORD $0xbd40402b // ldr s11, [x1, #64]
+	WORD $0xbd404023 // ldr s3, [x1, #64]
 	CMP $2, R13
 	BLT lanes2
 	ADD $68, R1, R16 // add x16, x1, #68
-	WORD $0x0d40920b // ld1 {v11.s}[1], [x16]
+	WORD $0x0d409203 // ld1 {v3.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes2
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d40820b // ld1 {v11.s}[2], [x16]
+	WORD $0x4d408203 // ld1 {v3.s}[2], [x16]
 lanes2:
-	WORD $0xbd40802c // ldr s12, [x1, #128]
+	WORD $0xbd408020 // ldr s0, [x1, #128]
 	CMP $2, R13
 	BLT lanes3
 	ADD $132, R1, R16 // add x16, x1, #132
-	WORD $0x0d40920c // ld1 {v12.s}[1], [x16]
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes3
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d40820c // ld1 {v12.s}[2], [x16]
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
 lanes3:
 	WORD $0xbd400046 // ldr s6, [x2, #0]
 	CMP $2, R13
@@ -4332,33 +4803,33 @@ lanes3:
 	ADD $4, R16, R16 // add x16, x16, #4
 	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
 lanes4:
-	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
-	WORD $0x4e2bccc9 // fmla v9.4s, v6.4s, v11.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e23ccc2 // fmla v2.4s, v6.4s, v3.4s
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1d22 // and v2.16b, v9.16b, v31.16b
+	WORD $0x4e3f1c4b // and v11.16b, v2.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
-	WORD $0x4ea23421 // cmgt v1.4s, v1.4s, v2.4s
-	WORD $0x4e611d29 // bic v9.16b, v9.16b, v1.16b
-	WORD $0xbd000049 // str s9, [x2, #0]
+	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
+	WORD $0x4eab34a5 // cmgt v5.4s, v5.4s, v11.4s
+	WORD $0x4e651c42 // bic v2.16b, v2.16b, v5.16b
+	WORD $0xbd000042 // str s2, [x2, #0]
 	CMP $2, R13
 	BLT lanes5
 	ADD $4, R2, R16 // add x16, x2, #4
-	WORD $0x0d009209 // st1 {v9.s}[1], [x16]
+	WORD $0x0d009202 // st1 {v2.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes5
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d008209 // st1 {v9.s}[2], [x16]
+	WORD $0x4d008202 // st1 {v2.s}[2], [x16]
 lanes5:
-	WORD $0xbd000069 // str s9, [x3, #0]
+	WORD $0xbd000062 // str s2, [x3, #0]
 	CMP $2, R13
 	BLT lanes6
 	ADD $4, R3, R16 // add x16, x3, #4
-	WORD $0x0d009209 // st1 {v9.s}[1], [x16]
+	WORD $0x0d009202 // st1 {v2.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes6
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d008209 // st1 {v9.s}[2], [x16]
+	WORD $0x4d008202 // st1 {v2.s}[2], [x16]
 lanes6:
 	ADD R19, R1, R1 // add x1, x1, x19
 	ADD R20, R2, R2 // add x2, x2, x20
@@ -4387,19 +4858,19 @@ vector:
 	BLT part
 full:
 	WORD $0x3dc00026 // ldr q6, [x1, #0]
-	WORD $0x3dc0004c // ldr q12, [x2, #0]
-	WORD $0x3dc0006b // ldr q11, [x3, #0]
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4eac1d9f // mov v31.16b, v12.16b
-	WORD $0x4e2bccdf // fmla v31.4s, v6.4s, v11.4s
-	WORD $0x4ebf1feb // mov v11.16b, v31.16b
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00063 // ldr q3, [x3, #0]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4ea01c1f // mov v31.16b, v0.16b
+	WORD $0x4e23ccdf // fmla v31.4s, v6.4s, v3.4s
+	WORD $0x4ebf1fe3 // mov v3.16b, v31.16b
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1d69 // and v9.16b, v11.16b, v31.16b
+	WORD $0x4e3f1c62 // and v2.16b, v3.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
-	WORD $0x4ea93442 // cmgt v2.4s, v2.4s, v9.4s
-	WORD $0x4e621d6b // bic v11.16b, v11.16b, v2.16b
-	WORD $0x3d80008b // str q11, [x4, #0]
+	WORD $0x4ebf1feb // mov v11.16b, v31.16b
+	WORD $0x4ea2356b // cmgt v11.4s, v11.4s, v2.4s
+	WORD $0x4e6b1c63 // bic v3.16b, v3.16b, v11.16b
+	WORD $0x3d800083 // str q3, [x4, #0]
 	ADD R19, R1, R1 // add x1, x1, x19
 	ADD R20, R2, R2 // add x2, x2, x20
 	ADD R21, R3, R3 // add x3, x3, x21
@@ -4426,25 +4897,25 @@ done:
 	RET
 part:
 some:
-	WORD $0xbd40002b // ldr s11, [x1, #0]
+	WORD $0xbd400023 // ldr s3, [x1, #0]
 	CMP $2, R13
 	BLT lanes1
 	ADD $4, R1, R16 // add x16, x1, #4
-	WORD $0x0d40920b // ld1 {v11.s}[1], [x16]
+	WORD $0x0d409203 // ld1 {v3.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes1
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d40820b // ld1 {v11.s}[2], [x16]
+	WORD $0x4d408203 // ld1 {v3.s}[2], [x16]
 lanes1:
-	WORD $0xbd40004c // ldr s12, [x2, #0]
+	WORD $0xbd400040 // ldr s0, [x2, #0]
 	CMP $2, R13
 	BLT lanes2
 	ADD $4, R2, R16 // add x16, x2, #4
-	WORD $0x0d40920c // ld1 {v12.s}[1], [x16]
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
 	CMP $3, R13
 	BLT lanes2
 	ADD $4, R16, R16 // add x16, x16, #4
-	WORD $0x4d40820c // ld1 {v12.s}[2], [x16]
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
 lanes2:
 	WORD $0xbd400066 // ldr s6, [x3, #0]
 	CMP $2, R13
@@ -4456,16 +4927,16 @@ lanes2:
 	ADD $4, R16, R16 // add x16, x16, #4
 	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
 lanes3:
-	WORD $0x4eacd4c6 // fsub v6.4s, v6.4s, v12.4s
-	WORD $0x4eac1d9f // mov v31.16b, v12.16b
-	WORD $0x4e26cd7f // fmla v31.4s, v11.4s, v6.4s
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x4ea01c1f // mov v31.16b, v0.16b
+	WORD $0x4e26cc7f // fmla v31.4s, v3.4s, v6.4s
 	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
 	WORD $0x3dc045df // ldr q31, [x14, #272]
-	WORD $0x4e3f1cc9 // and v9.16b, v6.16b, v31.16b
+	WORD $0x4e3f1cc2 // and v2.16b, v6.16b, v31.16b
 	WORD $0x3dc04ddf // ldr q31, [x14, #304]
-	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
-	WORD $0x4ea93442 // cmgt v2.4s, v2.4s, v9.4s
-	WORD $0x4e621cc6 // bic v6.16b, v6.16b, v2.16b
+	WORD $0x4ebf1feb // mov v11.16b, v31.16b
+	WORD $0x4ea2356b // cmgt v11.4s, v11.4s, v2.4s
+	WORD $0x4e6b1cc6 // bic v6.16b, v6.16b, v11.16b
 	WORD $0xbd000086 // str s6, [x4, #0]
 	CMP $2, R13
 	BLT lanes4
@@ -4506,7 +4977,11 @@ DATA ·fusedNEON+(8*const_addOf)(SB)/8, $addOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_addFlushOf)(SB)/8, $addFlushOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_productOf)(SB)/8, $productOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_largerOf)(SB)/8, $largerOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_largest4Of)(SB)/8, $largest4OfNEON<>(SB)
 DATA ·fusedNEON+(8*const_columnsOf)(SB)/8, $columnsOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_extremesOf)(SB)/8, $extremesOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_fromSumsOf)(SB)/8, $fromSumsOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_timesIntsOf)(SB)/8, $timesIntsOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_lstmStateOf)(SB)/8, $lstmStateOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_gruStateOf)(SB)/8, $gruStateOfNEON<>(SB)
 GLOBL ·fusedNEON(SB), RODATA|NOPTR, $(8*const_numOps)

@@ -2243,6 +2243,90 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT largest4Of256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS (AX), Y0
+	VCMPPS $22, Y6, Y0, Y5
+	VCMPPS $7, Y6, Y6, Y3
+	VANDPS Y3, Y5, Y5
+	VBLENDVPS Y5, Y0, Y6, Y6
+	VMOVUPS (BX), Y0
+	VCMPPS $22, Y6, Y0, Y3
+	VCMPPS $7, Y6, Y6, Y5
+	VANDPS Y5, Y3, Y3
+	VBLENDVPS Y3, Y0, Y6, Y6
+	VMOVUPS (CX), Y0
+	VCMPPS $22, Y6, Y0, Y5
+	VCMPPS $7, Y6, Y6, Y3
+	VANDPS Y3, Y5, Y5
+	VBLENDVPS Y5, Y0, Y6, Y6
+	VMOVUPS Y6, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VCMPPS $22, Y0, Y6, Y3
+	VCMPPS $7, Y0, Y0, Y5
+	VANDPS Y5, Y3, Y3
+	VBLENDVPS Y3, Y6, Y0, Y0
+	VMASKMOVPS (BX), Y15, Y6
+	VCMPPS $22, Y0, Y6, Y5
+	VCMPPS $7, Y0, Y0, Y3
+	VANDPS Y3, Y5, Y5
+	VBLENDVPS Y5, Y6, Y0, Y0
+	VMASKMOVPS (CX), Y15, Y6
+	VCMPPS $22, Y0, Y6, Y3
+	VCMPPS $7, Y0, Y0, Y5
+	VANDPS Y5, Y3, Y3
+	VBLENDVPS Y3, Y6, Y0, Y0
+	VMASKMOVPS Y0, Y15, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT columnsOf256<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_n(DI), R13
 	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
@@ -2319,6 +2403,257 @@ done:
 	VZEROUPPER 
 	RET
 
+TEXT extremesOf256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_n(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), R9
+by1:
+	CMPQ R13, $32
+	JLT by1end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (SI), Y1
+	VMOVAPS Y1, Y3
+	VMOVUPS 32(SI), Y5
+	VMOVAPS Y5, Y0
+	VMOVUPS 64(SI), Y2
+	VMOVAPS Y2, Y9
+	VMOVUPS 96(SI), Y11
+	VMOVAPS Y11, Y12
+	PCALIGN $32
+by1row:
+	VMOVUPS (SI), Y6
+	VMINPS Y1, Y6, Y1
+	VCMPPS $22, Y3, Y6, Y4
+	VCMPPS $7, Y3, Y3, Y13
+	VANDPS Y13, Y4, Y4
+	VBLENDVPS Y4, Y6, Y3, Y3
+	VMOVUPS 32(SI), Y6
+	VMINPS Y5, Y6, Y5
+	VCMPPS $22, Y0, Y6, Y13
+	VCMPPS $7, Y0, Y0, Y4
+	VANDPS Y4, Y13, Y13
+	VBLENDVPS Y13, Y6, Y0, Y0
+	VMOVUPS 64(SI), Y6
+	VMINPS Y2, Y6, Y2
+	VCMPPS $22, Y9, Y6, Y4
+	VCMPPS $7, Y9, Y9, Y13
+	VANDPS Y13, Y4, Y4
+	VBLENDVPS Y4, Y6, Y9, Y9
+	VMOVUPS 96(SI), Y6
+	VMINPS Y11, Y6, Y11
+	VCMPPS $22, Y12, Y6, Y13
+	VCMPPS $7, Y12, Y12, Y4
+	VANDPS Y4, Y13, Y13
+	VBLENDVPS Y13, Y6, Y12, Y12
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by1row
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y3, (BX)
+	VMOVUPS Y5, 32(AX)
+	VMOVUPS Y0, 32(BX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y9, 64(BX)
+	VMOVUPS Y11, 96(AX)
+	VMOVUPS Y12, 96(BX)
+	SUBQ $32, R13
+	JEQ done
+	ADDQ $128, R8
+	ADDQ $128, AX
+	ADDQ $128, BX
+	JMP by1
+by1end:
+by2:
+	CMPQ R13, $16
+	JLT by2end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (SI), Y12
+	VMOVAPS Y12, Y9
+	VMOVUPS 32(SI), Y0
+	VMOVAPS Y0, Y3
+	PCALIGN $32
+by2row:
+	VMOVUPS (SI), Y6
+	VMINPS Y12, Y6, Y12
+	VCMPPS $22, Y9, Y6, Y11
+	VCMPPS $7, Y9, Y9, Y2
+	VANDPS Y2, Y11, Y11
+	VBLENDVPS Y11, Y6, Y9, Y9
+	VMOVUPS 32(SI), Y6
+	VMINPS Y0, Y6, Y0
+	VCMPPS $22, Y3, Y6, Y2
+	VCMPPS $7, Y3, Y3, Y11
+	VANDPS Y11, Y2, Y2
+	VBLENDVPS Y2, Y6, Y3, Y3
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by2row
+	VMOVUPS Y12, (AX)
+	VMOVUPS Y9, (BX)
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS Y3, 32(BX)
+	SUBQ $16, R13
+	JEQ done
+	ADDQ $64, R8
+	ADDQ $64, AX
+	ADDQ $64, BX
+	JMP by2
+by2end:
+by3:
+	CMPQ R13, $8
+	JLT by3end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (SI), Y3
+	VMOVAPS Y3, Y9
+	PCALIGN $32
+by3row:
+	VMOVUPS (SI), Y6
+	VMINPS Y3, Y6, Y3
+	VCMPPS $22, Y9, Y6, Y0
+	VCMPPS $7, Y9, Y9, Y12
+	VANDPS Y12, Y0, Y0
+	VBLENDVPS Y0, Y6, Y9, Y9
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by3row
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y9, (BX)
+	SUBQ $8, R13
+	JEQ done
+	ADDQ $32, R8
+	ADDQ $32, AX
+	ADDQ $32, BX
+	JMP by3
+by3end:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMASKMOVPS (SI), Y15, Y9
+	VMOVAPS Y9, Y3
+	PCALIGN $32
+somerow:
+	VMASKMOVPS (SI), Y15, Y6
+	VMINPS Y9, Y6, Y9
+	VCMPPS $22, Y3, Y6, Y12
+	VCMPPS $7, Y3, Y3, Y0
+	VANDPS Y0, Y12, Y12
+	VBLENDVPS Y12, Y6, Y3, Y3
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE somerow
+	VMASKMOVPS Y9, Y15, (AX)
+	VMASKMOVPS Y3, Y15, (BX)
+done:
+	VZEROUPPER 
+	RET
+
+TEXT fromSumsOf256<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Y6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VBROADCASTSS (AX), Y9
+	VPADDD Y9, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS Y6, Y3, Y3
+	VMOVUPS Y3, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y9
+	VBROADCASTSS (AX), Y3
+	VPADDD Y3, Y9, Y9
+	VCVTDQ2PS Y9, Y9
+	VMULPS Y6, Y9, Y9
+	VMASKMOVPS Y9, Y15, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT timesIntsOf256<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Y6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VPMULLD Y6, Y3, Y3
+	VMOVUPS Y3, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y3
+	VPMULLD Y6, Y3, Y3
+	VMASKMOVPS Y3, Y15, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT lstmStateOf256<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -2333,15 +2668,15 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Y6
-	VMOVUPS 64(SI), Y1
-	VMOVUPS 128(SI), Y3
-	VMOVUPS (AX), Y5
-	VMULPS Y3, Y6, Y6
-	VFMADD231PS Y1, Y5, Y6
-	VANDPS c7fffffff256<>(SB), Y6, Y0
-	VMOVUPS c0d800000256<>(SB), Y2
-	VPCMPGTD Y0, Y2, Y2
-	VANDNPS Y6, Y2, Y6
+	VMOVUPS 64(SI), Y3
+	VMOVUPS 128(SI), Y9
+	VMOVUPS (AX), Y0
+	VMULPS Y9, Y6, Y6
+	VFMADD231PS Y3, Y0, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y12
+	VMOVUPS c0d800000256<>(SB), Y11
+	VPCMPGTD Y12, Y11, Y11
+	VANDNPS Y6, Y11, Y6
 	VMOVUPS Y6, (AX)
 	VMOVUPS Y6, (BX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
@@ -2365,18 +2700,18 @@ part:
 	VMOVUPS (R14), Y15
 	PCALIGN $32
 some:
-	VMASKMOVPS (SI), Y15, Y5
-	VMASKMOVPS 64(SI), Y15, Y3
-	VMASKMOVPS 128(SI), Y15, Y1
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS 64(SI), Y15, Y9
+	VMASKMOVPS 128(SI), Y15, Y3
 	VMASKMOVPS (AX), Y15, Y6
-	VMULPS Y1, Y5, Y5
-	VFMADD231PS Y3, Y6, Y5
-	VANDPS c7fffffff256<>(SB), Y5, Y0
-	VMOVUPS c0d800000256<>(SB), Y2
-	VPCMPGTD Y0, Y2, Y2
-	VANDNPS Y5, Y2, Y5
-	VMASKMOVPS Y5, Y15, (AX)
-	VMASKMOVPS Y5, Y15, (BX)
+	VMULPS Y3, Y0, Y0
+	VFMADD231PS Y9, Y6, Y0
+	VANDPS c7fffffff256<>(SB), Y0, Y12
+	VMOVUPS c0d800000256<>(SB), Y11
+	VPCMPGTD Y12, Y11, Y11
+	VANDNPS Y0, Y11, Y0
+	VMASKMOVPS Y0, Y15, (AX)
+	VMASKMOVPS Y0, Y15, (BX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -2400,15 +2735,15 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Y6
-	VMOVUPS (AX), Y1
-	VMOVUPS (BX), Y3
-	VSUBPS Y1, Y3, Y3
-	VFMADD213PS Y1, Y6, Y3
-	VANDPS c7fffffff256<>(SB), Y3, Y5
-	VMOVUPS c0d800000256<>(SB), Y0
-	VPCMPGTD Y5, Y0, Y0
-	VANDNPS Y3, Y0, Y3
-	VMOVUPS Y3, (CX)
+	VMOVUPS (AX), Y3
+	VMOVUPS (BX), Y9
+	VSUBPS Y3, Y9, Y9
+	VFMADD213PS Y3, Y6, Y9
+	VANDPS c7fffffff256<>(SB), Y9, Y0
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y0, Y12, Y12
+	VANDNPS Y9, Y12, Y9
+	VMOVUPS Y9, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -2432,15 +2767,15 @@ part:
 	VMOVUPS (R14), Y15
 	PCALIGN $32
 some:
-	VMASKMOVPS (SI), Y15, Y3
-	VMASKMOVPS (AX), Y15, Y1
+	VMASKMOVPS (SI), Y15, Y9
+	VMASKMOVPS (AX), Y15, Y3
 	VMASKMOVPS (BX), Y15, Y6
-	VSUBPS Y1, Y6, Y6
-	VFMADD213PS Y1, Y3, Y6
-	VANDPS c7fffffff256<>(SB), Y6, Y5
-	VMOVUPS c0d800000256<>(SB), Y0
-	VPCMPGTD Y5, Y0, Y0
-	VANDNPS Y6, Y0, Y6
+	VSUBPS Y3, Y6, Y6
+	VFMADD213PS Y3, Y9, Y6
+	VANDPS c7fffffff256<>(SB), Y6, Y0
+	VMOVUPS c0d800000256<>(SB), Y12
+	VPCMPGTD Y0, Y12, Y12
+	VANDNPS Y6, Y12, Y6
 	VMASKMOVPS Y6, Y15, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
@@ -2473,7 +2808,11 @@ DATA ·fused256+(8*const_addOf)(SB)/8, $addOf256<>(SB)
 DATA ·fused256+(8*const_addFlushOf)(SB)/8, $addFlushOf256<>(SB)
 DATA ·fused256+(8*const_productOf)(SB)/8, $productOf256<>(SB)
 DATA ·fused256+(8*const_largerOf)(SB)/8, $largerOf256<>(SB)
+DATA ·fused256+(8*const_largest4Of)(SB)/8, $largest4Of256<>(SB)
 DATA ·fused256+(8*const_columnsOf)(SB)/8, $columnsOf256<>(SB)
+DATA ·fused256+(8*const_extremesOf)(SB)/8, $extremesOf256<>(SB)
+DATA ·fused256+(8*const_fromSumsOf)(SB)/8, $fromSumsOf256<>(SB)
+DATA ·fused256+(8*const_timesIntsOf)(SB)/8, $timesIntsOf256<>(SB)
 DATA ·fused256+(8*const_lstmStateOf)(SB)/8, $lstmStateOf256<>(SB)
 DATA ·fused256+(8*const_gruStateOf)(SB)/8, $gruStateOf256<>(SB)
 GLOBL ·fused256(SB), RODATA|NOPTR, $(8*const_numOps)

@@ -3291,6 +3291,84 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT largest4Of512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z10
+	VMOVUPS (AX), Z3
+	VCMPPS $22, Z10, Z3, K2
+	VCMPPS $7, Z10, Z10, K2, K2
+	VMOVAPS Z3, K2, Z10
+	VMOVUPS (BX), Z3
+	VCMPPS $22, Z10, Z3, K2
+	VCMPPS $7, Z10, Z10, K2, K2
+	VMOVAPS Z3, K2, Z10
+	VMOVUPS (CX), Z3
+	VCMPPS $22, Z10, Z3, K2
+	VCMPPS $7, Z10, Z10, K2, K2
+	VMOVAPS Z3, K2, Z10
+	VMOVUPS Z10, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z (AX), K1, Z10
+	VCMPPS $22, Z3, Z10, K2
+	VCMPPS $7, Z3, Z3, K2, K2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS.Z (BX), K1, Z10
+	VCMPPS $22, Z3, Z10, K2
+	VCMPPS $7, Z3, Z3, K2, K2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS.Z (CX), K1, Z10
+	VCMPPS $22, Z3, Z10, K2
+	VCMPPS $7, Z3, Z3, K2, K2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS Z3, K1, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT columnsOf512<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_n(DI), R13
 	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
@@ -3367,6 +3445,249 @@ done:
 	VZEROUPPER 
 	RET
 
+TEXT extremesOf512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_n(DI), R13
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), R9
+by1:
+	CMPQ R13, $64
+	JLT by1end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (SI), Z1
+	VMOVAPS Z1, Z2
+	VMOVUPS 64(SI), Z7
+	VMOVAPS Z7, Z3
+	VMOVUPS 128(SI), Z5
+	VMOVAPS Z5, Z4
+	VMOVUPS 192(SI), Z6
+	VMOVAPS Z6, Z12
+	PCALIGN $32
+by1row:
+	VMOVUPS (SI), Z10
+	VMINPS Z1, Z10, Z1
+	VCMPPS $22, Z2, Z10, K2
+	VCMPPS $7, Z2, Z2, K2, K2
+	VMOVAPS Z10, K2, Z2
+	VMOVUPS 64(SI), Z10
+	VMINPS Z7, Z10, Z7
+	VCMPPS $22, Z3, Z10, K2
+	VCMPPS $7, Z3, Z3, K2, K2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS 128(SI), Z10
+	VMINPS Z5, Z10, Z5
+	VCMPPS $22, Z4, Z10, K2
+	VCMPPS $7, Z4, Z4, K2, K2
+	VMOVAPS Z10, K2, Z4
+	VMOVUPS 192(SI), Z10
+	VMINPS Z6, Z10, Z6
+	VCMPPS $22, Z12, Z10, K2
+	VCMPPS $7, Z12, Z12, K2, K2
+	VMOVAPS Z10, K2, Z12
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by1row
+	VMOVUPS Z1, (AX)
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPS Z3, 64(BX)
+	VMOVUPS Z5, 128(AX)
+	VMOVUPS Z4, 128(BX)
+	VMOVUPS Z6, 192(AX)
+	VMOVUPS Z12, 192(BX)
+	SUBQ $64, R13
+	JEQ done
+	ADDQ $256, R8
+	ADDQ $256, AX
+	ADDQ $256, BX
+	JMP by1
+by1end:
+by2:
+	CMPQ R13, $32
+	JLT by2end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (SI), Z12
+	VMOVAPS Z12, Z4
+	VMOVUPS 64(SI), Z3
+	VMOVAPS Z3, Z2
+	PCALIGN $32
+by2row:
+	VMOVUPS (SI), Z10
+	VMINPS Z12, Z10, Z12
+	VCMPPS $22, Z4, Z10, K2
+	VCMPPS $7, Z4, Z4, K2, K2
+	VMOVAPS Z10, K2, Z4
+	VMOVUPS 64(SI), Z10
+	VMINPS Z3, Z10, Z3
+	VCMPPS $22, Z2, Z10, K2
+	VCMPPS $7, Z2, Z2, K2, K2
+	VMOVAPS Z10, K2, Z2
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by2row
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z3, 64(AX)
+	VMOVUPS Z2, 64(BX)
+	SUBQ $32, R13
+	JEQ done
+	ADDQ $128, R8
+	ADDQ $128, AX
+	ADDQ $128, BX
+	JMP by2
+by2end:
+by3:
+	CMPQ R13, $16
+	JLT by3end
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS (SI), Z2
+	VMOVAPS Z2, Z4
+	PCALIGN $32
+by3row:
+	VMOVUPS (SI), Z10
+	VMINPS Z2, Z10, Z2
+	VCMPPS $22, Z4, Z10, K2
+	VCMPPS $7, Z4, Z4, K2, K2
+	VMOVAPS Z10, K2, Z4
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE by3row
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z4, (BX)
+	SUBQ $16, R13
+	JEQ done
+	ADDQ $64, R8
+	ADDQ $64, AX
+	ADDQ $64, BX
+	JMP by3
+by3end:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	MOVQ gateArgs_m(DI), DX
+	MOVQ R8, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVAPS Z4, Z2
+	PCALIGN $32
+somerow:
+	VMOVUPS.Z (SI), K1, Z10
+	VMINPS Z4, Z10, Z4
+	VCMPPS $22, Z2, Z10, K2
+	VCMPPS $7, Z2, Z2, K2, K2
+	VMOVAPS Z10, K2, Z2
+	ADDQ R9, SI
+	SUBQ $1, DX
+	JNE somerow
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z2, K1, (BX)
+done:
+	VZEROUPPER 
+	RET
+
+TEXT fromSumsOf512<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Z10
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z2
+	VBROADCASTSS (AX), Z4
+	VPADDD Z4, Z2, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS Z10, Z2, Z2
+	VMOVUPS Z2, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z4
+	VBROADCASTSS (AX), Z2
+	VPADDD Z2, Z4, Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z10, Z4, Z4
+	VMOVUPS Z4, K1, (BX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
+TEXT timesIntsOf512<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Z10
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z2
+	VPMULLD Z10, Z2, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z2
+	VPMULLD Z10, Z2, Z2
+	VMOVUPS Z2, K1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT lstmStateOf512<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -3381,13 +3702,13 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Z10
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS (AX), Z7
-	VMULPS Z2, Z10, Z10
-	VFMADD231PS Z1, Z7, Z10
-	VANDPS.BCST c7fffffff512<>(SB), Z10, Z3
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
+	VMOVUPS 64(SI), Z2
+	VMOVUPS 128(SI), Z4
+	VMOVUPS (AX), Z3
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS Z2, Z3, Z10
+	VANDPS.BCST c7fffffff512<>(SB), Z10, Z12
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
 	VMOVAPS.Z Z10, K2, Z10
 	VMOVUPS Z10, (AX)
 	VMOVUPS Z10, (BX)
@@ -3412,17 +3733,17 @@ part:
 	KMOVW R14, K1
 	PCALIGN $32
 some:
-	VMOVUPS.Z (SI), K1, Z7
-	VMOVUPS.Z 64(SI), K1, Z2
-	VMOVUPS.Z 128(SI), K1, Z1
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z 64(SI), K1, Z4
+	VMOVUPS.Z 128(SI), K1, Z2
 	VMOVUPS.Z (AX), K1, Z10
-	VMULPS Z1, Z7, Z7
-	VFMADD231PS Z2, Z10, Z7
-	VANDPS.BCST c7fffffff512<>(SB), Z7, Z3
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
-	VMOVAPS.Z Z7, K2, Z7
-	VMOVUPS Z7, K1, (AX)
-	VMOVUPS Z7, K1, (BX)
+	VMULPS Z2, Z3, Z3
+	VFMADD231PS Z4, Z10, Z3
+	VANDPS.BCST c7fffffff512<>(SB), Z3, Z12
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z12, K2
+	VMOVAPS.Z Z3, K2, Z3
+	VMOVUPS Z3, K1, (AX)
+	VMOVUPS Z3, K1, (BX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -3446,14 +3767,14 @@ vector:
 	PCALIGN $32
 full:
 	VMOVUPS (SI), Z10
-	VMOVUPS (AX), Z1
-	VMOVUPS (BX), Z2
-	VSUBPS Z1, Z2, Z2
-	VFMADD213PS Z1, Z10, Z2
-	VANDPS.BCST c7fffffff512<>(SB), Z2, Z7
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z7, K2
-	VMOVAPS.Z Z2, K2, Z2
-	VMOVUPS Z2, (CX)
+	VMOVUPS (AX), Z2
+	VMOVUPS (BX), Z4
+	VSUBPS Z2, Z4, Z4
+	VFMADD213PS Z2, Z10, Z4
+	VANDPS.BCST c7fffffff512<>(SB), Z4, Z3
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VMOVUPS Z4, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
 	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
 	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
@@ -3477,13 +3798,13 @@ part:
 	KMOVW R14, K1
 	PCALIGN $32
 some:
-	VMOVUPS.Z (SI), K1, Z2
-	VMOVUPS.Z (AX), K1, Z1
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (AX), K1, Z2
 	VMOVUPS.Z (BX), K1, Z10
-	VSUBPS Z1, Z10, Z10
-	VFMADD213PS Z1, Z2, Z10
-	VANDPS.BCST c7fffffff512<>(SB), Z10, Z7
-	VPCMPUD.BCST $5, c0d800000512<>(SB), Z7, K2
+	VSUBPS Z2, Z10, Z10
+	VFMADD213PS Z2, Z4, Z10
+	VANDPS.BCST c7fffffff512<>(SB), Z10, Z3
+	VPCMPUD.BCST $5, c0d800000512<>(SB), Z3, K2
 	VMOVAPS.Z Z10, K2, Z10
 	VMOVUPS Z10, K1, (CX)
 	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
@@ -3517,7 +3838,11 @@ DATA ·fused512+(8*const_addOf)(SB)/8, $addOf512<>(SB)
 DATA ·fused512+(8*const_addFlushOf)(SB)/8, $addFlushOf512<>(SB)
 DATA ·fused512+(8*const_productOf)(SB)/8, $productOf512<>(SB)
 DATA ·fused512+(8*const_largerOf)(SB)/8, $largerOf512<>(SB)
+DATA ·fused512+(8*const_largest4Of)(SB)/8, $largest4Of512<>(SB)
 DATA ·fused512+(8*const_columnsOf)(SB)/8, $columnsOf512<>(SB)
+DATA ·fused512+(8*const_extremesOf)(SB)/8, $extremesOf512<>(SB)
+DATA ·fused512+(8*const_fromSumsOf)(SB)/8, $fromSumsOf512<>(SB)
+DATA ·fused512+(8*const_timesIntsOf)(SB)/8, $timesIntsOf512<>(SB)
 DATA ·fused512+(8*const_lstmStateOf)(SB)/8, $lstmStateOf512<>(SB)
 DATA ·fused512+(8*const_gruStateOf)(SB)/8, $gruStateOf512<>(SB)
 GLOBL ·fused512(SB), RODATA|NOPTR, $(8*const_numOps)

@@ -71,15 +71,13 @@ func PackPanel8[F Float](p *Panels8, i int, w []F, gate, unit, row int) {
 	})
 }
 
-// PackInt8 fills the panels from integers: that of unit u, row k is
-// w[u*unit+k*row]. Panels have one gate, and the scales are 1.
-func (p *Panels8) PackInt8(w []int8, unit, row int) {
+// PackInt8 fills the panels with integers: column is asked for those of unit u, K of
+// them. Panels have one gate, and the scales are 1.
+func (p *Panels8) PackInt8(column func(u int, to []int8)) {
 	col := make([]int8, p.K)
 	for i := range p.Len() {
 		p.fill(i, func(_, u int) ([]int8, float32) {
-			for k := range col {
-				col[k] = w[u*unit+k*row]
-			}
+			column(u, col)
 			return col, 1
 		})
 	}
@@ -113,7 +111,9 @@ func (p *Panels8) fill(i int, column func(g, u int) ([]int8, float32)) {
 //	q = w/s, rounded to the nearest integer, halves to the even one
 //
 // q*s is exact in float32, so weights that were rounded once are not rounded
-// again. A weight that is not finite gives the scale NaN and zeros; a largest one
+// again. Nor are those that another program rounded: where each weight is
+// float32(q*s) for one s and whole numbers q from -128 to 127, that is what it
+// gives. A weight that is not finite gives the scale NaN and zeros; a largest one
 // below 2^-100 gives zeros.
 func QuantiseWeights(q []int8, w []float32) (s float32) {
 	clear(q)
@@ -125,10 +125,58 @@ func QuantiseWeights(q []int8, w []float32) (s float32) {
 		return 0
 	}
 	s = math.Float32frombits((math.Float32bits(most/127) + 0x7f) &^ 0x7f)
+	stays := true
 	for k, v := range w {
-		q[k] = int8(nearest(v / s))
+		i := nearest(v / s)
+		q[k] = int8(i)
+		stays = stays && float32(i)*s == v
+	}
+	if !stays {
+		if step, ok := stepsOf(w, most); ok {
+			s = step
+			for k, v := range w {
+				q[k] = int8(nearest(v / s))
+			}
+		}
 	}
 	return s
+}
+
+// stepsOf returns what all weights are whole multiples of, of -128 to 127 times, each
+// product rounded once. The least of them is one such multiple, which leaves few steps
+// to try: with more than 128 of the least in the largest, none.
+func stepsOf(w []float32, most float32) (s float32, ok bool) {
+	least := most
+	for _, v := range w {
+		if a := math.Float32frombits(math.Float32bits(v) &^ (1 << 31)); a > 0 {
+			least = min(least, a)
+		}
+	}
+	for n := float32(1); n*most <= 128.5*least; n++ {
+		// Near the step lies what the largest one tells best.
+		times := nearest(most / (least / n))
+		near := math.Float32bits(most / float32(times))
+		for _, bits := range [...]uint32{near, near - 1, near + 1} {
+			if s = math.Float32frombits(bits); areSteps(w, s) {
+				return s, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// areSteps reports whether all weights are whole multiples of s, as stepsOf says.
+func areSteps(w []float32, s float32) bool {
+	for _, v := range w {
+		x := v / s
+		if !(x > -128.5 && x < 127.5) {
+			return false
+		}
+		if float32(nearest(x))*s != v {
+			return false
+		}
+	}
+	return true
 }
 
 // RoundWeights puts the number that each weight of one output stands for in its

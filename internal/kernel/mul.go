@@ -100,24 +100,28 @@ func mulPanel32(w []float32, depth, cols, gates int, dst []float32, ldd int, ini
 		}
 		for k := range depth {
 			x := float64(a.Data[r*a.Row+k*a.Col])
-			wk := w[k*cols : (k+1)*cols]
-			for len(wk) >= 4 && len(row) >= 4 { // without tests of bounds
-				p0, p1, p2, p3 := x*float64(wk[0]), x*float64(wk[1]), x*float64(wk[2]), x*float64(wk[3])
-				s0, s1, s2, s3 := p0+row[0], p1+row[1], p2+row[2], p3+row[3]
-				if rounds(s0) && rounds(s1) && rounds(s2) && rounds(s3) {
-					row[0], row[1], row[2], row[3] = float64(float32(s0)), float64(float32(s1)), float64(float32(s2)), float64(float32(s3))
-				} else {
-					row[0], row[1] = float64(fma32Odd(p0, row[0], s0)), float64(fma32Odd(p1, row[1], s1))
-					row[2], row[3] = float64(fma32Odd(p2, row[2], s2)), float64(fma32Odd(p3, row[3], s3))
-				}
-				wk, row = wk[4:], row[4:]
-			}
-			row = acc[:cols]
+			addProducts(row, x, w[k*cols:(k+1)*cols])
 		}
 		out := dst[r*ldd : r*ldd+cols]
 		for c, v := range row {
 			out[c] = float32(v)
 		}
+	}
+}
+
+// addProducts adds x times each weight to a row of sums, whose number is a multiple
+// of 4, each rounded to float32 once.
+func addProducts(row []float64, x float64, w []float32) {
+	for len(w) >= 4 && len(row) >= 4 { // without tests of bounds
+		p0, p1, p2, p3 := x*float64(w[0]), x*float64(w[1]), x*float64(w[2]), x*float64(w[3])
+		s0, s1, s2, s3 := p0+row[0], p1+row[1], p2+row[2], p3+row[3]
+		if rounds(s0) && rounds(s1) && rounds(s2) && rounds(s3) {
+			row[0], row[1], row[2], row[3] = float64(float32(s0)), float64(float32(s1)), float64(float32(s2)), float64(float32(s3))
+		} else {
+			row[0], row[1] = float64(fma32Odd(p0, row[0], s0)), float64(fma32Odd(p1, row[1], s1))
+			row[2], row[3] = float64(fma32Odd(p2, row[2], s2)), float64(fma32Odd(p3, row[3], s3))
+		}
+		w, row = w[4:], row[4:]
 	}
 }
 

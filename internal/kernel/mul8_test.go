@@ -356,6 +356,41 @@ func TestRoundedWeightsStay(t *testing.T) {
 	}
 }
 
+// TestWeightsOfOtherProgramsStay: numbers that are whole multiples of any float32, as
+// PyTorch and ONNX Runtime dequantise them, are kept as they are, also where few of the
+// steps occur; one number beside them changes that.
+func TestWeightsOfOtherProgramsStay(t *testing.T) {
+	r := rand.New(rand.NewPCG(49, 50))
+	for trial := range 2000 {
+		s := float32(math.Exp(r.Float64()*40-30) * (1 + r.Float64()))
+		w := make([]float32, 1+r.IntN(300))
+		most := []int{1, 3, 40, 127}[r.IntN(4)]
+		for i := range w {
+			w[i] = float32(r.IntN(2*most+1)-most) * s
+		}
+		if trial%5 == 0 {
+			w[0] = -128 * s
+		}
+		q := make([]int8, len(w))
+		got := QuantiseWeights(q, w)
+		for i, v := range w {
+			if float32(q[i])*got != v {
+				t.Fatalf("%g of steps of %g became %d steps of %g", v, s, q[i], got)
+			}
+		}
+		once := append([]float32(nil), w...)
+		RoundWeights(once)
+		sameBits(t, "rounded", once, w)
+		if len(w) < 3 || most < 40 {
+			continue
+		}
+		w[1], w[2] = 127*s, 50.5*s
+		if got := QuantiseWeights(q, w); float32(q[2])*got == w[2] {
+			t.Fatalf("50.5 steps of %g are kept as %d of %g", s, q[2], got)
+		}
+	}
+}
+
 func TestMul8AllocatesNothing(t *testing.T) {
 	var p Panels8
 	p.Resize(NewLayout(40, 32, 4))

@@ -103,6 +103,13 @@ func mul8Vector(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32
 // run walks n panels of nv vectors with m rows: parts of the rows, which stay in
 // the second-level cache, outside, and panels within, in calls of bounded work.
 func (g *mul8Args) run(micros *micros8, n, nv, m int) {
+	if m <= microRows && micros[m-1][nv-1] != 0 && n*m*max(g.groups*group8, 1)*nv*Lane <= limits.Work {
+		// One block of rows in one call, as in a step of a stream.
+		g.panels, g.big, g.small = n, 1, 0
+		g.bigBytes, g.bigScales, g.kernel = m*g.row, m*4, micros[m-1][nv-1]
+		mul8Routine(micros, g)
+		return
+	}
 	most := microRows
 	for micros[most-1][nv-1] == 0 {
 		most--

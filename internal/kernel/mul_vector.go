@@ -32,6 +32,10 @@ type mulArgs struct {
 	prefetch    int // from the weights in use to the line to prefetch
 	prefetchBy  int // added to prefetch from block to block
 
+	at    unsafe.Pointer // of a sliding product: where its numbers are
+	line  int            // and how far its lines lie apart
+	floor float32        // and what its results are at least
+
 	width int         // bytes of a weight
 	set   *microLevel // the microkernels
 }
@@ -240,6 +244,12 @@ func (g *mulArgs) next() {
 
 // rows sets the blocks of rows and calls the assembly.
 func (g *mulArgs) rows(lv int32, nv, side, m int) {
+	g.blocks(nv, side, m)
+	mulRoutine(lv, g)
+}
+
+// blocks sets the blocks of rows.
+func (g *mulArgs) blocks(nv, side, m int) {
 	l := g.set
 	most := l.maxRows[nv]
 	blocks := (m + most - 1) / most
@@ -250,5 +260,4 @@ func (g *mulArgs) rows(lv int32, nv, side, m int) {
 	g.smallBytes = g.bigBytes - g.row
 	g.kernel = l.kernels[side-1][rows-1][nv-1]
 	g.kernelSmall = l.kernels[side-1][max(rows-2, 0)][nv-1]
-	mulRoutine(lv, g)
 }

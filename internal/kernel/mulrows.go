@@ -53,8 +53,18 @@ func MulRows8[F Float](w *Panels8, p0, p1 int, dst, init, a Rows[F], m int, s *S
 		return
 	}
 	Quantise(&s.int8, a, m, w.K)
+	MulRowsOf8(w, p0, p1, dst, init, w.Shift, s.int8, m, s)
+}
+
+// MulRowsOf8 is MulRows8 for a left side that is integers already. Sums start from
+// shift, which is laid out like w.Shift: with w.Shift a byte of 128 is zero, and with
+// another one what it makes zero.
+func MulRowsOf8[F Float](w *Panels8, p0, p1 int, dst, init Rows[F], shift []int32, a Rows8, m int, s *Scratch[F]) {
 	rowMajor(&w.Layout, p0, p1, dst, init, m, s, func(p0, p1 int, dst, init Block[F], r, m int) {
-		Mul8(w, p0, p1, dst, init, nil, s.int8.From(r), m)
+		if init.Data == nil {
+			init = Block[F]{Data: zeroRow[F]()}
+		}
+		mul8(w, p0, p1, block32(dst), block32(init), nil, shift, a.From(r), m, false)
 	})
 }
 

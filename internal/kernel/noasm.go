@@ -28,6 +28,10 @@ func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32,
 	return false
 }
 
+func slideVector(*Panels[float32], Lines, []float32, Lines, Places, float32, int, int) bool {
+	return false
+}
+
 func mul8Vector(*Panels8, int, int, Block[float32], Block[float32], []float32, []int32, Rows8, int, bool) bool {
 	return false
 }
@@ -35,6 +39,8 @@ func mul8Vector(*Panels8, int, int, Block[float32], Block[float32], []float32, [
 func absMaxBlocks([]float32) (uint32, int) { return 0, 0 }
 
 func quantiseBlocks([]uint8, []float32, float32) int { return 0 }
+
+func bytesBlocks([]uint8, []float32, float32, int32) int { return 0 }
 
 func fused(Op, Gates, []Rows[float32]) bool { return false }
 

@@ -12,18 +12,21 @@ import (
 // is measured, on the calls themselves.
 
 const (
-	// paceTries is how many calls are timed each way, of which the fastest counts:
-	// one where one worker takes longer than paceLong for a call, and none with one
-	// worker where it takes longer than paceMost. How long that is follows from the
-	// work, at a rate that every processor has: a call that waits for a processor
-	// takes any time.
+	// paceTries is how many calls are timed each way at least, for paceWhile at
+	// least, of which the fastest counts: one where one worker takes longer than
+	// paceLong for a call, and none with one worker where it takes longer than
+	// paceMost. How long that is follows from the time a call took, but is no more
+	// than the work takes at a rate that every processor has: a call that waits for
+	// a processor takes any time. It is some milliseconds until the system has given
+	// a helper a processor of its own: the first comparison tries both ways twice.
 	paceTries = 4
+	paceWhile = 10 * time.Millisecond
 	paceLong  = 20 * time.Millisecond
 	paceMost  = 200 * time.Millisecond
 	paceRate  = 10 // multiply-adds of a nanosecond
 	// paceLeast and paceLongest bound how long a choice stands before the other way
 	// is tried again; the time doubles while the choice stays.
-	paceLeast   = 500 * time.Millisecond
+	paceLeast   = 100 * time.Millisecond
 	paceLongest = 32 * time.Second
 )
 
@@ -33,7 +36,9 @@ type Pace struct {
 	mu     sync.Mutex
 	one    bool       // the way calls go now
 	chosen bool       // the way that was faster
-	left   int        // calls of a trial left
+	trying bool       // a trial is on
+	tried  int        // calls of this trial
+	since  time.Time  // when this trial began
 	rounds int        // trials of this comparison left after this one
 	best   [2]float64 // time of a row with all workers and with one, of this comparison
 	again  time.Time  // when to compare again; zero: nothing was compared yet
@@ -52,9 +57,13 @@ func index(one bool) int {
 func (p *Pace) Workers(n int, now time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left == 0 && !now.Before(p.again) { // the chosen way first, then the other
-		p.one, p.left, p.rounds = p.chosen, paceTries, 1
+	if !p.trying && !now.Before(p.again) { // the chosen way first, then the other
+		p.rounds = 1
+		if p.again.IsZero() {
+			p.rounds = 3
+		}
 		p.best = [2]float64{math.Inf(1), math.Inf(1)}
+		p.try(p.chosen, now)
 	}
 	if p.one {
 		return 1
@@ -68,24 +77,34 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := workers == 1
-	if p.left == 0 || one != p.one { // no trial, or others decided how it ran
+	if !p.trying || one != p.one { // no trial, or others decided how it ran
 		return
 	}
 	best := &p.best[index(one)]
 	*best = min(*best, float64(took)/float64(max(rows, 1)))
-	alone := time.Duration(work / paceRate)
+	alone := min(time.Duration(work/paceRate), took*time.Duration(workers))
 	if alone > paceMost && !one {
 		p.decide(false, now)
 		return
 	}
-	if p.left--; p.left > 0 && alone <= paceLong {
+	p.tried++
+	if alone <= paceLong && (p.tried < paceTries || now.Sub(p.since) < paceWhile) {
 		return
 	}
+	if alone > paceLong {
+		p.rounds = min(p.rounds, 1)
+	}
 	if p.rounds > 0 {
-		p.one, p.left, p.rounds = !p.one, paceTries, p.rounds-1
+		p.rounds--
+		p.try(!p.one, now)
 		return
 	}
 	p.decide(p.best[1] < p.best[0], now)
+}
+
+// try begins a trial of one way.
+func (p *Pace) try(one bool, now time.Time) {
+	p.trying, p.one, p.tried, p.since = true, one, 0, now
 }
 
 // decide ends a comparison.
@@ -93,6 +112,6 @@ func (p *Pace) decide(one bool, now time.Time) {
 	if p.pause = min(2*p.pause, paceLongest); one != p.chosen || p.pause == 0 {
 		p.pause = paceLeast
 	}
-	p.chosen, p.one, p.left, p.rounds = one, one, 0, 0
+	p.chosen, p.one, p.trying, p.rounds = one, one, false, 0
 	p.again = now.Add(p.pause)
 }

@@ -85,3 +85,17 @@ func raceMul8(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32, 
 		raceRange(a.Data[r*a.Row:r*a.Row+w.Groups()*group8], reads)
 	}
 }
+
+// raceSlide tells of what Slide reads and writes.
+func raceSlide(w *Panels[float32], dst Lines, init []float32, a Lines, at Places, lines, m int) {
+	width := Pad(w.Units)
+	raceRange(w.Data[:w.K*width], reads)
+	raceRange(init[:width], reads)
+	raceRange(at.at, reads)
+	for l := range lines {
+		for r := range m {
+			raceRange(a.at(l, r, at.most), reads)
+			raceRange(dst.at(l, r, width), writes)
+		}
+	}
+}

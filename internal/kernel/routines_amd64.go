@@ -6,12 +6,14 @@ import "golang.org/x/sys/cpu"
 
 // The routines of each level; the generated files hold the tables.
 
-var micro256, micro512, micro256h, micro512h micros
+var micro256, micro512, micro256h, micro512h, micro256a, micro512a micros
 
-// microLevelsH are those for weights of 16 bits.
+// microLevelsH are those for weights of 16 bits, microLevelsA those of sliding
+// products.
 var (
 	microLevels  = [...]microLevel{levelAVX2: newMicroLevel(&micro256), levelAVX512: newMicroLevel(&micro512)}
 	microLevelsH = [...]microLevel{levelAVX2: newMicroLevel(&micro256h), levelAVX512: newMicroLevel(&micro512h)}
+	microLevelsA = [...]microLevel{levelAVX2: newMicroLevel(&micro256a), levelAVX512: newMicroLevel(&micro512a)}
 )
 
 var fused256, fused512 [numOps]uintptr
@@ -47,6 +49,22 @@ func mulRoutine(lv int32, g *mulArgs) {
 		mul256h(g)
 	default:
 		mul256(g)
+	}
+}
+
+func bytesRoutine(lv int32, dst *uint8, src *float32, n int, scale float32, zero int32) {
+	if lv == levelAVX512 {
+		bytes512(dst, src, n, scale, zero)
+	} else {
+		bytes256(dst, src, n, scale, zero)
+	}
+}
+
+func slideRoutine(lv int32, g *mulArgs) {
+	if lv == levelAVX512 {
+		mul512a(g)
+	} else {
+		mul256a(g)
 	}
 }
 

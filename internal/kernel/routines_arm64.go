@@ -17,12 +17,14 @@ const bestLevel = levelNEON
 
 // The routines of the level; the generated files hold the tables.
 
-var microNEON, microNEONh micros
+var microNEON, microNEONh, microNEONa micros
 
-// microLevelsH are those for weights of 16 bits.
+// microLevelsH are those for weights of 16 bits, microLevelsA those of sliding
+// products.
 var (
 	microLevels  = [...]microLevel{levelNEON: newMicroLevel(&microNEON)}
 	microLevelsH = [...]microLevel{levelNEON: newMicroLevel(&microNEONh)}
+	microLevelsA = [...]microLevel{levelNEON: newMicroLevel(&microNEONa)}
 )
 
 var micro8xNEON micros8
@@ -66,6 +68,15 @@ func lanesOf(int32) int { return 4 }
 
 func mulRoutine(_ int32, g *mulArgs) { mulNEON(g) }
 
+func bytesRoutine(_ int32, dst *uint8, src *float32, n int, scale float32, zero int32) {
+	bytesNEON(dst, src, n, scale, zero)
+}
+
+//go:noescape
+func bytesNEON(dst *uint8, src *float32, n int, scale float32, zero int32)
+
+func slideRoutine(_ int32, g *mulArgs) { mulNEONa(g) }
+
 func transposeRoutine(_ int32, g *gateArgs) { transposeNEON(g) }
 
 func expRoutine(_ int32, x *float64, n int) int { return expNEON(x, n) }
@@ -80,6 +91,9 @@ func peakRoutine(_ int32, n int) { peakNEON(n) }
 
 //go:noescape
 func mulNEON(p *mulArgs)
+
+//go:noescape
+func mulNEONa(p *mulArgs)
 
 //go:noescape
 func call(routine uintptr, args unsafe.Pointer)

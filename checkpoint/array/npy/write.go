@@ -23,6 +23,15 @@ func writeHeader(w io.Writer, t checkpoint.Tensor) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
+	return WriteHeader(w, t.Info)
+}
+
+// HeaderBytes is how long a header of two dimensions is, whatever these are.
+const HeaderBytes = 128
+
+// WriteHeader writes what stands before the numbers of a file; the caller writes
+// those, little-endian in C order. Errors are those of Write.
+func WriteHeader(w io.Writer, t checkpoint.Info) error {
 	descr := ""
 	for letters, d := range types {
 		if d == t.DType {

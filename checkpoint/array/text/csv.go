@@ -31,12 +31,39 @@ type CSV struct {
 // and Inf included; other columns may hold anything. It is an ErrFormat,
 // naming line and column, if one does not, or if there are no rows.
 func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []string, err error) {
+	m, err := NewMatrix[F](r, c)
+	if err != nil {
+		return d, nil, err
+	}
+	for err == nil {
+		d.Data, err = m.Append(d.Data)
+	}
+	if err != io.EOF {
+		return tensor.DenseOf[F]{}, nil, err
+	}
+	d.Shape = []int{len(d.Data) / len(m.take), len(m.take)}
+	d.Data = slices.Clip(d.Data)
+	return d, m.names, nil
+}
+
+// Matrix reads what ReadCSV reads row by row. It is for one goroutine at a time.
+type Matrix[F tensor.Float] struct {
+	c     CSV
+	rows  *Rows
+	ahead []string // the first row of numbers, where there are no names
+	take  []int    // columns taken, as positions in a row
+	names []string
+	any   bool // a row was read
+}
+
+// NewMatrix begins to read; errors are those of ReadCSV.
+func NewMatrix[F tensor.Float](r io.Reader, c CSV) (*Matrix[F], error) {
 	if c.File == "" {
 		c.File = "csv"
 	}
 	rows, err := NewRows(r, c.File, c.Dialect)
 	if err != nil {
-		return d, nil, &checkpoint.Error{File: c.File, Reason: "reading failed: " + err.Error(), Err: err}
+		return nil, &checkpoint.Error{File: c.File, Reason: "reading failed: " + err.Error(), Err: err}
 	}
 	header := rows.header(c.Header)
 	index := header && c.Columns == nil && rows.Index()
@@ -48,41 +75,56 @@ func ReadCSV[F tensor.Float](r io.Reader, c CSV) (d tensor.DenseOf[F], names []s
 			c.Note(n)
 		}
 	}
-	var take []int // columns taken, as positions in a row
-	for first := true; ; first = false {
-		row, err := rows.Read()
-		if err == io.EOF {
-			break
-		}
+	m := &Matrix[F]{c: c, rows: rows}
+	row, err := rows.Read()
+	if err == io.EOF {
+		return nil, m.empty()
+	}
+	if err != nil {
+		return nil, rows.broken(err)
+	}
+	if m.take, m.names, err = c.columns(row, header); err != nil {
+		return nil, err
+	}
+	if index {
+		m.take, m.names = m.take[1:], m.names[1:]
+	}
+	if m.names == nil {
+		m.ahead = row
+	}
+	return m, nil
+}
+
+func (m *Matrix[F]) empty() error {
+	return &checkpoint.Error{File: m.c.File, Reason: "there are no rows of numbers"}
+}
+
+// Columns is how many numbers a row has.
+func (m *Matrix[F]) Columns() int { return len(m.take) }
+
+// Append appends the numbers of the next row to data. It is io.EOF after the last,
+// and an ErrFormat if there was none.
+func (m *Matrix[F]) Append(data []F) ([]F, error) {
+	row, err := m.ahead, error(nil)
+	if m.ahead = nil; row == nil {
+		row, err = m.rows.Read()
+	}
+	switch {
+	case err == io.EOF && !m.any:
+		return data, m.empty()
+	case err == io.EOF:
+		return data, io.EOF
+	case err != nil:
+		return data, m.rows.broken(err)
+	}
+	for _, at := range m.take {
+		v, err := m.rows.Float(row[at], bits[F]())
 		if err != nil {
-			return d, nil, rows.broken(err)
+			return data, m.c.fail(m.rows.Line(at), at, m.names, m.take, strings.TrimSpace(row[at]), err)
 		}
-		if first {
-			take, names, err = c.columns(row, header)
-			if err != nil {
-				return d, nil, err
-			}
-			if index {
-				take, names = take[1:], names[1:]
-			}
-			if names != nil {
-				continue
-			}
-		}
-		for _, at := range take {
-			v, err := rows.Float(row[at], bits[F]())
-			if err != nil {
-				return d, nil, c.fail(rows.Line(at), at, names, take, strings.TrimSpace(row[at]), err)
-			}
-			d.Data = append(d.Data, F(v))
-		}
+		data, m.any = append(data, F(v)), true
 	}
-	if len(d.Data) == 0 {
-		return d, nil, &checkpoint.Error{File: c.File, Reason: "there are no rows of numbers"}
-	}
-	d.Shape = []int{len(d.Data) / len(take), len(take)}
-	d.Data = slices.Clip(d.Data)
-	return d, names, nil
+	return data, nil
 }
 
 // columns decides from the first row which columns are taken and, if it is a

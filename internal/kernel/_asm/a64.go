@@ -16,7 +16,7 @@ var three = map[string]uint32{
 	"fadd": 0x4e20d400, "fsub": 0x4ea0d400, "fmul": 0x6e20dc00, "fdiv": 0x6e20fc00,
 	"fmla": 0x4e20cc00, "fmls": 0x4ea0cc00,
 	"fcmeq": 0x4e20e400, "fcmgt": 0x6ea0e400, "fcmge": 0x6e20e400, "fmax": 0x4e20f400, "fmin": 0x4ea0f400,
-	"cmgt": 0x4ea03400, "add": 0x4ea08400, "sub": 0x6ea08400,
+	"cmgt": 0x4ea03400, "mul": 0x4ea09c00, "add": 0x4ea08400, "sub": 0x6ea08400,
 	"trn1": 0x4e802800, "trn2": 0x4e806800, "umax": 0x6ea06400,
 }
 
@@ -133,6 +133,25 @@ func (w *writer) narrow(words, upper bool, dst, src string) {
 	if upper {
 		code |= 1 << 30
 		text = map[bool]string{true: "xtn2 v%d.8h, v%d.4s", false: "xtn2 v%d.16b, v%d.8h"}[words]
+	}
+	w.word(code|reg(src)<<5|reg(dst), text, reg(dst), reg(src))
+}
+
+// nearest makes int32 of float32, rounded to the nearest, halves to the even one.
+func (w *writer) nearest(dst, src string) {
+	w.word(0x4e21a800|reg(src)<<5|reg(dst), "fcvtns v%d.4s, v%d.4s", reg(dst), reg(src))
+}
+
+// saturate is narrow to the bounds of unsigned numbers: of signed int32, or of unsigned
+// int16.
+func (w *writer) saturate(words, upper bool, dst, src string) {
+	code, text := uint32(0x2e214800), "uqxtn v%d.8b, v%d.8h"
+	if words {
+		code, text = 0x2e612800, "sqxtun v%d.4h, v%d.4s"
+	}
+	if upper {
+		code |= 1 << 30
+		text = map[bool]string{true: "sqxtun2 v%d.8h, v%d.4s", false: "uqxtn2 v%d.16b, v%d.8h"}[words]
 	}
 	w.word(code|reg(src)<<5|reg(dst), text, reg(dst), reg(src))
 }

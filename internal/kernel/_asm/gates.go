@@ -72,7 +72,9 @@ func (v *vec) rowsOf(op string, ptrs, constants int, paired bool, body func(p, k
 	v.op("SUBQ", v.s.lanes, gateN)
 	v.jump("JEQ", "done")
 	for i := range ptrs {
-		v.op("ADDQ", v.s.bytes(), gatePtr(i))
+		if pointers[i] != v.single {
+			v.op("ADDQ", v.s.bytes(), gatePtr(i))
+		}
 	}
 	v.jump("JMP", "vector")
 	v.label("done")

@@ -37,6 +37,8 @@ var files = []struct {
 	{"gates_avx2_amd64.s", func(w *writer) { gatesFile(w, avx2) }},
 	{"mul_avx2_amd64.s", func(w *writer) { mulFile(w, avx2) }},
 	{"mul16_amd64.s", func(w *writer) { mulFile(w, avx512.halved()); mulFile(w, avx2.halved()) }},
+	{"bytes_amd64.s", func(w *writer) { bytesFile(w, avx512); bytesFile(w, avx2) }},
+	{"slide_amd64.s", func(w *writer) { mulFile(w, avx512.sliding()); mulFile(w, avx2.sliding()) }},
 	{"mul8_amd64.s", func(w *writer) { mul8File(w, avx512); mul8File(w, avx2) }},
 	{"quantise_amd64.s", func(w *writer) { quantiseFile(w, avx512); quantiseFile(w, avx2) }},
 	{"call_arm64.s", callNEONFile},
@@ -48,6 +50,8 @@ var files = []struct {
 	{"gates_arm64.s", gatesNEONFile},
 	{"mul_arm64.s", func(w *writer) { mulNEONFile(w, singles) }},
 	{"mul16_arm64.s", func(w *writer) { mulNEONFile(w, halves) }},
+	{"bytes_arm64.s", bytesNEONFile},
+	{"slide_arm64.s", func(w *writer) { mulNEONFile(w, sliding) }},
 	{"mul8_arm64.s", mul8NEONFile},
 	{"quantise_arm64.s", quantiseNEONFile},
 }

@@ -100,7 +100,11 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 		w.op("IMUL3Q", rows, arg("lastRow"), "DX")
 		w.op("SUBQ", "DX", "R15")
 	}
-	w.op("MOVQ", "R14", "AX")
+	if s.at {
+		w.op("MOVQ", arg("at"), "CX")
+	} else {
+		w.op("MOVQ", "R14", "AX")
+	}
 	if p > 1 {
 		w.op("MOVQ", arg("panel"), "R8") // one or two rows need no R8
 	}
@@ -113,6 +117,9 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 	w.op("SUBQ", 1, "DX")
 	w.jump("JNE", loop)
 	w.label(end)
+	if s.at {
+		w.op("VBROADCASTSS", arg("floor"), s.r(free))
+	}
 	for r := range rows {
 		for q := range p {
 			if q == 1 {
@@ -122,6 +129,9 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 				addr := mem("R12", (g.lo+v)*s.bytes())
 				if q > 0 {
 					addr = memIndex("R12", "DX", q, (g.lo+v)*s.bytes())
+				}
+				if s.at {
+					w.op("VMAXPS", acc(r, q, v), s.r(free), acc(r, q, v))
 				}
 				w.op("VMOVUPS", acc(r, q, v), addr)
 			}
@@ -145,6 +155,10 @@ func unroll(w *writer, s isa, rows, p int, g group, vecs int, acc func(r, q, v i
 			return memIndex("SI", "R8", q, disp)
 		}
 		return mem("SI", disp)
+	}
+	if s.at { // where the table finds what is multiplied next
+		w.op("MOVQ", "(CX)", "AX")
+		w.op("LEAQ", memIndex("R14", "AX", 4, 0), "AX")
 	}
 	w.op("PREFETCHT0", memIndex("SI", "R11", 1, 0))
 	for q := 1; q < p; q++ {
@@ -209,5 +223,9 @@ func unroll(w *writer, s isa, rows, p int, g group, vecs int, acc func(r, q, v i
 		panic("no registers left")
 	}
 	w.op("ADDQ", vecs*s.weightBytes(), "SI")
-	w.op("ADDQ", "CX", "AX")
+	if s.at {
+		w.op("ADDQ", 8, "CX")
+	} else {
+		w.op("ADDQ", "CX", "AX")
+	}
 }

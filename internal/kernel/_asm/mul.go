@@ -13,7 +13,7 @@ import "fmt"
 //	R11  bytes from the weights to the prefetch
 //	R12  dst, R13 init, R15 init of the last vector: the microkernel moves them
 //	     on by the rows it did
-//	CX   bytes between k of a
+//	CX   bytes between k of a; where a table says where they are, the table
 //
 // The microkernel uses SI (weights), AX (a) and DX (k steps left) freely.
 
@@ -34,6 +34,7 @@ func rowsOf(s isa, nv int) int {
 // that there are enough sums to hide the latency of one.
 func sideBySide(s isa, rows, nv int) int {
 	switch {
+	case s.at: // the panels of its driver are lines
 	case s.lanes == 16 && rows == 1 && nv == 3:
 		return 3
 	case s.lanes == 16 && rows <= 2 && nv >= 3, s.lanes == 8 && rows == 1 && nv == 3:
@@ -78,8 +79,14 @@ func microName(s isa, rows, nv, p int) string {
 
 // driver writes the driver of the products of float32 with weights of a kind.
 func driver(w *writer, s isa) {
-	drive(w, "·mul"+s.suffix(), arg, advances, func() {
-		w.op("MOVQ", arg("col"), "CX")
+	moves := advances
+	if s.at {
+		moves = advancesAt
+	}
+	drive(w, "·mul"+s.suffix(), arg, moves, func() {
+		if !s.at {
+			w.op("MOVQ", arg("col"), "CX")
+		}
 	}, func() {
 		w.op("MOVQ", arg("prefetch"), "R11")
 	}, func(string) {
@@ -141,3 +148,7 @@ func drive(w *writer, name string, arg func(string) string, advances [][2]string
 
 // advances are the arguments that move on with the panel, and by which.
 var advances = [][2]string{{"panel", "w"}, {"dstPanel", "dst"}, {"initPanel", "init"}, {"lastPanel", "last"}}
+
+// advancesAt are those where the panels are lines of positions that one panel of
+// weights is multiplied with, found by a table; see slide.go of the package.
+var advancesAt = [][2]string{{"line", "a"}, {"dstPanel", "dst"}, {"initPanel", "init"}, {"lastPanel", "last"}}

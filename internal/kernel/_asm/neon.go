@@ -60,7 +60,7 @@ func (v *vec) constOffset(name string) int {
 // simple are AVX2's instructions with one like them: (b, a, dst) is dst = a op b.
 var simple = map[string]string{
 	"VADDPS": "fadd", "VSUBPS": "fsub", "VMULPS": "fmul", "VDIVPS": "fdiv",
-	"VPADDD": "add", "VPSUBD": "sub", "VPCMPGTD": "cmgt",
+	"VPADDD": "add", "VPSUBD": "sub", "VPCMPGTD": "cmgt", "VPMULLD": "mul",
 	"VORPS": "orr", "VANDPS": "and", "VXORPS": "eor",
 }
 
@@ -258,6 +258,9 @@ func (v *vec) rowwiseNEON(op string, ptrs, constants int, body func(p, k []strin
 	v.line64("MOVD %s, %s", laneCount, fieldNEON("gateArgs_n"))
 	v.line64("CBZ %s, done", laneCount)
 	for i := range ptrs {
+		if pointersNEON[i] == v.single {
+			continue
+		}
 		p := atNEON("gateArgs_p", i, "gateRows", "p")
 		v.line64("MOVD %s, %s", p, addrTmp)
 		v.line64("ADD $%d, %s", v.s.bytes(), addrTmp)

@@ -24,12 +24,14 @@ func argNEON(name string) string { return fieldNEON("mulArgs_" + name) }
 // float32.
 type form struct {
 	name  string
-	bytes int // of four columns
+	bytes int  // of four columns
+	at    bool // a table, at R5, says where the left side is
 }
 
 var (
-	singles = form{"", 16}
-	halves  = form{"h", 8}
+	singles = form{"", 16, false}
+	halves  = form{"h", 8, false}
+	sliding = form{"a", 16, true}
 )
 
 // mulNEONFile writes the microkernels for weights of a form, their table and, beside
@@ -48,8 +50,11 @@ func mulNEONFile(w *writer, f form) {
 		}
 	}
 	fmt.Fprintf(w, "GLOBL ·microNEON%s(SB), RODATA|NOPTR, $(8*const_microSides*const_microRows*const_microVecs)\n", f.name)
-	if f == singles {
+	switch f {
+	case singles:
 		driverNEON(w, "mulNEON", argNEON, advances, "")
+	case sliding:
+		driverNEON(w, "mulNEONa", argNEON, advancesAt, "")
 	}
 }
 
@@ -99,17 +104,36 @@ func groupNEON(w *writer, f form, rows int, g group, nv, index int) {
 		w.addr("R13", "R13", "R16")
 		w.addr("R15", "R15", "R17")
 	}
+	if f.at {
+		fmt.Fprintf(w, "\tMOVD %s, R5\n", argNEON("at"))
+	}
 	fmt.Fprintf(w, "\tCBZ R3, %s\n", end)
 	w.align16()
 	w.label(loop)
+	if f.at {
+		w.scalar("ldr x2, [x5], #8", "MOVD.P 8(R5), R2")
+		w.scalar("lsl x2, x2, #2", "LSL $2, R2, R2")
+	}
 	f.step(w, rows, n, acc)
 	w.addr("R1", "R1", "R11")
-	w.addr("R2", "R2", "R5")
+	if !f.at {
+		w.addr("R2", "R2", "R5")
+	}
 	w.countDown("R3", loop)
 	w.label(end)
 	fmt.Fprintf(w, "\tMOVD %s, R16\n", argNEON("dstRow"))
+	if f.at {
+		fmt.Fprintf(w, "\tADD $mulArgs_floor, R0, R17\n")
+		w.broadcast(tmpC, "R17")
+	}
 	for r := range rows {
 		for v := range n {
+			if f.at { // the sum where it is not below the floor, or NaN
+				w.v3("fcmgt", tmpB, tmpC, acc(r, v))
+				w.v3("bsl", tmpB, tmpC, acc(r, v))
+				w.strq(tmpB, "R12", (g.lo+v)*16)
+				continue
+			}
 			w.strq(acc(r, v), "R12", (g.lo+v)*16)
 		}
 		w.addr("R12", "R12", "R16")

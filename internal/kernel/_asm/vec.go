@@ -16,6 +16,7 @@ type vec struct {
 	k      string            // a mask register for an activation
 	masked bool              // the routine works on the first lanes only
 	labels int
+	single string   // the operand of a routine with one number a row
 	ops    []string // the operations whose routines are written
 
 	order      []string // of the constants, and

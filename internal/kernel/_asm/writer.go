@@ -87,11 +87,12 @@ type isa struct {
 	lanes int    // float32 values a register
 	regs  int    // registers
 	half  bool   // the weights of products are the upper halves of float32
+	at    bool   // a table says where the left side of a product is
 }
 
 var (
-	avx512 = isa{"512", "Z", 16, 32, false}
-	avx2   = isa{"256", "Y", 8, 16, false}
+	avx512 = isa{"512", "Z", 16, 32, false, false}
+	avx2   = isa{"256", "Y", 8, 16, false, false}
 )
 
 func (s isa) r(i int) string {
@@ -109,10 +110,19 @@ func (s isa) halved() isa {
 	return s
 }
 
+// sliding is the instruction set in products whose left side a table finds.
+func (s isa) sliding() isa {
+	s.at = true
+	return s
+}
+
 // suffix is that of what products are made of.
 func (s isa) suffix() string {
-	if s.half {
+	switch {
+	case s.half:
 		return s.name + "h"
+	case s.at:
+		return s.name + "a"
 	}
 	return s.name
 }

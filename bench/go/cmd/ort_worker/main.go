@@ -1,5 +1,6 @@
 // Command ort_worker is the ONNX Runtime peer (C library through cgo).
-// The library's path comes from ORT_LIB.
+// The library's path comes from ORT_LIB. The variant int8 runs the model that its
+// dynamic quantisation wrote.
 package main
 
 import (
@@ -37,7 +38,11 @@ func main() {
 	if lstm {
 		in, out = append(in, "c0"), append(out, "cn")
 	}
-	s, err := ort.NewDynamicAdvancedSession(c.DataDir+"/"+c.Name+".onnx", in, out, opt)
+	ending := ".onnx"
+	if c.Variant != "" {
+		ending = "." + c.Variant + ending
+	}
+	s, err := ort.NewDynamicAdvancedSession(c.DataDir+"/"+c.Name+ending, in, out, opt)
 	must(err)
 	t3 := time.Now()
 

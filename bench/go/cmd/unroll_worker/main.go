@@ -1,5 +1,6 @@
 // Command unroll_worker is this project's side: a Stream where the state is
-// carried from step to step, a Pass otherwise, with as many workers as threads.
+// carried from step to step, a Pass otherwise, with as many workers as threads. The
+// variants are the precisions of weights, int8 and bfloat16.
 package main
 
 import (
@@ -76,6 +77,13 @@ func newLayer(c *wl.Case) *unroll.Layer {
 		}
 	}
 	must(layer.Load(params))
+	if c.Variant == "" {
+		return layer
+	}
+	precision, err := unroll.ParsePrecision(c.Variant)
+	must(err)
+	layer, err = layer.Quantize(precision)
+	must(err)
 	return layer
 }
 
