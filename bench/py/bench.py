@@ -104,7 +104,7 @@ def bench(name, peers, a, lock, out):
         with lock.held():
             workers = start(name, peers, a)
             lock.breathe()
-            todo = [k for k in workers if not k.gone]
+            todo = [k for k in workers if not k.gone and k.wants(False)]
             while todo:  # one repeat of every peer per round
                 for k in todo:
                     try:
