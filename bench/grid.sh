@@ -7,6 +7,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 find_python && find_ort
 [ -n "${BENCH_NO_BUILD:-}" ] || build_grid
-mkdir -p "$work/models"
+mkdir -p "$work/models" "$(dirname "${BENCH_GRID:-$work/grid.jsonl}")"
 PYTHONPATH=$here/py PYTHONDONTWRITEBYTECODE=1 exec "$py" "$here/py/grid.py" --bin "$bin" --models "$work/models" \
   --out "${BENCH_GRID:-$work/grid.jsonl}" "$@"

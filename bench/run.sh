@@ -15,6 +15,7 @@ if [ "${1:-}" = build ]; then
 fi
 
 out=${BENCH_OUT:-$work/results.jsonl}
+mkdir -p "$(dirname "$out")"
 [ -n "${BENCH_APPEND:-}" ] || : >"$out"
 PYTHONPATH=$here/py PYTHONDONTWRITEBYTECODE=1 exec "$py" "$here/py/bench.py" --data "$data" --bin "$bin" --out "$out" \
   --lock "${BENCH_LOCK-${TMPDIR:-/tmp}/bench.lock}" --peers "${BENCH_PEERS:-}" --threads "${BENCH_THREADS:-1,2}" "$@"

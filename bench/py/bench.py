@@ -104,7 +104,7 @@ def bench(name, peers, a, lock, out):
         with lock.held():
             workers = start(name, peers, a)
             lock.breathe()
-            todo = [k for k in workers if not k.gone]
+            todo = [k for k in workers if not k.gone and k.wants(False)]
             while todo:  # one repeat of every peer per round
                 for k in todo:
                     try:
@@ -212,7 +212,7 @@ def main():
     ap.add_argument("--threads", default="1,2")
     ap.add_argument("--repeats", type=int, default=7)
     ap.add_argument("--target", type=float, default=0.1, help="seconds of a repeat, at least one call")
-    ap.add_argument("--budget", type=float, default=8, help="seconds of all repeats of a peer on a workload")
+    ap.add_argument("--budget", type=float, default=5, help="seconds of all repeats of a peer on a workload")
     ap.add_argument("--minutes", type=float, default=11, help="after this no disturbed repeat is done again")
     ap.add_argument("what", nargs="*", help="workloads, cold, limits; default: all workloads")
     a = ap.parse_args()

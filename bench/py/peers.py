@@ -32,7 +32,7 @@ PEERS = {
     "jax": _peer("jax_worker.py", FORWARD + TRAINING),
     "tract": _peer("tract_worker", FORWARD, threads=(1,)),
     "candle": _peer("candle_worker", [n for n in FORWARD if WORKLOADS[n].kind != "rnn" and not WORKLOADS[n].bidir]),
-    "gonum": _peer("gonum_worker", FORWARD),
+    "gonum": _peer("gonum_worker", ["W0", "W1", "W2", "W3"]),  # a call of the others takes up to half a minute
     "gomlx": _peer("gomlx_worker", FORWARD, extra=True),
     "spago": _peer("spago_worker", [n for n in FORWARD if WORKLOADS[n].kind == "lstm"], extra=True),
 }

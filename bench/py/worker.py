@@ -72,12 +72,15 @@ class Worker:
 
     def calibrate(self, target, budget):
         """Chooses the calls of a repeat, target seconds of them, and how many repeats."""
-        t = self.run(1)
+        c0, t = self.cpu_s(), self.run(1)
         n = 1
         while t * n < target / 4 and n < 1 << 24:
             n = max(n * 2, min(n * 16, int(target / 4 / max(t, 1e-9))))
             t = self.run(n)
         self.est = t
+        if t > budget:  # that was its one repeat
+            self.times, self.cpu, self.foreign, self.runs = [t], [self.cpu_s() - c0], [0.0], 1
+            return
         self.n = max(1, int(round(target / t)))
         self.runs = max(1, min(self.runs, int(budget / max(t * self.n, 1e-9))))
 

@@ -126,8 +126,9 @@ func addProducts(row []float64, x float64, w []float32) {
 }
 
 // rounds reports that rounding the sum s of a product and a number to float32
-// rounds once, as FMA32 explains.
+// rounds once, as FMA32 explains. Zero, which padded units sum to, does: a sum of
+// float64 is zero only if it is so without rounding.
 func rounds(s float64) bool {
 	t := math.Float64bits(s)
-	return t&roundBits != roundHalf && t&^signBit >= leastNormal
+	return t&roundBits != roundHalf && t&^signBit-1 >= leastNormal-1
 }
