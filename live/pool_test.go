@@ -213,10 +213,27 @@ func TestCancelledStepsLeaveASequenceAsItWas(t *testing.T) {
 			}
 		}
 	}
+	// Wait, given up while the step waits, and after it was made.
+	release := held(p)
+	c, stop := context.WithCancel(ctx)
+	q, err := p.Submit(ctx, "given up", []float32{1, 2})
+	must(t, err)
+	stop()
+	if _, err := q.Wait(c); !errors.Is(err, context.Canceled) || p.Len() != 20 || p.Stats().Waiting != 0 {
+		t.Errorf("%v; %d sequences, %d steps wait", err, p.Len(), p.Stats().Waiting)
+	}
+	x, want := all[0].next(small)
+	q, err = p.Submit(ctx, all[0].key, x)
+	must(t, err)
+	release()
+	<-q.Done()
+	if y, err := q.Wait(c); err != nil || !sameBits(y, want) {
+		t.Errorf("%v, %v, alone %v", err, y, want)
+	}
 	// Step, cancelled while it waits: a sequence that it would have begun is not
 	// there.
-	release := held(p)
-	c, stop := context.WithTimeout(ctx, time.Millisecond)
+	release = held(p)
+	c, stop = context.WithTimeout(ctx, time.Millisecond)
 	defer stop()
 	wants(t, "Step", p.Step(c, "new", y, []float32{1, 2}), context.DeadlineExceeded)
 	release()

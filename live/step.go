@@ -101,6 +101,7 @@ func (p *Pool) StepState(ctx context.Context, y, x, state []float32) error {
 // Pending is a step that was submitted.
 type Pending struct {
 	job
+	from *shard
 	stop func() bool                   // of the watch over the context
 	over atomic.Pointer[chan struct{}] // isOver: the result is there; nil: nobody waits
 }
@@ -135,16 +136,12 @@ func (p *Pool) Submit(ctx context.Context, key string, x []float32) (*Pending, e
 	q := &Pending{job: job{x: y[v.out:], y: y[:v.out:v.out], at: -1}}
 	q.kept = q
 	j, s := &q.job, p.shard(key)
+	q.from = s
 	if err := p.line(ctx, s, j, key, false); err != nil {
 		return nil, p.told(err)
 	}
 	if ctx.Done() != nil {
-		q.stop = context.AfterFunc(ctx, func() {
-			if s.cancel(j) {
-				j.err = ctx.Err()
-				q.finish()
-			}
-		})
+		q.stop = context.AfterFunc(ctx, func() { q.cancel(ctx.Err()) })
 	}
 	s.wakeFor(j)
 	return q, nil
@@ -161,6 +158,29 @@ func (q *Pending) Done() <-chan struct{} {
 			return c
 		}
 	}
+}
+
+// cancel takes the step out of line, if it is still there.
+func (q *Pending) cancel(why error) {
+	if q.from.cancel(&q.job) {
+		q.err = why
+		q.finish()
+	}
+}
+
+// Wait is Result for who gives up when ctx ends: if the step still waits then, the
+// sequence stays as it was, and the error is that of ctx. A Submit with a context that
+// never ends, and then Wait, costs less than a Submit with this one, which has to be
+// watched for each step.
+func (q *Pending) Wait(ctx context.Context) (y []float32, err error) {
+	if q.over.Load() != isOver {
+		select {
+		case <-q.Done():
+		case <-ctx.Done():
+			q.cancel(ctx.Err())
+		}
+	}
+	return q.Result()
 }
 
 // Result waits for the step and returns its output y [O], which is the caller's.

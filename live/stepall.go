@@ -76,7 +76,8 @@ func (p *Pool) group(keys []string) *group {
 	g := p.groups.Get().(*group)
 	n := len(keys)
 	if cap(g.jobs) < n {
-		g.jobs, g.next, g.errs = make([]job, n), make([]int32, n), make([]error, n)
+		most := max(n, 2*cap(g.jobs)) // or one that is a little larger each time is made each time
+		g.jobs, g.next, g.errs = make([]job, most), make([]int32, most), make([]error, most)
 	}
 	g.jobs, g.next, g.errs = g.jobs[:n], g.next[:n], g.errs[:n]
 	for k := range g.head {

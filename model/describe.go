@@ -57,6 +57,10 @@ func (o Options) Describe(path string) (*Description, error) {
 // DescribeFile is Describe for a file that the command opened.
 func (o Options) DescribeFile(f *modelfile.File) *Description {
 	d := &Description{Path: f.Path, Format: string(f.Format)}
+	if err := o.fits(f); err != nil {
+		d.Refused = err.Error()
+		return d
+	}
 	switch {
 	case f.ONNX != nil:
 		d.graph(graph.DescribeONNX(f.ONNX))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -102,7 +103,13 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	if o.Precision != unroll.Full {
 		m.rounded = fmt.Sprintf("weights %s but for %q", o.Precision, slices.Sorted(slices.Values(o.Keep)))
 	}
-	g, err := m.graph(o)
+	g, err := (*graph.Graph)(nil), o.fits(f)
+	if err == nil {
+		g, err = m.graph(o)
+	}
+	if err == nil && m.trained == nil {
+		err = o.known(g)
+	}
 	if err == nil && o.Float64 {
 		g, err = graph.Widen(g)
 	}
@@ -120,6 +127,14 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 	m.states = statesOf(g)
 	m.written, m.kept = m.rounding(o), o.Keep
 	return m, nil
+}
+
+// fits refuses a line for a file that says itself how its parts follow each other.
+func (o Options) fits(f *modelfile.File) error {
+	if o.Chain == "" || f.ONNX == nil && f.Model == nil && (f.Keras == nil || f.Keras.Root == nil) {
+		return nil
+	}
+	return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "Options.Chain", Got: strconv.Quote(o.Chain), Want: fmt.Sprintf("none: %s is %s, which says itself how its parts follow each other", f.Path, f.Format)}
 }
 
 // OfLoaded is a model of what the command loaded of the file named.

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -86,3 +87,41 @@ func (m *Model) Parts() []string {
 	}
 	return m.program.Parts()
 }
+
+// known refuses a name of Options.Keep that no node has, which would keep nothing;
+// those of a model folder are compared when it is rounded.
+func (o Options) known(g *graph.Graph) error {
+	if len(o.Keep) == 0 || o.Precision == unroll.Full {
+		return nil
+	}
+	all, weighty := map[string]bool{}, []string{}
+	var walk func(g *graph.Graph)
+	walk = func(g *graph.Graph) {
+		for i := range g.Nodes {
+			n := &g.Nodes[i]
+			all[n.Part()] = true
+			if slices.Contains(roundable, n.Op) {
+				weighty = append(weighty, n.Part())
+			}
+			for _, a := range n.Attrs {
+				if body, ok := a.(*graph.Graph); ok {
+					walk(body)
+				}
+			}
+		}
+	}
+	walk(g)
+	for _, name := range o.Keep {
+		node := name
+		if i := strings.LastIndex(name, ".l"); i >= 0 {
+			node = name[:i]
+		}
+		if !all[name] && !all[node] {
+			return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "Options.Keep", Got: strconv.Quote(name), Want: "nodes of the model: " + strings.Join(weighty, ", ")}
+		}
+	}
+	return nil
+}
+
+// roundable are the operators whose constants have a precision.
+var roundable = []string{"Layer", "LSTM", "GRU", "RNN", "MatMul", "Gemm", "Conv"}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/modelfile"
@@ -84,8 +85,13 @@ func (m *Model) SaveAs(path string, o SaveOptions) (*Saved, error) {
 	return s, nil
 }
 
-// saveONNX writes the program.
+// saveONNX writes the program into a file.
 func (m *Model) saveONNX(path string, opset int64) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return m.writeONNX(w, opset) })
+}
+
+// writeONNX writes the program.
+func (m *Model) writeONNX(w io.Writer, opset int64) error {
 	if opset == 0 && m.program.Graph().Opsets[""] > graph.MaxWritten {
 		opset = m.program.Graph().Opsets[""]
 	}
@@ -97,19 +103,13 @@ func (m *Model) saveONNX(path string, opset int64) error {
 			return m.written(n, part)
 		}
 	}
-	err := atomicfile.Write(path, func(w io.Writer) error {
-		if err := graph.WriteRounded(w, m.program.Graph(), opset, rounding); err != nil {
-			return err
-		}
-		for _, name := range m.kept {
-			if m.trained == nil && !slices.Contains(asked, name) {
-				return fmt.Errorf("%w: Options.Keep names %q, which is no part of it: those are %s", ErrUnsupported, name, strings.Join(unique(asked), ", "))
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := graph.WriteRounded(w, m.program.Graph(), opset, rounding); err != nil {
 		return fmt.Errorf("%s: %w", m.path, err)
+	}
+	for _, name := range m.kept {
+		if m.trained == nil && !slices.Contains(asked, name) {
+			return fmt.Errorf("%s: %w: Options.Keep names %q, which is no part of it: those are %s", m.path, ErrUnsupported, name, strings.Join(unique(asked), ", "))
+		}
 	}
 	return nil
 }
@@ -131,15 +131,16 @@ func (m *Model) saveFolder(path string, o SaveOptions, s *Saved) error {
 		if err != nil {
 			return err
 		}
-		return modelfile.SaveProgram(path, modelfile.Safetensors, func(file string) error {
-			return modelfile.WriteTensors(file, set, meta)
-		})
+		if meta, err = checkpoint.WithChecksum(set, meta); err != nil {
+			return err
+		}
+		return modelfile.SaveProgram(path, modelfile.Safetensors, func(w io.Writer) error { return safetensors.Write(w, set, meta) })
 	}
 	if l, err := m.network(); err == nil && l.Model != nil {
 		s.rename(l)
 		return l.Model.Save(path, "")
 	}
-	return modelfile.SaveProgram(path, modelfile.ONNX, func(file string) error { return m.saveONNX(file, o.Opset) })
+	return modelfile.SaveProgram(path, modelfile.ONNX, func(w io.Writer) error { return m.writeONNX(w, o.Opset) })
 }
 
 // chained returns the tensors of a chain, with its line as metadata.

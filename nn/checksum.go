@@ -9,7 +9,12 @@ import (
 	"regexp"
 )
 
-const checksumMember = "checksum"
+// Members of config.json that are not the config's: the checksum of the weights that
+// it was saved with, and its own.
+const (
+	weightsMember  = "weights_checksum"
+	checksumMember = "checksum"
+)
 
 // config.json ends with a member "checksum": the SHA-256 of all bytes before the
 // comma in front of it.
@@ -37,7 +42,7 @@ func verifyChecksum(object []byte) (found bool, err error) {
 	}
 	name, value := string(object[m[2]:m[3]]), string(object[m[4]:m[5]])
 	switch {
-	case name != checksumMember && checksum.MatchString(value):
+	case name != checksumMember && name != weightsMember && checksum.MatchString(value):
 		return false, fmt.Errorf("%.40q holds a checksum, expected it under \"checksum\"; the file is damaged", name)
 	case name != checksumMember:
 		return false, nil

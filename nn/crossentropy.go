@@ -153,17 +153,8 @@ func (l *CrossEntropyOf[F]) weight(c int) float64 {
 // row returns the loss of one row and writes its gradient times scale; p is
 // scratch of its length.
 func (l *CrossEntropyOf[F]) row(x []F, p []float64, y int, scale float64, grad []F) float64 {
-	most := x[0]
-	for _, v := range x {
-		if v > most || v != v {
-			most = v
-		}
-	}
-	p, m, z := p[:len(x)], float64(most), 0.0
-	for i, v := range x {
-		p[i] = float64(v) - m
-	}
-	kernel.Exp(p)
+	p, m, z := p[:len(x)], float64(kernel.Largest(x)), 0.0
+	kernel.ExpShifted(p, x, m)
 	for _, e := range p {
 		z += e
 	}
@@ -184,11 +175,13 @@ func (l *CrossEntropyOf[F]) row(x []F, p []float64, y int, scale float64, grad [
 		return loss
 	}
 	k := all * scale / z
+	if s == 0 {
+		kernel.Narrow(grad, p, k)
+		grad[y] = F(float64(p[y]*k) - float64(a*scale))
+		return loss
+	}
 	for c, e := range p {
-		d := float64(e * k)
-		if s != 0 {
-			d -= float64(float64(s*l.weight(c)) * scale)
-		}
+		d := float64(e*k) - float64(float64(s*l.weight(c))*scale)
 		if c == y {
 			d -= float64(a * scale)
 		}

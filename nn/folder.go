@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -31,19 +33,22 @@ const maxConfig = 64 << 20
 // Save writes the model as a folder: config.json, model.safetensors with the
 // names of PyTorch's state_dict (docs/formats/model-folder.md has the form of weights
 // in Config.Precision), and README.md with the given text (none if it
-// is empty). The first two hold a checksum of themselves. Each file is replaced as
-// a whole or not at all. A file of the folder that is a symbolic link to outside is
-// refused: an ErrFolder. So is a member "checksum" of Meta. Other errors are those
-// of the file system.
+// is empty). The first two hold a checksum of themselves, and config.json that of the
+// weights: whatever ends the process, Open gives the old model or the new, never a
+// mixture. A file of the folder that is a symbolic link to outside is
+// refused: an ErrFolder. So is a member "checksum" or "weights_checksum" of Meta.
+// Other errors are those of the file system.
 func (m *ModelOf[F]) Save(dir, readme string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	if err := inside(dir, ConfigFile, WeightsFile, ReadmeFile); err != nil {
+	if err := inside(dir, ConfigFile, WeightsFile, ReadmeFile, filepath.Base(atomicfile.Next(WeightsFile))); err != nil {
 		return err
 	}
-	if _, ok := m.cfg.Meta[checksumMember]; ok {
-		return &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: `Config.Meta has a member "checksum", which stands for the file's own`}
+	for _, name := range []string{checksumMember, weightsMember} {
+		if _, ok := m.cfg.Meta[name]; ok {
+			return &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: fmt.Sprintf("Config.Meta has a member %q, which stands for the file's own", name)}
+		}
 	}
 	var set checkpoint.Set
 	m.named(func(n string, v tensor.DenseOf[F]) { set = append(set, stored(n, m.cfg.precisionOf(n), v)...) })
@@ -51,26 +56,63 @@ func (m *ModelOf[F]) Save(dir, readme string) error {
 	if err != nil {
 		return err
 	}
-	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), set, meta); err != nil {
+	config, err := encoded(m.cfg, meta[checkpoint.ChecksumKey])
+	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(filepath.Join(dir, ConfigFile), func(w io.Writer) error {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		if err := e.Encode(m.cfg); err != nil {
-			return err
-		}
-		_, err := w.Write(withChecksum(b.Bytes()))
+	if err := settle(dir); err != nil {
 		return err
-	}); err != nil || readme == "" {
+	}
+	if err := atomicfile.Pair(
+		atomicfile.File{Path: filepath.Join(dir, WeightsFile), Write: func(w io.Writer) error { return safetensors.Write(w, set, meta) }},
+		atomicfile.File{Path: filepath.Join(dir, ConfigFile), Write: func(w io.Writer) error { _, err := w.Write(config); return err }},
+	); err != nil || readme == "" {
 		return err
 	}
 	return atomicfile.Write(filepath.Join(dir, ReadmeFile), func(w io.Writer) error {
 		_, err := io.WriteString(w, readme)
 		return err
 	})
+}
+
+// encoded is config.json of a config and the checksum of its weights.
+func encoded(cfg Config, weights string) ([]byte, error) {
+	cfg.Meta = maps.Clone(cfg.Meta)
+	if cfg.Meta == nil {
+		cfg.Meta = map[string]json.RawMessage{}
+	}
+	cfg.Meta[weightsMember] = json.RawMessage(strconv.Quote(weights))
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(cfg); err != nil {
+		return nil, err
+	}
+	return withChecksum(b.Bytes()), nil
+}
+
+// settle ends a Save that was killed, if config.json tells that there was one.
+func settle(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	c, err := readConfig(root, dir)
+	return atomicfile.Settle(filepath.Join(dir, WeightsFile), func(path string) bool {
+		return err == nil && c.weights != "" && weightsSum(path) == c.weights
+	})
+}
+
+// weightsSum is the checksum that a file of weights says it has; empty: none.
+func weightsSum(path string) string {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	return f.Metadata()[checkpoint.ChecksumKey]
 }
 
 // inside refuses names in dir that lead out of it.
@@ -97,13 +139,20 @@ func ReadConfig(dir string) (Config, error) {
 		return Config{}, err
 	}
 	defer root.Close()
-	cfg, _, err := readConfig(root, dir)
-	return cfg, err
+	c, err := readConfig(root, dir)
+	return c.Config, err
 }
 
-func readConfig(root *os.Root, dir string) (cfg Config, checked bool, err error) {
-	bad := func(err error) (Config, bool, error) {
-		return Config{}, false, &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: err.Error()}
+// savedConfig is what config.json holds.
+type savedConfig struct {
+	Config
+	checked bool   // it has a checksum
+	weights string // the checksum of its weights; empty: of earlier versions, or by hand
+}
+
+func readConfig(root *os.Root, dir string) (c savedConfig, err error) {
+	bad := func(err error) (savedConfig, error) {
+		return savedConfig{}, &FolderError{Path: filepath.Join(dir, ConfigFile), Reason: err.Error()}
 	}
 	f, err := root.Open(ConfigFile)
 	if err != nil {
@@ -117,19 +166,23 @@ func readConfig(root *os.Root, dir string) (cfg Config, checked bool, err error)
 	if len(data) > maxConfig {
 		return bad(fmt.Errorf("more than %d bytes", maxConfig))
 	}
-	if checked, err = verifyChecksum(data); err != nil {
+	if c.checked, err = verifyChecksum(data); err != nil {
 		return bad(err)
 	}
-	if err := json.Unmarshal(data, &cfg); err != nil {
+	if err := json.Unmarshal(data, &c.Config); err != nil {
 		return bad(err)
 	}
-	if delete(cfg.Meta, checksumMember); len(cfg.Meta) == 0 {
-		cfg.Meta = nil
+	if sum, ok := c.Meta[weightsMember]; ok && json.Unmarshal(sum, &c.weights) != nil {
+		return bad(fmt.Errorf("%s is %.80s, expected a text", weightsMember, sum))
 	}
-	if cfg, err = cfg.normal(); err != nil {
-		return Config{}, false, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+	delete(c.Meta, weightsMember)
+	if delete(c.Meta, checksumMember); len(c.Meta) == 0 {
+		c.Meta = nil
 	}
-	return cfg, checked, nil
+	if c.Config, err = c.normal(); err != nil {
+		return savedConfig{}, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return c, nil
 }
 
 // opened says what a folder lacks whose file is not there.
@@ -164,29 +217,80 @@ func OpenFolder(dir string) (*Folder, error) {
 		return nil, err
 	}
 	defer root.Close()
-	f := &Folder{path: filepath.Join(dir, WeightsFile)}
-	if f.Config, f.checked, err = readConfig(root, dir); err != nil {
-		return nil, err
+	// Another process may save between the reading of one file and of the other.
+	const tries = 3
+	for n := 1; ; n++ {
+		f, mixed, err := openFolder(root, dir)
+		if !mixed || n == tries {
+			return f, err
+		}
 	}
-	info, err := root.Stat(WeightsFile) // first, for opening a pipe waits
+}
+
+// openFolder opens the config and the weights that belong to it; mixed is the error
+// that there are none.
+func openFolder(root *os.Root, dir string) (f *Folder, mixed bool, err error) {
+	c, err := readConfig(root, dir)
+	if err != nil {
+		return nil, false, err
+	}
+	f = &Folder{Config: c.Config, checked: c.checked}
+	err = f.openWeights(root, dir, WeightsFile)
+	sum := ""
+	if err == nil {
+		sum = f.Weights.Metadata()[checkpoint.ChecksumKey]
+	}
+	// Weights without a checksum are of another program, which put them there.
+	switch {
+	case err == nil && (c.weights == "" || sum == c.weights || sum == ""):
+		return f, false, nil
+	case c.weights == "":
+		return nil, false, err
+	}
+	// A Save was killed between its two files, or goes on.
+	next := &Folder{Config: c.Config, checked: c.checked}
+	if e := next.openWeights(root, dir, filepath.Base(atomicfile.Next(WeightsFile))); e == nil {
+		if next.Weights.Metadata()[checkpoint.ChecksumKey] == c.weights {
+			_ = f.Close() // it was only read
+			return next, false, nil
+		}
+		_ = next.Close() // likewise
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	_ = f.Close() // likewise
+	return nil, true, &FolderError{Path: f.path, Reason: "it is not the file that " + ConfigFile + " was saved with", Hint: fmt.Sprintf("save the model anew; if the two do belong together, take the lines %q and %q out of %s", weightsMember, checksumMember, ConfigFile)}
+}
+
+// openWeights opens one of the folder's files as the weights.
+func (f *Folder) openWeights(root *os.Root, dir, name string) error {
+	f.path = filepath.Join(dir, name)
+	info, err := root.Stat(name) // first, for opening a pipe waits
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("it is not a regular file; a model folder holds its weights itself")
 	}
 	if err != nil {
-		return nil, &FolderError{Path: f.path, Reason: opened(err).Error()}
+		return &FolderError{Path: f.path, Reason: opened(err).Error()}
 	}
-	if f.file, err = root.Open(WeightsFile); err != nil {
-		return nil, &FolderError{Path: f.path, Reason: opened(err).Error()}
+	if f.file, err = root.Open(name); err != nil {
+		return &FolderError{Path: f.path, Reason: opened(err).Error()}
 	}
 	if f.Weights, err = safetensors.NewReader(f.file, info.Size()); err != nil {
 		_ = f.file.Close() // it was only read
-		return nil, fmt.Errorf("%s: %w", f.path, err)
+		f.file = nil
+		return fmt.Errorf("%s: %w", f.path, err)
 	}
-	return f, nil
+	return nil
 }
 
 // Close closes the weights' file.
-func (f *Folder) Close() error { return f.file.Close() }
+func (f *Folder) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	return f.file.Close()
+}
 
 // Open loads a float32 model folder that Save wrote. A file that is missing or
 // damaged, or a link out of the folder, is an ErrFolder; so is a weights file

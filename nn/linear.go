@@ -182,11 +182,7 @@ func (l *LinearOf[F]) packForward(p *productOf[F]) {
 
 // backward computes n rows of dx (unless dx is nil) and adds to gw and gb.
 func (l *LinearOf[F]) backward(p *productOf[F], scratch *kernel.Panels[F], dx, dy, x []F, n int, gw, gb []F) {
-	for r := range n {
-		for c, d := range dy[r*l.out : r*l.out+len(gb)] {
-			gb[c] += d
-		}
-	}
+	kernel.AddColumns(n, len(gb), gb, kernel.Rows[F]{Data: dy, Row: l.out})
 	// gw[o][i] += sum over rows of dy[r][o]*x[r][i]
 	p.packed(scratch, n, l.in, x, 1, l.in)
 	to, from := kernel.Rows[F]{Data: gw, Row: l.in}, kernel.Rows[F]{Data: dy, Row: l.out}

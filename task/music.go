@@ -27,7 +27,7 @@ func NewMusic() *Music { return &Music{Cut: newCut()} }
 
 var musicKind = Kind{
 	Name: "music", Title: "A model of music", Causal: true,
-	Reads: `piano rolls as JSON: {"dim":88,"train":[...],"valid":[...],"test":[...]}`,
+	Reads: `piano rolls, {"dim":88,"train":[...],"valid":[...],"test":[...]}`,
 	New:   func() Task { return NewMusic() },
 }
 

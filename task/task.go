@@ -146,6 +146,7 @@ type Task interface {
 
 	metadata() metadata
 	restore(metadata)
+	outputs() (names []string, function string)
 	// misfit says what of c is missing or is not that of what the task knows, in
 	// the words of config.json; "" if all fits.
 	misfit(c nn.Config) string

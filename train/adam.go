@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/unroll-ml/unroll/internal/fmath"
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -109,6 +110,8 @@ func (u *adamRule[F]) apply(p, d []F, state [][]F, at int) {
 	var most []F
 	if len(state) > 2 {
 		most = state[2][at : at+len(p)]
+	} else if n := u.vectors(p, d, m, v); n > 0 {
+		p, d, m, v = p[n:], d[n:], m[n:], v[n:]
 	}
 	for i, w := range p {
 		w = F(w * u.afterDecay)
@@ -122,4 +125,19 @@ func (u *adamRule[F]) apply(p, d []F, state [][]F, at int) {
 		}
 		p[i] = w - F(u.lr*(m[i]/(sqrt(s)/u.root+u.small)))
 	}
+}
+
+// vectors does the loop of apply for the first elements, where there are vectors for
+// it, and returns how many it did.
+func (u *adamRule[F]) vectors(p, d, m, v []F) int {
+	p32, ok := any(p).([]float32)
+	if !ok {
+		return 0
+	}
+	by := kernel.AdamStep{
+		Shrink: float32(u.afterDecay), Sign: float32(u.sign), Decay: float32(u.decay),
+		A: float32(u.a), A1: float32(u.a1), B: float32(u.b), B1: float32(u.b1),
+		Root: float32(u.root), Small: float32(u.small), LR: float32(u.lr),
+	}
+	return by.Step(p32, any(d).([]float32), any(m).([]float32), any(v).([]float32))
 }

@@ -36,6 +36,7 @@ type LoopOf[F tensor.Float] struct {
 	Validate func() (float64, error)
 
 	pass    nn.PassOf[F]
+	clip    NormClipOf[F]
 	batch   BatchOf[F]
 	state   carried[F]
 	started bool // the schedule has set the first rate
@@ -123,6 +124,7 @@ func (l *LoopOf[F]) begin() error {
 			return err
 		}
 	}
+	l.Optimizer.Workers = l.Workers
 	l.pass.Model, l.pass.Train, l.pass.Workers, l.pass.Generator = l.Model, true, l.Workers, l.Generator
 	if !l.started {
 		l.started = true
@@ -160,7 +162,8 @@ func (l *LoopOf[F]) step() (s Step, err error) {
 	}
 	params := l.pass.Params()
 	if l.ClipNorm > 0 {
-		if s.Norm, err = ClipGradNorm(params, l.ClipNorm); err != nil {
+		l.clip.Workers = l.Workers
+		if s.Norm, err = l.clip.Clip(params, l.ClipNorm); err != nil {
 			return s, err
 		}
 		if math.IsNaN(s.Norm) || math.IsInf(s.Norm, 0) {

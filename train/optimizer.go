@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -18,6 +19,10 @@ type Hyper struct {
 // OptimizerOf is an algorithm at work on the parameters of one model.
 type OptimizerOf[F tensor.Float] struct {
 	Hyper
+	// Workers is the most goroutines that share a step; 0 is 1. The bits are the
+	// same for any number.
+	Workers int
+
 	alg    Algorithm
 	rule   rule[F]
 	steps  int
@@ -25,6 +30,9 @@ type OptimizerOf[F tensor.Float] struct {
 	slots  []slot  // of the first step
 	sparse bool    // rows without gradient are left alone
 	state  [][][]F // [parameter][slot][element]
+
+	team   kernel.Team
+	params []nn.ParamOf[F] // of the step that runs
 }
 
 // Optimizer is an OptimizerOf of float32.
@@ -65,18 +73,33 @@ func (o *OptimizerOf[F]) Step(params []nn.ParamOf[F]) error {
 	}
 	o.steps++
 	o.rule.begin(o.Hyper, o.steps)
-	sparse := o.sparse
-	for i, p := range params {
-		if !p.Sparse || !sparse {
-			o.rule.apply(p.Value.Data, p.Grad.Data, o.state[i], 0)
+	o.params = params
+	n := 0
+	for _, p := range params {
+		n += len(p.Value.Data)
+	}
+	o.team.Run((*stepTask[F])(o), workersFor(&o.team, o.Workers, n))
+	o.params = nil
+	return nil
+}
+
+// stepTask is a step whose rule has begun.
+type stepTask[F tensor.Float] OptimizerOf[F]
+
+// Work changes worker w's part of each parameter: no element depends on another.
+func (o *stepTask[F]) Work(w, n int) {
+	for i, p := range o.params {
+		if !p.Sparse || !o.sparse {
+			lo, hi := kernel.Share(len(p.Value.Data), w, n)
+			o.rule.apply(p.Value.Data[lo:hi], p.Grad.Data[lo:hi], o.state[i], lo)
 			continue
 		}
-		w := len(p.Value.Data) / max(p.Value.Shape[0], 1)
-		for _, r := range p.Rows {
-			o.rule.apply(p.Value.Data[r*w:(r+1)*w], p.Grad.Data[r*w:(r+1)*w], o.state[i], r*w)
+		wide := len(p.Value.Data) / max(p.Value.Shape[0], 1)
+		lo, hi := kernel.Share(len(p.Rows), w, n)
+		for _, r := range p.Rows[lo:hi] {
+			o.rule.apply(p.Value.Data[r*wide:(r+1)*wide], p.Grad.Data[r*wide:(r+1)*wide], o.state[i], r*wide)
 		}
 	}
-	return nil
 }
 
 func (o *OptimizerOf[F]) prepare(params []nn.ParamOf[F]) error {

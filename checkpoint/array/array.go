@@ -101,6 +101,9 @@ func Open(path string, o Options) (Source, error) {
 			o.Text.Comma = '\t'
 		}
 	}
+	if err := o.columns(path); err != nil {
+		return nil, err
+	}
 	switch o.Format {
 	case NPY:
 		return opened(npy.Open(path))
@@ -118,6 +121,14 @@ func Open(path string, o Options) (Source, error) {
 	return readText(io.NewSectionReader(in, 0, in.Size), path, o)
 }
 
+// columns refuses names of columns for a format that has none.
+func (o Options) columns(file string) error {
+	if len(o.Text.Columns) == 0 || o.Format == CSV || o.Format == Parquet {
+		return nil
+	}
+	return &checkpoint.Error{File: file, Reason: fmt.Sprintf("columns %q are asked for; only CSV and Parquet have columns by name, and this is %s", o.Text.Columns, o.Format)}
+}
+
 // opened keeps a nil *File from becoming a Source that is not nil.
 func opened[S Source](s S, err error) (Source, error) {
 	if err != nil {
@@ -129,6 +140,9 @@ func opened[S Source](s S, err error) (Source, error) {
 // Read reads all of r, standard input say; o.Format must be set and name is
 // for errors.
 func Read(r io.Reader, name string, o Options) (Source, error) {
+	if err := o.columns(name); err != nil {
+		return nil, err
+	}
 	if o.Format == CSV || o.Format == JSONLines {
 		return readText(r, name, o)
 	}

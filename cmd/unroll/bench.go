@@ -66,6 +66,9 @@ the state, of --rows sequences together.`,
 			if shaped && len(args) > 0 {
 				return usagef("either workloads (%s) or a shape by flags, not both", strings.Join(args, " "))
 			}
+			if bad := givenFlag(cmd, append([]string{"stream"}, shapeFlags...)); bad != "" && !shaped {
+				return usagef("--%s is for a shape given by flags, with --hidden-size", bad)
+			}
 			list, err := namedWorkloads(args)
 			if err != nil {
 				return err

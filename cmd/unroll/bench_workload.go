@@ -91,6 +91,7 @@ func trainingCall(layer *unroll.Layer, x tensor.Dense, g *rng.Generator, workers
 	if err != nil {
 		return nil, err
 	}
+	opt.Workers = workers
 	var params []nn.Param
 	for i, q := range p.Grads.Params() {
 		params = append(params, nn.Param{Name: q.Name, Value: layer.Params()[i].Value, Grad: q.Value})
@@ -132,8 +133,9 @@ func (w workload) languageModel(g *rng.Generator, workers int) (func() error, er
 	if err != nil {
 		return nil, err
 	}
+	opt.Workers = workers
 	p := &nn.Pass{Model: m, Train: true, Generator: g, Workers: workers}
-	loss := nn.CrossEntropy{Workers: workers}
+	loss, clip := nn.CrossEntropy{Workers: workers}, train.NormClip{Workers: workers}
 	in := nn.Input{Tokens: tokens, T: w.steps, B: w.batch}
 	return func() error {
 		p.Zero()
@@ -148,7 +150,7 @@ func (w workload) languageModel(g *rng.Generator, workers int) (func() error, er
 		if err := p.Backward(logits); err != nil {
 			return err
 		}
-		if _, err := train.ClipGradNorm(p.Params(), 0.25); err != nil {
+		if _, err := clip.Clip(p.Params(), 0.25); err != nil {
 			return err
 		}
 		m.Update(func() { err = opt.Step(p.Params()) })

@@ -129,6 +129,10 @@ func (c *conversion) run(cmd *cobra.Command) error {
 		return err
 	}
 	whole := c.chain != "" || isWhole(f) && !(c.opt.Keras && f.Keras != nil)
+	if f.Model != nil && c.chain != "" {
+		_ = f.Close() // it was only read
+		return usagef("--chain: %s tells itself how its parts follow each other; leave it out", c.in)
+	}
 	// What a graph or a folder says is not overruled, nor passed over.
 	refused := []string{"time-first", "states"}
 	switch {
@@ -162,12 +166,12 @@ func (c *conversion) model(cmd *cobra.Command, f *modelfile.File) error {
 		return usageError{err}
 	}
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	defer m.Close()
 	say(cmd, "note", m.Notes())
 	if c.format == modelfile.Folder && c.chain == "" && m.Trained() != nil {
-		place, err := claimFolder(c.out, false, true)
+		place, err := claimOut(c.out)
 		if err != nil {
 			return err
 		}
@@ -274,7 +278,7 @@ func (c *conversion) weights(cmd *cobra.Command, f *modelfile.File) error {
 	}
 	say(cmd, "left out of "+c.in, from.Left)
 	if c.format == modelfile.Folder && from.Model != nil {
-		place, err := claimFolder(c.out, false, true)
+		place, err := claimOut(c.out)
 		if err != nil {
 			return err
 		}

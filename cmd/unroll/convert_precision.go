@@ -115,7 +115,7 @@ func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options,
 	}
 	low, err := from.Model.Quantize(p, o.keep...)
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	var set *task.Set
 	if o.calibrate != "" { // first: what cannot be measured is not written
@@ -123,7 +123,7 @@ func convertPrecision(cmd *cobra.Command, in, out string, opt modelfile.Options,
 			return err
 		}
 	}
-	place, err := claimFolder(out, false, true)
+	place, err := claimOut(out)
 	if err != nil {
 		return err
 	}

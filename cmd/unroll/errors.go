@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/unroll-ml/unroll"
 )
 
 // Exit codes.
@@ -46,4 +48,19 @@ func exitCode(err error) int {
 		return codeUsage
 	}
 	return codeFailure
+}
+
+// asFlags says in flags what package model, or nn, says of its options.
+func asFlags(err error) error {
+	var a *unroll.ArgError
+	if !errors.As(err, &a) {
+		return err
+	}
+	name, ok := strings.CutPrefix(a.Arg, "Options.")
+	if !ok && a.Arg != "keep" {
+		return err
+	}
+	said := *a
+	said.Arg = "--" + strings.ToLower(name)
+	return usageError{&said}
 }

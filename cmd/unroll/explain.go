@@ -27,24 +27,25 @@ func newExplainCmd() *cobra.Command {
 		Use:   "explain [MODEL] [INPUT]",
 		Short: "Show a run as formulas with numbers, in the terminal or as a page",
 		Long: `explain shows each step going through each layer: the formula, the formula with
-the numbers put in, the result. MODEL is a model folder, a file of weights, or an
-ONNX or Keras file, of which one recurrent layer is shown (--prefix, where there are
-several). INPUT, what that layer reads, is what run reads (.safetensors with input and perhaps hx and cx, .npy,
-.csv, ...), and for a model folder also what it was trained on: a text file or
---text, the table of a forecaster, a file of piano rolls. Without them it shows
-RNN(3, 4, num_layers=2) on torch.randn(5, 3) after torch.manual_seed(0), and with
---mode, --input-size, --hidden-size and so on another fresh layer, as run draws
-it, on INPUT alone or on torch.randn(5, input_size).
+the numbers put in, the result. Without arguments it shows RNN(3, 4, num_layers=2)
+on torch.randn(5, 3) after torch.manual_seed(0); with --mode, --input-size,
+--hidden-size and so on another fresh layer, as run draws it, on INPUT alone or on
+torch.randn(5, input_size).
 
-Of a whole model (ONNX, Keras, a saved nn.Sequential, or weights with --chain) its
-recurrent layers are shown, each on what reaches it there, and what stands around
-them as boxes with their numbers; INPUT is the model's own then.
+MODEL is a model folder, a file of weights, or a whole model: ONNX, Keras, a saved
+nn.Sequential, or weights with --chain. Of a whole model and a folder every
+recurrent layer is shown on what reaches it there, and what stands around it as
+boxes with their numbers; --prefix chooses one layer alone.
+
+INPUT is what run reads (.safetensors with input and perhaps hx and cx, .npy,
+.csv, ...), and for a model folder also what it was trained on: a text file or
+--text, the table of a forecaster, a file of piano rolls.
 
 --html writes one file that shows the same as a grid in a browser, without
 network; --open shows it at once.`,
-		Example: `  unroll explain --step 2 --layer 1 --unit 3     # one number of PyTorch's example
+		Example: `  unroll explain --step 2 --layer 1 --unit 3     # a number of PyTorch's example
   unroll explain --open                          # all of it, in a browser
-  unroll explain examples/bach examples/bach/chorale.safetensors --html page.html`,
+  unroll explain names-model --text Satoshi --html page.html`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := from.check(cmd, args); err != nil {
@@ -66,6 +67,9 @@ network; --open shows it at once.`,
 				page.Title = strings.TrimSuffix(filepath.Base(args[0]), filepath.Ext(args[0]))
 			}
 			if html == "" && !open {
+				if page.Kind != "" && cmd.Flags().Changed("as") {
+					return usagef("--as %s is for a page: give --html or --open too", page.Kind)
+				}
 				opt.Color = isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""
 				return explainText(cmd, t, in.whole, opt)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/internal/explain"
 	"github.com/unroll-ml/unroll/internal/modelfile"
+	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -63,7 +64,12 @@ type explainInput struct {
 	kind    string   // as explain.PageOptions; "" for its guess
 	labels  []string // of the steps: characters or words
 	columns []string // names of the inputs
+	tokens  []int    // that x are the rows of, of a model with an embedding
 	whole   *wholeRun
+
+	// Of a model folder.
+	model *nn.Model
+	task  task.Task
 }
 
 // trace runs the model on the input, or the example without arguments.
@@ -99,12 +105,21 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 		if in.labels != nil {
 			in.labels = in.labels[:s.limit]
 		}
+		if in.tokens != nil {
+			in.tokens = in.tokens[:s.limit]
+		}
 	}
 	t, err := explain.NewTrace(layer, in.x, in.s0)
 	if err != nil {
 		return nil, in, fmt.Errorf("%s: %w", cmp.Or(strings.Join(args, " "), "explain"), err)
 	}
-	return t, in, t.Run(nil)
+	if err := t.Run(nil); err != nil {
+		return nil, in, err
+	}
+	if in.model != nil {
+		in.whole, err = aroundLayer(in.model, in.task, in, t)
+	}
+	return t, in, err
 }
 
 // openFile opens the file MODEL.
@@ -142,7 +157,9 @@ func (s *explainSource) load(cmd *cobra.Command, f *modelfile.File, args []strin
 	if len(args) > 1 {
 		path = args[1]
 	}
-	in, err = s.input(cmd, loaded, path)
+	var of task.Task
+	in, of, err = s.input(cmd, loaded, path)
+	in.model, in.task = loaded.Model, of
 	return loaded.Layer, in, err
 }
 
@@ -164,17 +181,16 @@ func (s *explainSource) draw(cmd *cobra.Command, args []string) (*unroll.Layer, 
 	return layer, in, err
 }
 
-// input reads one sequence in the way the model folder's task does, and
-// otherwise arrays.
-func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path string) (in explainInput, err error) {
-	var t task.Task
+// input reads one sequence in the way the model folder's task does, which it returns
+// if there is one, and otherwise arrays.
+func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path string) (in explainInput, t task.Task, err error) {
 	if l.Model != nil && l.Model.Config().Meta != nil {
 		if t, err = task.Of(l.Model.Config()); err != nil {
-			return in, err
+			return in, nil, err
 		}
 	}
 	if t == nil && s.text != "" {
-		return in, usagef("--text is for model folders with a vocabulary")
+		return in, nil, usagef("--text is for model folders with a vocabulary")
 	}
 	var r task.Reading
 	reads := s.text != ""
@@ -185,18 +201,20 @@ func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path stri
 		r, reads, err = t.Sequence(path, s.sequence)
 	}
 	if err != nil {
-		return in, inFlags(cmd, err)
+		return in, t, inFlags(cmd, err)
 	}
 	if !reads {
-		return s.arrays(cmd, l, path)
+		in, err = s.arrays(cmd, l, path)
+		return in, t, err
 	}
 	in.kind, in.labels, in.columns = r.Kind, r.Steps, r.Columns
 	if r.Tokens == nil {
 		in.x = tensor.Dense{Shape: []int{r.Features.Shape[0], r.Features.Shape[2]}, Data: r.Features.Data}
-		return in, nil
+		return in, t, nil
 	}
+	in.tokens = r.Tokens
 	in.x = tensor.New(len(r.Tokens), l.Layer.Config().InputSize)
-	return in, l.Model.Embedding().Forward(in.x.Data, r.Tokens)
+	return in, t, l.Model.Embedding().Forward(in.x.Data, r.Tokens)
 }
 
 // arrays reads input, and hx and cx where the file has them, as run does.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -56,7 +57,7 @@ func printHelp(cmd *cobra.Command, _ []string) {
 	}
 	fmt.Fprintf(w, "\nUsage:\n  %s\n", usageLine(cmd))
 	if cmd.Long != "" {
-		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(cmd.Long))
+		fmt.Fprintf(w, "\n%s\n", wrapped(strings.TrimSpace(cmd.Long), columnsOf(w)))
 	}
 	printCommands(w, cmd)
 	cmd.InitDefaultHelpFlag()
@@ -64,6 +65,49 @@ func printHelp(cmd *cobra.Command, _ []string) {
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\n\"%s COMMAND --help\" says more about a command.\n", cmd.CommandPath())
 	}
+}
+
+// columnsOf is how wide help is: as the terminal, and 80 elsewhere.
+func columnsOf(w io.Writer) int {
+	if isTerminal(w) {
+		if n, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && n >= 40 {
+			return n
+		}
+	}
+	return 80
+}
+
+// wrapped fills the lines of paragraphs anew, of at most so many letters. Lines that
+// begin with a blank stay as they are.
+func wrapped(text string, columns int) string {
+	var out strings.Builder
+	at := 0 // letters of the line at hand
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if line == "" || strings.HasPrefix(line, " ") {
+			if at > 0 {
+				out.WriteByte('\n')
+			}
+			out.WriteString(line + "\n")
+			at = 0
+			continue
+		}
+		for _, word := range strings.Fields(line) {
+			n := utf8.RuneCountInString(word)
+			switch {
+			case at == 0:
+			case at+1+n > columns:
+				out.WriteByte('\n')
+				at = 0
+			default:
+				out.WriteByte(' ')
+				at++
+			}
+			out.WriteString(word)
+			at += n
+		}
+	}
+	return strings.TrimRight(out.String(), "\n")
 }
 
 func usageLine(cmd *cobra.Command) string {
@@ -90,12 +134,7 @@ func printCommands(w io.Writer, cmd *cobra.Command) {
 // printFlags lists the flags by their groups. With --task it leaves out those of
 // other tasks.
 func printFlags(w io.Writer, cmd *cobra.Command) {
-	columns := 0 // no wrapping
-	if isTerminal(w) {
-		if n, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
-			columns = n
-		}
-	}
+	columns := columnsOf(w)
 	only, named := shownTask(cmd)
 	for _, heading := range append(groupsOf(cmd), more) {
 		var flags []*pflag.Flag
@@ -226,6 +265,28 @@ func suggestFlags(cmd *cobra.Command, name string) (near []string) {
 		}
 	})
 	return near
+}
+
+// suggestValue adds to an error that quotes the value of a flag which of its few
+// values may have been meant.
+func suggestValue(cmd *cobra.Command, err error) error {
+	few := fewValues()
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if few[f.Name] == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", value)) {
+			return
+		}
+		var near []string
+		for _, v := range few[f.Name] {
+			if distance(strings.ToLower(value), strings.ToLower(v)) <= max(1, min(2, len(value)/3)) {
+				near = append(near, v)
+			}
+		}
+		if len(near) > 0 && !slices.Contains(near, value) {
+			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+		}
+	})
+	return err
 }
 
 // distance is the number of letters to insert, take out, change or swap with

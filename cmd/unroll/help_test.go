@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -104,6 +105,26 @@ func TestHelpBeginsWithExamples(t *testing.T) {
 			t.Errorf("%s --help begins\n%.300s\nwant\n%s", cmd.CommandPath(), out.String(), want)
 		}
 	})
+}
+
+// Help fits into 80 columns where nothing says how wide the terminal is.
+func TestHelpFitsEightyColumns(t *testing.T) {
+	everyCommand(newRootCmd(), func(cmd *cobra.Command) {
+		var out strings.Builder
+		cmd.SetOut(&out)
+		printHelp(cmd, nil)
+		for line := range strings.Lines(out.String()) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+				t.Errorf("%s --help has a line of %d letters: %s", cmd.CommandPath(), n, line)
+			}
+		}
+	})
+	if got, want := wrapped("one two\nthree\n\n  as it  is\nfour", 9), "one two\nthree\n\n  as it  is\nfour"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := wrapped("one two three\nfour", 13), "one two three\nfour"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestDistance(t *testing.T) {

@@ -80,7 +80,7 @@ func newInspectCmd() *cobra.Command {
 	var opt model.Options
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
-		Short: "Show what a model or a file of weights holds: inputs, layers, operators, tensors",
+		Short: "Show what a model or a file of weights holds",
 		Long: `Show what a model or a file of weights holds, and compute nothing: inputs and
 outputs with types and shapes, the states that go from one to the other, the
 recurrent layers under the names that --prefix takes, operators with counts and
@@ -93,7 +93,6 @@ arrays .npy, .csv, .jsonl and .parquet.`,
   unroll inspect model.onnx --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var opt model.Options
 			err := notStream("the file to inspect", args[0])
 			if err != nil {
 				return err
@@ -101,9 +100,15 @@ arrays .npy, .csv, .jsonl and .parquet.`,
 			if opt.KerasNames, err = isKeras(convention); err != nil {
 				return err
 			}
+			if opt.Prefix != "" && opt.Chain == "" {
+				return usagef("--prefix %s chooses among the modules of --chain, which is not given", opt.Prefix)
+			}
 			in, err := inspectPath(args[0], opt)
 			if err != nil {
 				return err
+			}
+			if opt.Chain != "" && (in.Graph == nil || in.Graph.Refused != "") {
+				return usagef("--chain: %s", in.refused())
 			}
 			if asJSON {
 				return printJSON(cmd, in)
@@ -199,6 +204,14 @@ func inspectedLayerOf(d model.LayerDescription) inspectedLayer {
 	}
 	l.Layer, l.Config = d.Config.String(), &d.Config
 	return l
+}
+
+// refused says why a line does not run over what was inspected.
+func (in inspection) refused() string {
+	if in.Graph == nil {
+		return in.File + " holds no modules of a model"
+	}
+	return in.Graph.Refused
 }
 
 // print writes the inspection as text. Names come from the file, so they are

@@ -19,9 +19,12 @@ import (
 //
 // The binary that people have does not carry the library for it.
 func init() {
+	row := places["version"] // reads nothing
+	row.args = []use{useFolder}
+	places["man"] = row
 	extraCommands = append(extraCommands, func() *cobra.Command {
 		return &cobra.Command{
-			Use: "man", Hidden: true, Args: cobra.RangeArgs(1, 2),
+			Use: "man FOLDER [markdown]", Hidden: true, Args: cobra.RangeArgs(1, 2),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				root := cmd.Root()
 				root.DisableAutoGenTag = true

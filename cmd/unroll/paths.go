@@ -238,6 +238,11 @@ func (p *paths) check() error {
 			return usagef("standard output is the same file as %v, or a part of it, which is read: choose another name", r)
 		}
 	}
+	for _, w := range p.written {
+		if st, err := os.Stat(w.path); err == nil && os.SameFile(st, p.stdout) {
+			return usagef("standard output is the same file as %v: give them different names", w)
+		}
+	}
 	return nil
 }
 

@@ -137,7 +137,7 @@ func used(t *testing.T, name string) (args []string, reads map[string]string, mo
 		return path
 	}
 	layer, x := filepath.Join(dir, "layer.safetensors"), filepath.Join(dir, "x.npy")
-	loneLayer(t, layer)
+	loneLayer(t, layer, "")
 	if err := array.WriteFile(x, checkpoint.Set{checkpoint.Of("input", tensor.New(5, 3))}, array.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -159,12 +159,12 @@ func used(t *testing.T, name string) (args []string, reads map[string]string, mo
 	return args, reads, more
 }
 
-func loneLayer(t *testing.T, path string) {
+func loneLayer(t *testing.T, path, prefix string) {
 	t.Helper()
 	w := func(name string, rows, columns int) checkpoint.Tensor {
-		return checkpoint.Of(name, tensor.New(rows, columns))
+		return checkpoint.Of(prefix+name, tensor.New(rows, columns))
 	}
-	b := func(name string, n int) checkpoint.Tensor { return checkpoint.Of(name, tensor.New(n)) }
+	b := func(name string, n int) checkpoint.Tensor { return checkpoint.Of(prefix+name, tensor.New(n)) }
 	set := checkpoint.Set{w("weight_ih_l0", 16, 3), w("weight_hh_l0", 16, 4), b("bias_ih_l0", 16), b("bias_hh_l0", 16)}
 	if err := safetensors.WriteFile(path, set, nil); err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestNoFileOfAModelIsWrittenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	shard := filepath.Join(dir, "model-00001-of-00001.safetensors")
-	loneLayer(t, shard)
+	loneLayer(t, shard, "")
 	index := fmt.Sprintf(`{"weight_map":{"weight_ih_l0":%[1]q,"weight_hh_l0":%[1]q,"bias_ih_l0":%[1]q,"bias_hh_l0":%[1]q}}`, filepath.Base(shard))
 	where := filepath.Join(dir, "model.safetensors.index.json")
 	if err := os.WriteFile(where, []byte(index), 0o600); err != nil {
@@ -233,6 +233,17 @@ func TestNoFileOfAModelIsWrittenOver(t *testing.T) {
 	for _, m := range []string{dir, where} {
 		refusedWithoutALoss(t, dir, "a part of it", nil, io.Discard, "run", m, x, "--output", shard)
 		refusedWithoutALoss(t, dir, "a part of it", nil, io.Discard, "convert", m, where, "--to", "npz")
+	}
+	// A folder around a program.
+	program := filepath.Join(dir, "program")
+	lines := filepath.Join(dir, "lines.safetensors")
+	loneLayer(t, lines, "lstm.")
+	command(t, 0, "convert", lines, program, "--chain", "lstm", "--time-first", "--to", "folder")
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		for _, alias := range aliases(t, filepath.Join(program, name)) {
+			refusedWithoutALoss(t, program, "a part of it", nil, io.Discard, "run", program, x, "--states-out", alias)
+			refusedWithoutALoss(t, program, "a part of it", nil, io.Discard, "convert", program, alias, "--to", "npz")
+		}
 	}
 	// What is made of an output's name beside it.
 	second := filepath.Join(dir, "y.h_n.npy")
@@ -324,6 +335,17 @@ func TestAConvertedFolderIsNobodyElses(t *testing.T) {
 	if got := modelfile.Files(out); len(got) != 4 {
 		t.Errorf("the parts of a model folder: %q", got)
 	}
+	// A training's folder has more than a conversion writes.
+	for _, name := range []string{"README.md", checkpointFile} {
+		if err := os.WriteFile(filepath.Join(out, name), []byte("words"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refusedWithoutALoss(t, out, "was trained there ("+name+")", nil, io.Discard, "convert", "../../examples/bach", out)
+		refusedWithoutALoss(t, out, "was trained there ("+name+")", nil, io.Discard, "convert", "../../examples/bach", out, "--to", "int8")
+		if err := os.Remove(filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestStatesGoOnInTheirFile: what a run begins from may be replaced by what it ends
@@ -342,5 +364,63 @@ func TestStatesGoOnInTheirFile(t *testing.T) {
 	p.add(place{"INPUT", file, useInput})
 	if err := p.check(); err == nil {
 		t.Error("an input was written over by states")
+	}
+}
+
+// TestStandardOutputIsNoOutputsFile: what is written twice is there once.
+func TestStandardOutputIsNoOutputsFile(t *testing.T) {
+	args, _, _ := used(t, "run")
+	path := filepath.Join(filepath.Dir(args[0]), "y.npz")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	for _, flag := range []string{"--output", "--states-out"} {
+		for _, alias := range aliases(t, path) {
+			refusedWithoutALoss(t, filepath.Dir(path), "standard output is the same file as "+flag, nil, out, "run", args[0], args[1], "--json", flag, alias)
+		}
+	}
+}
+
+// broken is a standard output that takes nothing.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestStatesComeAfterTheOutput: a run that cannot give all of its output leaves the
+// states that it began from, and is run again from them.
+func TestStatesComeAfterTheOutput(t *testing.T) {
+	args, _, _ := used(t, "run")
+	layer, x, dir := args[0], args[1], filepath.Dir(args[0])
+	onnx, states := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "states.safetensors")
+	table := filepath.Join(dir, "t.csv")
+	if err := os.WriteFile(table, []byte("who,a,b,c\nu,1,2,3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(t, 0, "convert", layer, onnx)
+	for _, line := range [][]string{
+		{"run", layer, x},
+		{"run", layer, x, "--stream"},
+		{"run", layer, "-", "--stream"},
+		{"run", onnx, x, "--states"},
+		{"run", onnx, x, "--stream"},
+		{"run", onnx, "-", "--stream"},
+		{"run", layer, table, "--group-by", "who"},
+	} {
+		line = append(line, "--states-out", states)
+		var said bytes.Buffer
+		if code := execute(t.Context(), line, strings.NewReader("1,2,3\n"), broken{}, &said); code == 0 {
+			t.Errorf("%q: no error", line)
+		}
+		if _, err := os.Stat(states); err == nil {
+			t.Fatalf("%q: the states are there and the output is not: %s", line, &said)
+		}
+		if code := execute(t.Context(), line, strings.NewReader("1,2,3\n"), io.Discard, &said); code != 0 {
+			t.Errorf("%q: %d, %s", line, code, &said)
+		}
+		if err := os.Remove(states); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
 	}
 }

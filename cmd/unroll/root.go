@@ -29,9 +29,9 @@ arguments shows a layer.
 Data goes to stdout, progress and complaints to stderr; "-" as a file name is a
 standard stream. Exit code: 0 success, 1 failure, 2 wrong usage, 130 after an
 interrupt (Ctrl-C), 143 after SIGTERM.`,
-		Example: `  unroll run                                           # PyTorch's example, its numbers
-  unroll explain --open                                # how each of them came about
-  unroll train names --task classify -o names-model    # a model of your own files`,
+		Example: `  unroll run                                        # PyTorch's example
+  unroll explain --open                             # how its numbers came about
+  unroll train names --task classify -o names-model # a model of your own files`,
 		Version:       "(of the build)",    // --version prints readVersion
 		Args:          cobra.ArbitraryArgs, // unknown commands are refused below
 		SilenceErrors: true,                // execute prints them, in one line
@@ -92,14 +92,19 @@ func noCommand(root *cobra.Command, name string) error {
 	return usagef("%s", msg)
 }
 
-// completeValues tells a shell the values of flags that have a few.
-func completeValues(cmd *cobra.Command) {
-	for flag, values := range map[string][]string{
+// fewValues are the values of flags that have a few.
+func fewValues() map[string][]string {
+	return map[string][]string{
 		"task": taskNames(), "mode": strings.Split(strings.ReplaceAll(cell.Names(), " or ", ", "), ", "),
 		"dtype": {"float32", "float64"}, "convention": {"torch", "keras"}, "to": {"safetensors", "pt", "npz", "onnx", "folder"},
 		"optimizer": {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad"}, "schedule": {"none", "plateau", "cosine", "onecycle"},
-		"gaps": data.GapRules, "time-format": data.TimeFormats, "head": {"all", "last"},
-	} {
+		"gaps": data.GapRules, "time-format": data.TimeFormats, "head": {"all", "last"}, "as": {"text", "series", "notes", "vectors"},
+	}
+}
+
+// completeValues tells a shell the values of flags that have a few.
+func completeValues(cmd *cobra.Command) {
+	for flag, values := range fewValues() {
 		if cmd.Flags().Lookup(flag) == nil {
 			continue
 		}
@@ -115,10 +120,10 @@ func completeValues(cmd *cobra.Command) {
 // explainCompletion gives cobra's commands that write completions our words.
 func explainCompletion(root *cobra.Command) {
 	lines := map[string]string{
-		"bash":       "  source <(unroll completion bash)                                   # this shell\n  unroll completion bash > /etc/bash_completion.d/unroll             # every shell",
-		"zsh":        "  source <(unroll completion zsh)                                    # this shell\n  unroll completion zsh > \"${fpath[1]}/_unroll\"                      # every shell",
-		"fish":       "  unroll completion fish | source                                    # this shell\n  unroll completion fish > ~/.config/fish/completions/unroll.fish    # every shell",
-		"powershell": "  unroll completion powershell | Out-String | Invoke-Expression      # this shell\n  unroll completion powershell >> $PROFILE                           # every shell",
+		"bash":       "  source <(unroll completion bash)                               # this shell\n  unroll completion bash > /etc/bash_completion.d/unroll         # every shell",
+		"zsh":        "  source <(unroll completion zsh)                                # this shell\n  unroll completion zsh > \"${fpath[1]}/_unroll\"                  # every shell",
+		"fish":       "  unroll completion fish | source                                # this shell\n  unroll completion fish > ~/.config/fish/completions/unroll.fish  # every one",
+		"powershell": "  unroll completion powershell | Out-String | Invoke-Expression  # this shell\n  unroll completion powershell >> $PROFILE                       # every shell",
 	}
 	cmd, _, err := root.Find([]string{"completion"})
 	if err != nil || cmd == root {
@@ -154,7 +159,7 @@ func tagFailures(cmd *cobra.Command) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if err := run(cmd, args); err != nil {
-				return failure{err}
+				return failure{suggestValue(cmd, err)}
 			}
 			return nil
 		}

@@ -265,10 +265,10 @@ func runAs[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) erro
 	if err != nil {
 		return inputError(args, err)
 	}
-	if err := layerStates(cmd, o.statesOut, results); err != nil {
+	if err := showRun(cmd, o, layer.Config().String(), in.x, results); err != nil {
 		return err
 	}
-	return showRun(cmd, o, layer.Config().String(), in.x, results)
+	return layerStates(cmd, o.statesOut, results)
 }
 
 // showRun writes and prints what a run gave.

@@ -63,6 +63,9 @@ func runGroups(cmd *cobra.Command, args []string, o runOptions) error {
 		return err
 	}
 	rows, err := m.NewRows(score.Rows(), opt)
+	if err == nil {
+		err = keepsParts(m, o.keep)
+	}
 	if err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func runGroups(cmd *cobra.Command, args []string, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	return writeSeries(o.statesOut, rows, end)
+	return writeSeries(cmd, o.statesOut, rows, end)
 }
 
 // openSeries opens a model whose steps are rows. Weights alone need no order of the
@@ -102,6 +105,9 @@ func runGroups(cmd *cobra.Command, args []string, o runOptions) error {
 func openSeries(cmd *cobra.Command, path string, o runOptions) (*model.Model, error) {
 	opt := model.Options{Chain: o.chain, Prefix: o.prefix, Loose: o.loose, States: true}
 	var err error
+	if opt.Precision, opt.Keep, err = o.weights(); err != nil {
+		return nil, err
+	}
 	if opt.KerasNames, err = isKeras(o.convention); err != nil {
 		return nil, err
 	}
@@ -123,7 +129,7 @@ func openSeries(cmd *cobra.Command, path string, o runOptions) (*model.Model, er
 		return nil, asking(err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, asFlags(err)
 	}
 	for _, n := range m.Notes() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", visible(n))

@@ -113,6 +113,9 @@ func writeStates(cmd *cobra.Command, m *model.Model, file string, out map[string
 	for _, s := range m.States() {
 		list = append(list, named{s.Output, out[s.Output]})
 	}
+	if err := handOn(cmd); err != nil {
+		return err
+	}
 	return writeValues(cmd, file, list)
 }
 

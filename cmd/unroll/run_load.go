@@ -250,6 +250,9 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		// A header of safetensors stands where no text has it: after 8 bytes that
 		// are a small number.
 		if format == array.CSV && len(b) > 8 && b[8] == '{' {
+			if err := noColumns("standard input", options); err != nil {
+				return nil, nil, err
+			}
 			f, err := safetensors.NewReader(bytes.NewReader(b), int64(len(b)))
 			return piped{f}, nothing, err
 		}
@@ -258,6 +261,9 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		return s, nothing, err
 	}
 	if strings.EqualFold(filepath.Ext(path), ".safetensors") {
+		if err := noColumns(path, options); err != nil {
+			return nil, nil, err
+		}
 		f, err := safetensors.Open(path)
 		if err != nil {
 			return nil, nil, err
@@ -269,4 +275,12 @@ func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), err
 		return nil, nil, err
 	}
 	return s, func() { s.Close() }, nil
+}
+
+// noColumns refuses --columns for a file of tensors.
+func noColumns(file string, o array.Options) error {
+	if len(o.Text.Columns) == 0 {
+		return nil
+	}
+	return errInput(file, "--columns %q: only CSV and Parquet have columns by name, and this is safetensors", o.Text.Columns)
 }

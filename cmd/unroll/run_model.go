@@ -54,7 +54,7 @@ func openModel(cmd *cobra.Command, f *modelfile.File, o runOptions) (*model.Mode
 		return nil, asking(err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, asFlags(err)
 	}
 	for _, n := range m.Notes() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "unroll:", visible(n))
@@ -106,10 +106,10 @@ func runModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions
 		}
 		outputs = append(outputs, named{p.Name, v})
 	}
-	if err := writeStates(cmd, m, o.statesOut, out); err != nil {
+	if err := showModel(cmd, o, m, inputs, outputs); err != nil {
 		return err
 	}
-	return showModel(cmd, o, m, inputs, outputs)
+	return writeStates(cmd, m, o.statesOut, out)
 }
 
 // checkModel refuses flags that a whole model has no use for.

@@ -22,6 +22,9 @@ func streamModel(cmd *cobra.Command, m *model.Model, args []string, o runOptions
 		return err
 	}
 	s, err := m.NewStream(opt)
+	if err == nil {
+		err = keepsParts(m, o.keep)
+	}
 	if err != nil {
 		return err
 	}
@@ -157,10 +160,10 @@ func streamFiles(cmd *cobra.Command, m *model.Model, s *model.Stream, in *modelI
 	for _, p := range m.States() {
 		outputs = append(outputs, named{p.Output, state[p.Output]})
 	}
-	if err := writeStates(cmd, m, o.statesOut, state); err != nil {
+	if err := showModel(cmd, o, m, shown, outputs); err != nil {
 		return err
 	}
-	return showModel(cmd, o, m, shown, outputs)
+	return writeStates(cmd, m, o.statesOut, state)
 }
 
 // stepAll steps through columns, which hold of each input all steps, and returns

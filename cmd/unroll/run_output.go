@@ -14,6 +14,7 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
+	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -52,16 +53,21 @@ func writeSet(cmd *cobra.Command, name string, set checkpoint.Set) error {
 		if err := mayWrite(cmd, "output", files...); err != nil { // all of them, before one is written
 			return err
 		}
+		format, err := array.FormatOf(name)
+		if err != nil {
+			return err
+		}
+		var all []atomicfile.File
 		for i, file := range files {
 			if s := set[i].Shape; (ext == ".csv" || ext == ".parquet") && len(s) > 2 {
 				last := s[len(s)-1]
 				set[i].Shape = []int{set[i].Len() / max(1, last), last}
 			}
-			if err := array.WriteFile(file, set[i:i+1], array.Options{}); err != nil {
-				return err
-			}
+			all = append(all, atomicfile.File{Path: file, Write: func(w io.Writer) error {
+				return array.Write(w, set[i:i+1], array.Options{Format: format})
+			}})
 		}
-		return nil
+		return atomicfile.All(all...)
 	}
 	return checkOutput(name)
 }

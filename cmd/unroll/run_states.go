@@ -90,5 +90,17 @@ func layerStates[F tensor.Float](cmd *cobra.Command, file string, results []resu
 			states = append(states, r)
 		}
 	}
+	if err := handOn(cmd); err != nil {
+		return err
+	}
 	return writeResults(cmd, file, states)
+}
+
+// handOn writes out what standard output still keeps. States come after all of the
+// output: a run that ends in between is run again from the states before it.
+func handOn(cmd *cobra.Command) error {
+	if f, ok := cmd.OutOrStdout().(interface{ Flush() error }); ok {
+		return f.Flush()
+	}
+	return nil
 }

@@ -51,7 +51,7 @@ needed. SIGHUP (not on Windows) opens the models anew. SIGINT and SIGTERM let wh
 is under way finish, write --snapshots, and end.`,
 		Example: `  unroll serve examples/bach
   unroll serve vad=silero_vad.onnx --set sr=16000 --size "input[1]=576"
-  unroll serve model --listen 0.0.0.0:8000 --token-file tokens --snapshots states`,
+  unroll serve model --listen 0.0.0.0:8000 --token-file keys --snapshots states`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return serve(cmd, args, &o) },
 	}
@@ -82,7 +82,7 @@ is under way finish, write --snapshots, and end.`,
 	f.DurationVar(&l.Idle, "idle", time.Minute, "end a sequence after this long without a step; below 0: never")
 	f.StringVar(&o.open.Chain, "chain", "", "forward() of a PyTorch state dict, a line (docs/chain.md)")
 	f.StringVar(&o.precision, "precision", "float32", precisionHelp)
-	f.StringSliceVar(&o.keep, "keep", nil, keepHelp)
+	f.StringSliceVar(&o.keep, "keep", nil, keepHelp+"; of one of several models MODEL:PART")
 	f.StringVar(&o.open.Prefix, "prefix", "", "which of several recurrent layers of a file of weights")
 	f.BoolVar(&o.batchFirst, "batch-first", false, "batches of a file of weights are [B,T,I]")
 	f.BoolVar(&o.timeFirst, "time-first", false, "batches of a file of weights are [T,B,I]")
@@ -113,7 +113,7 @@ func serve(cmd *cobra.Command, args []string, o *serveOptions) error {
 		return asking(err)
 	}
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	defer holdOn(cmd.Context())()
 	onHangup(cmd.Context(), func() { _ = s.Reload() }) // which is logged
@@ -146,7 +146,8 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 		o.open.Layout = model.TimeFirst
 	}
 	var err error
-	if o.open.Precision, o.open.Keep, err = (runOptions{precision: o.precision, keep: o.keep}).weights(); err != nil {
+	// What is kept is a model's own: see rows.
+	if o.open.Precision, _, err = (runOptions{precision: o.precision, keep: o.keep}).weights(); err != nil {
 		return err
 	}
 	o.open.States = true
@@ -204,15 +205,27 @@ func (o *serveOptions) rows() error {
 		}
 		o.Models[i].Rows = model.RowsOptions{Set: map[string]model.Value{}, Sizes: map[string]int{}}
 	}
+	// of is the model that a name is said for, -1: all.
+	of := func(name string) (int, string) {
+		if before, rest, cut := strings.Cut(name, ":"); cut {
+			if i := slices.Index(names, before); i >= 0 {
+				return i, rest
+			}
+		}
+		return -1, name
+	}
+	for _, part := range o.keep {
+		one, part := of(part)
+		for i := range o.Models {
+			if open := &o.Models[i].Open; one < 0 || one == i {
+				open.Keep = append(slices.Clip(open.Keep), part)
+			}
+		}
+	}
 	each := func(flag string, args []string, take func(r *model.RowsOptions, name, text string) error) error {
 		for _, arg := range args {
 			name, text, ok := strings.Cut(arg, "=")
-			of := -1
-			if before, rest, cut := strings.Cut(name, ":"); cut {
-				if of = slices.Index(names, before); of >= 0 {
-					name = rest
-				}
-			}
+			of, name := of(name)
 			for i := range o.Models {
 				if ok && (of < 0 || of == i) && take(&o.Models[i].Rows, name, text) != nil {
 					ok = false

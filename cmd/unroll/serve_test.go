@@ -26,6 +26,13 @@ import (
 // its log.
 func serving(t *testing.T, args ...string) (base string, stop func() (int, string)) {
 	t.Helper()
+	base, _, stop = servingBoth(t, args...)
+	return base, stop
+}
+
+// servingBoth is serving with the address of gRPC too.
+func servingBoth(t *testing.T, args ...string) (base, rpc string, stop func() (int, string)) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	in, out := io.Pipe()
 	code := make(chan int, 1)
@@ -36,11 +43,13 @@ func serving(t *testing.T, args ...string) (base string, stop func() (int, strin
 	}()
 	var log strings.Builder
 	lines := bufio.NewScanner(in)
-	at := regexp.MustCompile(`http=(http://\S+)/`)
-	for base == "" && lines.Scan() {
+	at := regexp.MustCompile(`(http|grpc)=(\S+)`)
+	for (base == "" || rpc == "") && lines.Scan() {
 		fmt.Fprintln(&log, lines.Text())
-		if m := at.FindStringSubmatch(lines.Text()); m != nil {
-			base = m[1]
+		if m := at.FindStringSubmatch(lines.Text()); m != nil && m[1] == "http" {
+			base = strings.TrimSuffix(m[2], "/")
+		} else if m != nil {
+			rpc = m[2]
 		}
 	}
 	drained := make(chan struct{})
@@ -55,11 +64,11 @@ func serving(t *testing.T, args ...string) (base string, stop func() (int, strin
 		<-drained
 		return <-code, log.String()
 	}
-	if base == "" {
+	if base == "" || rpc == "" {
 		code, log := stop()
 		t.Fatalf("exit code %d\n%s", code, log)
 	}
-	return base, stop
+	return base, rpc, stop
 }
 
 func post(t *testing.T, url, body string) (int, string) {
@@ -146,7 +155,8 @@ func TestServeRefusesByName(t *testing.T) {
 		{"../../examples/bach/model.safetensors", codeUsage, "--time-first"},
 		{"../../examples/bach --precision int4", codeUsage, "float32, int8, bfloat16"},
 		{"../../examples/bach --keep fc", codeUsage, "there is no --precision"},
-		{"../../examples/bach --precision int8 --keep rnn.l7", codeFailure, "rnn.l0"},
+		{"../../examples/bach --precision int8 --keep rnn.l7", codeUsage, "rnn.l0"},
+		{"../../examples/bach b=../../examples/bach --precision int8 --keep bach:rnn.l0,b:fcs", codeUsage, "fcs"},
 	} {
 		var stdout, stderr bytes.Buffer
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

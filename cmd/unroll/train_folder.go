@@ -55,6 +55,23 @@ func claimFolder(dir string, resume, overwrite bool, beside ...string) (*modelPl
 	return f, nil
 }
 
+// claimOut takes a folder for a conversion, which may replace another conversion's: a
+// model that was trained there has words and a run beside it, which would be taken for
+// those of the new one.
+func claimOut(dir string) (*modelPlace, error) {
+	f, err := claimFolder(dir, false, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{nn.ReadmeFile, checkpointFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			f.release()
+			return nil, usagef("OUT %s: the folder holds a model that was trained there (%s); name another folder", dir, name)
+		}
+	}
+	return f, nil
+}
+
 func (f *modelPlace) claim(resume, overwrite bool, beside []string) error {
 	if err := f.mayTake(resume, overwrite, beside); err != nil {
 		return err
@@ -162,7 +179,7 @@ func (f *modelPlace) foreign(model bool, beside []string) (names []string, err e
 	for _, e := range entries {
 		name := e.Name()
 		mine := name == lockFile || model && slices.Contains(written, name) || slices.ContainsFunc(written, func(w string) bool {
-			return strings.HasPrefix(name, "."+w+".") && strings.HasSuffix(name, ".tmp")
+			return strings.HasPrefix(name, "."+w+".") && strings.HasSuffix(name, ".tmp") || name == filepath.Base(atomicfile.Next(w))
 		}) || slices.ContainsFunc(beside, func(path string) bool { return isBelow(f.dir, name, path) })
 		if !mine {
 			names = append(names, fmt.Sprintf("%q", name))

@@ -30,7 +30,7 @@ func Abandon() {
 	}
 }
 
-// begin is create for a file that Abandon knows until done.
+// begin is create for a file that Abandon knows until it has its place.
 func begin(path string, perm fs.FileMode) (*os.File, error) {
 	running.Lock()
 	defer running.Unlock()
@@ -45,21 +45,4 @@ func begin(path string, perm fs.FileMode) (*os.File, error) {
 		running.files[f] = true
 	}
 	return f, err
-}
-
-func done(f *os.File) {
-	running.Lock()
-	defer running.Unlock()
-	delete(running.files, f)
-}
-
-// rename gives a whole new file its path, if there was no Abandon.
-func rename(f *os.File, path string) error {
-	running.Lock()
-	defer running.Unlock()
-	if running.abandoned {
-		return errAbandoned
-	}
-	delete(running.files, f)
-	return os.Rename(f.Name(), path)
 }

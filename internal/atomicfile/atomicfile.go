@@ -3,9 +3,7 @@
 package atomicfile
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -20,72 +18,13 @@ import (
 // killed is removed, see Sweep. What exists and is no regular file (a device,
 // a pipe) is written to directly, for it cannot be replaced.
 func Write(path string, write func(w io.Writer) error) error {
-	return WriteFile(path, func(f *os.File) error {
-		b := bufio.NewWriterSize(f, 1<<16)
-		if err := write(b); err != nil {
-			return err
-		}
-		return b.Flush()
-	})
+	return All(File{path, write})
 }
 
 // WriteFile is Write without a buffer, for who goes back in the file. What is no
 // regular file cannot do that.
 func WriteFile(path string, write func(f *os.File) error) error {
-	if err := replace(path, write); err != nil {
-		return fmt.Errorf("saving %s: %w", path, err)
-	}
-	return nil
-}
-
-func replace(path string, write func(f *os.File) error) (err error) {
-	perm := fs.FileMode(0o666)
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	old, err := os.Stat(path)
-	switch {
-	case err == nil && old.IsDir():
-		return errors.New("it is a folder")
-	case err == nil && !old.Mode().IsRegular():
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return finish(f, write, false)
-	case err == nil:
-		perm = old.Mode().Perm()
-	}
-	Sweep(path)
-	f, err := begin(path, perm)
-	if err != nil {
-		return err
-	}
-	defer done(f)
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if old != nil { // the umask may have taken permissions the old file had
-		if err := f.Chmod(perm); err != nil {
-			f.Close()
-			return err
-		}
-	}
-	if err := finish(f, write, true); err != nil {
-		return err
-	}
-	if err := rename(f, path); err != nil {
-		return err
-	}
-	// The rename itself reaches the disk with the folder. Not every system
-	// can sync a folder, and the file is whole either way.
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
-	return nil
+	return all([]string{path}, write)
 }
 
 // create opens a new file beside path under a name not yet taken.
@@ -104,13 +43,4 @@ func create(path string, perm fs.FileMode) (*os.File, error) {
 			return nil, err
 		}
 	}
-}
-
-// finish writes through a buffer, syncs if asked, and always closes.
-func finish(f *os.File, write func(f *os.File) error, sync bool) error {
-	err := write(f)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }

@@ -24,10 +24,10 @@ func Try(path string) error {
 	return nil
 }
 
-// Sweep removes the new files that a killed Write of path left in its folder.
-// Those of a Write that runs, in this process or another, stay: it holds a lock on
-// its file, which the system takes from it when it ends. Where the system has no
-// such lock nothing is removed. Write sweeps by itself.
+// Sweep removes the new files that killed Writes left in path's folder, whatever
+// paths they were of. Those of a Write that runs, in this process or another, stay: it
+// holds a lock on its file, which the system takes from it when it ends. Where the
+// system has no such lock nothing is removed. Write sweeps by itself.
 func Sweep(path string) {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)
@@ -35,19 +35,41 @@ func Sweep(path string) {
 		return
 	}
 	for _, e := range entries {
-		if e.Type().IsRegular() && isNewOf(filepath.Base(path), e.Name()) {
+		if e.Type().IsRegular() && isLeft(filepath.Base(path), e.Name()) {
 			removeLeft(filepath.Join(dir, e.Name()))
 		}
 	}
 }
 
-// newName is the name of a new file for base; isNewOf knows it again.
-func newName(base string) string { return fmt.Sprintf(".%s.%08x.tmp", base, rand.Uint32()) }
+// mark is in the names of new files, so that they are known as such.
+const mark = ".unroll-"
 
-func isNewOf(base, name string) bool {
+// newName is the name of a new file for base; IsNew knows it again.
+func newName(base string) string {
+	const most = 200 // systems allow 255 bytes
+	if len(base) > most {
+		base = strings.ToValidUTF8(base[:most], "")
+	}
+	return fmt.Sprintf(".%s%s%08x.tmp", base, mark, rand.Uint32())
+}
+
+// IsNew reports whether a file of this name is, or was, that of a running Write.
+func IsNew(name string) bool {
+	i := strings.LastIndex(name, mark)
+	return i > 0 && name[0] == '.' && isRandom(name[i+len(mark):])
+}
+
+// isLeft reports whether a file may go: one of newName, or one of base as the first
+// versions called it.
+func isLeft(base, name string) bool {
 	rest, ok := strings.CutPrefix(name, "."+base+".")
-	mark, tmp := strings.CutSuffix(rest, ".tmp")
-	return ok && tmp && len(mark) == 8 && strings.Trim(mark, "0123456789abcdef") == ""
+	return IsNew(name) || ok && isRandom(rest)
+}
+
+// isRandom reports whether a name ends as newName's do.
+func isRandom(end string) bool {
+	digits, ok := strings.CutSuffix(end, ".tmp")
+	return ok && len(digits) == 8 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // there reports whether f is still what its name leads to: a Sweep may have come

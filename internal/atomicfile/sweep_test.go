@@ -23,9 +23,9 @@ func TestSweepTakesWhatWasLeftAlone(t *testing.T) {
 			}
 			return name
 		}
-		left := make("." + base + ".0123abcd.tmp")
+		left := []string{make("." + base + ".0123abcd.tmp"), make("." + base + ".unroll-0123abcd.tmp"), make(".other" + ".unroll-0123abcd.tmp")}
 		var stay []string
-		for _, name := range []string{base, base + ".0123abcd.tmp", "." + base + ".0123abcd", "." + base + ".0123abcde.tmp", ".b.0123abcd.tmp"} {
+		for _, name := range []string{base, base + ".0123abcd.tmp", "." + base + ".0123abcd", "." + base + ".0123abcde.tmp", ".b.0123abcd.tmp", ".b.unroll-0123abc.tmp", "b.unroll-0123abcd.tmp", ".unroll-0123abcd.tmp", ".b.unroll-0123abcg.tmp"} {
 			stay = append(stay, make(name))
 		}
 		if err := os.Mkdir(filepath.Join(dir, "."+base+".01234567.tmp"), 0o777); err != nil {
@@ -36,12 +36,14 @@ func TestSweepTakesWhatWasLeftAlone(t *testing.T) {
 			stay = append(stay, filepath.Join(dir, "."+base+".abcdefab.tmp"))
 		}
 		err := Write(path, func(w io.Writer) error {
-			if _, err := os.Stat(left); err == nil {
-				t.Errorf("%s is still there", left)
+			for _, name := range left {
+				if _, err := os.Stat(name); err == nil {
+					t.Errorf("%s is still there", name)
+				}
 			}
-			before := news(t, dir, base)
+			before := news(t, dir)
 			Sweep(path) // while this Write runs
-			after := news(t, dir, base)
+			after := news(t, dir)
 			if len(after) != len(before) || len(before) == 0 {
 				t.Errorf("a Sweep turned %v into %v", before, after)
 			}
@@ -80,15 +82,15 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// news are the new files for base in dir.
-func news(t *testing.T, dir, base string) (names []string) {
+// news are the new files in dir.
+func news(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Type().IsRegular() && isNewOf(base, e.Name()) {
+		if e.Type().IsRegular() && IsNew(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

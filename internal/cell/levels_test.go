@@ -215,7 +215,7 @@ func TestChainsAreTheirSteps(t *testing.T) {
 	chains := 0
 	for _, c := range cells32 {
 		levels.Each(func(level string) {
-			for n := 1; n <= kernel.Lane; n++ {
+			for n := 1; n <= 2*kernel.Lane; n++ {
 				if !kernel.CanChain[float32](c.Chain(), n) {
 					continue
 				}
@@ -246,11 +246,12 @@ func chainIsSteps(t *testing.T, c Cell[float32], n, steps int, back bool, seed u
 	g := c.Traits().Gates
 	w := kernel.NewPanels[float32](n, n, g)
 	w.Pack(d.rows(1, g*n*n).Data, n*n, n, 1)
-	cols := w.MaxCols()
-	sums, h0, c0 := d.rows(steps, cols), d.rows(1, n), d.rows(1, n)
+	cols, panels := w.MaxCols(), w.Len()
+	sums, h0, c0 := d.rows(panels*steps, cols), d.rows(1, n), d.rows(1, n)
+	panel := steps * sums.Row
 	var tail []float32
 	if c.Traits().Apart {
-		tail = d.rows(1, kernel.Lane).Data
+		tail = d.rows(1, kernel.Pad(n)).Data
 	}
 	for i := range h0.Data { // as a state before would be
 		h0.Data[i] = kernel.Flush(kernel.Tanh(h0.Data[i]))
@@ -259,21 +260,25 @@ func chainIsSteps(t *testing.T, c Cell[float32], n, steps int, back bool, seed u
 	gotC, got := slices.Clone(c0.Data), d.rows(steps, n)
 	want := kernel.Rows[float32]{Data: slices.Clone(got.Data), Row: got.Row}
 	kernel.Chain(c.Chain(), &kernel.Walk[float32]{
-		Steps: steps, Back: back, W: w, Tail: tail, Sums: sums, H0: h0.Data, C: gotC, Y: got,
+		Steps: steps, Back: back, W: w, Tail: tail, Sums: sums, Panel: panel, H0: h0.Data, C: gotC, Y: got,
 	})
 
-	h, z := h0.Data, make([]float32, cols)
+	h, z := h0.Data, make([]float32, panels*cols)
 	for i := range steps {
 		if back {
 			i = steps - 1 - i
 		}
 		x, y := sums.Data[i*sums.Row:], want.Data[i*want.Row:]
-		kernel.Mul(w, 0, 1, kernel.Block[float32]{Data: z, Row: cols}, kernel.Block[float32]{Data: x, Row: cols}, tail,
-			kernel.Rows[float32]{Data: h}, 1)
+		kernel.Mul(w, 0, panels, kernel.Block[float32]{Data: z, Panel: cols, Row: cols},
+			kernel.Block[float32]{Data: x, Panel: panel, Row: cols}, tail, kernel.Rows[float32]{Data: h}, 1)
 		one := func(x []float32) kernel.Rows[float32] { return kernel.Rows[float32]{Data: x} }
-		c.Forward(&Step[float32]{
-			Gates: kernel.Gates{M: 1, N: n}, Z: one(z), X: one(x), HPrev: one(h), H: one(y), C: one(c0.Data),
-		})
+		for p := range panels {
+			u := p * w.UnitsPer()
+			c.Forward(&Step[float32]{
+				Gates: kernel.Gates{M: 1, N: min(n-u, w.UnitsPer())}, Z: one(z[p*cols:]), X: one(x[p*panel:]),
+				HPrev: one(h[u:]), H: one(y[u:]), C: one(c0.Data[u:]),
+			})
+		}
 		h = y[:n]
 	}
 	testkit.Bits(t, fmt.Sprintf("%T, %s, %d units, %d steps: h", c, kernel.Level(), n, steps), oneNaN(got.Data), oneNaN(want.Data))

@@ -71,7 +71,8 @@ func (t *Trace) NewPage(opt PageOptions) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, block := t.part(nil)
+	first, block := t.part(nil)
+	facts := maps.Clone(first)
 	for k, v := range map[string]any{
 		"title": opt.Title, "kind": opt.Kind, "labels": opt.Labels, "columns": opt.Columns, "example": opt.Example,
 	} {
@@ -80,11 +81,11 @@ func (t *Trace) NewPage(opt PageOptions) (*Page, error) {
 	if len(opt.Boxes) > 0 {
 		var parts []map[string]any
 		for i, p := range opt.Parts {
-			more := facts
+			of := first
 			if i > 0 {
-				more, block = p.Trace.part(block)
+				of, block = p.Trace.part(block)
 			}
-			parts = append(parts, map[string]any{"name": p.Name, "facts": maps.Clone(more)})
+			parts = append(parts, map[string]any{"name": p.Name, "facts": of})
 		}
 		for i := range opt.Boxes {
 			b := &opt.Boxes[i]

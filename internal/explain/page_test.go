@@ -291,6 +291,25 @@ func TestPageAsks(t *testing.T) {
 		t.Errorf("influence on the grid: %v", got)
 	}
 	b.shot("ask")
+	// Then the bars follow the pointer, and what is chosen next is asked the same.
+	p := eval[[]float64](b, `(()=>{const r=document.getElementById('grid').getBoundingClientRect();return[r.left+unroll.X(10)+unroll.S.cell/2,r.top+unroll.laneY(0)+6]})()`)
+	bars := func(lane, step, u int) string {
+		inf, err := tr.Influence(Target{Layer: lane, Step: step, Unit: u}, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := slices.Max(inf.XNorm)
+		return fmt.Sprintf(`Math.abs(unroll.S.influence.x(%d)-%v)<1e-6&&unroll.S.influence.x(%d)===0`, step-1, inf.XNorm[step-1]/most, step+1)
+	}
+	b.run(chromedp.MouseEvent(chromedp.MouseMoved, p[0], p[1]))
+	b.want(bars(0, 10, 0), "the bars under a pointer")
+	b.want(`unroll.S.t===12`, "the chosen number")
+	b.run(chromedp.MouseEvent(chromedp.MouseMoved, 5, 5))
+	b.want(bars(1, 12, 2), "the bars of the chosen number again")
+	b.run(chromedp.MouseClickXY(p[0], p[1]))
+	b.want(bars(0, 10, 0)+`&&unroll.S.t===10&&!`+id("ask")+`.hidden&&document.querySelector('#memory canvas')`, "another number, asked the same")
+	b.run(js(`unroll.go(1,12,2,false)`))
+	b.want(bars(1, 12, 2)+`&&!unroll.engine.waiting.size`, "the first number again")
 	b.click("#askgates")
 	b.until(`document.querySelector('#gates canvas')`)
 	means, err := tr.MeanGates(1, 0, 0, 20, nil)

@@ -3,6 +3,7 @@
 package explain
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -54,6 +55,20 @@ func TestPageOfAWholeModel(t *testing.T) {
 			b.shot("whole")
 		}
 	}
+}
+
+// Of many boxes the one of the layer in the grid is in sight, and the grid of many
+// units under them is not cut.
+func TestPageOfManyBoxes(t *testing.T) {
+	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 32, HiddenSize: 64}, 12)
+	var all []Box
+	for i := range 25 {
+		all = append(all, Box{Name: fmt.Sprintf("relu_%d", i), Op: "Relu", Shape: []int{12, 64}})
+	}
+	all = append(all, Box{Name: "rnn", Op: "LSTM", Shape: []int{12, 64}, Part: 1}, Box{Name: "fc", Op: "Linear", Shape: []int{18}})
+	b := openPage(t, tr, PageOptions{Parts: []Part{{"rnn", tr}}, Boxes: all}, 1440, 900)
+	b.want(seen(`#flow [aria-pressed=true]`)+`&&document.querySelector('#flow [aria-pressed=true]').textContent.includes('the grid below')&&(r=>{const f=`+id("flow")+`.getBoundingClientRect();return r.left>=f.left&&r.right<=f.right})(document.querySelector('#flow [aria-pressed=true]').getBoundingClientRect())`, "the box of the layer")
+	b.want(`(g=>g.scrollHeight<=g.clientHeight+1)(`+id("grid")+`)`, "all lanes in sight")
 }
 
 // On the terminal the boxes are lines.

@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +17,7 @@ type Box struct {
 	Weights []string `json:"weights"` // shapes of its constants
 	Shape   []int    `json:"shape"`   // of its numbers
 	Output  string   `json:"output"`  // the model's output that it gives, if it does
+	Columns []string `json:"columns"` // names along the last dimension, where they have any
 	// Part counts the recurrent layers from 1; 0: it is none, or one that is not
 	// among the parts.
 	Part int `json:"part"`
@@ -52,6 +55,8 @@ func Boxes(w io.Writer, boxes []Box) error {
 		p.f("%s", line)
 		if b.Part > 0 {
 			p.f("      explained below")
+		} else if len(b.Columns) > 0 {
+			p.f("      %s", b.strongest(3))
 		} else if n := min(6, len(b.Values)); n > 0 {
 			more := ""
 			if n < len(b.Values) {
@@ -62,4 +67,32 @@ func Boxes(w io.Writer, boxes []Box) error {
 	}
 	p.f("")
 	return p.err
+}
+
+// strongest are the largest numbers of a box's last row that is kept, with their
+// names.
+func (b Box) strongest(n int) string {
+	k := len(b.Columns)
+	if len(b.Values) < k {
+		return "more numbers than are kept"
+	}
+	rows := len(b.Values) / k
+	last := b.Values[(rows-1)*k : rows*k]
+	order := make([]int, k)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(last[j], last[i]) })
+	var parts []string
+	for _, i := range order[:min(n, k)] {
+		parts = append(parts, fmt.Sprintf("%s %s", label(b.Columns[i], 24), Num(last[i]).Short()))
+	}
+	s := strings.Join(parts, ", ")
+	if n < k {
+		s += " ..."
+	}
+	if len(b.Shape) > 1 {
+		s = fmt.Sprintf("step %d: %s", rows-1, s)
+	}
+	return s
 }

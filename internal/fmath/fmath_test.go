@@ -92,7 +92,7 @@ func TestCosSin(t *testing.T) {
 			t.Fatalf("Sin(%g) is %g off", x, d)
 		}
 	}
-	if !math.IsNaN(Cos(2e5)) || !math.IsNaN(Sin(math.NaN())) {
+	if !math.IsNaN(Cos(math.Inf(1))) || !math.IsNaN(Sin(math.NaN())) {
 		t.Error("out of range gives a number")
 	}
 }
@@ -124,6 +124,55 @@ func TestPowInt(t *testing.T) {
 	for n := range 3000 {
 		if got, want := PowInt(0.999, n), math.Pow(0.999, float64(n)); math.Abs(got-want) > 1e-12*want {
 			t.Fatalf("0.999**%d = %g, want %g", n, got, want)
+		}
+	}
+}
+
+// Angles of many turns, which package math reduces with another table of pi.
+func TestManyTurns(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 20000 {
+		x := math.Ldexp(r.Float64()-0.5, 17+r.IntN(1000))
+		if d := math.Abs(Cos(x) - math.Cos(x)); d > 1e-15 {
+			t.Fatalf("Cos(%g) is %g off", x, d)
+		}
+		if d := math.Abs(Sin(x) - math.Sin(x)); d > 1e-15 {
+			t.Fatalf("Sin(%g) is %g off", x, d)
+		}
+	}
+}
+
+// Inverse and hyperbolic functions beside package math's, and at their ends.
+func TestInverseAndHyperbolic(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, c := range []struct {
+		name      string
+		got, want func(float64) float64
+		draw      func() float64
+		ulps      float64
+	}{
+		{"Atan", Atan, math.Atan, func() float64 { return math.Ldexp(r.Float64()*2-1, r.IntN(80)-40) }, 4},
+		{"Asin", Asin, func(x float64) float64 { return math.Atan2(x, math.Sqrt((1-x)*(1+x))) }, func() float64 { return r.Float64()*2 - 1 }, 6},
+		{"Acos", Acos, func(x float64) float64 { return math.Atan2(math.Sqrt((1-x)*(1+x)), x) }, func() float64 { return r.Float64()*2 - 1 }, 6},
+		{"Sinh", Sinh, math.Sinh, func() float64 { return math.Ldexp(r.Float64()*2-1, r.IntN(40)-30) }, 6},
+		{"Cosh", Cosh, math.Cosh, func() float64 { return (r.Float64()*2 - 1) * 20 }, 6},
+		{"Asinh", Asinh, math.Asinh, func() float64 { return math.Ldexp(r.Float64()*2-1, r.IntN(80)-40) }, 8},
+		{"Acosh", Acosh, math.Acosh, func() float64 { return 1 + math.Ldexp(r.Float64(), r.IntN(80)-40) }, 8},
+		{"Atanh", Atanh, math.Atanh, func() float64 { return r.Float64()*2 - 1 }, 8},
+	} {
+		worst := 0.0
+		for range 20000 {
+			x := c.draw()
+			worst = max(worst, ulps(c.got(x), c.want(x)))
+		}
+		if !(worst <= c.ulps) {
+			t.Errorf("%s is %g units in the last place off, allowed %g", c.name, worst, c.ulps)
+		}
+		for _, x := range []float64{0, math.Copysign(0, -1), 1, -1, 2, -2, math.Inf(1), math.Inf(-1), math.NaN()} {
+			got, want := c.got(x), c.want(x)
+			if math.IsNaN(got) != math.IsNaN(want) || !math.IsNaN(want) && (math.Signbit(got) != math.Signbit(want) || math.IsInf(got, 0) != math.IsInf(want, 0) || !math.IsInf(want, 0) && math.Abs(got-want) > 1e-14) {
+				t.Errorf("%s(%g) is %g, want %g", c.name, x, got, want)
+			}
 		}
 	}
 }

@@ -274,7 +274,7 @@ func (pl *planner) label(c *call) error {
 		}
 		common = o.batch
 	}
-	left := slices.ContainsFunc(c.out, func(o *operand) bool { return o != nil && o.batch == nil && o.known == nil })
+	left := slices.ContainsFunc(c.out, func(o *operand) bool { return o != nil && o.batch == nil && o.known == nil && o.list == nil })
 	if common == nil || !left || len(c.bodies) > 0 {
 		return nil
 	}

@@ -18,6 +18,7 @@ type operand struct {
 	root  *operand // whose memory it shares, if not its own
 	batch *label   // where the axis that is followed lies; nil: nowhere
 	final bool     // it is of the last step of the axis that is followed
+	list  *list    // of a sequence, which has no type and no memory
 	// place in a frame: the index among its values, and, but for inputs and
 	// views, the offset and the first and last step that use it.
 	index, offset int

@@ -49,6 +49,7 @@ type node struct {
 	*Node
 	row    *row
 	bodies map[string]*body
+	parts  []*node // those it is expanded to, guarded by Program.constants
 }
 
 // maxNesting bounds bodies within bodies.

@@ -302,13 +302,11 @@ func planConvTranspose(c *call) (kernel, error) {
 // withWeights runs a kernel with input 1 replaced.
 func withWeights(run kernel, weights func(a *args) *Value) kernel {
 	return func(a *args) error {
-		in := [3]*Value{a.in[0], weights(a)}
-		if len(a.in) > 2 {
-			in[2] = a.in[2]
-		}
-		with := *a
-		with.in = in[:]
-		return run(&with)
+		own := a.in[1]
+		a.in[1] = weights(a)
+		err := run(a)
+		a.in[1] = own
+		return err
 	}
 }
 

@@ -25,6 +25,10 @@ func elementwiseRows() []row {
 		variadicRow("Max", forms(maxOf[float32], maxOf[float64], maxOf[int64], maxOf[int32], maxOf[int8], maxOf[uint8])),
 		variadicRow("Min", forms(minOf[float32], minOf[float64], minOf[int64], minOf[int32], minOf[int8], minOf[uint8])),
 		variadicRow("Sum", forms(addFloats, add[float64], nil, nil, nil, nil)),
+		{op: "Mean", min: 1, max: -1, plan: expanded(func(c *call, e *expander) error {
+			sum := e.op("Sum", nil, c.in...)
+			return e.give(e.op("Div", nil, sum, e.number(c.typ(0), float64(len(c.in)))))
+		})},
 		{op: "Mod", min: 2, max: 2, attrs: []string{"fmod"}, plan: planMod, axes: broadcastAxes},
 		{op: "Pow", min: 2, max: 2, plan: planPow, axes: broadcastAxes},
 		binaryRow("PRelu", forms(prelu[float32], prelu[float64], prelu[int64], prelu[int32], nil, nil)),
@@ -33,7 +37,7 @@ func elementwiseRows() []row {
 		{op: "Cast", min: 1, max: 1, attrs: []string{"to", "saturate", "round_mode"}, plan: planCast, axes: broadcastAxes},
 		{op: "CastLike", min: 2, max: 2, attrs: []string{"saturate", "round_mode"}, plan: planCastLike, axes: broadcastAxes},
 	}
-	for _, f := range floatFunctions() {
+	for _, f := range append(floatFunctions(), trigonometry()...) {
 		rows = append(rows, row{op: f.op, min: 1, max: 1, attrs: f.attrs, plan: f.plan, axes: broadcastAxes})
 	}
 	return append(rows,

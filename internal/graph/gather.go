@@ -21,6 +21,7 @@ func gatherRows() []row {
 		{op: "TopK", min: 1, max: 2, attrs: []string{"axis", "largest", "sorted", "k"}, plan: planTopK, axes: otherAxes(-1)},
 		{op: "NonZero", min: 1, max: 1, plan: planNonZero},
 		{op: "CumSum", min: 2, max: 2, attrs: []string{"exclusive", "reverse"}, plan: planCumSum, axes: cumSumAxes},
+		{op: "Compress", min: 2, max: 2, attrs: []string{"axis"}, plan: expanded(planCompress)},
 		{op: "Trilu", min: 1, max: 2, attrs: []string{"upper"}, plan: planTrilu},
 	}
 }
@@ -502,4 +503,28 @@ func planTrilu(c *call) (kernel, error) {
 		}
 		return nil
 	}, c.result(0, c.typ(0), shape...)
+}
+
+// planCompress takes the elements along an axis, or of all, where a condition holds.
+func planCompress(c *call, e *expander) error {
+	condition, err := c.needInts(1)
+	if err != nil {
+		return err
+	}
+	x, axis, n := c.in[0], 0, c.in[0].n
+	if _, ok := c.Attrs["axis"]; ok {
+		if axis, err = c.axis(c.intAttr("axis", 0), len(c.shape(0))); err != nil {
+			return err
+		}
+		n = c.shape(0)[axis]
+	} else {
+		x = e.reshape(x, n)
+	}
+	var taken []int64
+	for i, yes := range condition[:min(n, len(condition))] {
+		if yes != 0 {
+			taken = append(taken, int64(i))
+		}
+	}
+	return e.give(e.op("Gather", Attrs{"axis": int64(axis)}, x, e.ints(taken...)))
 }

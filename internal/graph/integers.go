@@ -98,11 +98,9 @@ func grown[E any](s []E, n int) []E {
 // start writes what the sums of each column start from where bytes have the zero
 // point za: shift is laid out like the panels' Shift.
 func (p *panels8) start(shift []int32, za int32) {
-	for u, s := range p.sums {
-		shift[u] = -za * s
-		if p.zeros != nil {
-			shift[u] += int32(p.K) * za * p.zeros[u]
-		}
+	k.TimesInts(shift, p.sums, -za)
+	for u, z := range p.zeros {
+		shift[u] += int32(p.K) * za * z
 	}
 }
 

@@ -77,7 +77,7 @@ func (l *lineInteger) pack(channels int) *lineWeights {
 		}
 	}
 	p.panels.Resize(k.NewLayout(depth, l.m, 1))
-	p.panels.PackInt8(func(u int, column []int8) { copy(column, narrow[u*depth:]) })
+	p.panels.PackInt8(func(u int, to []int8) { copy(to, narrow[u*depth:]) })
 	return p
 }
 
@@ -96,7 +96,7 @@ func (l *lineInteger) whole(last bool) bool {
 
 func (l *lineInteger) memory(lastIn, lastOut bool) []scratchSize {
 	channels, seen := l.channels(lastIn), l.seen[0]*l.seen[1]
-	list := []scratchSize{{U8, seen * channels}, {U8, integerTile * l.taps() * channels}, {I32, integerTile * l.wide}, {I32, integerTile}, {I32, l.wide + 64}, {I32, seen}}
+	list := []scratchSize{{U8, seen * channels}, {U8, integerTile * l.taps() * channels}, {I32, integerTile * l.wide}, {I32, max(l.positions(), integerTile)}, {I32, l.wide + 64}, {I32, seen}}
 	if !lastOut {
 		list = append(list, scratchSize{F32, l.positions() * l.wide})
 	}
@@ -124,7 +124,8 @@ func (l *lineInteger) run(lastIn, lastOut bool) kernel {
 			}
 		}
 		for i := range l.n {
-			image, to := x[i*size:(i+1)*size], dst
+			image := x[i*size : (i+1)*size]
+			var to []float32
 			if lastOut {
 				to = dst[i*p*l.wide : (i+1)*p*l.wide]
 			} else {
@@ -152,6 +153,7 @@ func (l *lineInteger) tiles(a *args, w *lineWeights, dst []float32, seen []uint8
 	clear(start)
 	if l.zero != 0 {
 		sumBytes(all, seen, l.c, channels)
+		l.starts(start, all)
 	}
 	for p0 := 0; p0 < l.positions(); p0 += integerTile {
 		n := min(integerTile, l.positions()-p0)
@@ -161,11 +163,12 @@ func (l *lineInteger) tiles(a *args, w *lineWeights, dst []float32, seen []uint8
 		} else {
 			l.layOut(rows, seen, channels, p0, n)
 		}
-		if l.zero != 0 {
-			l.starts(start[:n], all, p0)
+		at := p0
+		if l.zero == 0 { // zeros, again and again
+			at = 0
 		}
 		k.Sums8(&w.panels, 0, w.panels.Len(), sums, w.panels.MaxCols(), l.wide, shift, left, n)
-		k.FromSums(n, l.wide, k.Rows[float32]{Data: dst[p0*l.wide:], Row: l.wide}, sums, l.wide, start, scale)
+		k.FromSums(n, l.wide, k.Rows[float32]{Data: dst[p0*l.wide:], Row: l.wide}, sums, l.wide, start[at:], scale)
 	}
 }
 
@@ -191,20 +194,29 @@ func (l *lineInteger) layOut(rows, seen []uint8, channels, p0, n int) {
 	}
 }
 
-// starts writes what the sums of positions from p0 on begin with for the zero point of
-// the weights: it times the sum of what a position sees.
-func (l *lineInteger) starts(start, all []int32, p0 int) {
-	oh, ow := p0/l.out[2], p0%l.out[2]
-	for i := range start {
-		at, sum := oh*l.stride[1]*l.seen[1]+ow*l.stride[2], int32(0)
-		for kh := range l.window.kernel[1] {
-			for kw := range l.window.kernel[2] {
-				sum += all[at+kh*l.dilation[1]*l.seen[1]+kw*l.dilation[2]]
+// starts writes what the sums of each position begin with for the zero point of the
+// weights: it times the sum of what a position sees, of which all has the places. Those
+// of a line are added first.
+func (l *lineInteger) starts(start, all []int32) {
+	kh, kw := l.window.kernel[1], l.window.kernel[2]
+	wide, n := l.seen[1], l.out[2]
+	for y := range l.seen[0] {
+		line := all[y*wide : (y+1)*wide]
+		for ow := range n { // what lies before is read no more
+			sum := int32(0)
+			for i, at := 0, ow*l.stride[2]; i < kw; i, at = i+1, at+l.dilation[2] {
+				sum += line[at]
 			}
+			line[ow] = sum
 		}
-		start[i] = -l.zero * sum
-		if ow++; ow == l.out[2] {
-			oh, ow = oh+1, 0
+	}
+	for oh := range l.out[1] {
+		to := start[oh*n : (oh+1)*n]
+		clear(to)
+		for i := range kh {
+			for ow, v := range all[(oh*l.stride[1]+i*l.dilation[1])*wide:][:n] {
+				to[ow] -= l.zero * v
+			}
 		}
 	}
 }

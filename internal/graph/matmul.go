@@ -13,7 +13,6 @@ func matmulRows() []row {
 	return []row{
 		{op: "MatMul", min: 2, max: 2, plan: planMatMul, axes: matmulAxes},
 		{op: "Gemm", min: 2, max: 3, attrs: []string{"alpha", "beta", "transA", "transB"}, plan: planGemm, axes: gemmAxes},
-		{domain: microsoft, op: "FusedMatMul", min: 2, max: 2, attrs: []string{"alpha", "transA", "transB"}, plan: planFusedMatMul, axes: matmulAxes},
 	}
 }
 
@@ -377,24 +376,4 @@ func gemm64(c *call, m *matrices, ta, tb bool, alpha, beta float64) kernel {
 		}
 		return nil
 	}
-}
-
-// planFusedMatMul is ONNX Runtime's MatMul with transposed operands and a factor.
-func planFusedMatMul(c *call) (kernel, error) {
-	if c.intAttr("transA", 0) != 0 || c.intAttr("transB", 0) != 0 {
-		return nil, c.unsupported("of transposed operands")
-	}
-	run, err := planMatMul(c)
-	alpha := c.floatAttr("alpha", 1)
-	if err != nil || alpha == 1 {
-		return run, err
-	}
-	if c.typ(0) != F32 {
-		return nil, c.unsupported("of %s", c.typ(0))
-	}
-	return func(a *args) error {
-		err := run(a)
-		roundAll(data[float32](a.out[0]), func(x float32) float32 { return x * alpha })
-		return err
-	}, nil
 }

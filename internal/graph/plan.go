@@ -138,7 +138,7 @@ func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *pla
 
 // register gives a value that is not known its index in the frame.
 func (pl *planner) register(o *operand) {
-	if o.known == nil && o.index < 0 {
+	if o.known == nil && o.index < 0 && o.list == nil {
 		o.index = len(pl.values)
 		pl.values = append(pl.values, o)
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"math"
+	"slices"
 
 	k "github.com/unroll-ml/unroll/internal/kernel"
 )
@@ -50,11 +51,38 @@ func qlinearRows() []row {
 	return []row{
 		{op: "QLinearMatMul", min: 8, max: 8, plan: qlinearMatMul.product, axes: qlinearMatMul.productAxes},
 		{op: "QLinearConv", min: 8, max: 9, attrs: window, plan: qlinearConv.convolution, axes: firstAxis},
-		{domain: microsoft, op: "QGemm", min: 6, max: 9, attrs: []string{"alpha", "transA", "transB"}, plan: qGemm.product, axes: qGemm.productAxes},
+		{domain: microsoft, op: "QLinearConv", min: 8, max: 9, attrs: append([]string{"channels_last"}, window...), plan: channelsSecond(qlinearConv.convolution), axes: firstAxis},
+		{domain: microsoft, op: "QGemm", min: 6, max: 9, attrs: []string{"alpha", "transA", "transB"}, plan: planQGemm, axes: qGemm.productAxes},
 		{domain: microsoft, op: "MatMulIntegerToFloat", min: 4, max: 7, plan: toFloat.product, axes: toFloat.productAxes},
 		{domain: microsoft, op: "DynamicQuantizeMatMul", min: 3, max: 5, plan: dynamicMatMul.product},
 		{domain: Own, op: fusedProduct, min: 5, max: 10, attrs: []string{"alpha", "transB"}, plan: fusedPlaces.product, axes: fusedPlaces.productAxes},
 		{domain: Own, op: fusedConvolution, min: 5, max: 10, attrs: window, plan: fusedPlaces.convolution, axes: fusedPlaces.convAxes},
+	}
+}
+
+// planQGemm turns the left side first where it is transposed.
+func planQGemm(c *call) (kernel, error) {
+	if c.intAttr("transA", 0) == 0 || len(c.shape(0)) != 2 {
+		return qGemm.product(c)
+	}
+	return expanded(func(c *call, e *expander) error {
+		in := slices.Clone(c.in)
+		in[0] = e.transpose(in[0], 1, 0)
+		y := e.ops(microsoft, "QGemm", 1, c.only("alpha", "transB"), in...)
+		if e.err != nil {
+			return e.err
+		}
+		return e.give(y[0])
+	})(c)
+}
+
+// channelsSecond plans what has an attribute for another layout, which must be unset.
+func channelsSecond(plan func(c *call) (kernel, error)) func(c *call) (kernel, error) {
+	return func(c *call) (kernel, error) {
+		if c.intAttr("channels_last", 0) != 0 {
+			return nil, c.unsupported("with channels last")
+		}
+		return plan(c)
 	}
 }
 
@@ -547,6 +575,9 @@ func (p quantPlaces) productAxes(c *call, in []int) ([]int, bool) {
 	}
 	a, b := *c, [2]int{in[p.a], in[p.b]}
 	a.in = []*operand{c.in[p.a], c.in[p.b]}
+	if c.intAttr("transA", 0) != 0 {
+		return nil, false
+	}
 	if c.intAttr("transB", 0) != 0 {
 		return []int{b[0]}, b[1] < 0 && b[0] >= 0 && b[0] < len(c.shape(p.a))-1
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"unsafe"
 
 	k "github.com/unroll-ml/unroll/internal/kernel"
 )
@@ -68,8 +69,8 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 		return nil, c.unsupported("with sums of %d products; at most %d are", max(q.I, q.H), mostTerms)
 	}
 	rows, sums := q.T*q.B, sumsRow(4*q.H)
-	for i, n := range []int{rows * rowBytes(q.I), rows * sums, q.B * rowBytes(q.H), q.B * sums, sums + 64, 4 * q.H, 4 * q.H, 4 * q.H, k.SpanMemory} {
-		if err := c.memory([]Type{U8, I32, U8, I32, I32, F32, F32, F32, F32}[i], n); err != nil {
+	for i, n := range []int{rows * rowBytes(q.I), rows * sums, q.B * rowBytes(q.H), q.B * sums, sums + 64, 4 * q.H, 4 * q.H, 4 * q.H, k.SpanMemory, 4 * q.H, 1} {
+		if err := c.memory([]Type{U8, I32, U8, I32, I32, F32, F32, F32, F32, F32, I32}[i], n); err != nil {
 			return nil, err
 		}
 	}
@@ -129,6 +130,7 @@ func (q *quantizedLSTM) run(a *args) error {
 		start(hn, a.in, 5, d)
 		start(cn, a.in, 6, d)
 		g := q.gates(a, d, xScale)
+		g.scaleInputs(inputs, q.T*q.B, row)
 		for t := range q.T {
 			hScale, hZero := quantiseRows(h, hn, q.B, H, data[float32](a.scratch[8]))
 			q.packed[d][1].mul(states, h, q.B, hZero, shift)
@@ -161,6 +163,9 @@ type quantGates struct {
 	sums            []float32 // i o f c, H each
 	xScales, scales []float32 // of each column: input times weights, weights alone
 	bias, recurrent []float32 // nil: none
+	both            []float32 // the two together
+	one             bool      // the scales of all columns are one
+	none            []int32
 }
 
 // gates prepares it for an input of that scale.
@@ -173,22 +178,49 @@ func (q *quantizedLSTM) gates(a *args, d int, xScale float32) quantGates {
 	if a.in[3] != nil {
 		bias := data[float32](a.in[3])[d*8*q.H:]
 		g.bias, g.recurrent = bias[:4*q.H], bias[4*q.H:8*q.H]
+		g.both = data[float32](a.scratch[9])
+		add32(g.both, g.bias, g.recurrent)
 	}
+	g.one, g.none = a.in[8].n == q.D && a.in[10].n == q.D, data[int32](a.scratch[10])
+	clear(g.none)
 	return g
+}
+
+// scaleInputs makes the inputs' sums numbers, in place, where one scale does.
+func (g *quantGates) scaleInputs(inputs []int32, m, row int) {
+	for r := range m {
+		if g.one {
+			line := inputs[r*row:][:len(g.sums)]
+			k.FromSums(1, len(line), k.Rows[float32]{Data: asFloats(line)}, line, row, g.none, g.xScales[0])
+		}
+	}
+}
+
+// asFloats is memory of integers as that of numbers.
+func asFloats(x []int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
 // sum makes the gates' sums of one row's products.
 func (g *quantGates) sum(inputs, states []int32, hScale float32) {
 	sums := g.sums
+	if g.one {
+		k.FromSums(1, len(sums), k.Rows[float32]{Data: sums}, states, len(sums), g.none, hScale*g.scales[0])
+		add32(sums, asFloats(inputs), sums)
+		if g.bias != nil {
+			add32(sums, sums, g.both)
+		}
+		return
+	}
 	inputs, states, xs, hs := inputs[:len(sums)], states[:len(sums)], g.xScales[:len(sums)], g.scales[:len(sums)]
-	for k := range sums {
-		s := float32(float32(inputs[k]) * xs[k])
-		sums[k] = s + float32(float32(states[k])*float32(hScale*hs[k]))
+	for i := range sums {
+		s := float32(float32(inputs[i]) * xs[i])
+		sums[i] = s + float32(float32(states[i])*float32(hScale*hs[i]))
 	}
 	if g.bias != nil {
 		bias, recurrent := g.bias[:len(sums)], g.recurrent[:len(sums)]
-		for k := range sums {
-			sums[k] += bias[k] + recurrent[k]
+		for i := range sums {
+			sums[i] += bias[i] + recurrent[i]
 		}
 	}
 }

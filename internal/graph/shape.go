@@ -57,7 +57,12 @@ func planShape(c *call) (kernel, error) {
 	return nil, c.value(0, sizes(shape[lo:max(lo, hi)]), c.in[0].pure)
 }
 
-func planIdentity(c *call) (kernel, error) { return nil, c.view(0, 0, c.shape(0)...) }
+func planIdentity(c *call) (kernel, error) {
+	if c.in[0].list != nil {
+		return nil, c.become(0, c.in[0])
+	}
+	return nil, c.view(0, 0, c.shape(0)...)
+}
 
 // planDropout: a network that runs drops nothing.
 func planDropout(c *call) (kernel, error) {

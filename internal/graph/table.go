@@ -39,7 +39,8 @@ type args struct {
 func families() [][]row {
 	return [][]row{
 		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(),
-		normRows(), recurrentRows(), quantizedRows(), qlinearRows(), controlRows(), layerRows(),
+		normRows(), recurrentRows(), quantizedRows(), qlinearRows(), qlinearMadeRows(), controlRows(), layerRows(),
+		sequenceRows(), resizeRows(), einsumRows(), bitRows(), signalRows(), fusedRows(), attentionRows(),
 	}
 }
 

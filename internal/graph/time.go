@@ -171,7 +171,7 @@ func (pl *planner) moment(c *call) error {
 	case along == nil:
 		c.mark(nil, final)
 		return nil
-	case !slices.ContainsFunc(c.out, func(o *operand) bool { return o != nil && o.batch == nil && o.known == nil }):
+	case !slices.ContainsFunc(c.out, func(o *operand) bool { return o != nil && o.batch == nil && o.known == nil && o.list == nil }):
 		return nil // views, which know where it went
 	}
 	if c.row.axes != nil {

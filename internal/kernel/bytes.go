@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // Whole tensors as bytes of one scale, as ONNX's operators of integers have them.
 
 // Extremes writes, for each of n columns of m rows, the least number to lo, NaN
@@ -69,5 +71,17 @@ func FromSums(m, n int, dst Rows[float32], sums []int32, row int, start []int32,
 		for j, s := range sums[r*row : r*row+n] {
 			d[j] = float32(s+start[r]) * scale
 		}
+	}
+}
+
+// TimesInts writes src*x, which wraps, to dst.
+func TimesInts(dst, src []int32, x int32) {
+	dst = dst[:len(src)]
+	g := Gates{M: 1, N: len(src), Constants: [4]float32{math.Float32frombits(uint32(x))}}
+	if Fused(timesIntsOf, g, Rows[float32]{Data: bytes32(src)}, Rows[float32]{Data: bytes32(dst)}) {
+		return
+	}
+	for i, v := range src {
+		dst[i] = v * x
 	}
 }

@@ -127,3 +127,25 @@ func TestFromSums(t *testing.T) {
 		}
 	}
 }
+
+// TestTimesInts: products of integers wrap at every level.
+func TestTimesInts(t *testing.T) {
+	r := rand.New(rand.NewPCG(37, 38))
+	for n := range 70 {
+		src, x := testkit.AtBorder[int32](t, n, n%2 == 0), int32(r.Uint32())>>r.IntN(30)
+		for i := range src {
+			src[i] = int32(r.Uint32()) >> r.IntN(30)
+		}
+		for _, level := range Levels() {
+			atLevel(t, level, func() {
+				dst := testkit.AtBorder[int32](t, n, n%3 == 0)
+				TimesInts(dst, src, x)
+				for i, v := range src {
+					if dst[i] != v*x {
+						t.Fatalf("%s: %d times %d is %d, want %d", level, v, x, dst[i], v*x)
+					}
+				}
+			})
+		}
+	}
+}

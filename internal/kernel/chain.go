@@ -3,13 +3,18 @@ package kernel
 // ChainOp names a cell whose steps Chain can walk.
 type ChainOp int
 
-// The cells that have chains.
+// The cells that have chains. Behind each stands the one for units of two vectors,
+// which is for Chain to choose.
 const (
 	NoChain ChainOp = iota
 	TanhChain
+	TanhChain2
 	ReLUChain
+	ReLUChain2
 	LSTMChain
+	LSTMChain2
 	GRUChain
+	GRUChain2
 	numChains
 )
 
@@ -33,6 +38,7 @@ type Walk[F Float] struct {
 	W     *Panels[F]
 	Tail  []F     // where the last gate starts; nil: from Sums, like the others
 	Sums  Rows[F] // of each step, panel memory
+	Panel int     // distance of the panels of Sums
 	H0, C []F     // the state before; C is changed in place
 	Y     Rows[F] // receives h of each step
 }
@@ -44,7 +50,7 @@ func CanChain[F Float](op ChainOp, units int) bool {
 }
 
 // Chain walks the steps of one sequence through a cell whose units fit into one
-// vector:
+// vector, or two:
 //
 //	for t := range w.Steps (backwards if w.Back):
 //		z := Mul of h with w.W, starting from w.Sums(t), the last gate from w.Tail where not nil

@@ -17,20 +17,31 @@ type chainArgs struct {
 	y                   unsafe.Pointer
 	yRow                int
 	c, tail             unsafe.Pointer
-	h                   [Lane]float32
+	wPanel, sumsPanel   int // from the first vector of units to the second
+	h                   [2 * Lane]float32
 }
 
 // canChain reports whether the level in use has the chain for so many units.
-func canChain(op ChainOp, units int) bool {
+func canChain(op ChainOp, units int) bool { return chainRoutine(op, units) != 0 }
+
+// chainRoutine returns the chain of a cell for so many units, 0 if there is none.
+func chainRoutine(op ChainOp, units int) uintptr {
 	l := &chainLevels[level.Load()]
-	return units <= l.units && l.routines[op] != 0
+	switch {
+	case units <= l.units:
+		return l.routines[op]
+	case units <= 2*l.units && op != NoChain:
+		return l.routines[op+1]
+	}
+	return 0
 }
 
 func chain(op ChainOp, w *Walk[float32]) {
 	cols, n, has := w.W.Cols(0), w.W.Units, &chainOps[op]
-	if !canChain(op, n) || w.W.Len() != 1 || w.W.K != n || w.W.Gates != has.gates || len(w.H0) < n ||
-		has.cell && len(w.C) < n || has.tail && len(w.Tail) < Lane ||
-		len(w.Sums.Data) < (w.Steps-1)*w.Sums.Row+cols || len(w.Y.Data) < (w.Steps-1)*w.Y.Row+n {
+	panels := w.W.Len()
+	if !canChain(op, n) || panels > 2 || w.W.K != n || w.W.Gates != has.gates || len(w.H0) < n ||
+		has.cell && len(w.C) < n || has.tail && len(w.Tail) < Pad(n) ||
+		len(w.Sums.Data) < (panels-1)*w.Panel+(w.Steps-1)*w.Sums.Row+cols || len(w.Y.Data) < (w.Steps-1)*w.Y.Row+n {
 		panic(fmt.Sprintf("kernel: %s of %d steps of %d units does not have the weights, the level or the memory",
 			has.name, w.Steps, n))
 	}
@@ -39,17 +50,22 @@ func chain(op ChainOp, w *Walk[float32]) {
 		sumsRow: w.Sums.Row * 4, yRow: w.Y.Row * 4,
 		c: unsafe.Pointer(unsafe.SliceData(w.C)), tail: unsafe.Pointer(unsafe.SliceData(w.Tail)),
 	}
+	if a.wPanel, a.sumsPanel = Lane*4, Lane*4; panels > 1 {
+		a.wPanel, a.sumsPanel = w.W.K*cols*4, w.Panel*4
+	}
 	if w.Back {
 		a.sumsRow, a.yRow = -a.sumsRow, -a.yRow
 	}
-	raceRange(w.W.Panel(0), reads)
-	raceRows(w.Sums, w.Steps, cols, reads)
+	for p := range panels {
+		raceRange(w.W.Panel(p), reads)
+		raceRows(Rows[float32]{w.Sums.Data[p*w.Panel:], w.Sums.Row}, w.Steps, cols, reads)
+	}
 	raceRows(w.Y, w.Steps, n, writes)
 	if has.cell {
 		raceRange(w.C[:n], reads|writes)
 	}
 	if has.tail {
-		raceRange(w.Tail[:Lane], reads)
+		raceRange(w.Tail[:Pad(n)], reads)
 	}
 	copy(a.h[:], w.H0[:n])
 	for t := 0; t < w.Steps; t += limits.Steps {
@@ -60,6 +76,6 @@ func chain(op ChainOp, w *Walk[float32]) {
 		}
 		a.sums = unsafe.Pointer(&w.Sums.Data[row*w.Sums.Row])
 		a.y = unsafe.Pointer(&w.Y.Data[row*w.Y.Row])
-		call(chainLevels[level.Load()].routines[op], unsafe.Pointer(&a))
+		call(chainRoutine(op, n), unsafe.Pointer(&a))
 	}
 }

@@ -38,6 +38,7 @@ const (
 	columnsOf
 	extremesOf
 	fromSumsOf
+	timesIntsOf
 	lstmStateOf
 	gruStateOf
 	numOps
@@ -166,6 +167,7 @@ var fusedOps = [numOps]struct {
 	fromSumsOf: {"FromSums", []operand{
 		units("sums", reads), units("start", reads).onlyOne(), units("dst", writes),
 	}},
+	timesIntsOf: {"TimesInts", []operand{units("src", reads), units("dst", writes)}},
 	productOf:   {"Product", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	largerOf:    {"LargerTo", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	lstmStateOf: {"LSTMStateRows", []operand{sums("z", 3, reads), units("c", reads|writes), units("h", writes)}},

@@ -4488,6 +4488,71 @@ lanes2:
 	BNE some // b.ne some
 	RET
 
+TEXT timesIntsOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	ADD $(gateArgs_consts+4*0), R0, R16
+	WORD $0x4d40ca06 // ld1r {v6.4s}, [x16]
+	MOVD gateArgs_gate(R0), R11
+	ADD R11<<1, R11, R12
+	MOVD gateArgs_record(R0), R10
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R19
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R20
+vector:
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD gateArgs_m(R0), R8
+	MOVD gateArgs_n(R0), R13
+	CMP $4, R13
+	BLT part
+full:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x4ea69c00 // mul v0.4s, v0.4s, v6.4s
+	WORD $0x3d800040 // str q0, [x2, #0]
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE full // b.ne full
+	SUB $4, R13
+	MOVD R13, gateArgs_n(R0)
+	CBZ R13, done
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+0*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+1*gateRows__size+gateRows_p)(R0)
+	B vector
+done:
+	RET
+part:
+some:
+	WORD $0xbd400020 // ldr s0, [x1, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R1, R16 // add x16, x1, #4
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+lanes1:
+	WORD $0x4ea69c00 // mul v0.4s, v0.4s, v6.4s
+	WORD $0xbd000040 // str s0, [x2, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+lanes2:
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE some // b.ne some
+	RET
+
 TEXT lstmStateOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $gateConstants<>(SB), R14
 	MOVD gateArgs_gate(R0), R11
@@ -4758,6 +4823,7 @@ DATA ·fusedNEON+(8*const_largerOf)(SB)/8, $largerOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_columnsOf)(SB)/8, $columnsOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_extremesOf)(SB)/8, $extremesOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_fromSumsOf)(SB)/8, $fromSumsOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_timesIntsOf)(SB)/8, $timesIntsOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_lstmStateOf)(SB)/8, $lstmStateOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_gruStateOf)(SB)/8, $gruStateOfNEON<>(SB)
 GLOBL ·fusedNEON(SB), RODATA|NOPTR, $(8*const_numOps)

@@ -2525,6 +2525,51 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT timesIntsOf256<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Y6
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y3
+	VPMULLD Y6, Y3, Y3
+	VMOVUPS Y3, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y3
+	VPMULLD Y6, Y3, Y3
+	VMASKMOVPS Y3, Y15, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT lstmStateOf256<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -2682,6 +2727,7 @@ DATA ·fused256+(8*const_largerOf)(SB)/8, $largerOf256<>(SB)
 DATA ·fused256+(8*const_columnsOf)(SB)/8, $columnsOf256<>(SB)
 DATA ·fused256+(8*const_extremesOf)(SB)/8, $extremesOf256<>(SB)
 DATA ·fused256+(8*const_fromSumsOf)(SB)/8, $fromSumsOf256<>(SB)
+DATA ·fused256+(8*const_timesIntsOf)(SB)/8, $timesIntsOf256<>(SB)
 DATA ·fused256+(8*const_lstmStateOf)(SB)/8, $lstmStateOf256<>(SB)
 DATA ·fused256+(8*const_gruStateOf)(SB)/8, $gruStateOf256<>(SB)
 GLOBL ·fused256(SB), RODATA|NOPTR, $(8*const_numOps)

@@ -3565,6 +3565,51 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT timesIntsOf512<>(SB), NOSPLIT, $0-0
+	VBROADCASTSS (gateArgs_consts+4*0)(DI), Z10
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z2
+	VPMULLD Z10, Z2, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z2
+	VPMULLD Z10, Z2, Z2
+	VMOVUPS Z2, K1, (AX)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT lstmStateOf512<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_gate(DI), R11
 	LEAQ (R11)(R11*2), R12
@@ -3718,6 +3763,7 @@ DATA ·fused512+(8*const_largerOf)(SB)/8, $largerOf512<>(SB)
 DATA ·fused512+(8*const_columnsOf)(SB)/8, $columnsOf512<>(SB)
 DATA ·fused512+(8*const_extremesOf)(SB)/8, $extremesOf512<>(SB)
 DATA ·fused512+(8*const_fromSumsOf)(SB)/8, $fromSumsOf512<>(SB)
+DATA ·fused512+(8*const_timesIntsOf)(SB)/8, $timesIntsOf512<>(SB)
 DATA ·fused512+(8*const_lstmStateOf)(SB)/8, $lstmStateOf512<>(SB)
 DATA ·fused512+(8*const_gruStateOf)(SB)/8, $gruStateOf512<>(SB)
 GLOBL ·fused512(SB), RODATA|NOPTR, $(8*const_numOps)

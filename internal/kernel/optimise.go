@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // SumSquares returns the sum of the squares of x in float64, the same for every
 // level: four sums, of elements 0, 4, 8 ..., 1, 5, 9 ... and so on, each square
 // and each addition rounded, added in that order.
@@ -25,4 +27,34 @@ func SubScaled[F Float](dst, src []F, a F) {
 	for i, v := range src {
 		dst[i] -= F(a * v)
 	}
+}
+
+// Scale multiplies x with a, each product rounded.
+func Scale[F Float](x []F, a F) {
+	all := Rows[F]{Data: x}
+	inf := float32(math.Inf(1))
+	if Fused(lineOf, Gates{M: 1, N: len(x), Constants: [4]float32{float32(a), float32(math.Copysign(0, -1)), -inf, inf}}, all, all) {
+		return
+	}
+	for i, v := range x {
+		x[i] = F(v * a)
+	}
+}
+
+// AdamStep is the numbers of a step of Adam, float32 whatever the level.
+type AdamStep struct {
+	Shrink      float32 // what a parameter is multiplied with before all else
+	Sign, Decay float32 // the gradient is Sign*d + Decay*p
+	A, A1       float32 // the first momentum is A*m + A1*g
+	B, B1       float32 // the second is B*v + B1*g*g
+	Root, Small float32
+	LR          float32 // p - LR*(m/(sqrt(v)/Root + Small))
+}
+
+// Step moves the parameters p along the gradients d with the momenta m and v, which
+// are as long, for whole blocks at a level that has the routine, and returns how many
+// elements it did. Each operation rounds once, in the order written above; the
+// optimiser's own loop, which does the rest, is the definition.
+func (by *AdamStep) Step(p, d, m, v []float32) int {
+	return adamBlocks(p, d[:len(p)], m[:len(p)], v[:len(p)], by)
 }

@@ -42,7 +42,7 @@ func NewPanels[F Float](k, units, gates int) *Panels[F] {
 // undefined until the next Pack.
 func (p *Panels[F]) Resize(k, units, gates int) {
 	p.Layout = NewLayout(k, units, gates)
-	p.Data = grow(p.Data, k*gates*Pad(units))
+	p.Data = Large(p.Data, k*gates*Pad(units))
 }
 
 // Pad returns n rounded up to whole blocks of Lane.

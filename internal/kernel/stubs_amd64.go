@@ -111,10 +111,44 @@ func exp512(x *float64, n int) int
 //go:noescape
 func exp256(x *float64, n int) int
 
+// for i := range 8*n (4*n with 256): dst[i] = fmath.Exp(float64(src[i])-m), up to the
+// first block with a difference outside [-708, 709]; returns the blocks done.
+//
+//go:noescape
+func expShifted512(dst *float64, src *float32, n int, m float64) int
+
+//go:noescape
+func expShifted256(dst *float64, src *float32, n int, m float64) int
+
+// for i := range 8*n { dst[i] = float32(src[i]*k) }
+//
+//go:noescape
+func narrow512(dst *float32, src *float64, n int, k float64)
+
+//go:noescape
+func narrow256(dst *float32, src *float64, n int, k float64)
+
+// for i := range 16*n { lanes[i%16] = max(lanes[i%16], x[i]) }; returns bits, not all
+// 0 if one is NaN.
+//
+//go:noescape
+func largest512(x *float32, n int, lanes *[16]float32) uint32
+
+//go:noescape
+func largest256(x *float32, n int, lanes *[16]float32) uint32
+
 // for i := range 4*n { sums[i%4] += float64(x[i])*float64(x[i]) }
 //
 //go:noescape
 func squares256(x *float32, n int, sums *[4]float64)
+
+// the loop of AdamStep.Step for 16*n elements
+//
+//go:noescape
+func adam512(p, d, m, v *float32, n int, by *AdamStep)
+
+//go:noescape
+func adam256(p, d, m, v *float32, n int, by *AdamStep)
 
 // for i := range 8*n { dst[i] -= a*src[i] }, the product rounded
 //

@@ -22,11 +22,15 @@ func Files(path string) []string {
 		for _, name := range []string{nn.ConfigFile, nn.WeightsFile, nn.ReadmeFile} {
 			all = append(all, filepath.Join(path, name))
 		}
-	case f.ONNX != nil:
-		for _, name := range f.ONNX.External() {
-			all = append(all, filepath.Join(filepath.Dir(path), name))
-		}
 	default:
+		if f.Path != path { // a folder's, which config.json or an index names
+			all = append(all, f.Path, filepath.Join(path, nn.ConfigFile))
+		}
+		if f.ONNX != nil {
+			for _, name := range f.ONNX.External() {
+				all = append(all, filepath.Join(filepath.Dir(f.Path), name))
+			}
+		}
 		if s, ok := f.Source.(*shards); ok {
 			all = append(all, s.path)
 			for _, shard := range s.files {

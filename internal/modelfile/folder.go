@@ -65,67 +65,83 @@ func programIn(dir string) (string, error) {
 	if c.Program != filepath.Base(c.Program) {
 		return fail("program is %q, expected the name of a file in the folder", c.Program)
 	}
-	if info, err = root.Stat(c.Program); err != nil {
-		return fail("program %q: %v", c.Program, err)
+	// A save that was killed between the two files has left the other one at Next.
+	var why error
+	for _, name := range []string{c.Program, filepath.Base(atomicfile.Next(c.Program)), c.Program} {
+		sum, err := sumIn(root, name)
+		if err == nil && sum == c.SHA256 {
+			return filepath.Join(dir, name), nil
+		}
+		if err == nil {
+			err = fmt.Errorf("has the SHA-256 %s, the folder says %.80q; it is damaged, or was changed", sum, c.SHA256)
+		}
+		if name == c.Program {
+			why = err
+		}
+	}
+	return fail("program %q: %v", c.Program, why)
+}
+
+// sumIn is the SHA-256 of a file of a folder.
+func sumIn(root *os.Root, name string) (string, error) {
+	info, err := root.Stat(name) // first, for opening a pipe waits
+	if err != nil {
+		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return fail("program %q is not a regular file", c.Program)
+		return "", errors.New("it is not a regular file")
 	}
-	f, err := root.Open(c.Program)
+	f, err := root.Open(name)
 	if err != nil {
-		return fail("program %q: %v", c.Program, err)
+		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return fail("program %q: %v", c.Program, err)
+		return "", err
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != c.SHA256 {
-		return fail("program %q has the SHA-256 %s, the folder says %.80q; it is damaged, or was changed", c.Program, got, c.SHA256)
-	}
-	return filepath.Join(dir, c.Program), nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // SaveProgram writes a folder around a program in a format, which write writes. A
-// folder that holds other files than such a folder has is refused.
-func SaveProgram(dir string, format Format, write func(path string) error) error {
+// folder that holds other files than such a folder has is refused. Whatever ends the
+// process, the folder holds the old program or the new.
+func SaveProgram(dir string, format Format, write func(w io.Writer) error) error {
 	name := "model" + row(format).Endings[0]
+	path, next := filepath.Join(dir, name), filepath.Base(atomicfile.Next(name))
 	list, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	for _, e := range list {
-		if e.Name() != name && e.Name() != nn.ConfigFile || !e.Type().IsRegular() {
+		mine := e.Name() == name || e.Name() == nn.ConfigFile || e.Name() == next || atomicfile.IsNew(e.Name())
+		if !mine || !e.Type().IsRegular() {
 			return fmt.Errorf("%s: it holds %q, which is no part of a model folder; name another folder", dir, e.Name())
 		}
 	}
-	if old, err := programIn(dir); len(list) > 0 && (err != nil || old == "") {
+	old, err := programIn(dir)
+	if len(list) > 0 && (err != nil || old == "") {
 		return fmt.Errorf("%s: it holds another model; name another folder", dir)
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, name)
-	if err := write(path); err != nil {
-		if len(list) == 0 {
-			_ = os.Remove(dir) // which is empty, or somebody else's by now
-		}
+	if err := atomicfile.Settle(path, func(path string) bool { return path == old }); err != nil {
 		return err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return err
+	err = atomicfile.Pair(
+		atomicfile.File{Path: path, Write: func(w io.Writer) error { return write(io.MultiWriter(w, h)) }},
+		atomicfile.File{Path: filepath.Join(dir, nn.ConfigFile), Write: func(w io.Writer) error {
+			e := json.NewEncoder(w)
+			e.SetIndent("", "  ")
+			return e.Encode(programFolder{name, hex.EncodeToString(h.Sum(nil))})
+		}},
+	)
+	if err != nil && len(list) == 0 {
+		_ = os.Remove(dir) // which is empty, or somebody else's by now
 	}
-	return atomicfile.Write(filepath.Join(dir, nn.ConfigFile), func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(programFolder{name, hex.EncodeToString(h.Sum(nil))})
-	})
+	return err
 }
 
 // WriteTensors writes a safetensors file with metadata and a checksum of all of it.

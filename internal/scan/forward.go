@@ -63,10 +63,14 @@ func (ln *lane[F]) chain(c chunk, sh share[F]) bool {
 	if r.B > 1 || r.Record || s.P > 0 || r.anywhere() || ln.w.hh.precision != Full || !kernel.CanChain[F](op, s.H) {
 		return false
 	}
-	if lo, hi := sh.of(1); lo < hi { // who owns the only panel has its sums
+	if ln.w.hh.Len() > 1 {
+		r.barrier(sh) // the sums of all panels
+	}
+	if lo, hi := sh.of(1); lo < hi { // who owns the last panel has its sums
 		kernel.Chain(op, &kernel.Walk[F]{
 			Steps: c.t1 - c.t0, Back: ln.way == backwards, W: &ln.w.hh.Panels, Tail: ln.w.tail,
-			Sums: kernel.Rows[F]{Data: ln.sums, Row: ln.w.hh.MaxCols()}, H0: ln.h, C: ln.c,
+			Sums: kernel.Rows[F]{Data: ln.sums, Row: ln.w.hh.MaxCols()}, Panel: (c.r1 - c.r0) * ln.w.hh.MaxCols(),
+			H0: ln.h, C: ln.c,
 			Y: kernel.Rows[F]{Data: ln.y[(c.r0-r.outBase(ln.l, c))*ln.ldy:], Row: ln.ldy},
 		})
 	}

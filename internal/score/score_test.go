@@ -220,7 +220,7 @@ func TestTablesAreRefusedByPlace(t *testing.T) {
 	for csv, want := range map[string]string{
 		"who,t,x,z\na,1,2,3\na,2,,3\n":                                `line 3, column 3 (x): the field is empty, expected a number`,
 		"who,t,x,z\na,1,2,3\nb,2,q,3\n":                               `line 3, column 3 (x): "q" is not a number; --columns chooses`,
-		"who,t,x,z\na,soon,2,3\n":                                     `line 2, column 2 (t): "soon" is no number and no time with its year first`,
+		"who,t,x,z\na,soon,2,3\n":                                     `line 2, column 2 (t): "soon" is no number and no time that can be read`,
 		"who,t,x,z\na,NaN,2,3\n":                                      `line 2, column 2 (t): NaN is no place in a series`,
 		"who,t,x,z\na,2024-01-02,2,3\na,7,2,3\n":                      `line 3: some of its times are numbers and some are dates`,
 		"who,t,x,z\na,2024-02-02,2,3\na,2024-01-02,2,3\n":             `line 3: 2024-01-02 of series "a" comes after 2024-02-02 (rows.csv: line 2)`,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/unroll-ml/unroll/model"
+	"github.com/unroll-ml/unroll/train/data"
 )
 
 // Time is a place in a series: a whole number, another number, a moment, or
@@ -19,6 +20,7 @@ type Time struct {
 	whole  int64
 	number float64
 	moment time.Time
+	zoned  bool // with an offset from UTC
 }
 
 type timeKind uint8
@@ -41,14 +43,8 @@ func Number(v float64) (Time, error) {
 	return Time{kind: number, number: v}, nil
 }
 
-// moments are the ways in which moments are read: year first, so that none can be
-// read in two ways.
-var moments = []string{
-	time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05",
-	"2006-01-02 15:04", "2006-01-02", "2006/01/02 15:04:05", "2006/01/02 15:04", "2006/01/02", "2006-01",
-}
-
-// ParseTime reads a number or a moment.
+// ParseTime reads a number, or a moment in one of the forms of times that tables have,
+// but those in which day and month could change places.
 func ParseTime(text string) (Time, error) {
 	text = strings.TrimSpace(text)
 	if v, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -57,13 +53,18 @@ func ParseTime(text string) (Time, error) {
 	if v, err := strconv.ParseFloat(text, 64); err == nil {
 		return Number(v)
 	}
-	for _, layout := range moments {
-		if m, err := time.Parse(layout, text); err == nil {
-			return Time{kind: moment, moment: m}, nil
-		}
+	if len(text) > longest {
+		text = text[:longest] + "..."
 	}
-	return Time{}, fmt.Errorf("%.60q is no number and no time with its year first, such as 2024-03-29 15:04:05", text)
+	m, zoned, why := data.ParseTime(text)
+	if why != "" {
+		return Time{}, errors.New(strings.Replace(why, "is no time", "is no number and no time", 1))
+	}
+	return Time{kind: moment, moment: m, zoned: zoned}, nil
 }
+
+// longest is how many bytes a time may have.
+const longest = 80
 
 // Dated reports whether t is a moment.
 func (t Time) Dated() bool { return t.kind == moment }
@@ -73,6 +74,8 @@ func (t Time) Compare(u Time) (int, error) {
 	switch {
 	case t.kind == whole && u.kind == whole:
 		return cmp.Compare(t.whole, u.whole), nil
+	case t.kind == moment && u.kind == moment && t.zoned != u.zoned:
+		return 0, errors.New("some of its times have an offset from UTC and some have none")
 	case t.kind == moment && u.kind == moment:
 		return t.moment.Compare(u.moment), nil
 	case t.kind == none && u.kind == none:

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"syscall"
@@ -28,14 +29,22 @@ type echo struct {
 	oip.UnimplementedGRPCInferenceServiceServer
 }
 
+func (echo) ModelInfer(_ context.Context, in *oip.ModelInferRequest) (*oip.ModelInferResponse, error) {
+	return answerOf(in), nil
+}
+
+// answerOf is an answer as large as a request.
+func answerOf(in *oip.ModelInferRequest) *oip.ModelInferResponse {
+	return &oip.ModelInferResponse{ModelName: in.ModelName, Id: in.Id, RawOutputContents: in.RawInputContents[:1], Outputs: []*oip.ModelInferResponse_InferOutputTensor{{Name: "output", Datatype: "FP32", Shape: in.Inputs[0].Shape}}}
+}
+
 func (echo) ModelStreamInfer(st grpc.BidiStreamingServer[oip.ModelInferRequest, oip.ModelStreamInferResponse]) error {
 	for {
 		in, err := st.Recv()
 		if err != nil {
 			return nil
 		}
-		out := &oip.ModelInferResponse{ModelName: in.ModelName, Id: in.Id, RawOutputContents: in.RawInputContents[:1], Outputs: []*oip.ModelInferResponse_InferOutputTensor{{Name: "output", Datatype: "FP32", Shape: in.Inputs[0].Shape}}}
-		if err := st.Send(&oip.ModelStreamInferResponse{InferResponse: out}); err != nil {
+		if err := st.Send(&oip.ModelStreamInferResponse{InferResponse: answerOf(in)}); err != nil {
 			return err
 		}
 	}
@@ -62,8 +71,10 @@ func BenchmarkGRPC(b *testing.B) {
 		name  string
 		rpc   oip.GRPCInferenceServiceClient
 		rows  int
-		ahead int
+		ahead int // 0: calls of their own, and no stream
 	}{
+		{"echo/one-call", floor, 1, 0},
+		{"serve/one-call", v.rpc, 1, 0},
 		{"echo/one-sequence", floor, 1, 1},
 		{"serve/one-sequence", v.rpc, 1, 1},
 		{"echo/64-sequences", floor, 1, 64},
@@ -74,6 +85,7 @@ func BenchmarkGRPC(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			st, err := c.rpc.ModelStreamInfer(ctx)
 			must(b, err)
+			defer func() { _ = st.CloseSend() }()
 			message := func(key int, start bool) *oip.ModelInferRequest {
 				if c.rows == 1 {
 					return grpcStep(make([]float32, 64), map[string]any{"sequence_id": key + 1, "sequence_start": start})
@@ -96,6 +108,18 @@ func BenchmarkGRPC(b *testing.B) {
 					b.Fatal(out.ErrorMessage)
 				}
 			}
+			if c.ahead == 0 {
+				_, err := c.rpc.ModelInfer(ctx, message(0, true))
+				must(b, err)
+				r := message(0, false)
+				before := cpu(b)
+				for b.Loop() {
+					_, err := c.rpc.ModelInfer(ctx, r)
+					must(b, err)
+				}
+				b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/1e3/float64(b.N), "cpu-us/step")
+				return
+			}
 			var steps []*oip.ModelInferRequest
 			for k := range c.ahead {
 				must(b, st.Send(message(k, true)))
@@ -113,7 +137,6 @@ func BenchmarkGRPC(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/1e3/float64(b.N*c.rows*c.ahead), "cpu-us/step")
-			_ = st.CloseSend()
 		})
 	}
 }

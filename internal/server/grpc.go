@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -27,11 +28,22 @@ type service struct {
 	*Server
 }
 
+// Bytes of a stream and of a connection of gRPC that are not read yet.
+const (
+	streamWindow     = 256 << 10
+	connectionWindow = 512 << 10
+)
+
 // grpcServer returns the server of gRPC and its health.
 func (s *Server) grpcServer() (*grpc.Server, *health.Server) {
 	l := &s.opt.Limits
 	opts := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(int(l.Body)),
+		// Windows that stay as they are: those that grow are measured with a ping for
+		// every message that finds none under way.
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))), // whose stacks have grown
 		grpc.MaxConcurrentStreams(l.Streams),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ConnectionTimeout(l.Header),
@@ -170,7 +182,7 @@ func (s *Server) inferGRPC(ctx context.Context, in *oip.ModelInferRequest) (*oip
 		return nil, f
 	}
 	defer a.release()
-	return a.grpc(len(in.RawInputContents) == 0), nil
+	return a.message(len(in.RawInputContents) == 0).InferResponse, nil
 }
 
 // errEnding is the end of a stream when the server ends.

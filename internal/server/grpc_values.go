@@ -12,6 +12,7 @@ import (
 // readGRPC reads a message, whose tensors are contents or raw bytes.
 func readGRPC(in *oip.ModelInferRequest, l *Limits) (*request, *failure) {
 	r := &request{model: in.ModelName, version: in.ModelVersion, id: in.Id}
+	r.inputs = r.few[:0]
 	params := in.Parameters
 	if f := r.readSequence(func(name string) (param, bool) { return grpcParam(params, name) }, l.ID); f != nil {
 		return nil, f
@@ -23,7 +24,6 @@ func readGRPC(in *oip.ModelInferRequest, l *Limits) (*request, *failure) {
 	if raw && len(in.RawInputContents) != len(in.Inputs) {
 		return nil, failf(badRequest, "%d inputs have %d raw_input_contents", len(in.Inputs), len(in.RawInputContents))
 	}
-	r.inputs = make([]tensor, 0, len(in.Inputs))
 	for i, t := range in.Inputs {
 		var bytes []byte
 		if raw {
@@ -136,13 +136,13 @@ func grpcIDs(t *oip.ModelInferRequest_InferInputTensor, b []byte, raw bool) ([]s
 			ids = append(ids, string(s))
 		}
 	case t.Datatype == "UINT64" && raw:
-		for ; len(b) >= 8; b = b[8:] {
-			ids = append(ids, strconv.FormatUint(binary.LittleEndian.Uint64(b), 10))
-		}
+		ids = texts(make([]struct{}, len(b)/8), func(text []byte, _ struct{}) []byte {
+			text = strconv.AppendUint(text, binary.LittleEndian.Uint64(b), 10)
+			b = b[8:]
+			return text
+		})
 	case t.Datatype == "UINT64":
-		for _, v := range t.Contents.Uint64Contents {
-			ids = append(ids, strconv.FormatUint(v, 10))
-		}
+		ids = texts(t.Contents.Uint64Contents, func(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) })
 	case t.Datatype == "INT64" || t.Datatype == "INT32":
 		var v model.Value
 		if raw {
@@ -163,23 +163,46 @@ func grpcIDs(t *oip.ModelInferRequest_InferInputTensor, b []byte, raw bool) ([]s
 	return ids, nil
 }
 
-// grpc writes an answer; values are contents where the request's were.
-func (a *answer) grpc(typed bool) *oip.ModelInferResponse {
-	out := &oip.ModelInferResponse{ModelName: a.model, ModelVersion: a.version, Id: a.id}
-	out.Outputs = make([]*oip.ModelInferResponse_InferOutputTensor, len(a.outputs))
+// message is the memory of an answer, of which most have few outputs.
+type message struct {
+	stream  oip.ModelStreamInferResponse
+	answer  oip.ModelInferResponse
+	outputs [2]oip.ModelInferResponse_InferOutputTensor
+	list    [2]*oip.ModelInferResponse_InferOutputTensor
+	raw     [2][]byte
+	shapes  [8]int64
+}
+
+// message writes an answer; values are contents where the request's were.
+func (a *answer) message(typed bool) *oip.ModelStreamInferResponse {
+	m := &message{}
+	out := &m.answer
+	m.stream.InferResponse = out
+	out.ModelName, out.ModelVersion, out.Id = a.model, a.version, a.id
+	out.Outputs, out.RawOutputContents = m.list[:0], m.raw[:0]
+	shapes := m.shapes[:0]
 	for i, t := range a.outputs {
-		o := &oip.ModelInferResponse_InferOutputTensor{Name: t.name, Datatype: datatypeOf(t.value.Type()), Shape: shape64(t.value)}
+		o := &oip.ModelInferResponse_InferOutputTensor{}
+		if i < len(m.outputs) {
+			o = &m.outputs[i]
+		}
+		o.Name, o.Datatype = t.name, datatypeOf(t.value.Type())
+		first := len(shapes)
+		for _, d := range t.value.Shape() {
+			shapes = append(shapes, int64(d))
+		}
+		o.Shape = shapes[first:len(shapes):len(shapes)]
 		if typed {
 			o.Contents = typedContents(t.value)
 		} else {
 			out.RawOutputContents = append(out.RawOutputContents, appendBytes(make([]byte, 0, byteLen(t.value)), t.value))
 		}
-		out.Outputs[i] = o
+		out.Outputs = append(out.Outputs, o)
 	}
 	if a.steps >= 0 {
 		out.Parameters = map[string]*oip.InferParameter{"sequence_steps": {ParameterChoice: &oip.InferParameter_Int64Param{Int64Param: a.steps}}}
 	}
-	return out
+	return &m.stream
 }
 
 // typedContents copies a value's elements into a message.

@@ -52,6 +52,7 @@ type host struct {
 	server *Server
 	meter  *meter
 
+	looking  looking
 	swapping sync.Mutex // held through a swap
 	mu       sync.Mutex
 	now      *version

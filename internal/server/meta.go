@@ -46,11 +46,23 @@ func (h *host) properties(v *version) map[string]string {
 	if v.step != nil {
 		p["signature"], p["digest"] = v.step.target.Signature(), v.step.target.Digest()
 		p["step"] = v.step.String()
+		p["explain"] = strconv.FormatBool(h.hidden(v) == "")
 	}
 	if v.task != nil {
 		p["task"] = v.task.Kind().Name
 	}
 	return p
+}
+
+// hidden says why the steps of a model with sequences cannot be looked into, or "".
+func (h *host) hidden(v *version) string {
+	switch {
+	case h.source.Open.Precision != 0:
+		return "is served in " + h.source.Open.Precision.String() + "; what is explained is computed in float32"
+	case v.step.layer == nil && v.step.rows.Set == nil:
+		return "has no state of recurrent layers from step to step: each step runs over the last inputs; explain it on those"
+	}
+	return ""
 }
 
 func (s *Server) getLive(w http.ResponseWriter, _ *http.Request) {

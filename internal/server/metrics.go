@@ -17,7 +17,6 @@ type metrics struct {
 	registry *prometheus.Registry
 	steps    *prometheus.CounterVec
 	requests *prometheus.HistogramVec
-	queue    *prometheus.HistogramVec
 	batch    *prometheus.HistogramVec
 	ended    *prometheus.CounterVec
 	rejected *prometheus.CounterVec
@@ -27,7 +26,10 @@ type metrics struct {
 
 func newMetrics(s *Server) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
-	times := prometheus.ExponentialBuckets(50e-6, 2, 16) // 50 us to 1.6 s
+	times := make([]float64, len(waits{}.counts)-1)
+	for i := range times {
+		times[i] = waitBucket(i).Seconds()
+	}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		m.registry.MustRegister(c)
@@ -40,7 +42,6 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.steps = counter("unroll_steps_total", "Steps of sequences that were made.", "model")
 	m.requests = histogram("unroll_request_duration_seconds", "Time from a decoded request to its answer.", times, "model", "result")
-	m.queue = histogram("unroll_queue_duration_seconds", "Time that a step waited in line.", times, "model")
 	m.batch = histogram("unroll_batch_rows", "Sequences that were stepped together.", prometheus.ExponentialBuckets(1, 2, 8), "model")
 	m.ended = counter("unroll_sequences_ended_total", "Sequences that ended.", "model", "reason")
 	m.rejected = counter("unroll_rejected_total", "Requests that were not answered.", "model", "reason")
@@ -57,6 +58,7 @@ var (
 	gaugeSequences = prometheus.NewDesc("unroll_sequences", "Sequences that are there.", []string{"model"}, nil)
 	gaugeBytes     = prometheus.NewDesc("unroll_state_bytes", "Bytes of all sequences.", []string{"model"}, nil)
 	gaugeWaiting   = prometheus.NewDesc("unroll_waiting_steps", "Steps in line.", []string{"model"}, nil)
+	queueTime      = prometheus.NewDesc("unroll_queue_duration_seconds", "Time that a step waited in line.", []string{"model"}, nil)
 	gaugeSnapshot  = prometheus.NewDesc("unroll_snapshot_age_seconds", "Time since all states were written.", []string{"model"}, nil)
 )
 
@@ -77,6 +79,8 @@ func (g *gauges) Collect(c chan<- prometheus.Metric) {
 		gauge(gaugeSequences, float64(st.Sequences))
 		gauge(gaugeBytes, float64(st.Bytes))
 		gauge(gaugeWaiting, float64(st.Waiting))
+		n, sum, buckets := h.meter.queue.read()
+		c <- prometheus.MustNewConstHistogram(queueTime, n, sum, buckets, name)
 		if !st.Snapshot.IsZero() {
 			gauge(gaugeSnapshot, st.Age.Seconds())
 		}
@@ -90,7 +94,7 @@ type meter struct {
 	all        *metrics
 	steps, bad prometheus.Counter
 	batch      prometheus.Observer
-	queue      prometheus.Observer
+	queue      waits
 	good, ill  prometheus.Observer
 	recent     recent
 }
@@ -98,8 +102,8 @@ type meter struct {
 func (m *metrics) of(model string) *meter {
 	return &meter{
 		model: model, all: m, steps: m.steps.WithLabelValues(model), bad: m.bad.WithLabelValues(model),
-		batch: m.batch.WithLabelValues(model), queue: m.queue.WithLabelValues(model),
-		good: m.requests.WithLabelValues(model, "ok"), ill: m.requests.WithLabelValues(model, "error"),
+		batch: m.batch.WithLabelValues(model),
+		good:  m.requests.WithLabelValues(model, "ok"), ill: m.requests.WithLabelValues(model, "error"),
 	}
 }
 
@@ -109,8 +113,8 @@ func (m *meter) Stepped(rows int, _ time.Duration) {
 	m.batch.Observe(float64(rows))
 }
 
-// Waited is told by a pool how long a step was in line.
-func (m *meter) Waited(d time.Duration) { m.queue.Observe(d.Seconds()) }
+// Waited is told by a pool how long rows were in line.
+func (m *meter) Waited(d time.Duration, rows int) { m.queue.add(d, rows) }
 
 // Ended implements live.Metrics.
 func (m *meter) Ended(why live.Reason) { m.all.ended.WithLabelValues(m.model, string(why)).Inc() }

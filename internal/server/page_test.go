@@ -95,6 +95,8 @@ func TestPageInABrowser(t *testing.T) {
 		until(step, has("answer", step))
 	}
 	until("the sequence in the table", has("models", "1")+` && models.find(m => m.name === "m").sequences === 1`)
+	do(`document.getElementById("look").click()`)
+	until("the way inside", has("inside", "Open steps 1 to 2 as the living grid"))
 	shot("steps")
 	do(`document.querySelector("#inputs textarea").value = "1 2 x"`)
 	do(`document.getElementById("step").click()`)
@@ -111,6 +113,12 @@ func TestPageInABrowser(t *testing.T) {
 	must(t, chromedp.Do(c, chromedp.EmulateViewport(390, 800)))
 	until("no sideways scrolling on a phone", "document.documentElement.scrollWidth <= innerWidth + 1")
 	shot("phone")
+	page, err := chromedp.Run(c, chromedp.Evaluate[string](`document.querySelector("#inside a").href`))
+	must(t, err)
+	must(t, chromedp.Do(c, chromedp.EmulateViewport(1100, 900), chromedp.Navigate(page)))
+	until("the living grid of two steps", `typeof unroll === "object" && unroll.S && unroll.S.steps === 2 && unroll.S.H === 5`)
+	until("its title", `document.getElementById("model").textContent.startsWith("m, try")`)
+	shot("inside")
 	mu.Lock()
 	defer mu.Unlock()
 	for _, f := range faults {

@@ -13,13 +13,15 @@ type request struct {
 	model, version, id string
 	sequence           sequence
 	inputs             []tensor
-	outputs            []string // wanted, by name; nil: all
+	few                [2]tensor // memory of inputs
+	outputs            []string  // wanted, by name; nil: all
 }
 
 // sequence is what the parameters and the input "sequence_id" say.
 type sequence struct {
 	ids        []string // one, or one a row; none: no sequence
-	many       bool     // from the input
+	one        [1]string
+	many       bool // from the input
 	start, end bool
 	step       int64 // the expected step; -1: any
 }
@@ -41,7 +43,7 @@ func (r *request) readSequence(get func(name string) (param, bool), most int) (f
 			return f
 		}
 		if id != "" {
-			s.ids = []string{id}
+			s.ids = append(s.one[:0], id)
 		}
 	}
 	if s.start, f = flag(get, "sequence_start"); f != nil {
@@ -146,14 +148,25 @@ func (r *request) setMany(ids []string, most int) *failure {
 
 // idTexts are numbers as ids.
 func idTexts(v model.Value) []string {
-	var ids []string
-	for _, n := range model.Data[int64](v) {
-		ids = append(ids, strconv.FormatInt(n, 10))
+	if list := model.Data[int64](v); list != nil {
+		return texts(list, func(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) })
 	}
-	for _, n := range model.Data[int32](v) {
-		ids = append(ids, strconv.FormatInt(int64(n), 10))
+	return texts(model.Data[int32](v), func(b []byte, n int32) []byte { return strconv.AppendInt(b, int64(n), 10) })
+}
+
+// texts are numbers as strings, which share one memory.
+func texts[T any](list []T, write func([]byte, T) []byte) []string {
+	var b []byte
+	ends := make([]int, len(list))
+	for i, n := range list {
+		b = write(b, n)
+		ends[i] = len(b)
 	}
-	return ids
+	all, from, text := make([]string, len(list)), 0, string(b)
+	for i, end := range ends {
+		all[i], from = text[from:end], end
+	}
+	return all
 }
 
 // wants reports whether an output is asked for.

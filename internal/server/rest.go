@@ -36,6 +36,7 @@ func (s *Server) handler() http.Handler {
 	closed.HandleFunc("GET /v2/models/{model}/sequences/{id}/state", s.getState)
 	closed.HandleFunc("PUT /v2/models/{model}/sequences/{id}/state", s.putState)
 	closed.HandleFunc("DELETE /v2/models/{model}/sequences/{id}/state", s.deleteState)
+	s.looks(open, closed)
 	closed.HandleFunc("GET /v2", s.getServer)
 	closed.HandleFunc("GET /v2/status", s.getStatus)
 	closed.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))

@@ -68,6 +68,7 @@ type Server struct {
 	ending  chan struct{} // closed when the server drains
 	once    sync.Once
 	began   time.Time
+	grids   grids
 }
 
 // New opens the models and prepares them; nobody is served before Run.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/live"
 	"github.com/unroll-ml/unroll/model"
 	"github.com/unroll-ml/unroll/nn"
@@ -19,6 +20,8 @@ import (
 // and where sequences and time stand in the shapes of a request.
 type stepping struct {
 	target          live.Target
+	layer           *unroll.Layer     // that is the model, or nil
+	rows            model.RowsOptions // of a model that is none
 	inputs, outputs []slot
 	in, out         int // numbers of a step of one sequence
 }
@@ -45,7 +48,7 @@ func steppingOf(m *model.Model, opt model.RowsOptions) (*stepping, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stepping{in: rows.In(), out: rows.Out()}
+	s := &stepping{rows: opt, in: rows.In(), out: rows.Out()}
 	open := map[string][]string{}
 	for _, p := range m.Inputs() {
 		open[p.Name] = p.Shape
@@ -56,9 +59,11 @@ func steppingOf(m *model.Model, opt model.RowsOptions) (*stepping, error) {
 		s.inputs[i].time = timeAxis(&s.inputs[i], open[s.inputs[i].name])
 	}
 	s.outputTime()
-	if s.target = layerTarget(m, opt); s.target == nil {
-		s.target, err = live.OfModel(m, opt)
+	if s.layer = layerAlone(m, opt); s.layer != nil {
+		s.target = live.OfLayer(s.layer)
+		return s, nil
 	}
+	s.target, err = live.OfModel(m, opt)
 	return s, err
 }
 
@@ -154,9 +159,9 @@ func steppingOfForecast(t *task.Forecast, m *nn.Model) (*stepping, error) {
 	return s, nil
 }
 
-// layerTarget is a recurrent layer alone, which is stepped without a program around
+// layerAlone is a recurrent layer alone, which is stepped without a program around
 // it, or nil.
-func layerTarget(m *model.Model, opt model.RowsOptions) live.Target {
+func layerAlone(m *model.Model, opt model.RowsOptions) *unroll.Layer {
 	layers, err := m.Layers()
 	if err != nil || len(layers) != 1 || m.Trained() != nil || len(opt.Set)+len(opt.Sizes) > 0 {
 		return nil
@@ -171,7 +176,7 @@ func layerTarget(m *model.Model, opt model.RowsOptions) live.Target {
 	if count != 1 || m.Signature() != l.Signature() || l.Config().Bidirectional {
 		return nil
 	}
-	return live.OfLayer(l)
+	return l
 }
 
 func slots(ports []model.Port, axes []int) []slot {
@@ -225,14 +230,18 @@ func (s *stepping) outputTime() {
 }
 
 // full is the shape of a value for n sequences.
-func (p *slot) full(n int) []int {
-	switch {
-	case p.axis >= 0:
-		return slices.Insert(slices.Clone(p.shape), p.axis, n)
-	case n == 1:
-		return slices.Clone(p.shape)
+func (p *slot) full(n int) []int { return p.appendFull(nil, n) }
+
+// appendFull is full in memory of the caller.
+func (p *slot) appendFull(to []int, n int) []int {
+	at := p.axis
+	if at < 0 {
+		if n == 1 {
+			return append(to, p.shape...)
+		}
+		at = 0
 	}
-	return slices.Insert(slices.Clone(p.shape), 0, n)
+	return append(append(append(to, p.shape[:at]...), n), p.shape[at:]...)
 }
 
 // want says which shapes are taken, for errors.
@@ -303,7 +312,8 @@ func (s *stepping) call(r *request, n int) (c call, f *failure) {
 
 // read reads the i-th input.
 func (c *call) read(s *stepping, p *slot, i int, v model.Value) *failure {
-	shape, full := v.Shape(), p.full(c.n)
+	var memory [maxDims + 1]int
+	shape, full := v.Shape(), p.appendFull(memory[:0], c.n)
 	steps, compact, flat := 1, false, false
 	switch {
 	case fits(shape, full, p.time):
@@ -328,7 +338,7 @@ func (c *call) read(s *stepping, p *slot, i int, v model.Value) *failure {
 	if f != nil {
 		return f
 	}
-	if c.n == 1 && c.t == 1 && len(s.inputs) == 1 {
+	if len(s.inputs) == 1 && p.flat(full, c) {
 		c.x = data
 		return nil
 	}
@@ -349,6 +359,32 @@ func fits(shape, full []int, time int) bool {
 		if shape[k] != full[k] && k != time {
 			return false
 		}
+	}
+	return true
+}
+
+// flat reports whether the numbers of a call lie in a value as they lie in x [t,n,in]:
+// then there is nothing to move.
+func (p *slot) flat(full []int, c *call) bool {
+	if c.compact || c.n == 1 && c.t == 1 {
+		return c.t == 1
+	}
+	want := 0 // steps, then sequences, then all else
+	for k, d := range full {
+		rank := 2
+		switch {
+		case k == p.time:
+			d, rank = c.t, 0
+		case k == p.axis || p.axis < 0 && c.n > 1 && k == 0:
+			rank = 1
+		}
+		if d == 1 {
+			continue
+		}
+		if rank < want {
+			return false
+		}
+		want = rank
 	}
 	return true
 }
@@ -438,20 +474,21 @@ func (s *stepping) results(r *request, c *call, y []float32) ([]tensor, error) {
 		if !r.wants(p.name) {
 			continue
 		}
-		full := p.full(c.n)
+		var memory [maxDims + 1]int
+		full := p.appendFull(memory[:0], c.n)
+		data := y
+		if len(s.outputs) > 1 || !p.flat(full, c) {
+			data = make([]float32, c.t*c.n*p.n)
+			p.move(full, c, func(step, row, from, to, size int) {
+				copy(data[to:to+size], y[(step*c.n+row)*s.out+p.at+from:])
+			})
+		}
 		if c.compact {
-			if full = []int{c.n, p.n}; c.flat {
-				full = []int{p.n}
+			if full = append(full[:0], c.n, p.n); c.flat {
+				full = full[1:]
 			}
 		} else if p.time >= 0 {
 			full[p.time] = c.t
-		}
-		data := y
-		if c.n > 1 || c.t > 1 || len(s.outputs) > 1 {
-			data = make([]float32, c.t*c.n*p.n)
-			p.move(p.full(c.n), c, func(step, row, from, to, size int) {
-				copy(data[to:to+size], y[(step*c.n+row)*s.out+p.at+from:])
-			})
 		}
 		v, err := typed(p.kind, data, full)
 		if err != nil {

@@ -131,28 +131,33 @@ func TestGathering(t *testing.T) {
 		{slot{shape: []int{2, 2}, axis: 2, time: -1, n: 4}, 2, 1, []float32{1, 2, 3, 4, 5, 6, 7, 8}, []float32{1, 3, 5, 7, 2, 4, 6, 8}},
 		{slot{shape: []int{2, 2}, axis: -1, time: -1, n: 4}, 2, 1, []float32{1, 2, 3, 4, 5, 6, 7, 8}, []float32{1, 2, 3, 4, 5, 6, 7, 8}},
 		{slot{shape: []int{2, 1}, axis: 0, time: 2, n: 2}, 1, 3, []float32{1, 2, 3, 4, 5, 6}, []float32{1, 4, 2, 5, 3, 6}},
+		{slot{shape: []int{1, 2}, axis: 0, time: 1, n: 2}, 1, 3, []float32{1, 2, 3, 4, 5, 6}, []float32{1, 2, 3, 4, 5, 6}},
+		{slot{shape: []int{1, 2}, axis: 0, time: 1, n: 2}, 3, 1, []float32{1, 2, 3, 4, 5, 6}, []float32{1, 2, 3, 4, 5, 6}},
+		{slot{shape: []int{1, 2}, axis: 2, time: 0, n: 2}, 3, 1, []float32{1, 2, 3, 4, 5, 6}, []float32{1, 4, 2, 5, 3, 6}},
 	} {
 		c.slot.name, c.slot.kind = "x", "float32"
-		s := &stepping{inputs: []slot{c.slot, {name: "other", n: 0}}, in: c.slot.n}
 		shape := c.slot.full(c.n)
 		if c.slot.time >= 0 {
 			shape[c.slot.time] = c.t
 		}
 		v, err := model.Of(c.data, shape...)
 		must(t, err)
-		k := call{n: c.n, t: 1}
-		if f := k.read(s, &c.slot, 0, v); f != nil {
-			t.Errorf("%+v: %v", c.slot, f)
-		}
-		if !slices.Equal(k.x, c.want) {
-			t.Errorf("%+v: %v, expected %v", c.slot, k.x, c.want)
-		}
-		// And back.
-		back := &stepping{outputs: []slot{c.slot, {name: "other", shape: []int{0}, axis: -1, time: -1}}, out: c.slot.n}
-		out, err := back.results(&request{outputs: []string{"x"}}, &k, k.x)
-		must(t, err)
-		if !slices.Equal(model.Data[float32](out[0].value), c.data) || !slices.Equal(out[0].value.Shape(), shape) {
-			t.Errorf("%+v back: %v, expected %v", c.slot, out[0].value, c.data)
+		for _, others := range []int{0, 1} { // one that is alone may need no move
+			s := &stepping{inputs: append([]slot{c.slot}, make([]slot, others)...), in: c.slot.n}
+			k := call{n: c.n, t: 1}
+			if f := k.read(s, &c.slot, 0, v); f != nil {
+				t.Errorf("%+v: %v", c.slot, f)
+			}
+			if !slices.Equal(k.x, c.want) {
+				t.Errorf("%+v: %v, expected %v", c.slot, k.x, c.want)
+			}
+			// And back.
+			back := &stepping{outputs: append([]slot{c.slot}, make([]slot, others)...), out: c.slot.n}
+			out, err := back.results(&request{outputs: []string{"x"}}, &k, k.x)
+			must(t, err)
+			if !slices.Equal(model.Data[float32](out[0].value), c.data) || !slices.Equal(out[0].value.Shape(), shape) {
+				t.Errorf("%+v back: %v, expected %v", c.slot, out[0].value, c.data)
+			}
 		}
 	}
 }
@@ -177,7 +182,7 @@ func TestALayerAloneIsALayer(t *testing.T) {
 	m, err := src.Open.Open(src.Path)
 	must(t, err)
 	defer m.Close()
-	if layerTarget(m, model.RowsOptions{}) == nil {
+	if layerAlone(m, model.RowsOptions{}) == nil {
 		t.Errorf("operators %v are stepped as a program", m.Operators())
 	}
 }

@@ -20,8 +20,8 @@ const window = 256
 // flight is a request of a stream that was taken and is not yet answered.
 type flight struct {
 	id  string
-	out *oip.ModelInferResponse // or
-	bad *failure                // or
+	out *oip.ModelStreamInferResponse // or
+	bad *failure                      // or
 	// a step in line
 	pending *live.Pending
 	host    *host
@@ -141,7 +141,7 @@ func (l *lane) begin(ctx context.Context, in *oip.ModelInferRequest) (f *flight)
 		f.bad = bad
 		return f
 	}
-	if s := &r.sequence; len(s.ids) == 1 && !s.many && !s.start && !s.end && s.step < 0 && l.submit(ctx, f, r) {
+	if s := &r.sequence; len(s.ids) == 1 && !s.many && !s.start && !s.end && s.step < 0 && l.submit(f, r) {
 		return f
 	}
 	l.underWay.Wait()
@@ -151,12 +151,12 @@ func (l *lane) begin(ctx context.Context, in *oip.ModelInferRequest) (f *flight)
 		return f
 	}
 	defer a.release()
-	f.out = a.grpc(f.typed)
+	f.out = a.message(f.typed)
 	return f
 }
 
 // submit puts a step in line, if it is one that can be.
-func (l *lane) submit(ctx context.Context, f *flight, r *request) bool {
+func (l *lane) submit(f *flight, r *request) bool {
 	h, v, bad := l.host(r.model, r.version)
 	if bad != nil {
 		return false
@@ -166,7 +166,9 @@ func (l *lane) submit(ctx context.Context, f *flight, r *request) bool {
 		v.release()
 		return false // infer says it again, and counts it
 	}
-	p, err := h.pool.Submit(ctx, r.sequence.ids[0], c.x)
+	// finish gives up for all steps when the stream ends; to watch ctx for each step
+	// would cost more than the step.
+	p, err := h.pool.Submit(context.Background(), r.sequence.ids[0], c.x)
 	if err != nil {
 		h.meter.answered(time.Since(f.start), err)
 		v.release()
@@ -184,7 +186,7 @@ func (l *lane) finish(f *flight) *oip.ModelStreamInferResponse {
 		l.land(f)
 	}
 	if f.bad == nil {
-		return &oip.ModelStreamInferResponse{InferResponse: f.out}
+		return f.out
 	}
 	l.log.Debug("refused", "method", "ModelStreamInfer", "code", f.bad.grpc, "error", f.bad.say)
 	reason := map[string]*oip.InferParameter{"reason": {ParameterChoice: &oip.InferParameter_StringParam{StringParam: f.bad.reason}}}
@@ -196,7 +198,7 @@ func (l *lane) finish(f *flight) *oip.ModelStreamInferResponse {
 
 func (l *lane) land(f *flight) {
 	defer f.version.release()
-	y, err := f.pending.Result()
+	y, err := f.pending.Wait(l.stream.Context())
 	f.host.meter.answered(time.Since(f.start), err)
 	var out []tensor
 	if err == nil {
@@ -207,5 +209,5 @@ func (l *lane) land(f *flight) {
 		return
 	}
 	a := &answer{model: f.host.name, version: f.version.name, id: f.id, steps: -1, outputs: out}
-	f.out = a.grpc(f.typed)
+	f.out = a.message(f.typed)
 }

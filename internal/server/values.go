@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 
 	"github.com/unroll-ml/unroll/model"
 )
@@ -86,33 +87,42 @@ func fromBytes(name, typ string, shape []int64, b []byte) (model.Value, *failure
 	}
 	switch d.kind {
 	case "float32":
-		return read(b, n, dims, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }, 4)
+		return read(b, n, dims, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
 	case "float64":
-		return read(b, n, dims, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }, 8)
+		return read(b, n, dims, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
 	case "int64":
-		return read(b, n, dims, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }, 8)
+		return read(b, n, dims, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
 	case "int32":
-		return read(b, n, dims, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) }, 4)
+		return read(b, n, dims, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
 	case "int8":
-		return read(b, n, dims, func(b []byte) int8 { return int8(b[0]) }, 1)
+		return read(b, n, dims, func(b []byte) int8 { return int8(b[0]) })
 	case "uint8":
-		return read(b, n, dims, func(b []byte) uint8 { return b[0] }, 1)
+		return valueOf(b, dims)
 	}
 	for _, v := range b {
 		if v > 1 {
 			return model.Value{}, failf(badRequest, "input %.80q of BOOL has the byte %d, expected 0 or 1", name, v)
 		}
 	}
-	return read(b, n, dims, func(b []byte) bool { return b[0] == 1 }, 1)
+	return read(b, n, dims, func(b []byte) bool { return b[0] == 1 })
 }
 
-func read[T model.Element](b []byte, n int, dims []int, get func([]byte) T, size int) (model.Value, *failure) {
+// read returns n elements of bytes, whose memory it shares where it can: the
+// request is ours, and nobody writes to it.
+func read[T model.Element](b []byte, n int, dims []int, get func([]byte) T) (model.Value, *failure) {
+	size := int(unsafe.Sizeof(*new(T)))
+	if p := unsafe.Pointer(unsafe.SliceData(b)); littleEndian && uintptr(p)%uintptr(size) == 0 {
+		return valueOf(unsafe.Slice((*T)(p), n), dims)
+	}
 	data := make([]T, n)
 	for i := range data {
 		data[i] = get(b[i*size:])
 	}
 	return valueOf(data, dims)
 }
+
+// littleEndian says that numbers lie in memory as the protocol has them.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 func valueOf[T model.Element](data []T, dims []int) (model.Value, *failure) {
 	v, err := model.Of(data, dims...)
@@ -126,35 +136,38 @@ func valueOf[T model.Element](data []T, dims []int) (model.Value, *failure) {
 func appendBytes(b []byte, v model.Value) []byte {
 	switch v.Type() {
 	case "float32":
-		for _, x := range model.Data[float32](v) {
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
-		}
+		return appendAll(b, model.Data[float32](v), func(b []byte, x float32) []byte {
+			return binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+		})
 	case "float64":
-		for _, x := range model.Data[float64](v) {
-			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
-		}
+		return appendAll(b, model.Data[float64](v), func(b []byte, x float64) []byte {
+			return binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+		})
 	case "int64":
-		for _, x := range model.Data[int64](v) {
-			b = binary.LittleEndian.AppendUint64(b, uint64(x))
-		}
+		return appendAll(b, model.Data[int64](v), func(b []byte, x int64) []byte { return binary.LittleEndian.AppendUint64(b, uint64(x)) })
 	case "int32":
-		for _, x := range model.Data[int32](v) {
-			b = binary.LittleEndian.AppendUint32(b, uint32(x))
-		}
+		return appendAll(b, model.Data[int32](v), func(b []byte, x int32) []byte { return binary.LittleEndian.AppendUint32(b, uint32(x)) })
 	case "int8":
-		for _, x := range model.Data[int8](v) {
-			b = append(b, byte(x))
-		}
+		return appendAll(b, model.Data[int8](v), func(b []byte, x int8) []byte { return append(b, byte(x)) })
 	case "uint8":
-		b = append(b, model.Data[uint8](v)...)
+		return append(b, model.Data[uint8](v)...)
 	case "bool":
-		for _, x := range model.Data[bool](v) {
+		return appendAll(b, model.Data[bool](v), func(b []byte, x bool) []byte {
 			if x {
-				b = append(b, 1)
-			} else {
-				b = append(b, 0)
+				return append(b, 1)
 			}
-		}
+			return append(b, 0)
+		})
+	}
+	return b
+}
+
+func appendAll[T model.Element](b []byte, data []T, one func([]byte, T) []byte) []byte {
+	if littleEndian {
+		return append(b, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*int(unsafe.Sizeof(*new(T))))...)
+	}
+	for _, x := range data {
+		b = one(b, x)
 	}
 	return b
 }
@@ -173,18 +186,10 @@ func byteLen(v model.Value) int {
 	return 0
 }
 
-// shape64 is a shape as the protocol has it.
-func shape64(v model.Value) []int64 {
-	s := make([]int64, len(v.Shape()))
-	for i, d := range v.Shape() {
-		s[i] = int64(d)
-	}
-	return s
-}
-
 // byteStrings reads n elements of BYTES: each has its length, 4 bytes, before it.
 func byteStrings(name string, b []byte, n int) ([]string, *failure) {
 	all := make([]string, 0, min(n, len(b)/4))
+	text := string(b) // of which each is a part: one memory, not one for each
 	for len(b) > 0 {
 		if len(b) < 4 {
 			return nil, failf(badRequest, "input %.80q of BYTES ends within a length", name)
@@ -193,8 +198,8 @@ func byteStrings(name string, b []byte, n int) ([]string, *failure) {
 		if size > uint64(len(b)-4) {
 			return nil, failf(badRequest, "input %.80q of BYTES has an element of %d bytes, and %d are left", name, size, len(b)-4)
 		}
-		all = append(all, string(b[4:4+size]))
-		b = b[4+size:]
+		all = append(all, text[4:4+size])
+		b, text = b[4+size:], text[4+size:]
 	}
 	if len(all) != n {
 		return nil, failf(badRequest, "input %.80q has %d elements, expected %s", name, len(all), fmt.Sprint(n))

@@ -221,6 +221,9 @@ func (t *Table) order(o TableOptions) error {
 			line = t.Lines[bad]
 		}
 		t.noTime = Fault(t.file, line, "%s", reason)
+		if o.TimeFormat != "" && o.TimeFormat != "auto" { // somebody says that they are times
+			return t.noTime.Try("correct it, or take %s auto", "time-format")
+		}
 		if !rising(t.Time) {
 			t.Notes = append(t.Notes, fmt.Sprintf("%s; so the order of the rows is not checked", t.noTime))
 		}

@@ -20,9 +20,11 @@ async function keepRun() {
   status('this run is kept');
 }
 
-// answering shows that the engine works, then what f makes of its answer.
+// answering shows that the engine works, then what f makes of its answer. The same
+// is asked of the next number that is chosen.
 async function answering(f) {
   const box = $('answer');
+  S.question = f;
   box.replaceChildren(hint('computing'));
   try {
     await f(box);
@@ -33,24 +35,56 @@ async function answering(f) {
   }
 }
 
-// gradients asks for the derivative of the chosen number by everything before
-// it. In a long run of a large layer only by what is near.
-const gradients = () => answering(async box => {
-  const lane = Math.max(0, S.lane), t = S.t, u = S.lane < 0 ? 0 : S.u, T = S.steps, n = T * (S.lanes + 1);
-  const window = S.H * T > 1e5 ? 64 : 0;
+// influenceOf asks for the derivative of a number by everything before it, and puts
+// the norms under the cells. In a long run of a large layer only by what is near.
+async function influenceOf(lane, t, u) {
+  const T = S.steps, n = T * (S.lanes + 1), window = S.H * T > 1e5 ? 64 : 0, era = S.era;
   const { bin } = await engine.call('influence', { layer: layerOf(lane), direction: directionOf(lane), step: t, unit: u, window });
   const norms = bin.subarray(0, n), byInput = bin.subarray(n), largest = a => a.reduce((x, y) => Math.max(x, y), 1e-30);
   const mostX = largest(norms.subarray(0, T)), mostH = largest(norms.subarray(T));
-  S.influence = { x: t => norms[t] / mostX, h: (i, t) => norms[(i + 1) * T + t] / mostH };
+  if (era === S.era) S.influence = { x: t => norms[t] / mostX, h: (i, t) => norms[(i + 1) * T + t] / mostH };
   draw();
+  return { norms, byInput, window };
+}
+
+// gradients says what moved the chosen number.
+const gradients = () => answering(async box => {
+  const lane = Math.max(0, S.lane), t = S.t, u = S.lane < 0 ? 0 : S.u, T = S.steps;
+  const { norms, byInput, window } = await influenceOf(lane, t, u);
+  S.answer = S.influence;
   box.replaceChildren(
     text('h3', (S.labels ? 'what moved it most: the norm of the derivative by each' : 'inputs that moved it most: the derivative by each') + (window ? `, within ${window} steps` : '')), S.labels ? strongestSteps(norms) : strongest(byInput),
     text('h3', 'how far back each layer remembers: norm of the derivative by distance'), el('div', { id: 'memory' }),
-    hint('The bars under the cells show the same on the grid, by the root of their share.'));
+    hint('The bars under the cells show the same on the grid, by the root of their share' + (follows() ? '; they follow the pointer.' : '.')));
   const far = Math.min(window || Infinity, Math.max(1, S.backwards ? 0 : t, S.D === 2 || S.backwards ? T - 1 - t : 0)), xs = range(far + 1);
   const line = i => xs.map(k => norms[(i + 1) * T + (reversed(i) ? t + k : t - k)]).map((v, k) => within(i, t, k) && v > 0 ? v : null);
   chart($('memory'), xs, range(lane + 1).map(i => [laneName(i), line(i)]), true);
 });
+
+// askAgain asks the last question of the number that is chosen now.
+function askAgain() {
+  askTab();
+  return S.question && $('answer').firstChild ? answering(S.question) : undefined;
+}
+
+// In a run that is short enough the bars follow the pointer.
+const follows = () => S.H * S.steps <= 1e5;
+
+let peeking = false; // a question for the pointer is under way
+
+// peek shows what moved the number under the pointer, once that was asked of another.
+async function peek() {
+  if (!S.answer || S.tab !== 'ask' || peeking || !follows()) return;
+  const at = S.hover, where = String(at && [at.lane, at.t, at.u]);
+  if (!at || at.lane < 0) { S.influence = S.answer; draw(); return; }
+  peeking = true;
+  try {
+    await influenceOf(at.lane, at.t, at.u);
+  } catch (e) {
+    status(e.message);
+  } finally { peeking = false; }
+  if (String(S.hover && [S.hover.lane, S.hover.t, S.hover.u]) !== where) peek();
+}
 
 const within = (i, t, k) => reversed(i) ? t + k < S.steps : t - k >= 0;
 

@@ -15,11 +15,11 @@ async function edit(name, index, value) {
 // renew shows another run: of another input, other weights, another model.
 async function renew(about) {
   playing(false);
-  looks.set(S.at, look());
   model(about);
+  looks.set(S.at, look());
   edited();
   S.own = null;
-  S.influence = S.marks = null;
+  S.influence = S.answer = S.question = S.marks = null;
   S.cursor = -1;
   $('processing').textContent = '';
   forget();
@@ -28,6 +28,7 @@ async function renew(about) {
   S.h0 = h0;
   showChoices();
   describe();
+  drawBoxes();
   layout();
   draw();
   say();
@@ -38,7 +39,7 @@ async function renew(about) {
 
 // What of a run only the page knows, by the change that made it: undo brings it back.
 const looks = new Map();
-const look = () => ({ kind: S.kind, labels: S.labels, columns: S.columns, title: S.title });
+const look = () => ({ kind: S.kind, labels: S.labels, columns: S.columns, title: S.title, foreign: S.foreign });
 
 // edited says whether the run is still the one that the page came with.
 function edited() {
@@ -142,6 +143,7 @@ async function opened(file) {
       S.labels = S.columns = null;
     }
     S.title = file.name.replace(/\.[^.]*$/, '');
+    S.foreign = true;
     S.param = null;
     S.u = 0;
     S.t = about.steps - 1;

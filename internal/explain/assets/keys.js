@@ -11,7 +11,7 @@ function wireGrid() {
   grid.onclick = e => {
     const at = hit(e);
     if (!at) return;
-    const done = go(at.lane, at.t, at.u, !S.loop);
+    const done = go(at.lane, at.t, at.u, !S.loop && S.tab !== 'ask');
     // On a phone the panel lies below: what a tap opened comes into view.
     if (innerWidth <= 820 && !S.loop) Promise.resolve(done).then(() => $('panel').scrollIntoView({ block: 'start' }));
   };
@@ -37,7 +37,7 @@ function wireGrid() {
 function hovered(at, e) {
   const was = S.hover, tip = $('tip');
   S.hover = at;
-  if (String(was && [was.lane, was.t, was.u]) !== String(at && [at.lane, at.t, at.u])) draw();
+  if (String(was && [was.lane, was.t, was.u]) !== String(at && [at.lane, at.t, at.u])) { draw(); peek(); }
   tip.hidden = !at || e.pointerType === 'touch';
   if (tip.hidden) return;
   const what = at.lane < 0 ? 'x' : S.what, loops = what === 'h' && S.marks && S.marks[at.lane * S.steps + at.t] > 0;

@@ -95,6 +95,7 @@ $('theme').onclick = () => {
 };
 $('zoom').oninput = e => zoom(3 * Math.pow(116 / 3, e.target.value / 100));
 S.h0 = S.own.h0;
+looks.set(S.at, look());
 wirePlaying();
 wireTabs();
 wireGrid();

@@ -48,6 +48,7 @@ function go(lane, t, u, open = true) {
   draw();
   say();
   if (open) return openTab('cell');
+  if (S.tab === 'ask') return askAgain();
   return S.loop && !$('lesson').hidden ? compare(S.loop) : undefined;
 }
 

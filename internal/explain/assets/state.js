@@ -15,8 +15,11 @@ const S = {
   labels: data.labels, columns: data.columns, kind: data.kind, title: data.title,
   marks: null,               // what the lesson's loop got wrong, [L*D,T], and
   wrong: null,               // its own numbers
+  foreign: false,            // another model was opened: the boxes are not around it
   hover: null,               // the number under the pointer
-  influence: null,           // the answer to "what moved it?"
+  influence: null,           // the answer to "what moved it?" that the bars show,
+  answer: null,              // the one about the chosen number,
+  question: null,            // and what was asked last
   era: 0,                    // counts changes: an answer of an older era is dropped
 };
 

@@ -16,7 +16,7 @@ var three = map[string]uint32{
 	"fadd": 0x4e20d400, "fsub": 0x4ea0d400, "fmul": 0x6e20dc00, "fdiv": 0x6e20fc00,
 	"fmla": 0x4e20cc00, "fmls": 0x4ea0cc00,
 	"fcmeq": 0x4e20e400, "fcmgt": 0x6ea0e400, "fcmge": 0x6e20e400, "fmax": 0x4e20f400, "fmin": 0x4ea0f400,
-	"cmgt": 0x4ea03400, "add": 0x4ea08400, "sub": 0x6ea08400,
+	"cmgt": 0x4ea03400, "mul": 0x4ea09c00, "add": 0x4ea08400, "sub": 0x6ea08400,
 	"trn1": 0x4e802800, "trn2": 0x4e806800, "umax": 0x6ea06400,
 }
 

@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // chain writes a routine that walks steps of one row of at most a vector of
 // units: sums of the input, plus h times w, then the cell's gates, whose result
 // is h of the next step. h stands in the arguments, whole, so that the next
@@ -74,48 +76,157 @@ func (v *vec) chain(op string, gates int, hasCell, tail bool, body func(g []stri
 	v.ret()
 }
 
+// chainOfTwo is chain for units of two vectors, the second of them masked. Their
+// weights and sums stand wPanel and sumsPanel apart; body runs once for each.
+func (v *vec) chainOfTwo(op string, gates int, hasCell, tail bool, body func(sums string, g []string, h, c string)) {
+	v.routine(op)
+	v.op("MOVQ", field("chainArgs_lanes"), "R13")
+	v.op("SUBQ", v.s.lanes, "R13")
+	v.mask("R13")
+	v.op("MOVQ", field("chainArgs_sums"), "SI")
+	v.op("MOVQ", field("chainArgs_y"), "R8")
+	v.op("MOVQ", field("chainArgs_steps"), "DX")
+	v.op("MOVQ", field("chainArgs_wPanel"), "R10")
+	v.op("MOVQ", field("chainArgs_sumsPanel"), "R11")
+	var h, c [2]string
+	cells := func(move func(i int)) {
+		for i := range c {
+			v.masked = i == 1
+			move(i)
+		}
+		v.masked = false
+	}
+	for i := range h {
+		h[i] = v.get()
+		v.op("VMOVUPS", at2("chainArgs_h", 64*i), h[i])
+	}
+	if hasCell {
+		v.op("MOVQ", field("chainArgs_c"), "R9")
+		cells(func(i int) {
+			c[i] = v.get()
+			v.load(mem("R9", 64*i), c[i])
+		})
+	}
+	v.align()
+	v.label("step")
+	v.op("LEAQ", "(SI)(R11*1)", "R12")
+	sums := [2]string{"SI", "R12"}
+	var g [2][]string
+	for i := range g {
+		for q := range gates {
+			x := v.get()
+			g[i] = append(g[i], x)
+			if tail && q == gates-1 {
+				v.op("MOVQ", field("chainArgs_tail"), "AX")
+				v.op("VMOVUPS", mem("AX", 64*i), x)
+				continue
+			}
+			v.op("VMOVUPS", mem(sums[i], 64*q), x)
+		}
+	}
+	v.op("MOVQ", field("chainArgs_w"), "AX")
+	v.op("MOVQ", field("chainArgs_depth"), "CX")
+	v.op("LEAQ", field("chainArgs_h"), "BX")
+	b := v.get()
+	v.label("k")
+	v.op("VBROADCASTSS", "(BX)", b)
+	for q := range gates {
+		v.op("VFMADD231PS", mem("AX", 64*q), b, g[0][q])
+	}
+	for q := range gates {
+		v.op("VFMADD231PS", memIndex("AX", "R10", 1, 64*q), b, g[1][q])
+	}
+	v.op("ADDQ", 4, "BX")
+	v.op("ADDQ", field("chainArgs_wRow"), "AX")
+	v.op("SUBQ", 1, "CX")
+	v.jump("JNE", "k")
+	v.put(b)
+	// The gates of both vectors take turns.
+	first := v.captured("K2", func() { body(sums[0], g[0], h[0], c[0]) })
+	held := v.holdAll(first)
+	second := v.captured("K3", func() { body(sums[1], g[1], h[1], c[1]) })
+	v.put(held...)
+	for i := range first {
+		v.WriteString(first[i])
+		v.WriteString(second[i])
+	}
+	for i := range g {
+		v.put(g[i]...)
+		v.op("VMOVUPS", h[i], at2("chainArgs_h", 64*i))
+		v.masked = i == 1
+		v.store(h[i], mem("R8", 64*i))
+	}
+	v.masked = false
+	v.op("ADDQ", field("chainArgs_sumsRow"), "SI")
+	v.op("ADDQ", field("chainArgs_yRow"), "R8")
+	v.op("SUBQ", 1, "DX")
+	v.jump("JNE", "step")
+	if hasCell {
+		cells(func(i int) { v.store(c[i], mem("R9", 64*i)) })
+		v.put(c[:]...)
+	}
+	v.put(h[:]...)
+	v.op("VZEROUPPER")
+	v.ret()
+}
+
+// at2 is a place within a field of the arguments.
+func at2(name string, disp int) string { return fmt.Sprintf("(%s+%d)(DI)", name, disp) }
+
 func chainFile(w *writer, s isa) { chains(newVec(w, s)) }
 
 // chains writes the chains of a level and their table.
 func chains(v *vec) {
-	v.chain("TanhChain", 1, false, false, func(g []string, h, _ string) {
-		v.tanh(g[0])
-		v.flush(g[0])
-		v.op("VMOVAPS", g[0], h)
-	})
-	v.chain("ReLUChain", 1, false, false, func(g []string, h, _ string) {
-		v.relu(g[0])
-		v.flush(g[0])
-		v.op("VMOVAPS", g[0], h)
-	})
-	v.chain("LSTMChain", 4, true, false, func(g []string, h, c string) {
-		v.sigmoid(g[0])
-		v.sigmoid(g[1])
-		v.tanh(g[2])
-		v.sigmoid(g[3])
-		v.lstm(g, c, h)
-	})
-	v.chain("GRUChain", 3, false, true, func(g []string, h, _ string) {
-		v.sigmoid(g[0])
-		n := v.get()
-		v.sums(2, n)
-		v.op("VFMADD231PS", g[2], g[0], n)
-		v.sigmoid(g[1])
-		v.tanh(n)
-		v.gru(g[1], n, h)
-		v.put(n)
-	})
+	for _, c := range []struct {
+		op            string
+		gates         int
+		hasCell, tail bool
+		body          func(sums string, g []string, h, c string)
+	}{
+		{"TanhChain", 1, false, false, func(_ string, g []string, h, _ string) {
+			v.tanh(g[0])
+			v.flush(g[0])
+			v.op("VMOVAPS", g[0], h)
+		}},
+		{"ReLUChain", 1, false, false, func(_ string, g []string, h, _ string) {
+			v.relu(g[0])
+			v.flush(g[0])
+			v.op("VMOVAPS", g[0], h)
+		}},
+		{"LSTMChain", 4, true, false, func(_ string, g []string, h, c string) {
+			v.sigmoid(g[0])
+			v.sigmoid(g[1])
+			v.tanh(g[2])
+			v.sigmoid(g[3])
+			v.lstm(g, c, h)
+		}},
+		{"GRUChain", 3, false, true, func(sums string, g []string, h, _ string) {
+			v.sigmoid(g[0])
+			n := v.get()
+			v.sums(sums, 2, n)
+			v.op("VFMADD231PS", g[2], g[0], n)
+			v.sigmoid(g[1])
+			v.tanh(n)
+			v.gru(g[1], n, h)
+			v.put(n)
+		}},
+	} {
+		v.chain(c.op, c.gates, c.hasCell, c.tail, func(g []string, h, cell string) { c.body("SI", g, h, cell) })
+		if v.twoRows() {
+			v.chainOfTwo(c.op+"2", c.gates, c.hasCell, c.tail, c.body)
+		}
+	}
 	v.table("chains", "numChains", v.s.name, v.ops)
 	v.tables()
 }
 
 // sums loads the step's sums of a gate.
-func (v *vec) sums(gate int, to string) {
+func (v *vec) sums(from string, gate int, to string) {
 	if v.s.lanes == 4 {
 		v.ldrq(to, "R1", 64*gate)
 		return
 	}
-	v.op("VMOVUPS", mem("SI", 64*gate), to)
+	v.op("VMOVUPS", mem(from, 64*gate), to)
 }
 
 // lstm turns the activated gates into c and h, in place.

@@ -60,7 +60,7 @@ func (v *vec) constOffset(name string) int {
 // simple are AVX2's instructions with one like them: (b, a, dst) is dst = a op b.
 var simple = map[string]string{
 	"VADDPS": "fadd", "VSUBPS": "fsub", "VMULPS": "fmul", "VDIVPS": "fdiv",
-	"VPADDD": "add", "VPSUBD": "sub", "VPCMPGTD": "cmgt",
+	"VPADDD": "add", "VPSUBD": "sub", "VPCMPGTD": "cmgt", "VPMULLD": "mul",
 	"VORPS": "orr", "VANDPS": "and", "VXORPS": "eor",
 }
 

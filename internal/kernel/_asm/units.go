@@ -58,6 +58,7 @@ func unitsOf(v *vec) {
 	v.columns("columnsOf")
 	v.extremes("extremesOf")
 	v.fromSums("fromSumsOf")
+	v.elementwiseWith("timesIntsOf", 1, func(x string, k []string) { v.op("VPMULLD", k[0], x, x) })
 	v.rowwise("lstmStateOf", 3, func(p []string) {
 		i, f, g, c := v.get(), v.get(), v.get(), v.get()
 		v.load(mem(p[0], 0), i)
