@@ -12,7 +12,13 @@ layout and the chain. --recorded names another folder to look for NAME.io.npz in
 Times are of one thread and interleaved: in each round first one engine, then the
 other, and of the rounds' medians the least CPU time and wall time a run. ONNX Runtime runs
 in this process with inputs and outputs bound once; unroll by "unroll bench",
-which draws inputs of the recorded shapes.
+which draws inputs of the recorded shapes. --tract names the binary that
+`cargo build --release` makes in bench/tract: the recorded inputs, in a process of
+its own.
+
+--memory opens and runs each file in a process of its own, three times, with each
+engine: the least milliseconds to open it, and the memory the process then has
+resident, less what Python had before it imported ONNX Runtime.
 """
 import argparse
 import glob
@@ -179,6 +185,106 @@ def bench(path, ins, extra, unroll, runs):
     return json.loads(p.stdout)
 
 
+class Tract:
+    """A process of bench/tract that holds a model."""
+
+    def __init__(self, binary, path, ins, outs, tmp):
+        with open(os.path.join(tmp, "inputs.txt"), "w") as f:
+            for i, a in enumerate(ins.values()):
+                print(a.dtype, *a.shape, file=f)
+                np.ascontiguousarray(a).tofile(os.path.join(tmp, f"in{i}.bin"))
+        self.p = subprocess.Popen([binary, path, tmp], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.p.stdout.readline().split()
+        if not line or line[0] != "ready":
+            self.p.wait()
+            raise RuntimeError((self.p.stderr.read().strip().splitlines() or ["it ended"])[0])
+        self.opened, self.difference = float(line[1]), 0.0
+        for i, want in enumerate(outs.values()):
+            got = np.fromfile(os.path.join(tmp, f"out{i}.bin"), np.float32)
+            if got.size != want.size:
+                raise RuntimeError(f"output {i}: {got.size} numbers, want {want.size}")
+            if want.size:
+                self.difference = max(self.difference, float(np.max(np.abs(got.astype(np.float64) - want.reshape(-1).astype(np.float64)))))
+        for _ in range(3):
+            self.time(1)
+        self.n = 1
+        while self.time()[0] * self.n < 0.02:
+            self.n *= 2
+
+    def time(self, n=None):
+        """Seconds a run: CPU, wall."""
+        n = n or self.n
+        print("run", n, file=self.p.stdin, flush=True)
+        cpu, wall = self.p.stdout.readline().split()
+        return int(cpu) / n / 1e9, int(wall) / n / 1e9
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
+OPEN = """
+import sys, time, json
+import numpy as np
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+ins = dict(np.load(sys.argv[2]))
+before = resident()
+import onnxruntime as ort
+ort.set_default_logger_severity(4)
+opt = ort.SessionOptions()
+opt.intra_op_num_threads = opt.inter_op_num_threads = 1
+t = time.perf_counter()
+s = ort.InferenceSession(sys.argv[1], opt, providers=["CPUExecutionProvider"])
+t = time.perf_counter() - t
+s.run(None, ins)
+print(json.dumps([t * 1e3, resident() - before]))
+"""
+
+
+def opening(path, ins, extra, unroll, tmp):
+    """Milliseconds to open and MB resident, of ONNX Runtime and of unroll."""
+    file = os.path.join(tmp, "ins.npz")
+    np.savez(file, **ins)
+    ort, own = [], []
+    for _ in range(3):
+        p = subprocess.run([sys.executable, "-c", OPEN, path, file], capture_output=True, text=True, timeout=300, check=True)
+        ort.append(json.loads(p.stdout))
+        u = bench(path, ins, extra, unroll, 1)
+        own.append((u["load_ms"], u["resident_mb"]))
+    least = lambda rows, i: min(r[i] for r in rows)
+    return {"ort_load_ms": least(ort, 0), "ort_mb": least(ort, 1), "load_ms": least(own, 0), "mb": least(own, 1)}
+
+
+def timed(path, ins, outs, extra, o):
+    """The times of a row: each round all engines, one after another."""
+    row, cpu, wall, us, theirs = {}, [], [], [], []
+    with tempfile.TemporaryDirectory() as tmp:
+        peer, tract = ORT(path, ins), None
+        if o.tract:
+            try:
+                tract = Tract(o.tract, path, ins, outs, tmp)
+                row |= {"tract_difference": tract.difference, "tract_load_ms": tract.opened}
+            except (RuntimeError, OSError) as e:
+                row["tract_said"] = str(e)[:160]
+        for _ in range(o.rounds):
+            t = [peer.time() for _ in range(o.runs)]
+            cpu.append(statistics.median(x[0] for x in t))
+            wall.append(statistics.median(x[1] for x in t))
+            us.append(bench(path, ins, extra, o.unroll, o.runs))
+            if tract:
+                theirs.append(statistics.median(tract.time()[0] for _ in range(o.runs)))
+        if tract:
+            tract.close()
+            row["tract_cpu"] = min(theirs) * 1e6
+        row |= {"ort_cpu": min(cpu) * 1e6, "ort_wall": min(wall) * 1e6,
+                "cpu": min(u["cpu_us_per_run"] for u in us), "wall": min(u["us_per_run"] for u in us),
+                "allocs": max(u["allocs"] for u in us)}
+        if o.memory:
+            row |= opening(path, ins, extra, o.unroll, tmp)
+    return row
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("folders", nargs="+")
@@ -187,6 +293,8 @@ def main():
     ap.add_argument("--match", default="", help="only files whose names hold this")
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("--runs", type=int, default=10, help="repeats a round")
+    ap.add_argument("--tract", default="", help="the binary of bench/tract")
+    ap.add_argument("--memory", action="store_true", help="time to open and resident memory too")
     ap.add_argument("--no-times", action="store_true")
     ap.add_argument("--json", action="store_true")
     o = ap.parse_args()
@@ -210,15 +318,7 @@ def main():
             with tempfile.TemporaryDirectory() as tmp:
                 row["difference"], row["said"] = difference(path, ins, outs, extra, o.unroll, tmp)
             if not o.no_times and path.endswith(".onnx") and row["difference"] is not None:
-                peer, cpu, wall, us = ORT(path, ins), [], [], []
-                for _ in range(o.rounds):
-                    t = [peer.time() for _ in range(o.runs)]
-                    cpu.append(statistics.median(x[0] for x in t))
-                    wall.append(statistics.median(x[1] for x in t))
-                    us.append(bench(path, ins, extra, o.unroll, o.runs))
-                row |= {"ort_cpu": min(cpu) * 1e6, "ort_wall": min(wall) * 1e6,
-                        "cpu": min(u["cpu_us_per_run"] for u in us), "wall": min(u["us_per_run"] for u in us),
-                        "allocs": max(u["allocs"] for u in us), "load_ms": min(u["load_ms"] for u in us)}
+                row |= timed(path, ins, outs, extra, o)
         except Exception as e:  # a file that another engine cannot take is a row too
             row["said"] = (row.get("said", "") + f"; {type(e).__name__}: {e}").strip("; ")[:160]
         rows.append(row)
@@ -235,7 +335,8 @@ def show(r):
     d = "-" if r.get("difference") is None else f"{r['difference']:.1e}"
     times = "| - | - | - | - "
     if "cpu" in r:
-        times = f"| {r['cpu']:.1f} | {r['ort_cpu']:.1f} | {r['ort_cpu'] / r['cpu']:.2f} | {r['wall']:.1f} / {r['ort_wall']:.1f} "
+        tract = f"{r['tract_cpu']:.1f}" if "tract_cpu" in r else "-"
+        times = f"| {r['cpu']:.1f} | {r['ort_cpu']:.1f} | {r['ort_cpu'] / r['cpu']:.2f} | {tract} "
     print(f"| {r['folder']}/{r['file']} | {d} {times}| {r.get('said', '')} |", flush=True)
 
 

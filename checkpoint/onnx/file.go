@@ -15,7 +15,9 @@ const maxRank = checkpoint.MaxRank
 
 // File is an ONNX file: its graph, and a checkpoint.Source over its
 // initializers in the file's order. It does not change after Open or Parse and
-// may be used by many goroutines at once; its tensors share its bytes.
+// may be used by many goroutines at once, Close only after them. Tensors of a file
+// that was parsed share its bytes; large ones of a file that was opened are read when
+// they are asked for, each time anew.
 type File struct {
 	IR                        int64            // version of the format itself
 	Opset                     int64            // version of the default domain's operators
@@ -25,21 +27,29 @@ type File struct {
 	Functions                 []Function
 
 	name    string
-	dir     string // folder of external data; empty: none is read
+	dir     string   // folder of external data; empty: none is read
+	own     *os.File // that large constants lie in; nil: none do
 	meta    map[string]string
 	tensors []*stored
 	index   map[string]int
 }
 
-// Open reads a file. Data that lies in files of its own (model.onnx.data) is
-// read from the file's folder when a tensor is asked for; a location outside
-// that folder is refused.
+// Open reads a file but for the numbers of large constants, which are read when a
+// tensor is asked for, as is data that lies in files of its own (model.onnx.data), in
+// the file's folder; a location outside that folder is refused.
 func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	file, err := openFile(f, path)
+	if err != nil || file.own == nil {
+		_ = f.Close() // it was only read
+	}
+	return file, err
+}
+
+func openFile(f *os.File, path string) (*File, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -53,23 +63,39 @@ func Open(path string) (*File, error) {
 	if info.Size() > maxFile {
 		return fail("it has %d bytes, an ONNX file has at most %d", info.Size(), maxFile)
 	}
+	if info.Size() >= minSkimmed {
+		if s, ok := skim(f, info.Size()); ok {
+			if file, err := parseFile(s.bytes, s.held, path, filepath.Dir(path)); err == nil {
+				file.own = f
+				return file, nil
+			}
+		}
+	}
 	b := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, b); err != nil {
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, info.Size()), b); err != nil {
 		return fail("reading failed: %v", err)
 	}
-	return parseFile(b, path, filepath.Dir(path))
+	return parseFile(b, nil, path, filepath.Dir(path))
+}
+
+// Close closes a file that Open opened; its large constants cannot be read any more.
+func (f *File) Close() error {
+	if f.own == nil {
+		return nil
+	}
+	return f.own.Close()
 }
 
 // Parse reads a file from its bytes, which it keeps; name is for errors.
 // External data is refused.
-func Parse(b []byte, name string) (*File, error) { return parseFile(b, name, "") }
+func Parse(b []byte, name string) (*File, error) { return parseFile(b, nil, name, "") }
 
-func parseFile(b []byte, name, dir string) (*File, error) {
+func parseFile(b []byte, in map[int]held, name, dir string) (*File, error) {
 	f := &File{name: name, dir: dir, Opsets: map[string]int64{}, meta: map[string]string{}, index: map[string]int{}}
 	if len(b) > maxFile {
 		return nil, f.located(fmt.Errorf("it has %d bytes, an ONNX file has at most %d", len(b), maxFile))
 	}
-	if err := f.parse(b); err != nil {
+	if err := f.parse(b, in); err != nil {
 		return nil, f.located(err)
 	}
 	return f, nil
@@ -127,6 +153,15 @@ func (f *File) load(t *stored) (checkpoint.Tensor, error) {
 	name := t.Name
 	if t.DType == checkpoint.Unknown {
 		return checkpoint.Tensor{}, &checkpoint.Error{File: f.name, Tensor: name, Reason: fmt.Sprintf("element type %s cannot be read", t.Type()), Err: checkpoint.ErrDType}
+	}
+	if t.held != nil {
+		data, err := f.readHeld(t)
+		if err != nil {
+			return checkpoint.Tensor{}, &checkpoint.Error{File: f.name, Tensor: name, Place: fmt.Sprintf("byte %d of the file", t.held.offset), Reason: "reading failed: " + err.Error(), Err: err}
+		}
+		out := t.Tensor
+		out.Data = data
+		return out, nil
 	}
 	if t.external == nil {
 		return t.Tensor, nil

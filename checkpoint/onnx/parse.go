@@ -15,6 +15,7 @@ import (
 type parser struct {
 	nodes, depth int
 	words        map[string]string
+	held         map[int]held // of the constants of the file's own graph
 }
 
 // word is field.str for operators, domains and names of attributes.
@@ -33,11 +34,11 @@ func (p *parser) word(v field, message string, to *string) error {
 }
 
 // parse reads a ModelProto.
-func (f *File) parse(b []byte) error {
+func (f *File) parse(b []byte, in map[int]held) error {
 	const message = "model"
 	var graph []byte
 	found := false
-	p := &parser{words: map[string]string{}}
+	p := &parser{words: map[string]string{}, held: in}
 	err := walk(b, message, func(v field) (err error) {
 		switch v.num {
 		case 1:
@@ -168,7 +169,11 @@ func (p *parser) graph(b []byte, g *Graph) error {
 				return fmt.Errorf("node %d: %w", len(g.Nodes)-1, err)
 			}
 		case 5:
-			t, err := parseTensor(b)
+			var own *held
+			if h, ok := p.held[len(g.tensors)]; ok && p.depth == 1 {
+				own = &h
+			}
+			t, err := parseTensor(b, own)
 			if err != nil {
 				return err
 			}
@@ -332,7 +337,7 @@ func (p *parser) attributeField(v field, a *attributeFields) (err error) {
 
 // tensor reads a tensor of an attribute.
 func (p *parser) tensor(b []byte, attribute string) (*checkpoint.Tensor, error) {
-	t, err := parseTensor(b)
+	t, err := parseTensor(b, nil)
 	if err != nil {
 		return nil, err
 	}

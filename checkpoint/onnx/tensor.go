@@ -51,9 +51,11 @@ func typeNumber(t checkpoint.DType) int64 {
 	return 0
 }
 
-// stored is a tensor of the file: its data lies in the file's bytes, or outside.
+// stored is a tensor of the file: its data is in memory, in the open file, or in
+// another one.
 type stored struct {
 	checkpoint.Tensor
+	held     *held
 	external *external
 }
 
@@ -74,14 +76,14 @@ type tensorFields struct {
 	pairs              [][]byte
 }
 
-// parseTensor reads a TensorProto.
-func parseTensor(b []byte) (*stored, error) {
+// parseTensor reads a TensorProto, whose numbers are held if h is not nil.
+func parseTensor(b []byte, h *held) (*stored, error) {
 	var f tensorFields
 	err := walk(b, "tensor", f.read)
 	if err != nil {
 		return nil, &checkpoint.Error{Tensor: f.name, Reason: err.Error()}
 	}
-	return f.tensor()
+	return f.tensor(h)
 }
 
 // read takes one field.
@@ -125,7 +127,7 @@ func (f *tensorFields) read(v field) (err error) {
 }
 
 // tensor makes the tensor of the fields.
-func (f *tensorFields) tensor() (*stored, error) {
+func (f *tensorFields) tensor(h *held) (*stored, error) {
 	fail := func(format string, a ...any) (*stored, error) {
 		return nil, &checkpoint.Error{Tensor: f.name, Reason: fmt.Sprintf(format, a...)}
 	}
@@ -153,6 +155,9 @@ func (f *tensorFields) tensor() (*stored, error) {
 	s := &stored{Tensor: checkpoint.Tensor{Info: info}}
 	switch f.location {
 	case 0:
+		if h != nil {
+			return s, h.hold(s)
+		}
 		s.Data, err = f.data(t)
 	case 1:
 		if s.external, err = parseExternal(f.pairs); err == nil {

@@ -58,6 +58,9 @@ type call struct {
 	last *lastForm
 	// integer is a ConvInteger that can be one step with what follows it.
 	integer *lineInteger
+	// together is set where the directions of a recurrent node may stand beside each
+	// other in its output, [T,B,D,H], as what reads it wants them.
+	together *bool
 }
 
 // needError says that a plan needs the value of an operand.

@@ -25,8 +25,10 @@ type Program struct {
 
 	constants sync.Mutex // guards what follows
 	loaded    map[*Constant]*Value
-	folded    map[*node][]*Value // of constants alone
-	shared    map[sharedKey]any  // packed weights and layers
+	spent     map[*Constant]*Value // without numbers: a layer has them
+	garbage   int64                // bytes of numbers given up since the last collection
+	folded    map[*node][]*Value   // of constants alone
+	shared    map[sharedKey]any    // packed weights and layers
 
 	plans struct {
 		sync.RWMutex
@@ -66,7 +68,7 @@ func Compile(g *Graph, limits Limits) (*Program, error) { return CompileIn(g, li
 func CompileIn(g *Graph, limits Limits, precision func(part string) unroll.Precision) (*Program, error) {
 	p := &Program{
 		graph: g, limits: limits.orDefaults(), precision: precision,
-		loaded: map[*Constant]*Value{}, folded: map[*node][]*Value{}, shared: map[sharedKey]any{},
+		loaded: map[*Constant]*Value{}, spent: map[*Constant]*Value{}, folded: map[*node][]*Value{}, shared: map[sharedKey]any{},
 	}
 	p.plans.pinned = make([]bool, len(g.Inputs))
 	c := &compiler{opsets: g.Opsets}
@@ -324,6 +326,8 @@ func (p *Program) constant(c *Constant) (*Value, error) {
 	if v.IsZero() {
 		return nil, graphError(fmt.Sprintf("constant %q", c.Name), "it has no value")
 	}
-	p.loaded[c] = &v
+	if p.spent[c] == nil {
+		p.loaded[c] = &v
+	}
 	return &v, nil
 }

@@ -34,18 +34,25 @@ type scratchSize struct {
 // holder is what the pass knows of a plan.
 type holder struct {
 	pl      *planner
-	readers map[*operand][]int // steps that read an operand
-	shown   map[*operand]bool  // read by a view, or an output
+	readers map[*operand][]int    // steps that read an operand
+	shown   map[*operand]bool     // read by a view, or an output
+	kept    map[*operand]bool     // likewise, but for views that a Transpose alone reads,
+	via     map[*operand]*operand // with what they are views of
 	held    map[*operand]*operand
 }
 
 // hold lets steps of a plan keep channels last.
 func hold(pl *planner, pn *plan) error {
-	some := slices.ContainsFunc(pl.steps, func(s step) bool { return s.integer != nil || s.last != nil && s.last.starts })
-	if !some || pl.batch > 0 { // a plan that follows an axis is not run
+	if pl.batch > 0 { // a plan that follows an axis is not run
 		return nil
 	}
 	h := &holder{pl: pl, held: map[*operand]*operand{}}
+	h.look(pn)
+	h.directions()
+	some := slices.ContainsFunc(pl.steps, func(s step) bool { return s.integer != nil || s.last != nil && s.last.starts })
+	if !some {
+		return nil
+	}
 	h.look(pn)
 	h.integers()
 	h.look(pn)
@@ -59,14 +66,14 @@ func hold(pl *planner, pn *plan) error {
 }
 
 func (h *holder) look(pn *plan) {
-	h.readers, h.shown = map[*operand][]int{}, map[*operand]bool{}
+	h.readers, h.shown, h.kept, h.via = map[*operand][]int{}, map[*operand]bool{}, map[*operand]bool{}, map[*operand]*operand{}
 	for _, o := range h.pl.values {
 		if o.root != nil {
 			h.shown[o.root] = true
 		}
 	}
 	for _, o := range pn.outputs {
-		h.shown[o] = true
+		h.shown[o], h.kept[o] = true, true
 	}
 	for i := range h.pl.steps {
 		for _, o := range h.pl.steps[i].in {
@@ -75,6 +82,47 @@ func (h *holder) look(pn *plan) {
 			}
 		}
 	}
+	for _, v := range h.pl.values {
+		switch {
+		case v.root == nil:
+		case !h.shown[v] && len(h.readers[v]) > 0 && !slices.ContainsFunc(h.readers[v], func(i int) bool { return h.pl.steps[i].n.Op != "Transpose" }) && sameBut1(v.shape, v.root.shape):
+			h.via[v] = v.root
+		default:
+			h.kept[v.root] = true
+		}
+	}
+}
+
+// sameBut1 reports whether two shapes differ in sizes of 1 alone.
+func sameBut1(a, b []int) bool {
+	is1 := func(n int) bool { return n == 1 }
+	return slices.Equal(slices.DeleteFunc(slices.Clone(a), is1), slices.DeleteFunc(slices.Clone(b), is1))
+}
+
+// directions lets the directions of a recurrent node stand together where the one step
+// that reads them brings them together.
+func (h *holder) directions() {
+	gone := map[int]bool{}
+	for i := range h.pl.steps {
+		s := &h.pl.steps[i]
+		if s.together == nil {
+			continue
+		}
+		at, _ := h.only(i, "Transpose")
+		if at < 0 || !swapsMiddle(h.pl.steps[at].n) {
+			continue
+		}
+		*s.together = true
+		s.out = append(slices.Clone(h.pl.steps[at].out), s.out[1:]...)
+		gone[at] = true
+	}
+	h.pl.steps = without(h.pl.steps, gone)
+}
+
+// swapsMiddle reports whether a Transpose makes [T,B,D,H] of [T,D,B,H].
+func swapsMiddle(n *node) bool {
+	perm, _ := n.Attrs["perm"].([]int64)
+	return slices.Equal(perm, []int64{0, 2, 1, 3})
 }
 
 // floors makes a ReLU that alone reads a convolution a part of it.
@@ -161,7 +209,7 @@ func (h *holder) change() {
 		o := s.out
 		h.changeStep(&s)
 		steps = append(steps, s)
-		if len(o) == 0 || h.held[o[0]] == nil || !h.shown[o[0]] && !slices.ContainsFunc(h.readers[o[0]], func(i int) bool { return !h.takes(&h.pl.steps[i], o[0]) }) {
+		if len(o) == 0 || h.held[o[0]] == nil || !h.kept[o[0]] && !slices.ContainsFunc(h.readers[o[0]], func(i int) bool { return !h.takes(&h.pl.steps[i], o[0]) }) {
 			continue
 		}
 		steps = append(steps, h.back(&s, o[0]))
@@ -177,7 +225,7 @@ func (h *holder) takes(s *step, o *operand) bool {
 	case s.last != nil, s.ew != nil:
 		return h.held[s.out[0]] != nil
 	}
-	return false
+	return s.n.Op == "Transpose"
 }
 
 // changeStep gives a step its form.
@@ -187,6 +235,9 @@ func (h *holder) changeStep(s *step) {
 	}
 	out := h.held[s.out[0]]
 	switch {
+	case s.n.Op == "Transpose" && out == nil:
+		h.transpose(s)
+		return
 	case s.last != nil && (s.last.starts || out != nil):
 		lastIn := h.held[s.in[0]] != nil
 		s.run, s.scratch = s.last.run(lastIn, out != nil), nil
@@ -207,6 +258,42 @@ func (h *holder) changeStep(s *step) {
 	if out != nil {
 		s.out[0] = out
 	}
+}
+
+// transpose lets a Transpose take a value with channels last.
+func (h *holder) transpose(s *step) {
+	view := s.in[0]
+	o := view
+	if from := h.via[view]; from != nil {
+		o = from
+	}
+	held := h.held[o]
+	if held == nil {
+		return
+	}
+	// How far the elements of each dimension lie apart, first of o's, then of the view's.
+	last := stridesOf(held.shape)
+	own := append([]int{last[0], 1}, last[1:len(last)-1]...)
+	strides, at := make([]int, len(view.shape)), 0
+	for i, n := range view.shape {
+		if n == 1 {
+			continue
+		}
+		for o.shape[at] == 1 {
+			at++
+		}
+		strides[i], at = own[at], at+1
+	}
+	c := &call{node: s.n, in: []*operand{view}}
+	perm, err := c.perm()
+	if err != nil { // it was read before
+		return
+	}
+	turned := make([]int, len(perm))
+	for i, p := range perm {
+		turned[i] = strides[p]
+	}
+	s.in, s.run = []*operand{held}, newMover(s.out[0].shape, turned, 0).kernel(o.typ, 0)
 }
 
 // scratch makes memory of a step; its size was allowed before, but for what fills up

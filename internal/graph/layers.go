@@ -108,6 +108,7 @@ func newBound[F tensor.Float](c *call, r *onnx.Recurrent) (layer, error) {
 	if err != nil {
 		return nil, c.fail("%v", err)
 	}
+	r.Params = nil // the layer has its own
 	return &boundLayer[F]{r, l}, nil
 }
 
@@ -121,13 +122,23 @@ func layerOf[F tensor.Float](r *onnx.Recurrent) (*unroll.LayerOf[F], error) {
 	if err != nil {
 		return nil, err
 	}
-	params := map[string]tensor.DenseOf[F]{}
-	for _, p := range r.Params {
-		if params[p.Name], err = checkpoint.FloatOf[F](p); err != nil {
-			return nil, err
-		}
+	params := l.Params()
+	fits := len(params) == len(r.Params)
+	for _, p := range params {
+		info, ok := r.Params.Info(p.Name)
+		fits = fits && ok && slices.Equal(info.Shape, p.Value.Shape)
 	}
-	return l, l.Load(params)
+	if !fits {
+		return nil, fmt.Errorf("%s: its parameters %q are not those of %v", r.Node, r.Params.Names(), cfg)
+	}
+	l.Update(func(params []unroll.ParamOf[F]) {
+		for _, p := range params {
+			if err == nil {
+				err = checkpoint.FloatInto(r.Params, p.Name, p.Value.Data)
+			}
+		}
+	})
+	return l, err
 }
 
 func (p *boundLayer[F]) settings() *onnx.Recurrent { return p.r }
@@ -147,6 +158,10 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 		first, second = s.B, s.T
 	}
 	workers := c.pl.p.limits.Workers
+	together := new(bool)
+	if s.D == 2 && !s.r.BatchFirst && !c.has(4) {
+		c.together = together
+	}
 	c.local = func() any {
 		run := &layerRun[F]{xShape: []int{first, second, s.r.InputSize}, state: []int{s.D, s.B, s.r.HiddenSize}}
 		run.pass.Layer = p.l
@@ -171,16 +186,17 @@ func (p *boundLayer[F]) plan(c *call, s *sequence) (kernel, error) {
 		if err != nil {
 			return err
 		}
-		run.output(data[F](a.out[0]), got.Data, s)
+		run.output(data[F](a.out[0]), got.Data, s, *together)
 		keepState(a, sn, run.place(s))
 		run.clearEmpty(a, s, lengths)
 		return nil
 	}, nil
 }
 
-// output writes y [T,B,D*H] as Y [T,D,B,H]; with layout 1 both begin with [B,T].
-func (run *layerRun[F]) output(to, y []F, s *sequence) {
-	if s.D == 1 || s.r.BatchFirst {
+// output writes y [T,B,D*H] as Y [T,D,B,H], or as it is where the directions stay
+// together; with layout 1 both begin with [B,T].
+func (run *layerRun[F]) output(to, y []F, s *sequence, together bool) {
+	if s.D == 1 || s.B == 1 || s.r.BatchFirst || together {
 		copy(to, y)
 		return
 	}

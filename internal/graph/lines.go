@@ -84,7 +84,7 @@ func (l *lineConv) memory(lastIn, lastOut bool) []scratchSize {
 }
 
 // table says where a position finds what it sees, in index order.
-func (l *lineConv) table(last bool) []int {
+func (l *lineConv) table(last bool) k.Places {
 	column, channel := l.strides(last)
 	var at []int
 	for ch := range l.c {
@@ -94,7 +94,7 @@ func (l *lineConv) table(last bool) []int {
 			}
 		}
 	}
-	return at
+	return k.NewPlaces(at)
 }
 
 // run returns the convolution of an input with channels last or first, to a result

@@ -102,6 +102,9 @@ func heldNetwork(t *testing.T, b *Builder, r *rand.Rand, g *rng.Generator) {
 	y = b.Op("MaxPool", Attrs{"kernel_shape": []int64{1, 1}}, conv(b.Op("Relu", nil, conv(y, m, 32, 1)), 32, 16, 1))
 	b.Output("y", F32, b.Op("Transpose", Attrs{"perm": []int64{3, 0, 1, 2}}, y))
 	b.Output("sum", F32, b.Op("ReduceSum", nil, y))
+	y = b.Op("MaxPool", Attrs{"kernel_shape": []int64{4, 1}}, b.Op("Abs", nil, y)) // one line of positions
+	y = b.Op("Squeeze", nil, y, b.Constant("", Vector(int64(2))))
+	b.Output("line", F32, b.Op("Transpose", Attrs{"perm": []int64{2, 0, 1}}, y))
 }
 
 // TestHeldChannelsChangeNoBit: a plan whose values keep channels last gives what the
@@ -172,4 +175,34 @@ func TestHeldRunsAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %s allocations a run", level, fmt.Sprint(n))
 		}
 	})
+}
+
+// TestDirectionsStayTogether: a recurrent node whose directions the step behind it
+// brings together writes them so, with the same bits, and the step is gone.
+func TestDirectionsStayTogether(t *testing.T) {
+	g := rng.New(11)
+	for _, op := range []string{"LSTM", "GRU"} {
+		gates := map[string]int{"LSTM": 4, "GRU": 3}[op]
+		var b Builder
+		x := b.Input("x", F32, Dim{Size: -1}, Dim{Size: -1}, Dim{Size: 5})
+		y := b.Op(op, Attrs{"hidden_size": int64(6), "direction": "bidirectional"}, x,
+			b.Constant("", drawn(t, g, 2, gates*6, 5)), b.Constant("", drawn(t, g, 2, gates*6, 6)))
+		y = b.Op("Transpose", Attrs{"perm": []int64{0, 2, 1, 3}}, y)
+		b.Output("y", F32, b.Op("Reshape", nil, y, b.Constant("", Vector(int64(0), 0, 12))))
+		p, got, want := compiled(t, &b, Limits{}), make([]Value, 1), make([]Value, 1)
+		in := []Value{drawn(t, g, 7, 3, 5)}
+		if err := p.Run(in, got); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(p.plans.list[0].steps); n != 1 {
+			t.Errorf("%s: %d steps, want 1", op, n)
+		}
+		p.plans.list, p.plans.eager = nil, true
+		if err := p.Run(in, want); err != nil {
+			t.Fatal(err)
+		}
+		if err := testkit.SameBits(Data[float32](got[0]), Data[float32](want[0])); err != nil {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
 }

@@ -180,14 +180,20 @@ func swap(dst, src []byte, size int) {
 	}
 }
 
-// stored is fromTensor's inverse: the value's bytes, little-endian.
+// stored is fromTensor's inverse: the value's bytes, little-endian; they are shared
+// where this machine has them so.
 func stored(name string, v *Value) checkpoint.Tensor {
-	t := checkpoint.Tensor{Info: checkpoint.Info{Name: name, Shape: v.Shape, Bytes: v.Bytes()}, Data: make([]byte, v.Bytes())}
+	t := checkpoint.Tensor{Info: checkpoint.Info{Name: name, Shape: v.Shape, Bytes: v.Bytes()}}
 	for from, to := range storedTypes {
 		if to == v.Type {
 			t.DType = from
 		}
 	}
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		t.Data = v.bytes()
+		return t
+	}
+	t.Data = make([]byte, v.Bytes())
 	swap(t.Data, v.bytes(), v.Type.size())
 	return t
 }

@@ -30,6 +30,7 @@ type step struct {
 	ew               *pointwise
 	last             *lastForm
 	integer          *lineInteger
+	together         *bool
 }
 
 // scope is the names of a body and of those around it.
@@ -147,7 +148,7 @@ func (pl *planner) register(o *operand) {
 // body plans the nodes of a graph, whose inputs are in its scope.
 func (pl *planner) body(b *body, sc *scope) error {
 	for _, c := range b.used {
-		v, err := pl.p.constant(c)
+		v, err := pl.constant(c)
 		if err != nil {
 			return err
 		}
@@ -300,7 +301,7 @@ func (pl *planner) step(c *call, run kernel, known bool) error {
 		return limitError("operations or more", pl.work, l.Work, "Work")
 	}
 	if !known {
-		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew, last: c.last, integer: c.integer}
+		s := step{run: run, n: c.node, in: c.in, out: c.out, scratch: c.scratch, read: c.read, local: c.local, ew: c.ew, last: c.last, integer: c.integer, together: c.together}
 		for _, o := range s.scratch {
 			pl.register(o)
 		}

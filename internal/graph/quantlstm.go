@@ -74,6 +74,7 @@ func planQuantizedLSTM(c *call) (kernel, error) {
 			return nil, err
 		}
 	}
+	c.together = &q.together
 	return q.run, nil
 }
 
@@ -115,6 +116,7 @@ func plainActivations(v any) bool {
 type quantizedLSTM struct {
 	T, B, I, H, D int
 	reverse       bool
+	together      bool // the directions of a step stand beside each other in the output
 	packed        [][2]*panels8
 }
 
@@ -151,7 +153,11 @@ func (q *quantizedLSTM) run(a *args) error {
 				}
 				g.sum(inputs[(at*q.B+b)*row:][:4*H], states[b*row:][:4*H], hScale)
 				g.step(hn[b*H:][:H], cn[b*H:][:H])
-				copy(data[float32](a.out[0])[((at*q.D+d)*q.B+b)*H:][:H], hn[b*H:])
+				place := (at*q.D+d)*q.B + b
+				if q.together {
+					place = (at*q.B+b)*q.D + d
+				}
+				copy(data[float32](a.out[0])[place*H:][:H], hn[b*H:])
 			}
 		}
 	}

@@ -57,6 +57,7 @@ func planRecurrent(c *call) (kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.giveUp(weightInputs)
 	x := c.shape(0)
 	r := l.settings()
 	if len(x) != 3 || x[2] != r.InputSize {

@@ -266,6 +266,20 @@ func LargerRows[F Float](m, n int, dst, a, b Rows[F]) {
 	}
 }
 
+// Largest4Rows writes what LargerRows makes of a and b, of that and c, and of that and
+// d.
+func Largest4Rows[F Float](m, n int, dst, a, b, c, d Rows[F]) {
+	if Fused(largest4Of, Gates{M: m, N: n}, a, b, c, d, dst) {
+		return
+	}
+	for r := range m {
+		to, w, x, y, z := dst.At(r, n), a.At(r, n), b.At(r, n), c.At(r, n), d.At(r, n)
+		for i := range to {
+			to[i] = Larger(Larger(Larger(w[i], x[i]), y[i]), z[i])
+		}
+	}
+}
+
 func tinyLimit[F Float]() F {
 	if isFloat32[F]() {
 		return F(tinyLimit32)

@@ -99,6 +99,32 @@ func TestPairsLevelsAgree(t *testing.T) {
 	}
 }
 
+// TestLargest4: the maximum of four in order, at every level.
+func TestLargest4(t *testing.T) {
+	special := []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), 1, -1}
+	for n := range 40 {
+		var x [4][]float32
+		for k := range x {
+			x[k] = testkit.AtBorder[float32](t, n, k%2 == 0)
+		}
+		want := make([]float32, n)
+		for i := range want { // every four of the special ones in turn
+			for k, at := range []int{i + n, (i + n) / 5, (i + n) / 25, (i*7 + n)} {
+				x[k][i] = special[at%5]
+			}
+			want[i] = Larger(Larger(Larger(x[0][i], x[1][i]), x[2][i]), x[3][i])
+		}
+		for _, level := range Levels() {
+			atLevel(t, level, func() {
+				dst := testkit.AtBorder[float32](t, n, n%3 == 0)
+				rows := func(k int) Rows[float32] { return Rows[float32]{Data: x[k]} }
+				Largest4Rows(min(n, 1), n, Rows[float32]{Data: dst}, rows(0), rows(1), rows(2), rows(3))
+				sameBits(t, fmt.Sprint(level, " ", n), dst, want)
+			})
+		}
+	}
+}
+
 // TestElementwiseAllocatesNothing: steps call them for every row.
 func TestElementwiseAllocatesNothing(t *testing.T) {
 	if raced {

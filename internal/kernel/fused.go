@@ -35,6 +35,7 @@ const (
 	addFlushOf
 	productOf
 	largerOf
+	largest4Of
 	columnsOf
 	extremesOf
 	fromSumsOf
@@ -160,7 +161,10 @@ var fusedOps = [numOps]struct {
 	fmaOf:        {"FMARows", []operand{units("a", reads), units("b", reads), units("c", reads), units("dst", writes)}},
 	addOf:        {"AddRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
 	addFlushOf:   {"AddFlushRows", []operand{units("a", reads), units("b", reads), units("dst", writes)}},
-	columnsOf:    {"AddColumns", []operand{units("src", reads), units("sum", reads|writes).onlyOnce()}},
+	largest4Of: {"Largest4Rows", []operand{
+		units("a", reads), units("b", reads), units("c", reads), units("d", reads), units("dst", writes),
+	}},
+	columnsOf: {"AddColumns", []operand{units("src", reads), units("sum", reads|writes).onlyOnce()}},
 	extremesOf: {"Extremes", []operand{
 		units("src", reads), units("lo", writes).onlyOnce(), units("hi", writes).onlyOnce(),
 	}},

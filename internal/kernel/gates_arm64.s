@@ -4127,6 +4127,163 @@ lanes3:
 	BNE some // b.ne some
 	RET
 
+TEXT largest4OfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD $gateConstants<>(SB), R14
+	MOVD gateArgs_gate(R0), R11
+	ADD R11<<1, R11, R12
+	MOVD gateArgs_record(R0), R10
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_ld)(R0), R19
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R20
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_ld)(R0), R21
+	MOVD (gateArgs_p+3*gateRows__size+gateRows_ld)(R0), R22
+	MOVD (gateArgs_p+4*gateRows__size+gateRows_ld)(R0), R23
+vector:
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R2
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R3
+	MOVD (gateArgs_p+3*gateRows__size+gateRows_p)(R0), R4
+	MOVD (gateArgs_p+4*gateRows__size+gateRows_p)(R0), R5
+	MOVD gateArgs_m(R0), R8
+	MOVD gateArgs_n(R0), R13
+	CMP $4, R13
+	BLT part
+full:
+	WORD $0x3dc00026 // ldr q6, [x1, #0]
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x6e20e4c5 // fcmge v5.4s, v6.4s, v0.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	WORD $0x4e231ca5 // and v5.16b, v5.16b, v3.16b
+	WORD $0x4ea0a8bd // cmlt v29.4s, v5.4s, #0
+	WORD $0x6e661c1d // bsl v29.16b, v0.16b, v6.16b
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x3dc00060 // ldr q0, [x3, #0]
+	WORD $0x6e20e4c3 // fcmge v3.4s, v6.4s, v0.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4ea0a87d // cmlt v29.4s, v3.4s, #0
+	WORD $0x6e661c1d // bsl v29.16b, v0.16b, v6.16b
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x3dc00080 // ldr q0, [x4, #0]
+	WORD $0x6e20e4c5 // fcmge v5.4s, v6.4s, v0.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	WORD $0x4e231ca5 // and v5.16b, v5.16b, v3.16b
+	WORD $0x4ea0a8bd // cmlt v29.4s, v5.4s, #0
+	WORD $0x6e661c1d // bsl v29.16b, v0.16b, v6.16b
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x3d8000a6 // str q6, [x5, #0]
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	ADD R22, R4, R4 // add x4, x4, x22
+	ADD R23, R5, R5 // add x5, x5, x23
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE full // b.ne full
+	SUB $4, R13
+	MOVD R13, gateArgs_n(R0)
+	CBZ R13, done
+	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+0*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+1*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+2*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+2*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+3*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+3*gateRows__size+gateRows_p)(R0)
+	MOVD (gateArgs_p+4*gateRows__size+gateRows_p)(R0), R16
+	ADD $16, R16
+	MOVD R16, (gateArgs_p+4*gateRows__size+gateRows_p)(R0)
+	B vector
+done:
+	RET
+part:
+some:
+	WORD $0xbd400020 // ldr s0, [x1, #0]
+	CMP $2, R13
+	BLT lanes1
+	ADD $4, R1, R16 // add x16, x1, #4
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes1
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+lanes1:
+	WORD $0xbd400046 // ldr s6, [x2, #0]
+	CMP $2, R13
+	BLT lanes2
+	ADD $4, R2, R16 // add x16, x2, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes2
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes2:
+	WORD $0x6e26e403 // fcmge v3.4s, v0.4s, v6.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4ea0a87d // cmlt v29.4s, v3.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	WORD $0xbd400066 // ldr s6, [x3, #0]
+	CMP $2, R13
+	BLT lanes3
+	ADD $4, R3, R16 // add x16, x3, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes3
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes3:
+	WORD $0x6e26e405 // fcmge v5.4s, v0.4s, v6.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4e231ca5 // and v5.16b, v5.16b, v3.16b
+	WORD $0x4ea0a8bd // cmlt v29.4s, v5.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	WORD $0xbd400086 // ldr s6, [x4, #0]
+	CMP $2, R13
+	BLT lanes4
+	ADD $4, R4, R16 // add x16, x4, #4
+	WORD $0x0d409206 // ld1 {v6.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes4
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d408206 // ld1 {v6.s}[2], [x16]
+lanes4:
+	WORD $0x6e26e403 // fcmge v3.4s, v0.4s, v6.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4ea0a87d // cmlt v29.4s, v3.4s, #0
+	WORD $0x6e601cdd // bsl v29.16b, v6.16b, v0.16b
+	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
+	WORD $0xbd0000a0 // str s0, [x5, #0]
+	CMP $2, R13
+	BLT lanes5
+	ADD $4, R5, R16 // add x16, x5, #4
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	CMP $3, R13
+	BLT lanes5
+	ADD $4, R16, R16 // add x16, x16, #4
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+lanes5:
+	ADD R19, R1, R1 // add x1, x1, x19
+	ADD R20, R2, R2 // add x2, x2, x20
+	ADD R21, R3, R3 // add x3, x3, x21
+	ADD R22, R4, R4 // add x4, x4, x22
+	ADD R23, R5, R5 // add x5, x5, x23
+	SUBS $1, R8 // subs x8, x8, #1
+	BNE some // b.ne some
+	RET
+
 TEXT columnsOfNEON<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $gateConstants<>(SB), R14
 	MOVD gateArgs_n(R0), R13
@@ -4820,6 +4977,7 @@ DATA ·fusedNEON+(8*const_addOf)(SB)/8, $addOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_addFlushOf)(SB)/8, $addFlushOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_productOf)(SB)/8, $productOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_largerOf)(SB)/8, $largerOfNEON<>(SB)
+DATA ·fusedNEON+(8*const_largest4Of)(SB)/8, $largest4OfNEON<>(SB)
 DATA ·fusedNEON+(8*const_columnsOf)(SB)/8, $columnsOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_extremesOf)(SB)/8, $extremesOfNEON<>(SB)
 DATA ·fusedNEON+(8*const_fromSumsOf)(SB)/8, $fromSumsOfNEON<>(SB)

@@ -2243,6 +2243,90 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT largest4Of256<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $8
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Y6
+	VMOVUPS (AX), Y0
+	VCMPPS $22, Y6, Y0, Y5
+	VCMPPS $7, Y6, Y6, Y3
+	VANDPS Y3, Y5, Y5
+	VBLENDVPS Y5, Y0, Y6, Y6
+	VMOVUPS (BX), Y0
+	VCMPPS $22, Y6, Y0, Y3
+	VCMPPS $7, Y6, Y6, Y5
+	VANDPS Y5, Y3, Y3
+	VBLENDVPS Y3, Y0, Y6, Y6
+	VMOVUPS (CX), Y0
+	VCMPPS $22, Y6, Y0, Y5
+	VCMPPS $7, Y6, Y6, Y3
+	VANDPS Y3, Y5, Y5
+	VBLENDVPS Y5, Y0, Y6, Y6
+	VMOVUPS Y6, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE full
+	SUBQ $8, gateArgs_n(DI)
+	JEQ done
+	ADDQ $32, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $32, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	LEAQ lanes256<>+32(SB), R14
+	SHLQ $2, R13
+	SUBQ R13, R14
+	VMOVUPS (R14), Y15
+	PCALIGN $32
+some:
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (AX), Y15, Y6
+	VCMPPS $22, Y0, Y6, Y3
+	VCMPPS $7, Y0, Y0, Y5
+	VANDPS Y5, Y3, Y3
+	VBLENDVPS Y3, Y6, Y0, Y0
+	VMASKMOVPS (BX), Y15, Y6
+	VCMPPS $22, Y0, Y6, Y5
+	VCMPPS $7, Y0, Y0, Y3
+	VANDPS Y3, Y5, Y5
+	VBLENDVPS Y5, Y6, Y0, Y0
+	VMASKMOVPS (CX), Y15, Y6
+	VCMPPS $22, Y0, Y6, Y3
+	VCMPPS $7, Y0, Y0, Y5
+	VANDPS Y5, Y3, Y3
+	VBLENDVPS Y3, Y6, Y0, Y0
+	VMASKMOVPS Y0, Y15, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT columnsOf256<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_n(DI), R13
 	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
@@ -2724,6 +2808,7 @@ DATA ·fused256+(8*const_addOf)(SB)/8, $addOf256<>(SB)
 DATA ·fused256+(8*const_addFlushOf)(SB)/8, $addFlushOf256<>(SB)
 DATA ·fused256+(8*const_productOf)(SB)/8, $productOf256<>(SB)
 DATA ·fused256+(8*const_largerOf)(SB)/8, $largerOf256<>(SB)
+DATA ·fused256+(8*const_largest4Of)(SB)/8, $largest4Of256<>(SB)
 DATA ·fused256+(8*const_columnsOf)(SB)/8, $columnsOf256<>(SB)
 DATA ·fused256+(8*const_extremesOf)(SB)/8, $extremesOf256<>(SB)
 DATA ·fused256+(8*const_fromSumsOf)(SB)/8, $fromSumsOf256<>(SB)

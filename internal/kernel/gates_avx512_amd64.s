@@ -3291,6 +3291,84 @@ some:
 	VZEROUPPER 
 	RET
 
+TEXT largest4Of512<>(SB), NOSPLIT, $0-0
+	MOVQ gateArgs_gate(DI), R11
+	LEAQ (R11)(R11*2), R12
+vector:
+	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), SI
+	MOVQ (gateArgs_p+1*gateRows__size+gateRows_p)(DI), AX
+	MOVQ (gateArgs_p+2*gateRows__size+gateRows_p)(DI), BX
+	MOVQ (gateArgs_p+3*gateRows__size+gateRows_p)(DI), CX
+	MOVQ (gateArgs_p+4*gateRows__size+gateRows_p)(DI), R8
+	MOVQ gateArgs_m(DI), DX
+	MOVQ gateArgs_n(DI), R13
+	CMPQ R13, $16
+	JLT part
+	PCALIGN $32
+full:
+	VMOVUPS (SI), Z10
+	VMOVUPS (AX), Z3
+	VCMPPS $22, Z10, Z3, K2
+	VCMPPS $7, Z10, Z10, K2, K2
+	VMOVAPS Z3, K2, Z10
+	VMOVUPS (BX), Z3
+	VCMPPS $22, Z10, Z3, K2
+	VCMPPS $7, Z10, Z10, K2, K2
+	VMOVAPS Z3, K2, Z10
+	VMOVUPS (CX), Z3
+	VCMPPS $22, Z10, Z3, K2
+	VCMPPS $7, Z10, Z10, K2, K2
+	VMOVAPS Z3, K2, Z10
+	VMOVUPS Z10, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE full
+	SUBQ $16, gateArgs_n(DI)
+	JEQ done
+	ADDQ $64, (gateArgs_p+0*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+1*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+2*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+3*gateRows__size+gateRows_p)(DI)
+	ADDQ $64, (gateArgs_p+4*gateRows__size+gateRows_p)(DI)
+	JMP vector
+done:
+	VZEROUPPER 
+	RET
+part:
+	MOVL $1, R14
+	SHLXQ R13, R14, R14
+	SUBQ $1, R14
+	KMOVW R14, K1
+	PCALIGN $32
+some:
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z (AX), K1, Z10
+	VCMPPS $22, Z3, Z10, K2
+	VCMPPS $7, Z3, Z3, K2, K2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS.Z (BX), K1, Z10
+	VCMPPS $22, Z3, Z10, K2
+	VCMPPS $7, Z3, Z3, K2, K2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS.Z (CX), K1, Z10
+	VCMPPS $22, Z3, Z10, K2
+	VCMPPS $7, Z3, Z3, K2, K2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS Z3, K1, (R8)
+	ADDQ (gateArgs_p+0*gateRows__size+gateRows_ld)(DI), SI
+	ADDQ (gateArgs_p+1*gateRows__size+gateRows_ld)(DI), AX
+	ADDQ (gateArgs_p+2*gateRows__size+gateRows_ld)(DI), BX
+	ADDQ (gateArgs_p+3*gateRows__size+gateRows_ld)(DI), CX
+	ADDQ (gateArgs_p+4*gateRows__size+gateRows_ld)(DI), R8
+	SUBQ $1, DX
+	JNE some
+	VZEROUPPER 
+	RET
+
 TEXT columnsOf512<>(SB), NOSPLIT, $0-0
 	MOVQ gateArgs_n(DI), R13
 	MOVQ (gateArgs_p+0*gateRows__size+gateRows_p)(DI), R8
@@ -3760,6 +3838,7 @@ DATA ·fused512+(8*const_addOf)(SB)/8, $addOf512<>(SB)
 DATA ·fused512+(8*const_addFlushOf)(SB)/8, $addFlushOf512<>(SB)
 DATA ·fused512+(8*const_productOf)(SB)/8, $productOf512<>(SB)
 DATA ·fused512+(8*const_largerOf)(SB)/8, $largerOf512<>(SB)
+DATA ·fused512+(8*const_largest4Of)(SB)/8, $largest4Of512<>(SB)
 DATA ·fused512+(8*const_columnsOf)(SB)/8, $columnsOf512<>(SB)
 DATA ·fused512+(8*const_extremesOf)(SB)/8, $extremesOf512<>(SB)
 DATA ·fused512+(8*const_fromSumsOf)(SB)/8, $fromSumsOf512<>(SB)

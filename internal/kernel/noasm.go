@@ -28,7 +28,7 @@ func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32,
 	return false
 }
 
-func slideVector(*Panels[float32], Lines, []float32, Lines, []int, float32, int, int) bool {
+func slideVector(*Panels[float32], Lines, []float32, Lines, Places, float32, int, int) bool {
 	return false
 }
 

@@ -14,4 +14,4 @@ func raceMul(*Layout, packed, int, int, Block[float32], Block[float32], []float3
 func raceMul8(*Panels8, int, int, Block[float32], Block[float32], []float32, []int32, Rows8, int, bool) {
 }
 
-func raceSlide(*Panels[float32], Lines, []float32, Lines, []int, int, int) {}
+func raceSlide(*Panels[float32], Lines, []float32, Lines, Places, int, int) {}

@@ -19,7 +19,7 @@ func TestEmulated(t *testing.T) {
 	for _, c := range []struct{ arch, cpu, level, run string }{
 		{"amd64", "Haswell", "avx2", "TestMulLevelsAgree|TestReportLevel"},
 		{"amd64", "Nehalem", "go", "TestMul/float32|TestFlush|TestReportLevel"},
-		{"arm64", "neoverse-n1", "neon", "Test.*LevelsAgree|TestMul8EveryRowCount|TestOperandsAreWhatRoutinesTouch|TestFusedChecksBounds|TestArgumentsStayInBounds|TestReportLevel"},
+		{"arm64", "neoverse-n1", "neon", "Test.*LevelsAgree|TestMul8EveryRowCount|TestSlide|TestExtremes|TestBytes|TestFromSums|TestTimesInts|TestLargest4|TestOperandsAreWhatRoutinesTouch|TestFusedChecksBounds|TestArgumentsStayInBounds|TestReportLevel"},
 	} {
 		t.Run(c.cpu, func(t *testing.T) {
 			name := "qemu-" + map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[c.arch] + "-static"

@@ -4,7 +4,6 @@ package kernel
 
 import (
 	"runtime"
-	"slices"
 	"unsafe"
 )
 
@@ -88,17 +87,14 @@ func raceMul8(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32, 
 }
 
 // raceSlide tells of what Slide reads and writes.
-func raceSlide(w *Panels[float32], dst Lines, init []float32, a Lines, at []int, lines, m int) {
-	width, seen := Pad(w.Units), 0
-	if len(at) > 0 {
-		seen = slices.Max(at) + 1
-	}
+func raceSlide(w *Panels[float32], dst Lines, init []float32, a Lines, at Places, lines, m int) {
+	width := Pad(w.Units)
 	raceRange(w.Data[:w.K*width], reads)
 	raceRange(init[:width], reads)
-	raceRange(at, reads)
+	raceRange(at.at, reads)
 	for l := range lines {
 		for r := range m {
-			raceRange(a.at(l, r, seen), reads)
+			raceRange(a.at(l, r, at.most), reads)
 			raceRange(dst.at(l, r, width), writes)
 		}
 	}

@@ -14,6 +14,24 @@ func (x Lines) at(l, r, n int) []float32 {
 	return x.Data[i : i+n]
 }
 
+// Places are where the number of each k is, from a position's own place on.
+type Places struct {
+	at   []int
+	most int // beyond the last one
+}
+
+// NewPlaces makes a table, which it keeps; none is below 0.
+func NewPlaces(at []int) Places {
+	p := Places{at: at}
+	for _, i := range at {
+		if i < 0 {
+			panic(fmt.Sprintf("kernel: a number %d places before its position", -i))
+		}
+		p.most = max(p.most, i+1)
+	}
+	return p
+}
+
 // Slide is the product of a convolution: lines of m positions, of which position r of
 // line l sees the numbers that a table says, with panels of one gate. For every
 // column c of panel i
@@ -24,7 +42,7 @@ func (x Lines) at(l, r, n int) []float32 {
 //
 // so that a NaN stays one. init has as many numbers as a row of dst: Pad(w.Units).
 // dst must overlap nothing of a.
-func Slide(w *Panels[float32], dst Lines, init []float32, a Lines, at []int, floor float32, lines, m int) {
+func Slide(w *Panels[float32], dst Lines, init []float32, a Lines, at Places, floor float32, lines, m int) {
 	if lines <= 0 || m <= 0 || w.Len() == 0 {
 		return
 	}
@@ -42,7 +60,7 @@ func Slide(w *Panels[float32], dst Lines, init []float32, a Lines, at []int, flo
 				for c := range row {
 					row[c] = float64(init[first+c])
 				}
-				for k, from := range at {
+				for k, from := range at.at {
 					addProducts(row, float64(x[from]), w.Data[w.K*first+k*cols:][:cols])
 				}
 				out := dst.at(l, r, first+cols)[first:]
@@ -58,18 +76,14 @@ func Slide(w *Panels[float32], dst Lines, init []float32, a Lines, at []int, flo
 	}
 }
 
-func checkSlide(w *Panels[float32], dst Lines, init []float32, a Lines, at []int, lines, m int) {
-	least, most := 0, -1
-	for _, i := range at {
-		least, most = min(least, i), max(most, i)
-	}
+func checkSlide(w *Panels[float32], dst Lines, init []float32, a Lines, at Places, lines, m int) {
 	width := Pad(w.Units)
 	switch {
-	case w.Gates != 1 || len(at) != w.K || least < 0:
-		panic(fmt.Sprintf("kernel: Slide with %d gates and a table of %d places from %d on for %d", w.Gates, len(at), least, w.K))
+	case w.Gates != 1 || len(at.at) != w.K:
+		panic(fmt.Sprintf("kernel: Slide with %d gates and a table of %d places for %d", w.Gates, len(at.at), w.K))
 	case len(dst.Data) < (lines-1)*dst.Line+(m-1)*dst.Row+width,
 		len(init) < width,
-		most >= 0 && len(a.Data) < (lines-1)*a.Line+(m-1)*a.Row+most+1:
+		at.most > 0 && len(a.Data) < (lines-1)*a.Line+(m-1)*a.Row+at.most:
 		panic("kernel: a slice of Slide is too short")
 	}
 }

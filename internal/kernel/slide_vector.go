@@ -10,7 +10,7 @@ import (
 // slideVector does what Slide does with vector instructions, and reports whether it
 // did. A panel is multiplied with tiles of positions, whose sums stay in the
 // second-level cache while slices of the panel, which stay in the first, go by.
-func slideVector(w *Panels[float32], dst Lines, init []float32, a Lines, at []int, floor float32, lines, m int) bool {
+func slideVector(w *Panels[float32], dst Lines, init []float32, a Lines, at Places, floor float32, lines, m int) bool {
 	lv := level.Load()
 	if lv == levelGo {
 		return false
@@ -30,7 +30,7 @@ func slideVector(w *Panels[float32], dst Lines, init []float32, a Lines, at []in
 			last:     unsafe.Pointer(&init[last]),
 			a:        unsafe.Pointer(unsafe.SliceData(a.Data)),
 			row:      a.Row * 4,
-			at:       unsafe.Pointer(unsafe.SliceData(at)),
+			at:       unsafe.Pointer(unsafe.SliceData(at.at)),
 			line:     a.Line * 4,
 			floor:    floor,
 			width:    4,

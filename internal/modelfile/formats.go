@@ -221,7 +221,7 @@ func openONNX(f *File, in *checkpoint.Input) (err error) {
 		f.ONNX, err = onnx.Parse(b, f.Path)
 	}
 	if err == nil {
-		f.Source, f.Meta = f.ONNX, f.ONNX.Metadata()
+		f.Source, f.Meta, f.closer = f.ONNX, f.ONNX.Metadata(), f.ONNX
 	}
 	return err
 }

@@ -93,7 +93,7 @@ func openFile(path string, only []Format) (*File, error) {
 		_ = in.Close()
 		return nil, err
 	}
-	if f.closer == nil && f.ONNX == nil {
+	if f.closer == nil {
 		f.closer = in
 		return f, nil
 	}

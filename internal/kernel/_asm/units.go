@@ -55,6 +55,16 @@ func unitsOf(v *vec) {
 		v.store(x, mem(p[2], 0))
 		v.put(x, y)
 	})
+	v.rowwise("largest4Of", 5, func(p []string) {
+		x, y := v.get(), v.get()
+		v.load(mem(p[0], 0), x)
+		for _, next := range p[1:4] {
+			v.load(mem(next, 0), y)
+			v.larger(x, y)
+		}
+		v.store(x, mem(p[4], 0))
+		v.put(x, y)
+	})
 	v.columns("columnsOf")
 	v.extremes("extremesOf")
 	v.fromSums("fromSumsOf")
