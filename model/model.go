@@ -52,7 +52,6 @@ type Model struct {
 	said    string         // of a chain: its line, with all that was said beside it
 	rounded string         // what Options said of the weights' precision
 	written graph.Rounding // of what SaveAs writes as ONNX; nil: all float32
-	kept    []string       // what Options said is not rounded
 
 	digest   sync.Once // guards digested
 	digested string

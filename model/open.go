@@ -125,7 +125,7 @@ func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
 		return nil, err
 	}
 	m.states = statesOf(g)
-	m.written, m.kept = m.rounding(o), o.Keep
+	m.written = m.rounding(o)
 	return m, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -95,33 +94,10 @@ func (m *Model) writeONNX(w io.Writer, opset int64) error {
 	if opset == 0 && m.program.Graph().Opsets[""] > graph.MaxWritten {
 		opset = m.program.Graph().Opsets[""]
 	}
-	var asked []string
-	rounding := m.written
-	if rounding != nil {
-		rounding = func(n *graph.Node, part string) unroll.Precision {
-			asked = append(asked, n.Part(), part)
-			return m.written(n, part)
-		}
-	}
-	if err := graph.WriteRounded(w, m.program.Graph(), opset, rounding); err != nil {
+	if err := graph.WriteRounded(w, m.program.Graph(), opset, m.written); err != nil {
 		return fmt.Errorf("%s: %w", m.path, err)
 	}
-	for _, name := range m.kept {
-		if m.trained == nil && !slices.Contains(asked, name) {
-			return fmt.Errorf("%s: %w: Options.Keep names %q, which is no part of it: those are %s", m.path, ErrUnsupported, name, strings.Join(unique(asked), ", "))
-		}
-	}
 	return nil
-}
-
-// unique are the names of a list, each once, in its order.
-func unique(list []string) (names []string) {
-	for _, name := range list {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // saveFolder writes a folder of a trained model, or one around a program.

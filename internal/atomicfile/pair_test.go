@@ -113,7 +113,7 @@ func TestSettle(t *testing.T) {
 func TestPlace(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
-	s, err := stage(path, text("new"))
+	s, err := stage(path, buffered(text("new")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestPlace(t *testing.T) {
 	}
 	s.drop()
 	only(t, dir, 0)
-	if s, err = stage(path, text("new")); err != nil {
+	if s, err = stage(path, buffered(text("new"))); err != nil {
 		t.Fatal(err)
 	}
 	f := s.f
