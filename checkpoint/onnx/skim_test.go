@@ -70,8 +70,10 @@ func TestSkimmedFilesAreWholeOnes(t *testing.T) {
 // modelOf is a file with one constant of n numbers.
 func modelOf(t *testing.T, n int) []byte {
 	t.Helper()
-	g := &Graph{Name: "g", Nodes: []Node{{Op: "Add", Inputs: []string{"x", "w"}, Outputs: []string{"y"}}},
-		Inputs: []Value{{Name: "x", Type: "F32"}}, Outputs: []Value{{Name: "y", Type: "F32"}}}
+	g := &Graph{
+		Name: "g", Nodes: []Node{{Op: "Add", Inputs: []string{"x", "w"}, Outputs: []string{"y"}}},
+		Inputs: []Value{{Name: "x", Type: "F32"}}, Outputs: []Value{{Name: "y", Type: "F32"}},
+	}
 	d := tensor.New(n)
 	for i := range d.Data {
 		d.Data[i] = float32(i)
