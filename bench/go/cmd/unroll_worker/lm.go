@@ -33,6 +33,8 @@ func languageModel() {
 	}
 	opt, err := train.NewOptimizer(train.NewSGD(1e-3))
 	must(err)
+	opt.Workers = threads
+	clip := train.NormClip{Workers: threads}
 	p := &nn.Pass{Model: m, Train: true, Generator: g, Workers: threads}
 	loss := nn.CrossEntropy{Workers: threads}
 	call := func() {
@@ -42,7 +44,7 @@ func languageModel() {
 		_, err = loss.Loss(logits, targets, logits.Data)
 		must(err)
 		must(p.Backward(logits))
-		_, err = train.ClipGradNorm(p.Params(), 0.25)
+		_, err = clip.Clip(p.Params(), 0.25)
 		must(err)
 		m.Update(func() { must(opt.Step(p.Params())) })
 	}

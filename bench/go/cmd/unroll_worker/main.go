@@ -155,6 +155,7 @@ func training(c *wl.Case, layer *unroll.Layer) (call func(), check func() float6
 	err := c.MaxErr(dx.Data, "dx") / top
 	opt, oerr := train.NewOptimizer(train.NewSGD(1e-3))
 	must(oerr)
+	opt.Workers = c.Threads
 	var params []nn.Param
 	for i, q := range p.Grads.Params() {
 		params = append(params, nn.Param{Name: q.Name, Value: layer.Params()[i].Value, Grad: q.Value})
