@@ -162,6 +162,8 @@ func sameAtAllLevels(t *testing.T, c Cell[float32], m, n int, seed uint64) {
 		back = c.f.slope != nil
 	case *gruSet[float32]:
 		back = c.f.slope != nil && c.g.slope != nil
+	case *gruBefore[float32]:
+		back = c.f.slope != nil && c.g.slope != nil
 	case *lstmSet[float32]:
 		back = c.f.slope != nil && c.g.slope != nil && c.h.slope != nil
 	default:

@@ -1,6 +1,11 @@
 package graph
 
-import k "github.com/unroll-ml/unroll/internal/kernel"
+import (
+	"encoding/binary"
+	"math/bits"
+
+	k "github.com/unroll-ml/unroll/internal/kernel"
+)
 
 // ConvInteger multiplies weights, bytes on the left, with columns on the right. Four
 // channels of a position stand beside each other as the kernels have them, so the
@@ -151,6 +156,7 @@ func (v *convInteger) run(a *args, l *integerColumns, w *integerLeft) {
 			n := min(v.tile, p-p0)
 			l.panels.Resize(k.NewLayout(row, n, 1))
 			columnsTo(&l.columnRuns, bytesAsWords(l.panels.Data), &l.panels.Layout, v.window, words, v.fours, p0, outside)
+			l.panels.Written()
 			step := sumsRow(n)
 			k.Sums8(&l.panels, 0, l.panels.Len(), sums, l.panels.MaxCols(), step, l.shift, k.Rows8{Data: rows, Row: row}, v.m+1)
 			columnSums := sums[v.m*step:][:n]
@@ -178,14 +184,22 @@ func fourChannels(dst []uint32, x []uint8, channels, plane int, middle uint8) {
 			for i := range to {
 				to[i] = (uint32(x0[i]) | uint32(x1[i])<<8 | uint32(x2[i])<<16 | uint32(x3[i])<<24) ^ four
 			}
-			continue
-		}
-		for i := range to {
-			v := uint32(0)
-			for j := c; j < channels; j++ {
-				v |= uint32(x[j*plane+i]) << (8 * (j - c))
+		} else {
+			for i := range to {
+				v := uint32(0)
+				for j := c; j < channels; j++ {
+					v |= uint32(x[j*plane+i]) << (8 * (j - c))
+				}
+				to[i] = v ^ four
 			}
-			to[i] = v ^ four
+		}
+		if upperFirst {
+			for i, v := range to {
+				to[i] = bits.ReverseBytes32(v)
+			}
 		}
 	}
 }
+
+// upperFirst: this processor has the upper bytes of a word first.
+var upperFirst = binary.NativeEndian.Uint16([]byte{0, 1}) == 1

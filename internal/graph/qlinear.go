@@ -391,7 +391,7 @@ func (p quantPlaces) after(a *args, u, n int) float32 {
 		s = oneOf(data[float32](v), u)
 	}
 	if v := a.value(p.bias); v != nil {
-		s += float32(zeroOf(v, u, n)) * oneOf(data[float32](a.in[p.biasScale]), u)
+		s += float32(float32(zeroOf(v, u, n)) * oneOf(data[float32](a.in[p.biasScale]), u))
 	}
 	if v := a.value(p.sy); v != nil {
 		s /= data[float32](v)[0]

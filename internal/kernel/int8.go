@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"runtime"
 	"unsafe"
 )
 
@@ -80,6 +81,29 @@ func (p *Panels8) PackInt8(column func(u int, to []int8)) {
 			column(u, col)
 			return col, 1
 		})
+	}
+}
+
+// Written is called after integers were written to Data by the caller, laid out as
+// PackInt8 lays them: what the sums of a processor with signed products alone start
+// from is made of them.
+func (p *Panels8) Written() {
+	if runtime.GOARCH != "arm64" { // no other level reads it where Sums8 is told what sums start from
+		return
+	}
+	groups := p.Groups()
+	for i := range p.Len() {
+		data, cols, shift := p.Panel(i), p.Cols(i), p.Shift[i*p.MaxCols():]
+		for c := range cols {
+			sum := int32(0)
+			for g := range groups {
+				at := (g*cols + c) * group8
+				for _, v := range data[at : at+group8] {
+					sum += int32(v)
+				}
+			}
+			shift[c] = -128 * sum
+		}
 	}
 }
 
