@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"testing"
 )
 
@@ -40,7 +41,7 @@ func BenchmarkManyWeights(b *testing.B) {
 		b.Run(fmt.Sprint("large pages ", large), func(b *testing.B) {
 			defer func(n int) { hugeLeast = n }(hugeLeast)
 			if !large {
-				hugeLeast = 1 << 40
+				hugeLeast = math.MaxInt
 			}
 			p := NewPanels[float32](1024, 2048, 3)
 			for i := range p.Data {

@@ -25,23 +25,27 @@ const (
 	paceMost  = 200 * time.Millisecond
 	paceRate  = 10 // multiply-adds of a nanosecond
 	// paceLeast and paceLongest bound how long a choice stands before the other way
-	// is tried again; the time doubles while the choice stays.
+	// is tried again, and paceCalls how many calls of the slower way it stands at
+	// least; the time doubles while the choice stays.
 	paceLeast   = 100 * time.Millisecond
 	paceLongest = 32 * time.Second
+	paceCalls   = 32
 )
 
 // Pace is what is known of calls of one kind: how fast one worker runs them and how
 // fast all do. The zero value knows nothing. Any number of goroutines may use it.
 type Pace struct {
 	mu     sync.Mutex
-	one    bool       // the way calls go now
-	chosen bool       // the way that was faster
-	trying bool       // a trial is on
-	tried  int        // calls of this trial
-	since  time.Time  // when this trial began
-	rounds int        // trials of this comparison left after this one
-	best   [2]float64 // time of a row with all workers and with one, of this comparison
-	again  time.Time  // when to compare again; zero: nothing was compared yet
+	one    bool          // the way calls go now
+	chosen bool          // the way that was faster
+	trying bool          // a trial is on
+	tried  int           // calls of this trial
+	since  time.Time     // when this trial began
+	rounds int           // trials of this comparison left after this one
+	call   time.Duration // the fastest call of this trial
+	slow   time.Duration // the longest of those of this comparison
+	best   [2]float64    // time of a row with all workers and with one, of this comparison
+	again  time.Time     // when to compare again; zero: nothing was compared yet
 	pause  time.Duration
 }
 
@@ -82,6 +86,10 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 	}
 	best := &p.best[index(one)]
 	*best = min(*best, float64(took)/float64(max(rows, 1)))
+	if p.tried == 0 {
+		p.call = took
+	}
+	p.call = min(p.call, took)
 	alone := min(time.Duration(work/paceRate), took*time.Duration(workers))
 	if alone > paceMost && !one {
 		p.decide(false, now)
@@ -92,8 +100,9 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 		return
 	}
 	if alone > paceLong {
-		p.rounds = min(p.rounds, 1)
+		p.rounds = min(p.rounds, 2) // once more with all: they may have begun cold
 	}
+	p.slow = max(p.slow, p.call)
 	if p.rounds > 0 {
 		p.rounds--
 		p.try(!p.one, now)
@@ -110,8 +119,9 @@ func (p *Pace) try(one bool, now time.Time) {
 // decide ends a comparison.
 func (p *Pace) decide(one bool, now time.Time) {
 	if p.pause = min(2*p.pause, paceLongest); one != p.chosen || p.pause == 0 {
-		p.pause = paceLeast
+		p.pause = max(paceLeast, paceCalls*p.slow)
 	}
+	p.slow = 0
 	p.chosen, p.one, p.trying, p.rounds = one, one, false, 0
 	p.again = now.Add(p.pause)
 }

@@ -32,9 +32,11 @@ type Task interface{ Work(w, n int) }
 // parked goroutine takes 5 to 50 µs, a look at an atomic one tenth.
 const spins = 1000
 
-// A worker that waits at a barrier longer than yieldFor naps: sixteen threads that
-// only give way to each other's goroutines keep two processors from the one that
-// is waited for, and one pass of a millisecond took 22 s.
+// Where workers are more than processors, one that waits at a barrier longer than
+// yieldFor naps: sixteen threads that only give way to each other's goroutines keep two
+// processors from the one that is waited for, and one pass of a millisecond took 22 s.
+// With a processor for each, a worker that naps wakes late and on the processor of the
+// one it waited for: two took 35 ms for a call that takes 22.
 const (
 	yieldFor = 100 * time.Microsecond
 	nap      = 20 * time.Microsecond
@@ -117,9 +119,9 @@ func (t *Team) Barrier() {
 		}
 		pause(1)
 	}
-	since := time.Now()
+	since, crowd := time.Now(), int(t.n) > processors()
 	for t.phase.Load() == phase {
-		if time.Since(since) < yieldFor {
+		if !crowd || time.Since(since) < yieldFor {
 			runtime.Gosched() // somebody else may need the processor to get here
 		} else {
 			time.Sleep(nap) // and another thread, where threads are more than processors
