@@ -21,7 +21,7 @@ func Mul8[F Float](w *Panels8, p0, p1 int, dst, init Block[F], tail []F, a Rows8
 
 // Sums8 writes the sums alone, as int32 in the memory of dst (row r of panel i at
 // dst[i*panel+r*row], i counted from p0), each from its column's value in shift,
-// which is laid out like w.Shift.
+// which is laid out like w.Shift. Who writes w.Data himself calls Written before.
 func Sums8(w *Panels8, p0, p1 int, dst []int32, panel, row int, shift []int32, a Rows8, m int) {
 	mul8(w, p0, p1, Block[float32]{bytes32(dst), panel, row}, Block[float32]{Data: zeroRow[float32]()}, nil, shift, a, m, true)
 }
