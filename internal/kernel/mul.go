@@ -21,6 +21,15 @@ func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Rows
 	mul(w, p0, p1, dst, init, tail, left[F]{a.Data, a.Row, 1}, m)
 }
 
+// factors are what a product takes besides weights. They go from hand to hand by
+// their address: a step of one sequence is short enough for copies to be seen.
+type factors struct {
+	dst, init Block[float32]
+	tail      []float32
+	a         left[float32]
+	m         int
+}
+
 // mul is Mul for any left side.
 func mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left[F], m int) {
 	if m <= 0 || p0 >= p1 {
@@ -30,8 +39,11 @@ func mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left
 		init = Block[F]{Data: zeroRow[F]()}
 	}
 	checkMul(&w.Layout, p0, p1, dst, init, tail, a, m)
-	if isFloat32[F]() && mulVector(as32(w), p0, p1, block32(dst), block32(init), slice32(tail), left32(a), m) {
-		return
+	if isFloat32[F]() {
+		f := factors{block32(dst), block32(init), slice32(tail), left32(a), m}
+		if mulVector(as32(w), p0, p1, &f) {
+			return
+		}
 	}
 	for i := p0; i < p1; i++ {
 		cols := w.Cols(i)

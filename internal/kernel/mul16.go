@@ -64,7 +64,7 @@ func mul16(w *Panels16, p0, p1 int, dst, init Block[float32], tail []float32, a 
 		return
 	}
 	checkMul(&w.Layout, p0, p1, dst, init, tail, a, m)
-	if mul16Vector(w, p0, p1, dst, init, tail, a, m) {
+	if mul16Vector(w, p0, p1, &factors{dst, init, tail, a, m}) {
 		return
 	}
 	for i := p0; i < p1; i++ {

@@ -96,17 +96,17 @@ func newMicroLevel(k *micros) microLevel {
 
 // mulVector does what mul does on panels [p0, p1) with vector instructions, and
 // reports whether it did.
-func mulVector(w *Panels[float32], p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
-	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, dst, init, tail, a, m)
+func mulVector(w *Panels[float32], p0, p1 int, f *factors) bool {
+	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, f)
 }
 
 // mul16Vector is mulVector for mul16.
-func mul16Vector(w *Panels16, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
-	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, dst, init, tail, a, m)
+func mul16Vector(w *Panels16, p0, p1 int, f *factors) bool {
+	return mulPacked(&w.Layout, bytesOf(w.Data), p0, p1, f)
 }
 
 // mulPacked is mulVector for weights of any width.
-func mulPacked(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) bool {
+func mulPacked(w *Layout, data packed, p0, p1 int, f *factors) bool {
 	lv := level.Load()
 	cols := w.Cols(p0)
 	if lv == levelGo || cols > 4*Lane {
@@ -120,16 +120,16 @@ func mulPacked(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tai
 		return false
 	}
 	if w.Cols(p1-1) != cols { // the last panel is narrower
-		n := p1 - 1 - p0
-		mulPacked(w, data, p0, p1-1, dst, init, tail, a, m)
-		if tail != nil {
-			tail = tail[n*w.Blocks*Lane:]
+		n, rest := p1-1-p0, *f
+		mulPacked(w, data, p0, p1-1, f)
+		if rest.tail != nil {
+			rest.tail = rest.tail[n*w.Blocks*Lane:]
 		}
-		dst.Data, init.Data = dst.Data[n*dst.Panel:], init.Data[n*init.Panel:]
-		mulPacked(w, data, p1-1, p1, dst, init, tail, a, m)
+		rest.dst.Data, rest.init.Data = rest.dst.Data[n*rest.dst.Panel:], rest.init.Data[n*rest.init.Panel:]
+		mulPacked(w, data, p1-1, p1, &rest)
 		return true
 	}
-	raceMul(w, data, p0, p1, dst, init, tail, a, m)
+	raceMul(w, data, p0, p1, f.dst, f.init, f.tail, f.a, f.m)
 	nv := cols / Lane
 	g := mulArgs{
 		w:         unsafe.Pointer(unsafe.SliceData(data.panel(w, p0))),
@@ -137,29 +137,26 @@ func mulPacked(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tai
 		width:     data.width,
 		set:       set,
 		depth:     w.K,
-		dst:       unsafe.Pointer(unsafe.SliceData(dst.Data)),
-		dstPanel:  dst.Panel * 4,
-		dstRow:    dst.Row * 4,
-		init:      unsafe.Pointer(unsafe.SliceData(init.Data)),
-		initPanel: init.Panel * 4,
-		initRow:   init.Row * 4,
-		a:         unsafe.Pointer(unsafe.SliceData(a.Data)),
-		row:       a.Row * 4,
-		col:       a.Col * 4,
+		dst:       unsafe.Pointer(unsafe.SliceData(f.dst.Data)),
+		dstPanel:  f.dst.Panel * 4,
+		dstRow:    f.dst.Row * 4,
+		init:      unsafe.Pointer(unsafe.SliceData(f.init.Data)),
+		initPanel: f.init.Panel * 4,
+		initRow:   f.init.Row * 4,
+		a:         unsafe.Pointer(unsafe.SliceData(f.a.Data)),
+		row:       f.a.Row * 4,
+		col:       f.a.Col * 4,
 	}
-	if data.width == 2 {
-		g.set = &microLevelsH[lv]
-	}
-	if tail == nil {
+	if f.tail == nil {
 		g.last, g.lastPanel, g.lastRow = unsafe.Add(g.init, (nv-1)*Lane*4), g.initPanel, g.initRow
 	} else {
-		g.last, g.lastPanel = unsafe.Pointer(unsafe.SliceData(tail)), w.Blocks*Lane*4
+		g.last, g.lastPanel = unsafe.Pointer(unsafe.SliceData(f.tail)), w.Blocks*Lane*4
 		if w.Gates == 1 { // every column is of a last gate
 			g.init, g.initPanel, g.initRow = g.last, g.lastPanel, 0
 			g.last = unsafe.Add(g.last, (nv-1)*Lane*4)
 		}
 	}
-	g.run(lv, p1-p0, nv, m)
+	g.run(lv, p1-p0, nv, f.m)
 	return true
 }
 

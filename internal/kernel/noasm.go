@@ -20,11 +20,11 @@ func pause(n int) {
 //go:noinline
 func idle() {}
 
-func mulVector(*Panels[float32], int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
+func mulVector(*Panels[float32], int, int, *factors) bool {
 	return false
 }
 
-func mul16Vector(*Panels16, int, int, Block[float32], Block[float32], []float32, left[float32], int) bool {
+func mul16Vector(*Panels16, int, int, *factors) bool {
 	return false
 }
 

@@ -30,6 +30,10 @@ const (
 	paceLeast   = 100 * time.Millisecond
 	paceLongest = 32 * time.Second
 	paceCalls   = 32
+	// paceWorse is how much longer than a call of the other way's best call are
+	// paceTries in a row that say that the choice has become wrong: both are compared
+	// anew then, once the choice has stood as long as a new one does.
+	paceWorse = 1.25
 )
 
 // Pace is what is known of calls of one kind: how fast one worker runs them and how
@@ -46,6 +50,8 @@ type Pace struct {
 	slow   time.Duration // the longest of those of this comparison
 	best   [2]float64    // time of a row with all workers and with one, of this comparison
 	again  time.Time     // when to compare again; zero: nothing was compared yet
+	soon   time.Time     // when to compare again at the earliest
+	worse  int           // calls in a row that took longer than the other way's
 	pause  time.Duration
 }
 
@@ -81,11 +87,21 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := workers == 1
-	if !p.trying || one != p.one { // no trial, or others decided how it ran
+	if one != p.one { // others decided how it ran
+		return
+	}
+	row := float64(took) / float64(max(rows, 1))
+	if !p.trying {
+		if p.worse++; row < paceWorse*p.best[index(!one)] {
+			p.worse = 0
+		}
+		if p.worse >= paceTries && !now.Before(p.soon) {
+			p.again = now
+		}
 		return
 	}
 	best := &p.best[index(one)]
-	*best = min(*best, float64(took)/float64(max(rows, 1)))
+	*best = min(*best, row)
 	if p.tried == 0 {
 		p.call = took
 	}
@@ -118,10 +134,11 @@ func (p *Pace) try(one bool, now time.Time) {
 
 // decide ends a comparison.
 func (p *Pace) decide(one bool, now time.Time) {
+	least := max(paceLeast, paceCalls*p.slow)
 	if p.pause = min(2*p.pause, paceLongest); one != p.chosen || p.pause == 0 {
-		p.pause = max(paceLeast, paceCalls*p.slow)
+		p.pause = least
 	}
-	p.slow = 0
+	p.slow, p.worse, p.soon = 0, 0, now.Add(min(least, p.pause))
 	p.chosen, p.one, p.trying, p.rounds = one, one, false, 0
 	p.again = now.Add(p.pause)
 }

@@ -70,6 +70,50 @@ func TestPaceForgivesAColdStart(t *testing.T) {
 	}
 }
 
+// A choice that stood for long, and so is seldom compared, is given up soon when its
+// calls have become slower than the other way's were, and a few slow calls are not
+// enough for that.
+func TestPaceGivesUpAChoiceThatBecameSlow(t *testing.T) {
+	var p Pace
+	now := time.Unix(1000, 0)
+	run := func(one, all time.Duration) int {
+		n, took := p.Workers(2, now), all
+		if n == 1 {
+			took = one
+		}
+		now = now.Add(took)
+		p.Ran(n, 10, 1e6, took, now)
+		return n
+	}
+	const fast, slow, wait = 100 * time.Microsecond, 150 * time.Microsecond, 400 * time.Microsecond
+	for p.pause < paceLongest {
+		run(slow, fast)
+	}
+	for range 10_000 { // 5 s with a disturbed call now and then
+		if run(slow, fast); run(slow, wait) != 2 || p.trying {
+			t.Fatal("compared anew after a single slow call")
+		}
+	}
+	ran, begin := 0, now
+	for ; run(slow, wait) != 1; ran++ { // the other processor is busy from now on
+		if ran > 100 {
+			t.Fatalf("still all workers after %d calls and %v", ran, now.Sub(begin))
+		}
+	}
+	for now.Sub(begin) < time.Second {
+		run(slow, wait)
+	}
+	if p.chosen != true {
+		t.Error("the slower way is chosen")
+	}
+	for begin = now; now.Sub(begin) < 2*time.Second; { // and free again
+		run(slow, fast)
+	}
+	if p.chosen {
+		t.Error("one worker, two seconds after both became faster again")
+	}
+}
+
 // Long calls are tried once each way, very long ones not with one worker, and a call
 // that did not run as it was told says nothing.
 func TestPaceOfLongCalls(t *testing.T) {

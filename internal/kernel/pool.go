@@ -19,6 +19,7 @@ type Team struct {
 	parked  atomic.Bool  // the caller does not look any more whether they have
 	wait    sync.WaitGroup
 	waited  atomic.Int64 // nanoseconds that workers of this run waited beyond looking
+	naps    atomic.Int64 // of workers at barriers, in all runs
 	waits   waits
 	turns   *turns // nil but in tests of schedules
 }
@@ -124,6 +125,7 @@ func (t *Team) Barrier() {
 		if !crowd || time.Since(since) < yieldFor {
 			runtime.Gosched() // somebody else may need the processor to get here
 		} else {
+			t.naps.Add(1)
 			time.Sleep(nap) // and another thread, where threads are more than processors
 		}
 	}

@@ -127,3 +127,29 @@ func TestManyWorkersMeetOnFewProcessors(t *testing.T) {
 		t.Errorf("%d meetings, want %d", got, 16*300)
 	}
 }
+
+// late has the first worker come late to a barrier.
+type late struct{ team *Team }
+
+func (l *late) Work(w, _ int) {
+	if w == 0 {
+		time.Sleep(20 * yieldFor)
+	}
+	l.team.Barrier()
+}
+
+// TestWorkersNapInACrowd: who waits long at a barrier naps where workers are more
+// than processors, and does not where each has one.
+func TestWorkersNapInACrowd(t *testing.T) {
+	n := processors()
+	for _, c := range []struct {
+		workers int
+		naps    bool
+	}{{max(n, 2), n < 2}, {n + 1, true}} {
+		team := Team{}
+		team.Run(&late{&team}, c.workers)
+		if got := team.naps.Load(); got > 0 != c.naps {
+			t.Errorf("%d workers on %d processors: %d naps", c.workers, n, got)
+		}
+	}
+}

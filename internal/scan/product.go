@@ -55,7 +55,7 @@ func (p *product[F]) PackPanel(i int, w []F, gate, unit, row int) {
 // left is the left side of products: rows, and their integers where weights are.
 type left[F kernel.Float] struct {
 	rows kernel.Rows[F]
-	int8 kernel.Rows8
+	int8 *kernel.Rows8
 }
 
 // left prepares m rows for the product, in the hand's memory, which holds one left
@@ -66,7 +66,7 @@ func (p *product[F]) left(rows kernel.Rows[F], m int, h *hand[F]) left[F] {
 		return left[F]{rows: rows}
 	}
 	kernel.Quantise(&h.int8, rows, m, p.K)
-	return left[F]{rows, h.int8}
+	return left[F]{rows, &h.int8}
 }
 
 // mul multiplies m rows of a left side, from row r on, with panels [p0,p1), as

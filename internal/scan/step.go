@@ -10,9 +10,11 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 	r, s, hh := ln.run, ln.run.Stack, &ln.w.hh
 	base, size, m := r.outBase(ln.l, c), s.Out(), r.Sizes[t]
 	prev, ldp := ln.before(t, c, sh.prev, ln.hidden(base))
-	u0, u1 := sh.units(hh, s.H)
-	ln.resetCells(t, u0, u1)
-	skips := r.Skips != nil && r.marked(ln.way, t)
+	skips, u0, u1 := r.Skips != nil && r.marked(ln.way, t), 0, 0
+	if skips || ln.c != nil {
+		u0, u1 = sh.units(hh, s.H)
+		ln.resetCells(t, u0, u1)
+	}
 	if skips {
 		ln.keepCells(t, u0, u1, sh)
 	}
