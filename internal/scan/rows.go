@@ -21,16 +21,18 @@ func (r *Run[F]) Take(states [][]F) {
 		ln, out := &r.lanes[i], s.Out()
 		ln.h = grow(ln.h, r.B*out)
 		for b, st := range states {
-			kernel.FlushTo(ln.h[b*out:(b+1)*out], st[i*out:(i+1)*out])
+			copy(ln.h[b*out:(b+1)*out], st[i*out:(i+1)*out])
 		}
+		kernel.FlushTo(ln.h, ln.h) // one call, not one a row
 		if !s.Traits.CellState {
 			continue
 		}
 		ln.c = grow(ln.c, r.B*s.H)
 		for b, st := range states {
 			st = st[len(r.lanes)*out:]
-			kernel.FlushTo(ln.c[b*s.H:(b+1)*s.H], st[i*s.H:(i+1)*s.H])
+			copy(ln.c[b*s.H:(b+1)*s.H], st[i*s.H:(i+1)*s.H])
 		}
+		kernel.FlushTo(ln.c, ln.c)
 	}
 }
 
