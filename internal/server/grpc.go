@@ -82,14 +82,12 @@ func openMethod(method string) bool {
 }
 
 func (s *Server) admitRPC(ctx context.Context, method string) error {
-	if openMethod(method) {
+	if s.guard.open() || openMethod(method) {
 		return nil
 	}
 	var header string
-	if md, ok := metadata.FromIncomingContext(ctx); ok {
-		if list := md.Get("authorization"); len(list) > 0 {
-			header = list[0]
-		}
+	if list := metadata.ValueFromIncomingContext(ctx, "authorization"); len(list) > 0 {
+		header = list[0]
 	}
 	if f := s.guard.admit(header); f != nil {
 		return f.GRPCStatus().Err()

@@ -33,9 +33,9 @@ func (s *Server) handler() http.Handler {
 		closed.HandleFunc("POST "+base+"/infer", s.postInfer)
 		closed.HandleFunc("POST "+base+"/predict", s.postPredict)
 	}
-	closed.HandleFunc("GET /v2/models/{model}/sequences/{id}/state", s.getState)
-	closed.HandleFunc("PUT /v2/models/{model}/sequences/{id}/state", s.putState)
-	closed.HandleFunc("DELETE /v2/models/{model}/sequences/{id}/state", s.deleteState)
+	closed.HandleFunc("GET /v2/models/{model}/sequences/{id}/state", s.about(s.getState))
+	closed.HandleFunc("PUT /v2/models/{model}/sequences/{id}/state", s.about(s.putState))
+	closed.HandleFunc("DELETE /v2/models/{model}/sequences/{id}/state", s.about(s.deleteState))
 	s.looks(open, closed)
 	closed.HandleFunc("GET /v2", s.getServer)
 	closed.HandleFunc("GET /v2/status", s.getStatus)
