@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 )
 
 // headerLength is where a request or an answer with bytes says how much of it is
@@ -50,7 +49,7 @@ func (s *Server) handler() http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, failf(denied, "a page of another origin may not ask this server"))
 	}))
-	return s.careful(otelhttp.NewHandler(cross.Handler(open), "http"))
+	return s.careful(httpSpans(cross.Handler(open)))
 }
 
 // careful is around every request: a panic is an answer, and a host that is not
