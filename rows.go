@@ -103,9 +103,10 @@ func (w *RowsOf[F]) Step(y, x []F, states [][]F) error {
 	case len(y) != n*c.OutputSize():
 		return bad("y", fmt.Sprintf("room for %d values", len(y)), n*c.OutputSize())
 	}
+	size := w.layer.stack.StateLen()
 	for i, st := range states {
-		if len(st) != c.StateLen() {
-			return &ArgError{Kind: ErrShape, Arg: fmt.Sprintf("states[%d] of %s", i, w.layer.describe()), Got: fmt.Sprintf("%d values", len(st)), Want: fmt.Sprint(c.StateLen())}
+		if len(st) != size {
+			return &ArgError{Kind: ErrShape, Arg: fmt.Sprintf("states[%d] of %s", i, w.layer.describe()), Got: fmt.Sprintf("%d values", len(st)), Want: fmt.Sprint(size)}
 		}
 	}
 	if n == 0 {

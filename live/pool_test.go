@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -395,7 +396,10 @@ func TestFullPoolsSaySo(t *testing.T) {
 	x, y := []float32{1, 2}, make([]float32, 3)
 	byCount := pool(t, l, Options{MaxSequences: 1})
 	must(t, byCount.Step(ctx, "a", y, x))
-	wants(t, "sequences", byCount.Step(ctx, "b", y, x), ErrFull)
+	err := byCount.Step(ctx, "b", y, x)
+	if wants(t, "sequences", err, ErrFull); !strings.Contains(err.Error(), fmt.Sprintf(" 1 sequences of %d bytes, limits 1 and", 4*6+overhead+1)) {
+		t.Errorf("%v: expected what there is", err)
+	}
 	must(t, byCount.Step(ctx, "a", y, x))
 	must(t, byCount.End("a"))
 	must(t, byCount.Step(ctx, "b", y, x))

@@ -26,31 +26,45 @@ func (g *group) answered(n int) bool { return g.left.Add(int64(-n)) == 0 }
 // The error is an ErrShape, and nothing steps, or RowErrors; if ctx ends, the
 // rows that have not begun have its error.
 func (p *Pool) StepAll(ctx context.Context, keys []string, y, x []float32) error {
-	v, n := p.version.Load(), len(keys)
-	if len(x) != n*v.in || len(y) != n*v.out {
-		return &unroll.ArgError{Kind: ErrShape, Arg: "StepAll of " + v.signature, Got: fmt.Sprintf("x of %d and y of %d values", len(x), len(y)), Want: fmt.Sprintf("%d and %d for %d keys", n*v.in, n*v.out, n)}
-	}
-	if err := ctx.Err(); err != nil {
+	g, err := p.submitAll(ctx, keys, y, x)
+	if err != nil {
 		return err
 	}
-	g := p.group(keys)
-	for i := range g.jobs {
-		j := &g.jobs[i]
-		j.x, j.y, j.at, j.all = x[i*v.in:(i+1)*v.in], y[i*v.out:(i+1)*v.out], -1, g
-	}
-	refused := 0
-	for k, s := range p.shards {
-		if g.head[k] >= 0 {
-			refused += p.lineAll(ctx, s, g, g.head[k], keys)
-		}
-	}
-	if !g.answered(refused + 1) {
+	if !g.answered(1) {
 		select {
 		case <-g.done:
 		case <-ctx.Done():
 			g.cancel(ctx, p, keys)
 		}
 	}
+	return p.resultAll(g)
+}
+
+// submitAll is StepAll until it waits: the steps are in line, and one is left to
+// be counted.
+func (p *Pool) submitAll(ctx context.Context, keys []string, y, x []float32) (*group, error) {
+	v, n := p.version.Load(), len(keys)
+	if len(x) != n*v.in || len(y) != n*v.out {
+		return nil, &unroll.ArgError{Kind: ErrShape, Arg: "StepAll of " + v.signature, Got: fmt.Sprintf("x of %d and y of %d values", len(x), len(y)), Want: fmt.Sprintf("%d and %d for %d keys", n*v.in, n*v.out, n)}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	g := p.group(keys)
+	for i := range g.jobs {
+		j := &g.jobs[i]
+		j.x, j.y, j.at, j.all = x[i*v.in:(i+1)*v.in], y[i*v.out:(i+1)*v.out], -1, g
+	}
+	for k, s := range p.shards {
+		if g.head[k] >= 0 {
+			g.answered(p.lineAll(ctx, s, g, g.head[k], keys))
+		}
+	}
+	return g, nil
+}
+
+// resultAll returns what became of steps that are all answered.
+func (p *Pool) resultAll(g *group) error {
 	var errs RowErrors
 	for i := range g.jobs {
 		err := g.errs[i]

@@ -49,7 +49,7 @@ var Table = []Row{
 	{Floor: 6, Path: "task", Duty: "classify, tag, text, forecast, music as values: read data, fit, predict, measure, show", Libraries: []string{"gitlab.com/gomidi/midi", "github.com/unroll-ml/unroll/live"}},
 	{Floor: 6, Path: "internal/score", Duty: "tables of many series through a model: a row a step, the order verified, states kept"},
 	{Floor: 6, Path: "live", Duty: "many live sequences over one layer or model, each under a key, stepped together, kept and taken elsewhere"},
-	{Floor: 7, Path: "internal/server", Duty: "the Open Inference Protocol over `live`, `model` and `task`: REST, gRPC, limits, metrics; generated code in `oip`", Libraries: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "google.golang.org/genproto/googleapis/rpc/errdetails", "github.com/prometheus/client_golang", "go.opentelemetry.io/contrib", "golang.org/x/net/netutil"}},
+	{Floor: 7, Path: "internal/server", Duty: "the Open Inference Protocol over `live`, `model` and `task`: REST, gRPC, limits, metrics; generated code in `oip`", Libraries: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "google.golang.org/genproto/googleapis/rpc/errdetails", "github.com/prometheus/client_golang", "go.opentelemetry.io/contrib", "go.opentelemetry.io/otel", "golang.org/x/net/netutil"}},
 	{Floor: 8, Path: "cmd", Duty: "one file a subcommand: flags in, exit code out", Anything: true},
 	{Floor: 8, Path: "examples", Duty: "programs and model folders to start from", Anything: true},
 	{Path: "internal/ref", Duty: "the textbook in float64: PyTorch's equations as scalar loops; imports nothing of the project", TestOnly: true},

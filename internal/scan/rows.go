@@ -21,16 +21,18 @@ func (r *Run[F]) Take(states [][]F) {
 		ln, out := &r.lanes[i], s.Out()
 		ln.h = grow(ln.h, r.B*out)
 		for b, st := range states {
-			kernel.FlushTo(ln.h[b*out:(b+1)*out], st[i*out:(i+1)*out])
+			copy(ln.h[b*out:(b+1)*out], st[i*out:(i+1)*out])
 		}
+		kernel.FlushTo(ln.h, ln.h) // one call, not one a row
 		if !s.Traits.CellState {
 			continue
 		}
 		ln.c = grow(ln.c, r.B*s.H)
 		for b, st := range states {
 			st = st[len(r.lanes)*out:]
-			kernel.FlushTo(ln.c[b*s.H:(b+1)*s.H], st[i*s.H:(i+1)*s.H])
+			copy(ln.c[b*s.H:(b+1)*s.H], st[i*s.H:(i+1)*s.H])
 		}
+		kernel.FlushTo(ln.c, ln.c)
 	}
 }
 
@@ -66,14 +68,18 @@ func (r *Run[F]) Finite(b int) bool {
 }
 
 // Finite reports whether all numbers are finite. A sum of products with zero is
-// zero unless one of them is not: there is no branch a number.
+// zero unless one of them is not: there is no branch a number, and eight sums wait
+// for one another less than one does.
 func Finite[F kernel.Float](v []F) bool {
-	var a, b F
-	for len(v) >= 2 {
-		a, b, v = a+v[0]*0, b+v[1]*0, v[2:]
+	var a, b, c, d, e, f, g, h F
+	for len(v) >= 8 {
+		u := (*[8]F)(v)
+		a, b, c, d = a+u[0]*0, b+u[1]*0, c+u[2]*0, d+u[3]*0
+		e, f, g, h = e+u[4]*0, f+u[5]*0, g+u[6]*0, h+u[7]*0
+		v = v[8:]
 	}
-	if len(v) > 0 {
-		a += v[0] * 0
+	for _, x := range v {
+		a += x * 0
 	}
-	return a+b == 0
+	return a+b+c+d+e+f+g+h == 0
 }

@@ -30,65 +30,76 @@ func (s *Server) stateOf(r *http.Request) (h *host, v *version, id string, f *fa
 	return h, v, id, nil
 }
 
-// getState answers with a sequence's capsule, a safetensors file.
-func (s *Server) getState(w http.ResponseWriter, r *http.Request) {
-	h, v, id, f := s.stateOf(r)
-	if f != nil {
-		s.refuse(w, r, f)
-		return
+// asked is a request about one sequence.
+type asked struct {
+	*http.Request
+	host    *host
+	version *version
+	id      string
+}
+
+// about answers requests about one sequence, or refuses them with the error.
+func (s *Server) about(answer func(http.ResponseWriter, *asked) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h, v, id, f := s.stateOf(r)
+		if f != nil {
+			s.refuse(w, r, f)
+			return
+		}
+		defer v.release()
+		if err := answer(w, &asked{r, h, v, id}); err != nil {
+			s.refuse(w, r, h.failed(err))
+		}
 	}
-	defer v.release()
-	b, err := h.pool.Capsule(id)
+}
+
+// reply answers with what became of the sequence.
+func (a *asked) reply(w http.ResponseWriter, body map[string]any) {
+	body["model_name"], body["sequence_id"] = a.host.name, a.id
+	reply(w, http.StatusOK, body)
+}
+
+// getState answers with a sequence's capsule, a safetensors file.
+func (s *Server) getState(w http.ResponseWriter, a *asked) error {
+	b, err := a.host.pool.Capsule(a.id)
 	if err != nil {
-		s.refuse(w, r, h.failed(err))
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	_, _ = w.Write(b) // who is gone is gone
+	return nil
 }
 
 // putState begins a sequence from a capsule, in the place of one that is there.
-func (s *Server) putState(w http.ResponseWriter, r *http.Request) {
-	h, v, id, f := s.stateOf(r)
+func (s *Server) putState(w http.ResponseWriter, a *asked) error {
+	b, f := s.body(w, a.Request)
 	if f != nil {
-		s.refuse(w, r, f)
-		return
+		return f
 	}
-	defer v.release()
-	b, f := s.body(w, r)
-	if f != nil {
-		s.refuse(w, r, f)
-		return
-	}
-	err := h.pool.Restore(id, b)
-	if errors.Is(err, live.ErrExists) && r.URL.Query().Get("replace") != "" {
-		_ = h.pool.End(id) // or it has ended meanwhile
-		err = h.pool.Restore(id, b)
+	pool := a.host.pool
+	err := pool.Restore(a.id, b)
+	if errors.Is(err, live.ErrExists) && a.URL.Query().Get("replace") != "" {
+		_ = pool.End(a.id) // or it has ended meanwhile
+		err = pool.Restore(a.id, b)
 	}
 	if err != nil {
-		f := h.failed(err)
+		f := a.host.failed(err)
 		if f.kind == conflict {
 			f.say += ", or put it with ?replace=1"
 		}
-		s.refuse(w, r, f)
-		return
+		return f
 	}
-	n, _ := h.pool.Steps(id) // it may have ended meanwhile
-	reply(w, http.StatusOK, map[string]any{"model_name": h.name, "sequence_id": id, "sequence_steps": n})
+	n, _ := pool.Steps(a.id) // it may have ended meanwhile
+	a.reply(w, map[string]any{"sequence_steps": n})
+	return nil
 }
 
 // deleteState ends a sequence.
-func (s *Server) deleteState(w http.ResponseWriter, r *http.Request) {
-	h, v, id, f := s.stateOf(r)
-	if f != nil {
-		s.refuse(w, r, f)
-		return
+func (s *Server) deleteState(w http.ResponseWriter, a *asked) error {
+	if err := a.host.pool.End(a.id); err != nil {
+		return err
 	}
-	defer v.release()
-	if err := h.pool.End(id); err != nil {
-		s.refuse(w, r, h.failed(err))
-		return
-	}
-	reply(w, http.StatusOK, map[string]any{"model_name": h.name, "sequence_id": id, "ended": true})
+	a.reply(w, map[string]any{"ended": true})
+	return nil
 }

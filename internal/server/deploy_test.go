@@ -133,7 +133,11 @@ func TestDashboardAsksForNumbersThatThereAre(t *testing.T) {
 	v := serve(t, Options{Models: []Source{src}, Snapshots: t.TempDir(), Every: 20 * time.Millisecond})
 	v.do("POST", infer, stepBody([]float32{1, 2, 3}, jmap{"sequence_id": 1, "sequence_start": true, "sequence_end": true}))
 	v.do("POST", infer, stepBody([]float32{1, 2, 3}, jmap{"sequence_id": 2}))
-	time.Sleep(200 * time.Millisecond)
+	for start := time.Now(); v.s.hosts["m"].pool.Stats().Snapshot.IsZero(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatal("no snapshot after a minute")
+		}
+	}
 	_, served, _ := v.do("GET", "/metrics", nil)
 	b, err := os.ReadFile("../../deploy/grafana/unroll.json")
 	must(t, err)

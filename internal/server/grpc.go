@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -16,7 +15,6 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
 	"github.com/unroll-ml/unroll/internal/server/oip"
@@ -49,7 +47,7 @@ func (s *Server) grpcServer() (*grpc.Server, *health.Server) {
 		grpc.ConnectionTimeout(l.Header),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.Ping, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: l.Keep, Time: time.Minute, Timeout: 20 * time.Second}),
-		grpc.StatsHandler(quiet{otelgrpc.NewServerHandler()}),
+		grpc.StatsHandler(newRPCSpans()),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	}
@@ -64,17 +62,6 @@ func (s *Server) grpcServer() (*grpc.Server, *health.Server) {
 	return g, h
 }
 
-// quiet leaves out the events of single messages, of which a stream has many.
-type quiet struct{ stats.Handler }
-
-func (q quiet) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	switch s.(type) {
-	case *stats.InPayload, *stats.OutPayload:
-		return
-	}
-	q.Handler.HandleRPC(ctx, s)
-}
-
 // openMethods need no token: those that balancers ask.
 func openMethod(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.Health/") ||
@@ -82,14 +69,12 @@ func openMethod(method string) bool {
 }
 
 func (s *Server) admitRPC(ctx context.Context, method string) error {
-	if openMethod(method) {
+	if s.guard.open() || openMethod(method) {
 		return nil
 	}
 	var header string
-	if md, ok := metadata.FromIncomingContext(ctx); ok {
-		if list := md.Get("authorization"); len(list) > 0 {
-			header = list[0]
-		}
+	if list := metadata.ValueFromIncomingContext(ctx, "authorization"); len(list) > 0 {
+		header = list[0]
 	}
 	if f := s.guard.admit(header); f != nil {
 		return f.GRPCStatus().Err()

@@ -171,6 +171,8 @@ type message struct {
 	list    [2]*oip.ModelInferResponse_InferOutputTensor
 	raw     [2][]byte
 	shapes  [8]int64
+	steps   oip.InferParameter
+	count   oip.InferParameter_Int64Param
 }
 
 // message writes an answer; values are contents where the request's were.
@@ -200,7 +202,9 @@ func (a *answer) message(typed bool) *oip.ModelStreamInferResponse {
 		out.Outputs = append(out.Outputs, o)
 	}
 	if a.steps >= 0 {
-		out.Parameters = map[string]*oip.InferParameter{"sequence_steps": {ParameterChoice: &oip.InferParameter_Int64Param{Int64Param: a.steps}}}
+		m.count.Int64Param = a.steps
+		m.steps.ParameterChoice = &m.count
+		out.Parameters = map[string]*oip.InferParameter{"sequence_steps": &m.steps}
 	}
 	return &m.stream
 }

@@ -168,9 +168,12 @@ func (g *guard) tlsConfig() *tls.Config {
 	return c
 }
 
+// open reports whether nobody needs a token.
+func (g *guard) open() bool { return g.tokens == nil }
+
 // admit checks the value of an authorization header.
 func (g *guard) admit(header string) *failure {
-	if g.tokens == nil {
+	if g.open() {
 		return nil
 	}
 	scheme, token, ok := strings.Cut(header, " ")

@@ -73,42 +73,34 @@ func (g *grids) get(name string) *explain.Page {
 
 // looks adds how a sequence is looked into.
 func (s *Server) looks(open, closed *http.ServeMux) {
-	closed.HandleFunc("POST /v2/models/{model}/sequences/{id}/explain", s.postExplain)
+	closed.HandleFunc("POST /v2/models/{model}/sequences/{id}/explain", s.about(s.postExplain))
 	open.HandleFunc("GET /explain/{page}", s.getGrid)
 }
 
 // postExplain has a sequence's steps kept from now on, and answers with a page of
 // those that are there.
-func (s *Server) postExplain(w http.ResponseWriter, r *http.Request) {
-	h, v, id, f := s.stateOf(r)
-	if f != nil {
-		s.refuse(w, r, f)
-		return
-	}
-	defer v.release()
+func (s *Server) postExplain(w http.ResponseWriter, a *asked) error {
+	h, v := a.host, a.version
 	if why := h.hidden(v); why != "" {
-		s.refuse(w, r, failf(badRequest, "model %s %s", h.name, why))
-		return
+		return failf(badRequest, "model %s %s", h.name, why)
 	}
-	if err := h.looking.keep(h.pool, id); err != nil {
-		s.refuse(w, r, h.failed(err))
-		return
+	if err := h.looking.keep(h.pool, a.id); err != nil {
+		return err
 	}
-	kept, err := h.pool.Watched(id)
+	kept, err := h.pool.Watched(a.id)
 	if err != nil {
-		s.refuse(w, r, h.failed(err))
-		return
+		return err
 	}
-	body := map[string]any{"model_name": h.name, "sequence_id": id, "first": kept.First, "steps": len(kept.X) / v.step.in}
+	body := map[string]any{"first": kept.First, "steps": len(kept.X) / v.step.in}
 	if len(kept.X) > 0 {
-		p, err := v.grid(h.name+", "+id, kept)
+		p, err := v.grid(h.name+", "+a.id, kept)
 		if err != nil {
-			s.refuse(w, r, h.failed(err))
-			return
+			return err
 		}
 		body["page"] = "/explain/" + s.grids.add(p)
 	}
-	reply(w, http.StatusOK, body)
+	a.reply(w, body)
+	return nil
 }
 
 // grid explains the steps that are kept of a sequence.

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 )
 
 // headerLength is where a request or an answer with bytes says how much of it is
@@ -33,9 +32,9 @@ func (s *Server) handler() http.Handler {
 		closed.HandleFunc("POST "+base+"/infer", s.postInfer)
 		closed.HandleFunc("POST "+base+"/predict", s.postPredict)
 	}
-	closed.HandleFunc("GET /v2/models/{model}/sequences/{id}/state", s.getState)
-	closed.HandleFunc("PUT /v2/models/{model}/sequences/{id}/state", s.putState)
-	closed.HandleFunc("DELETE /v2/models/{model}/sequences/{id}/state", s.deleteState)
+	closed.HandleFunc("GET /v2/models/{model}/sequences/{id}/state", s.about(s.getState))
+	closed.HandleFunc("PUT /v2/models/{model}/sequences/{id}/state", s.about(s.putState))
+	closed.HandleFunc("DELETE /v2/models/{model}/sequences/{id}/state", s.about(s.deleteState))
 	s.looks(open, closed)
 	closed.HandleFunc("GET /v2", s.getServer)
 	closed.HandleFunc("GET /v2/status", s.getStatus)
@@ -50,7 +49,7 @@ func (s *Server) handler() http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, failf(denied, "a page of another origin may not ask this server"))
 	}))
-	return s.careful(otelhttp.NewHandler(cross.Handler(open), "http"))
+	return s.careful(httpSpans(cross.Handler(open)))
 }
 
 // careful is around every request: a panic is an answer, and a host that is not
