@@ -132,11 +132,9 @@ func TestTheLayoutIsAsked(t *testing.T) {
 	if _, err := Build(src, mustParse(t, "lstm | last"), Options{Inputs: []graph.Port{{Shape: []graph.Dim{{Size: 7}, {Size: 4}}}}}); err != nil {
 		t.Error(err)
 	}
-	parts, err := statedict.Find(src, statedict.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Recurrent(src, parts[0], Options{}); !errors.Is(err, ErrLayout) {
+	// The shape is that of indices: as a linear map emb would give 9 features.
+	var asked *LayoutError
+	if _, err := Build(src, mustParse(t, "emb | lstm"), Options{}); !errors.As(err, &asked) || !slices.Equal(asked.Shape, []int{-1, -1, 4}) {
 		t.Error(err)
 	}
 }
@@ -298,31 +296,6 @@ func TestChunksCarryTheirStates(t *testing.T) {
 	}
 	if _, err := Build(src, mustParse(t, "y = emb | lstm; emb | lstm | add(y)"), Options{Layout: BatchFirst, States: true}); err == nil || !strings.Contains(err.Error(), "runs twice") {
 		t.Errorf("two states of one name: %v", err)
-	}
-}
-
-// A recurrent layer alone is a pass of it.
-func TestRecurrentIsThePass(t *testing.T) {
-	src := weights(model())
-	parts, err := statedict.Find(src, statedict.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := Recurrent(src, parts[0], Options{Layout: TimeFirst, States: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, h, c := draw(1, 6, 3, 4), draw(2, 2, 3, 5), draw(3, 2, 3, 5)
-	out := evaluate(t, n, []graph.Value{x, h, c})
-	p := unroll.Pass{Layer: n.Layers["lstm"]}
-	y, s, err := p.Forward(dense(x), unroll.State{H: dense(h), C: dense(c)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []tensor.Dense{y, s.H, s.C} {
-		if !slices.Equal(graph.Data[float32](out[i]), want.Data) || !slices.Equal(out[i].Shape, want.Shape) {
-			t.Errorf("output %d is %v, want %v", i, out[i], want)
-		}
 	}
 }
 

@@ -118,12 +118,13 @@ func (c *call) recurrent(p *statedict.Part) (*value, error) {
 	if v.rank() != 3 && !unbatched {
 		return nil, c.fail("%s is a recurrent layer and takes three dimensions, [sequences, steps, features] or [steps, sequences, features]; its input has %d: %s", c.what, v.rank(), dims(v.dims))
 	}
+	// Before the layout is asked: a guess of the input that does not fit asks nothing.
+	if n := v.dims[v.rank()-1]; n >= 0 && n != p.Config.InputSize {
+		return nil, c.fail("%s takes %d features, its input has %d: %s", c.what, p.Config.InputSize, n, dims(v.dims))
+	}
 	cfg, err := c.config(p, v.rank(), v.dims)
 	if err != nil {
 		return nil, err
-	}
-	if n := v.dims[v.rank()-1]; n >= 0 && n != cfg.InputSize {
-		return nil, c.fail("%s takes %d features, its input has %d: %s", c.what, cfg.InputSize, n, dims(v.dims))
 	}
 	c.learn(v, v.rank()-1, cfg.InputSize)
 	v, err = c.numbers(v)
