@@ -112,6 +112,9 @@ type value struct {
 	typ  graph.Type
 	dims []int
 	time int
+	// of is what it is transposed of, by perm; nil for others.
+	of   *value
+	perm []int
 	// rec is of the output of a recurrent layer.
 	rec *recurrentOut
 }

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,6 +137,25 @@ func TestTheLayoutIsAsked(t *testing.T) {
 	var asked *LayoutError
 	if _, err := Build(src, mustParse(t, "emb | lstm"), Options{}); !errors.As(err, &asked) || !slices.Equal(asked.Shape, []int{-1, -1, 4}) {
 		t.Error(err)
+	}
+}
+
+// Sizes of the input follow from what reads it, through transpositions too.
+func TestSizesOfTheInputFollow(t *testing.T) {
+	for line, want := range map[string]string{
+		"conv | relu": "[? 2 ?]",
+		"transpose(1, 2) | conv | transpose(1, 2)":     "[? ? 2]",
+		"conv(groups=1) | transpose(1, 2) | norm":      "[? 2 ?]",
+		"permute(0, 2, 1) | up(kind='conv_transpose')": "[? ? 2]",
+	} {
+		n, err := Build(weights(model()), mustParse(t, line), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if got := fmt.Sprint(n.Graph.Inputs[0].Shape); got != want {
+			t.Errorf("%s: the input is %s, want %s", line, got, want)
+		}
 	}
 }
 

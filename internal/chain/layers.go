@@ -101,6 +101,11 @@ func (c *call) learn(v *value, axis, n int) {
 	if v.dims[axis] >= 0 {
 		return
 	}
+	if v.of != nil {
+		v.dims[axis] = n
+		c.learn(v.of, v.perm[axis], n)
+		return
+	}
 	for _, in := range c.inputs {
 		if in == v {
 			v.dims[axis] = n
