@@ -197,6 +197,24 @@ func (r *Rows) layout(s *sizing) error {
 			add(&r.outputs, p, k, out[k], results[k], 1)
 		}
 	}
+	return r.beginning()
+}
+
+// beginning makes the state that a sequence begins with.
+func (r *Rows) beginning() error {
+	r.begin = make([]float32, r.StateLen())
+	for k := range r.from {
+		s := &r.from[k]
+		start := r.m.program.Graph().Inputs[s.port].Start
+		if start.IsZero() {
+			continue
+		}
+		v, err := start.Repeated(s.rows(1)...)
+		if err != nil {
+			return fmt.Errorf("%w: the state %q begins with %v, and is of one sequence %v", ErrInput, s.name, start, s.rows(1))
+		}
+		s.take(v, 1, 0, r.begin)
+	}
 	return nil
 }
 

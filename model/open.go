@@ -40,8 +40,8 @@ type Options struct {
 	// parameters.
 	Loose bool
 	// States makes the states of recurrent layers of an ONNX file, a chain or a
-	// Keras file inputs and outputs, where those go forward and begin with zeros
-	// otherwise.
+	// Keras file inputs and outputs, where those go forward and otherwise begin
+	// with zeros or with a state that the file holds, such as a parameter h0.
 	States bool
 	// Float64 computes in float64 what the file does in float32: inputs, outputs
 	// and states are float64. A node that has no float64 form is an ErrUnsupported,
@@ -217,7 +217,13 @@ func (m *Model) torch(o Options) (*graph.Graph, error) {
 	for _, name := range slices.Sorted(maps.Keys(net.Layers)) {
 		m.layers = append(m.layers, Layer{name, net.Layers[name]})
 	}
-	return net.Graph, nil
+	if !o.States {
+		return net.Graph, nil
+	}
+	// The chain has made states of what begins with zeros.
+	g, notes, err := graph.WithStates(net.Graph, graph.Limits{Memory: o.Limits.Memory, Work: o.Limits.Work})
+	m.notes = append(m.notes, notes...)
+	return g, err
 }
 
 // line returns the line that says how the modules of a file follow each other: the

@@ -40,6 +40,7 @@ type Rows struct {
 	finite unroll.Finite
 
 	inputs, outputs, from, to []slot // fed, given; states before, states after
+	begin                     []float32
 	batch                     bool
 	why                       string // there is no batch
 
@@ -135,7 +136,7 @@ func total(list []slot) (n int) {
 }
 
 // Begin writes the state that a sequence begins with, of StateLen numbers.
-func (r *Rows) Begin(state []float32) { clear(state) }
+func (r *Rows) Begin(state []float32) { copy(state, r.begin) }
 
 // SetFinite says what Step does about numbers that are not finite. Rows are judged
 // one by one: with RefuseNonFinite, those that are finite step.

@@ -9,8 +9,8 @@ import (
 )
 
 // Run runs the model once on inputs by name and returns its outputs by name, in
-// new memory. The input of a State may be left out: it is zeros then. Inputs are
-// only read, and not kept.
+// new memory. The input of a State may be left out: it is then what the model begins
+// with, zeros or what was learnt. Inputs are only read, and not kept.
 //
 // An input that is missing, that the model does not have, or whose type or shape
 // does not fit is an ErrInput.
@@ -35,15 +35,15 @@ func (m *Model) Run(inputs map[string]Value) (map[string]Value, error) {
 type Pass struct {
 	m       *Model
 	in, out []graph.Value
-	zero    []graph.Value // of states that were not set
-	run     []graph.Value // what a run takes: inputs set, and zeros
+	first   []graph.Value // what states that were not set begin with
+	run     []graph.Value // what a run takes: inputs set, and those
 }
 
 // NewPass returns a pass.
 func (m *Model) NewPass() *Pass {
 	g := m.program.Graph()
 	n := len(g.Inputs)
-	return &Pass{m: m, in: make([]graph.Value, n), out: make([]graph.Value, len(g.Outputs)), zero: make([]graph.Value, n), run: make([]graph.Value, n)}
+	return &Pass{m: m, in: make([]graph.Value, n), out: make([]graph.Value, len(g.Outputs)), first: make([]graph.Value, n), run: make([]graph.Value, n)}
 }
 
 // Set sets an input, which Run only reads; the zero Value takes it away. It is
@@ -74,7 +74,7 @@ func (p *Pass) Run() error {
 	return nil
 }
 
-// complete makes p.run of the inputs set, with zeros for states that are not.
+// complete makes p.run of the inputs set, and of beginnings for states that are not.
 func (p *Pass) complete() error {
 	inputs := p.m.program.Graph().Inputs
 	for i := range inputs {
@@ -85,17 +85,17 @@ func (p *Pass) complete() error {
 		if !p.m.isState(inputs[i].Name) {
 			return fmt.Errorf("%w: %s: input %q is missing; it is %s", ErrInput, p.m.path, inputs[i].Name, ports(inputs[i : i+1])[0])
 		}
-		if err := p.zeros(i); err != nil {
+		if err := p.begin(i); err != nil {
 			return err
 		}
-		p.run[i] = p.zero[i]
+		p.run[i] = p.first[i]
 	}
 	return nil
 }
 
-// zeros makes zeros for the state that input i is, whose symbols other inputs
-// give a size.
-func (p *Pass) zeros(i int) error {
+// begin makes what the state that input i is begins with; other inputs give its
+// symbols a size.
+func (p *Pass) begin(i int) error {
 	port := p.m.program.Graph().Inputs[i]
 	shape := make([]int, len(port.Shape))
 	for k, d := range port.Shape {
@@ -111,14 +111,17 @@ func (p *Pass) zeros(i int) error {
 		}
 		shape[k] = n
 	}
-	if v := p.zero[i]; !v.IsZero() && slices.Equal(v.Shape, shape) {
+	if v := p.first[i]; !v.IsZero() && slices.Equal(v.Shape, shape) {
 		return nil
 	}
 	v, err := graph.New(port.Type, shape...)
+	if err == nil && !port.Start.IsZero() {
+		v, err = port.Start.Repeated(shape...)
+	}
 	if err != nil {
 		return err
 	}
-	p.zero[i] = v
+	p.first[i] = v
 	return nil
 }
 

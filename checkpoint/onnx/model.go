@@ -194,6 +194,9 @@ type Graph struct {
 	Name            string
 	Nodes           []Node
 	Inputs, Outputs []Value // inputs without those that are initializers
+	// Defaults are inputs that are initializers too: values for a caller who gives
+	// none. Before IR version 4 every initializer is listed so.
+	Defaults []Value
 
 	tensors []*stored
 }

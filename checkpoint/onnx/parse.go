@@ -195,10 +195,11 @@ func (p *parser) graph(b []byte, g *Graph) error {
 		}
 		return nil
 	})
-	// Before IR version 4 every initializer is listed as an input too.
 	kept := g.Inputs[:0]
 	for _, in := range g.Inputs {
-		if !index[in.Name] {
+		if index[in.Name] {
+			g.Defaults = append(g.Defaults, in)
+		} else {
 			kept = append(kept, in)
 		}
 	}

@@ -57,10 +57,10 @@ PyTorch prints them.
 INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; "-" is standard
 input. A whole model with one input takes the one array of it; with several,
 .npz and .safetensors hold them under their names, or --input NAME=FILE and
---set NAME=NUMBER give them one by one. A state may be left out, and is zeros
-then; it may also stand under the name of the output that ends it, as --output
-wrote it. What of INPUT nothing reads is an error. Elements are brought to the
-type that the model wants where nothing is lost.
+--set NAME=NUMBER give them one by one. A state may be left out, and is then what the model begins
+with, zeros or what was learnt; it may also stand under the name of the output that
+ends it, as --output wrote it. What of INPUT nothing reads is an error. Elements are
+brought to the type that the model wants where nothing is lost.
 
 --states-out FILE writes the final states, and --states-in FILE begins from them,
 or from what --output wrote: the next chunk of a sequence goes on where the one
@@ -69,7 +69,7 @@ model on 1 along an axis of time, where every operator acts on one step; another
 open dimension, such as the samples of a frame, has to be said: --size NAME=N, by
 its symbol or as INPUT[AXIS]. Inputs that stay are given by --set. INPUT holds a
 row a step; of - a line is a step, all inputs one after another, and its answer all
-outputs. --states makes states that begin with zeros inputs and outputs;
+outputs. --states makes the states of layers inputs and outputs;
 --stream and the two flags do so themselves.
 
 A recurrent layer's kind, sizes and prefix are inferred; flags say what cannot
@@ -170,7 +170,7 @@ func (o *runOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.stream, "stream", false, "go step by step, as a live sequence would; of - each line is a step, and is answered by a line")
 	f.BoolVar(&o.longest, "longest", false, "with lengths: output ends where the longest sequence does, as pad_packed_sequence's")
 	f.StringArrayVar(&o.size, "size", nil, "NAME=N, with --stream: the size of an open dimension of a whole model's step, such as the samples of a frame, by its symbol or as INPUT[AXIS]; may be repeated")
-	f.BoolVar(&o.states, "states", false, "make the states of layers that begin with zeros, of ONNX, a chain or Keras, inputs and outputs; --stream and --states-in and -out do so")
+	f.BoolVar(&o.states, "states", false, "make the states of layers that begin with zeros or what was learnt, of ONNX, a chain or Keras, inputs and outputs; --stream and --states-in and -out do so")
 	f.StringVar(&o.statesIn, "states-in", "", "begin from the states in this file, as --states-out or --output wrote them")
 	f.StringVar(&o.statesOut, "states-out", "", "write the final states to this .safetensors or .npz file")
 	f.StringVar(&o.groupBy, "group-by", "", "INPUT is a table, CSV or Parquet, of steps of many series: the column that names the series")

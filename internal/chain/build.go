@@ -112,6 +112,9 @@ type value struct {
 	typ  graph.Type
 	dims []int
 	time int
+	// of is what it is transposed of, by perm; nil for others.
+	of   *value
+	perm []int
 	// rec is of the output of a recurrent layer.
 	rec *recurrentOut
 }
@@ -316,7 +319,8 @@ func (c *Chain) mostInputs() int {
 	return most
 }
 
-// lookup returns a named value or an input, nil if the name is neither.
+// lookup returns a named value, an input or a tensor of the file, nil if the name is
+// none of them.
 func (b *builder) lookup(name string, pos int) (*value, error) {
 	if v := b.env[name]; v != nil {
 		b.reads[name] = true
@@ -325,7 +329,18 @@ func (b *builder) lookup(name string, pos int) (*value, error) {
 	if i := inputNumber(name); i >= 0 {
 		return b.input(i, pos)
 	}
-	return nil, nil //nolint:nilnil // it is neither
+	return b.tensor(name), nil
+}
+
+// tensor returns a tensor of the file that no module has, such as a parameter h0, nil
+// if the name is that of none.
+func (b *builder) tensor(name string) *value {
+	m, leaf := b.names.tensor(name)
+	if m == nil || b.names.find(name) != nil {
+		return nil
+	}
+	b.used[m] = true
+	return &value{id: b.weight(m, leaf), typ: b.opt.Type, dims: slices.Clone(m.shape(leaf)), time: -1}
 }
 
 // pipe makes the steps one after another. b.steps is what they are in full.
@@ -363,7 +378,7 @@ func (b *builder) pipe(p pipe) (v *value, err error) {
 // first returns what a pipe that begins with s begins with: nil for a function
 // that gets its values by name.
 func (b *builder) first(s *step) (*value, error) {
-	if !s.quoted && !s.called {
+	if !s.quoted && !s.called && !special[s.name] && (b.env[s.name] != nil || b.asFunction(s) == nil) {
 		if v, err := b.lookup(s.name, s.pos); v != nil || err != nil {
 			return v, err
 		}
@@ -384,7 +399,7 @@ func (b *builder) step(s *step, v *value, first bool) (*value, error) {
 		switch {
 		case s.name == "":
 			return v, nil
-		case b.env[s.name] != nil || inputNumber(s.name) >= 0:
+		case b.env[s.name] != nil || inputNumber(s.name) >= 0 || !special[s.name] && b.asFunction(s) == nil && b.tensor(s.name) != nil:
 			if !first || s.called {
 				return nil, b.failAt(s.pos, ErrName, "%s is a value, which can only begin a pipe, or stand among the arguments of a function such as add(%s)", s.name, s.name)
 			}

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,12 +133,29 @@ func TestTheLayoutIsAsked(t *testing.T) {
 	if _, err := Build(src, mustParse(t, "lstm | last"), Options{Inputs: []graph.Port{{Shape: []graph.Dim{{Size: 7}, {Size: 4}}}}}); err != nil {
 		t.Error(err)
 	}
-	parts, err := statedict.Find(src, statedict.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Recurrent(src, parts[0], Options{}); !errors.Is(err, ErrLayout) {
+	// The shape is that of indices: as a linear map emb would give 9 features.
+	var asked *LayoutError
+	if _, err := Build(src, mustParse(t, "emb | lstm"), Options{}); !errors.As(err, &asked) || !slices.Equal(asked.Shape, []int{-1, -1, 4}) {
 		t.Error(err)
+	}
+}
+
+// Sizes of the input follow from what reads it, through transpositions too.
+func TestSizesOfTheInputFollow(t *testing.T) {
+	for line, want := range map[string]string{
+		"conv | relu": "[? 2 ?]",
+		"transpose(1, 2) | conv | transpose(1, 2)":     "[? ? 2]",
+		"conv(groups=1) | transpose(1, 2) | norm":      "[? 2 ?]",
+		"permute(0, 2, 1) | up(kind='conv_transpose')": "[? ? 2]",
+	} {
+		n, err := Build(weights(model()), mustParse(t, line), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if got := fmt.Sprint(n.Graph.Inputs[0].Shape); got != want {
+			t.Errorf("%s: the input is %s, want %s", line, got, want)
+		}
 	}
 }
 
@@ -298,31 +316,6 @@ func TestChunksCarryTheirStates(t *testing.T) {
 	}
 	if _, err := Build(src, mustParse(t, "y = emb | lstm; emb | lstm | add(y)"), Options{Layout: BatchFirst, States: true}); err == nil || !strings.Contains(err.Error(), "runs twice") {
 		t.Errorf("two states of one name: %v", err)
-	}
-}
-
-// A recurrent layer alone is a pass of it.
-func TestRecurrentIsThePass(t *testing.T) {
-	src := weights(model())
-	parts, err := statedict.Find(src, statedict.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := Recurrent(src, parts[0], Options{Layout: TimeFirst, States: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, h, c := draw(1, 6, 3, 4), draw(2, 2, 3, 5), draw(3, 2, 3, 5)
-	out := evaluate(t, n, []graph.Value{x, h, c})
-	p := unroll.Pass{Layer: n.Layers["lstm"]}
-	y, s, err := p.Forward(dense(x), unroll.State{H: dense(h), C: dense(c)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []tensor.Dense{y, s.H, s.C} {
-		if !slices.Equal(graph.Data[float32](out[i]), want.Data) || !slices.Equal(out[i].Shape, want.Shape) {
-			t.Errorf("output %d is %v, want %v", i, out[i], want)
-		}
 	}
 }
 

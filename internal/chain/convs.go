@@ -59,6 +59,9 @@ func conv(c *call, v *value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.args["groups"] != nil || w[1] > 1 { // one channel may be each of many groups'
+		c.learn(v, 1, groups*w[1])
+	}
 	if bias := c.m.shape("bias"); bias != nil && !slices.Equal(bias, w[:1]) {
 		return nil, c.fail("%s: weight has shape %v and bias %v, which do not make a Conv%dd; is it a ConvTranspose%dd? Then write %s(kind='conv_transpose')", c.what, w, bias, n, n, c.what)
 	}
@@ -193,6 +196,7 @@ func convTranspose(c *call, v *value) (*value, error) {
 	if v.dims[1] >= 0 && v.dims[1] != w[0] {
 		return nil, c.fail("%s takes %d channels, its input has %d: %s", c.what, w[0], v.dims[1], dims(v.dims))
 	}
+	c.learn(v, 1, w[0])
 	if c.mode() != "zeros" {
 		return nil, c.wrong("padding_mode", "'zeros'")
 	}

@@ -55,9 +55,6 @@ func (s *solver) part(m *module) *statedict.Part {
 // config is a part's with what the line and the file say besides.
 func (c *call) config(p *statedict.Part, rank int, shape []int) (unroll.Config, error) {
 	cfg := p.Config
-	if p.Err != nil {
-		return cfg, p.Err
-	}
 	for name, is := range map[string]any{
 		"input_size": int64(cfg.InputSize), "hidden_size": int64(cfg.HiddenSize), "num_layers": int64(cfg.Layers()),
 		"bidirectional": cfg.Bidirectional, "proj_size": int64(cfg.ProjSize), "bias": !cfg.NoBias,
@@ -104,6 +101,11 @@ func (c *call) learn(v *value, axis, n int) {
 	if v.dims[axis] >= 0 {
 		return
 	}
+	if v.of != nil {
+		v.dims[axis] = n
+		c.learn(v.of, v.perm[axis], n)
+		return
+	}
 	for _, in := range c.inputs {
 		if in == v {
 			v.dims[axis] = n
@@ -113,17 +115,21 @@ func (c *call) learn(v *value, axis, n int) {
 
 // recurrent makes an RNN, LSTM or GRU, or one of their cells walked over time.
 func (c *call) recurrent(p *statedict.Part) (*value, error) {
+	if p.Err != nil {
+		return nil, p.Err
+	}
 	v := c.in[0]
 	unbatched := v.rank() == 2 && c.ranksSaid()
 	if v.rank() != 3 && !unbatched {
 		return nil, c.fail("%s is a recurrent layer and takes three dimensions, [sequences, steps, features] or [steps, sequences, features]; its input has %d: %s", c.what, v.rank(), dims(v.dims))
 	}
+	// Before the layout is asked: a guess of the input that does not fit asks nothing.
+	if n := v.dims[v.rank()-1]; n >= 0 && n != p.Config.InputSize {
+		return nil, c.fail("%s takes %d features, its input has %d: %s", c.what, p.Config.InputSize, n, dims(v.dims))
+	}
 	cfg, err := c.config(p, v.rank(), v.dims)
 	if err != nil {
 		return nil, err
-	}
-	if n := v.dims[v.rank()-1]; n >= 0 && n != cfg.InputSize {
-		return nil, c.fail("%s takes %d features, its input has %d: %s", c.what, cfg.InputSize, n, dims(v.dims))
 	}
 	c.learn(v, v.rank()-1, cfg.InputSize)
 	v, err = c.numbers(v)
@@ -142,7 +148,7 @@ func (c *call) recurrent(p *statedict.Part) (*value, error) {
 	if cfg.BatchFirst {
 		time, batch = 1, v.dims[0]
 	}
-	h0, c0, err := c.initial(cfg, unbatched)
+	h0, c0, err := c.initial(cfg, unbatched, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +193,12 @@ func (b *builder) ranksSaid() bool {
 }
 
 // initial are the values of the arguments h_0 and c_0.
-func (c *call) initial(cfg unroll.Config, unbatched bool) (h0, c0 string, err error) {
+func (c *call) initial(cfg unroll.Config, unbatched bool, batch int) (h0, c0 string, err error) {
 	var ids [2]string
+	axis := 1
+	if cfg.BatchFirst {
+		axis = 0
+	}
 	for i, name := range []string{"h_0", "c_0"} {
 		if c.args[name] == nil {
 			continue
@@ -216,6 +226,10 @@ func (c *call) initial(cfg unroll.Config, unbatched bool) (h0, c0 string, err er
 		}
 		if unbatched {
 			v = c.unsqueezed(v, 1)
+		}
+		if !unbatched && v.dims[1] == 1 && batch != 1 { // one state for every sequence
+			n := c.g.Op("Slice", nil, c.g.Op("Shape", nil, c.in[0].id), c.vector(int64(axis)), c.vector(int64(axis)+1))
+			v = c.shaped(v, []int{v.dims[0], batch, v.dims[2]}, -1, "Expand", nil, c.g.Op("Concat", graph.Attrs{"axis": int64(0)}, c.vector(1), n, c.vector(1)))
 		}
 		ids[i] = v.id
 	}

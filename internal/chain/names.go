@@ -82,6 +82,17 @@ func (n *names) find(name string) *module {
 	return m
 }
 
+// tensor returns the module whose tensor a name of the line is, and which of its
+// tensors, nil for none.
+func (n *names) tensor(name string) (m *module, leaf string) {
+	full := n.prefix + name
+	i := strings.LastIndexAny(full, "./")
+	if m = n.all[full[:max(i, 0)]]; m == nil || name == "" || !m.has(full[i+1:]) {
+		return nil, ""
+	}
+	return m, full[i+1:]
+}
+
 // choose finds what stands before all names of the line: nothing, or one prefix
 // that has the most of them. said is a caller's prefix, with or without its last
 // separator.

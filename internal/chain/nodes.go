@@ -117,7 +117,9 @@ func (b *builder) transposed(v *value, perm []int) *value {
 	for i, p := range perm {
 		dims[i] = v.dims[p]
 	}
-	return b.shaped(v, dims, slices.Index(perm, v.time), "Transpose", graph.Attrs{"perm": wide(perm)})
+	out := b.shaped(v, dims, slices.Index(perm, v.time), "Transpose", graph.Attrs{"perm": wide(perm)})
+	out.of, out.perm = v, perm
+	return out
 }
 
 // squeezed and unsqueezed take away and add an axis of size 1.

@@ -22,6 +22,10 @@ func (p *Program) describe(w io.Writer, b *body) error {
 	for _, list := range [][]Port{b.graph.Inputs, b.graph.Outputs} {
 		for _, port := range list {
 			fmt.Fprintf(w, "port %q %s %v\n", port.Name, port.Type, port.Shape)
+			if !port.Start.IsZero() {
+				fmt.Fprint(w, "start ")
+				port.Start.Describe(w)
+			}
 		}
 	}
 	for _, c := range b.used {

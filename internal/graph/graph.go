@@ -21,11 +21,13 @@ type Graph struct {
 }
 
 // Port is an input or output: its name, its type, and what is said of its shape.
-// A nil Shape says nothing.
+// A nil Shape says nothing. Start is what a state begins with: one index stands for
+// all along an axis where its size is 1; absent, it is zeros.
 type Port struct {
 	Name  string
 	Type  Type
 	Shape []Dim
+	Start Value
 }
 
 // Dim is a dimension: Size, or -1 and perhaps the Name of a symbol.

@@ -95,6 +95,11 @@ func runNode(t *testing.T, b []byte, name string, tol testkit.Tol) error {
 	if err != nil {
 		return err
 	}
+	return runCase(t, f, g, name, tol)
+}
+
+// runCase is runNode for the graph of a file.
+func runCase(t *testing.T, f *onnx.File, g *Graph, name string, tol testkit.Tol) error {
 	p, err := Compile(g, Limits{})
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ func normRows() []row {
 		{op: "LayerNormalization", min: 2, max: 3, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planLayerNorm, axes: leadingAxes(-1)},
 		{op: "RMSNormalization", min: 2, max: 2, attrs: []string{"axis", "epsilon", "stash_type"}, plan: planRMSNorm, axes: leadingAxes(-1)},
 		{op: "InstanceNormalization", min: 3, max: 3, attrs: []string{"epsilon"}, plan: planInstanceNorm, axes: firstAxis},
+		{op: "GroupNormalization", since: 18, min: 3, max: 3, attrs: []string{"epsilon", "num_groups", "stash_type"}, plan: planGroupNormByGroup, axes: firstAxis},
 		{op: "GroupNormalization", since: 21, min: 3, max: 3, attrs: []string{"epsilon", "num_groups", "stash_type"}, plan: planGroupNorm, axes: firstAxis},
 		{op: "LpNormalization", min: 1, max: 1, attrs: []string{"axis", "p"}, plan: planLpNorm, axes: otherAxes(-1)},
 		{op: "MeanVarianceNormalization", min: 1, max: 1, attrs: []string{"axes"}, plan: planMeanVariance},
@@ -393,8 +394,9 @@ func planRMSNorm(c *call) (kernel, error) {
 	return c.lineNorm(l)
 }
 
-// channelNorm plans Instance- and GroupNormalization.
-func (c *call) channelNorm(groups int) (kernel, error) {
+// channelNorm plans Instance- and GroupNormalization, whose scale and bias are by
+// channel or, in version 18, by group.
+func (c *call) channelNorm(groups int, byGroup bool) (kernel, error) {
 	shape := c.shape(0)
 	if len(shape) < 3 {
 		return nil, c.fail("its input has shape %v, expected [N,C,...]", shape)
@@ -406,13 +408,20 @@ func (c *call) channelNorm(groups int) (kernel, error) {
 	if groups < 1 || channels%groups != 0 {
 		return nil, c.fail("%d groups of %d channels", groups, channels)
 	}
+	scales, what := channels, "channels"
+	if byGroup {
+		scales, what = groups, "groups"
+	}
 	for i := 1; i < 3; i++ {
-		if c.in[i].n != channels || c.typ(i) != c.typ(0) {
-			return nil, c.fail("input %d is %s %v for %d channels", i, c.typ(i), c.shape(i), channels)
+		if c.in[i].n != scales || c.typ(i) != c.typ(0) {
+			return nil, c.fail("input %d is %s %v for %d %s", i, c.typ(i), c.shape(i), scales, what)
 		}
 	}
 	each := channels / groups
 	l := &lineNorm{n: each * inner, eps: float64(c.floatAttr("epsilon", 1e-5)), scaleAt: func(o, i int) int {
+		if byGroup {
+			return o % groups
+		}
 		return o%groups*each + i/inner
 	}}
 	if err := c.result(0, c.typ(0), shape...); err != nil {
@@ -421,14 +430,18 @@ func (c *call) channelNorm(groups int) (kernel, error) {
 	return c.lineNorm(l)
 }
 
-func planInstanceNorm(c *call) (kernel, error) { return c.channelNorm(0) }
+func planInstanceNorm(c *call) (kernel, error) { return c.channelNorm(0, false) }
 
-func planGroupNorm(c *call) (kernel, error) {
+func planGroupNorm(c *call) (kernel, error) { return c.groupNorm(false) }
+
+func planGroupNormByGroup(c *call) (kernel, error) { return c.groupNorm(true) }
+
+func (c *call) groupNorm(byGroup bool) (kernel, error) {
 	g := c.intAttr("num_groups", 0)
 	if g < 1 || g > math.MaxInt32 {
 		return nil, c.fail("num_groups is %d", g)
 	}
-	return c.channelNorm(int(g))
+	return c.channelNorm(int(g), byGroup)
 }
 
 // planLpNorm divides lines by their norm; a line of zeros stays.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
@@ -52,7 +53,33 @@ func (r fromFile) whole() (*Graph, error) {
 	if len(r.f.Opsets) == 0 { // before IR version 3 there was one
 		g.Opsets = map[string]int64{"": 1}
 	}
-	return g, nil
+	return g, g.learnt(ports(r.f.Graph.Defaults))
+}
+
+// learnt makes those of the constants that a caller may replace inputs which
+// recurrent nodes begin with, and whose last state the graph gives: states, which
+// begin with what the file says. Others stay constants.
+func (g *Graph) learnt(defaults []Port) error {
+	with := *g
+	with.Inputs = slices.Concat(g.Inputs, defaults)
+	pairs, _ := carried(&with)
+	for _, p := range pairs {
+		if p[0] < len(g.Inputs) || !fits(&with.Inputs[p[0]], &with.Outputs[p[1]]) {
+			continue
+		}
+		in := with.Inputs[p[0]]
+		i := slices.IndexFunc(g.Constants, func(c Constant) bool { return c.Name == in.Name })
+		if i < 0 || slices.ContainsFunc(g.Inputs, func(o Port) bool { return o.Name == in.Name }) {
+			continue
+		}
+		var err error
+		if in.Start, err = g.Constants[i].value(); err != nil {
+			return graphError(fmt.Sprintf("constant %q", in.Name), "%v", err)
+		}
+		g.Inputs = append(g.Inputs, in)
+		g.Constants = slices.Delete(g.Constants, i, i+1)
+	}
+	return nil
 }
 
 // storedTypes are the types of tensors in files.

@@ -46,7 +46,7 @@ func widePorts(list []Port) []Port {
 	list = slices.Clone(list)
 	for i := range list {
 		if list[i].Type.Held() == F32 {
-			list[i].Type = F64
+			list[i].Type, list[i].Start = F64, wide(list[i].Start)
 		}
 	}
 	return list

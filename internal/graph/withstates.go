@@ -4,31 +4,47 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	unroll "github.com/unroll-ml/unroll"
 )
 
-// WithStates returns a graph in which the states of recurrent nodes that go forward
-// and begin with zeros are inputs h_0.NODE and c_0.NODE, and outputs h_n.NODE and
-// c_n.NODE: zeros for the inputs give what g gives. notes says which nodes it is not
-// done for. g is not changed; it is run once, on zeros, to see the sizes.
+// WithStates returns a graph in which the states of recurrent nodes that go forward,
+// and begin with zeros or what was learnt, are inputs h_0.NODE and c_0.NODE, and
+// outputs h_n.NODE and c_n.NODE: what the inputs begin with (Port.Start) gives what g
+// gives. notes says which nodes it is not done for, and which begin with what was
+// learnt. g is not changed; it is run on zeros, to see the sizes.
 func WithStates(g *Graph, limits Limits) (with *Graph, notes []string, err error) {
 	w := &stateWriter{Graph: *g, zeros: map[string]bool{}}
 	w.Inputs, w.Outputs, w.Nodes = slices.Clone(g.Inputs), slices.Clone(g.Outputs), slices.Clone(g.Nodes)
 	var list []int
+	starts := newStarts(g, limits)
 	for i := range w.Nodes {
 		n := &w.Nodes[i]
 		zero, err := w.findZeros(n)
 		if err != nil {
 			return nil, nil, err
 		}
-		ends := places(n)
-		if len(ends) == 0 || n.Domain == Own {
+		if len(places(n)) == 0 {
 			continue
 		}
-		switch {
-		case !forward(n):
-			notes = append(notes, n.String()+" reads sequences from their end too and has no state to carry")
-		case zero:
+		if !forward(n) {
+			if n.Domain != Own { // of a line its builder says so
+				notes = append(notes, n.String()+" reads sequences from their end too and has no state to carry")
+			}
+			continue
+		}
+		learnt, why := false, ""
+		if !zero {
+			learnt, why = starts.learnt(n)
+		}
+		if zero || learnt {
 			list = append(list, i)
+		}
+		switch {
+		case learnt:
+			notes = append(notes, n.String()+" begins with the state that the file holds")
+		case why != "":
+			notes = append(notes, n.String()+" has no state to carry: "+why)
 		}
 	}
 	if len(list) == 0 {
@@ -36,7 +52,7 @@ func WithStates(g *Graph, limits Limits) (with *Graph, notes []string, err error
 	}
 	batch, sizes := w.sequences(g, list, limits)
 	for k, i := range list {
-		if err := w.open(&w.Nodes[i], batch, sizes[k]); err != nil {
+		if err := w.open(&w.Nodes[i], batch, sizes[k], starts.of); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -137,32 +153,12 @@ func (v Value) zero() bool {
 // that does not go. A name it has is that of the inputs' dimension.
 func (w *stateWriter) sequences(g *Graph, list []int, limits Limits) (batch *Dim, sizes []int) {
 	sizes = make([]int, len(list))
-	probe := *g
-	probe.Outputs = slices.Clone(g.Outputs)
+	outputs := slices.Clone(g.Outputs)
 	for _, i := range list {
-		probe.Outputs = append(probe.Outputs, Port{Name: g.Nodes[i].Inputs[0]})
+		outputs = append(outputs, Port{Name: g.Nodes[i].Inputs[0]})
 	}
-	p, err := Compile(&probe, limits)
+	p, example, out, err := probe(g, outputs, 1, limits)
 	if err != nil {
-		return nil, sizes
-	}
-	var example []Value
-	for _, in := range g.Inputs {
-		shape := make([]int, len(in.Shape))
-		for k, d := range in.Shape {
-			shape[k] = d.Size
-			if d.Size < 0 {
-				shape[k] = 1
-			}
-		}
-		v, err := New(in.Type, shape...)
-		if err != nil {
-			return nil, sizes
-		}
-		example = append(example, v)
-	}
-	out := make([]Value, len(probe.Outputs))
-	if p.Run(example, out) != nil {
 		return nil, sizes
 	}
 	for k, i := range list {
@@ -188,11 +184,32 @@ func batchAxisOf(n *Node) int {
 	if l, _ := n.Attrs["layout"].(int64); l != 0 {
 		return 0
 	}
+	if l, ok := n.Attrs["layer"].(*unroll.Layer); ok && l.Config().BatchFirst {
+		return 0
+	}
 	return 1
 }
 
+// stateOf returns the shapes of a node's states h and c; dim is that of sequences.
+func stateOf(n *Node, dim Dim) (shapes map[string][]Dim, err error) {
+	if l, ok := n.Attrs["layer"].(*unroll.Layer); ok {
+		c := l.Config()
+		rows := Dim{Size: c.Layers() * c.Directions()}
+		return map[string][]Dim{"h": {rows, dim, {Size: c.StateSize()}}, "c": {rows, dim, {Size: c.HiddenSize}}}, nil
+	}
+	hidden, ok := n.Attrs["hidden_size"].(int64)
+	if !ok {
+		return nil, at(n, graphError("", "it does not say hidden_size, by which its state has a shape"))
+	}
+	shape := []Dim{{Size: 1}, dim, {Size: int(hidden)}}
+	if batchAxisOf(n) == 0 {
+		shape[0], shape[1] = shape[1], shape[0]
+	}
+	return map[string][]Dim{"h": shape, "c": shape}, nil
+}
+
 // open makes the states of a node inputs and outputs.
-func (w *stateWriter) open(n *Node, batch *Dim, sequences int) error {
+func (w *stateWriter) open(n *Node, batch *Dim, sequences int, starts map[string]Value) error {
 	dim := Dim{Size: -1}
 	switch {
 	case batch != nil && sequences == 1:
@@ -200,13 +217,9 @@ func (w *stateWriter) open(n *Node, batch *Dim, sequences int) error {
 	case batch == nil && sequences > 0:
 		dim = Dim{Size: sequences}
 	}
-	hidden, ok := n.Attrs["hidden_size"].(int64)
-	if !ok {
-		return at(n, graphError("", "it does not say hidden_size, by which its state has a shape"))
-	}
-	shape := []Dim{{Size: 1}, dim, {Size: int(hidden)}}
-	if batchAxisOf(n) == 0 {
-		shape[0], shape[1] = shape[1], shape[0]
+	shapes, err := stateOf(n, dim)
+	if err != nil {
+		return err
 	}
 	name := n.Name
 	if name == "" {
@@ -214,8 +227,9 @@ func (w *stateWriter) open(n *Node, batch *Dim, sequences int) error {
 	}
 	n.Inputs, n.Outputs, n.Attrs = slices.Clone(n.Inputs), slices.Clone(n.Outputs), maps.Clone(n.Attrs)
 	ends := places(n)
-	for _, k := range slices.Sorted(maps.Keys(ends)) {
-		letter, typ := map[int]string{5: "h", 6: "c"}[k], F32
+	for i, k := range slices.Sorted(maps.Keys(ends)) {
+		letter, typ := []string{"h", "c"}[i], F32
+		shape := shapes[letter]
 		if i := slices.IndexFunc(w.Constants, func(c Constant) bool { return c.Name == n.Inputs[1] }); i >= 0 {
 			typ = w.Constants[i].Type.Held()
 		}
@@ -226,8 +240,9 @@ func (w *stateWriter) open(n *Node, batch *Dim, sequences int) error {
 			n.Outputs = append(n.Outputs, "")
 		}
 		in, out := letter+"_0."+name, letter+"_n."+name
+		start := starts[n.Inputs[k]]
 		n.Inputs[k] = in
-		w.Inputs = append(w.Inputs, Port{Name: in, Type: typ, Shape: shape})
+		w.Inputs = append(w.Inputs, Port{Name: in, Type: typ, Shape: shape, Start: start})
 		if n.Outputs[ends[k]] == "" {
 			n.Outputs[ends[k]] = out
 		} else { // it has a name, which others read

@@ -1,10 +1,12 @@
 package graph
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/rng"
 )
@@ -98,22 +100,98 @@ func TestWithStates(t *testing.T) {
 	}
 }
 
-// A state that is learned stays, and so does one of both directions, which is said.
-func TestWithStatesLeavesWhatBeginsOtherwise(t *testing.T) {
-	with, _, err := WithStates(hidden(t, true), Limits{})
-	if err != nil || len(with.Inputs) != 4 {
-		t.Fatal(err, with.Inputs)
+// A state that was learnt is one too, which begins with what was: written and read
+// again as well.
+func TestWithStatesLearnt(t *testing.T) {
+	g := hidden(t, true)
+	with, notes, err := WithStates(g, Limits{})
+	if err != nil || len(with.Inputs) != 5 || len(notes) != 1 || !strings.Contains(notes[0], "(RNN) begins with the state that the file holds") {
+		t.Fatal(err, with.Inputs, notes)
 	}
-	p, err := Compile(with, Limits{})
+	for _, in := range with.Inputs[:4] {
+		if !in.Start.IsZero() {
+			t.Errorf("%s begins with %v", in.Name, in.Start)
+		}
+	}
+	var file bytes.Buffer
+	if err := WriteONNX(&file, with); err != nil {
+		t.Fatal(err)
+	}
+	f, err := onnx.Parse(file.Bytes(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := [][]bool{{true, false, false}, make([]bool, 3), make([]bool, 3), make([]bool, 3)}
-	_, _, ok, why, err := p.TimeAxes([]Value{must(New(F32, 1, 1, 3)), must(New(F32, 1, 1, 4)), must(New(F32, 1, 1, 4)), must(New(F32, 1, 1, 5))}, open, States(with))
-	if err != nil || ok || !strings.Contains(why, "(RNN) begins anew with every run") {
-		t.Errorf("it streams: %v %q %v", ok, why, err)
+	again, err := FromONNX(f)
+	if err != nil || len(again.Inputs) != 5 {
+		t.Fatal(err, again)
 	}
-	b, g := &Builder{}, rng.New(3)
+	x := drawn(t, rng.New(8), 5, 2, 3)
+	want, parts := runStates(t, g, x), must(Of(Data[float32](x)[12:], 3, 2, 3))
+	for _, with := range []*Graph{with, again} {
+		testkit.Bits(t, "from the beginning", Data[float32](runStates(t, with, x)[0]), Data[float32](want[0]))
+		first := runStates(t, with, must(Of(Data[float32](x)[:12], 2, 2, 3)))
+		var carried []Value
+		for _, s := range States(with) {
+			carried = append(carried, first[slices.IndexFunc(with.Outputs, func(p Port) bool { return p.Name == s.Output })])
+		}
+		testkit.Bits(t, "in parts", Data[float32](runStates(t, with, parts, carried...)[0]), Data[float32](want[0]))
+	}
+}
+
+// runStates runs a graph on x and on states, or on what they begin with.
+func runStates(t *testing.T, g *Graph, x Value, states ...Value) []Value {
+	t.Helper()
+	p, err := Compile(g, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []Value{x}
+	for i, port := range g.Inputs[1:] {
+		v := must(New(F32, 1, x.Shape[1], port.Shape[2].Size))
+		if len(states) > 0 {
+			v = states[i]
+		} else if !port.Start.IsZero() {
+			v = must(port.Start.Repeated(v.Shape...))
+		}
+		in = append(in, v)
+	}
+	out := make([]Value, len(g.Outputs))
+	if err := p.Run(in, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// What a node begins with is no state to carry if inputs say it, or lengths; the
+// notes say so. Nor has a node of both directions one.
+func TestWithStatesLeavesWhatBeginsOtherwise(t *testing.T) {
+	g := rng.New(3)
+	for _, c := range []struct {
+		name, why string
+		begin     func(b *Builder, x string) string
+	}{
+		{"computed", "it begins with a value that is computed from the inputs", func(b *Builder, x string) string {
+			return b.Op("ReduceMean", Attrs{"axes": []int64{0}}, x)
+		}},
+		{"by length", "the state that it begins with is not the same for every sequence and length", func(b *Builder, x string) string {
+			n := b.Op("Cast", Attrs{"to": int64(1)}, b.Op("Shape", nil, x))
+			return b.Op("Mul", nil, b.Constant("", drawn(t, g, 1, 2, 3)), b.Op("Gather", nil, n, b.Ints(0)))
+		}},
+		{"rows", "the state that it begins with is not the same for every sequence and length", func(b *Builder, x string) string {
+			n := b.Op("Slice", nil, b.Op("Shape", nil, x), b.Ints(1), b.Ints(2))
+			return b.Op("Slice", nil, b.Constant("", drawn(t, g, 1, 9, 3)), b.Ints(0), n, b.Ints(1))
+		}},
+	} {
+		b := &Builder{}
+		x := b.Input("x", F32, Dim{Size: -1, Name: "time"}, Dim{Size: -1, Name: "batch"}, Dim{Size: 3})
+		y := b.Ops("GRU", 1, Attrs{"hidden_size": int64(3)}, x, b.Constant("", drawn(t, g, 1, 9, 3)), b.Constant("", drawn(t, g, 1, 9, 3)), "", "", c.begin(b, x))
+		b.Output("y", F32, y[0])
+		of := b.Graph()
+		if with, notes, err := WithStates(of, Limits{}); err != nil || with != of || len(notes) != 1 || !strings.Contains(notes[0], c.why) {
+			t.Errorf("%s: %v %q", c.name, err, notes)
+		}
+	}
+	b := &Builder{}
 	x := b.Input("x", F32, Dim{Size: 7}, Dim{Size: 2}, Dim{Size: 3})
 	y := b.Ops("RNN", 1, Attrs{"hidden_size": int64(4), "direction": "bidirectional"}, x, b.Constant("", drawn(t, g, 2, 4, 3)), b.Constant("", drawn(t, g, 2, 4, 4)))
 	b.Output("y", F32, y[0])

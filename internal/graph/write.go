@@ -82,6 +82,11 @@ func usedOpsets(g *Graph) map[string]int64 {
 // others may not even be there.
 func toGraph(g *Graph, read map[string]bool) (*onnx.Graph, error) {
 	to := &onnx.Graph{Name: g.Name, Inputs: toValues(g.Inputs), Outputs: toValues(g.Outputs)}
+	for i := range g.Inputs {
+		if p := &g.Inputs[i]; !p.Start.IsZero() {
+			to.AddConstant(stored(p.Name, &p.Start))
+		}
+	}
 	for i := range g.Constants {
 		c := &g.Constants[i]
 		if !read[c.Name] {

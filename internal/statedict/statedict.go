@@ -96,8 +96,17 @@ func parameter(last string) *key {
 	return nil
 }
 
-// unnamed says where names that say nothing come from.
+// unnamed says what names are that torch does not have.
 func unnamed(names []string) string {
+	for _, name := range names {
+		if before, ok := strings.CutSuffix(name, "w_ih"); ok {
+			to := strings.TrimRight(before, "._/")
+			if to != "" {
+				to += "."
+			}
+			return fmt.Sprintf("; %[1]s and its like are one under other names: save them as %[2]sweight_ih, %[2]sweight_hh, %[2]sbias_ih and %[2]sbias_hh (numpy.savez(file, **{%[3]q: old[%[1]q], ...}))", name, to, to+"weight_ih")
+		}
+	}
 	for i, name := range names {
 		if name != fmt.Sprintf("arr_%d", i) {
 			return ""

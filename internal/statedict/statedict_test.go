@@ -260,3 +260,14 @@ func TestChoose(t *testing.T) {
 		})
 	}
 }
+
+// Parameters under names that torch does not have are shown as torch has them.
+func TestOtherNamesAreTold(t *testing.T) {
+	var src checkpoint.Set
+	for name, shape := range map[string][]int{"enc_w_ih": {24, 5}, "enc_w_hh": {24, 8}, "enc_b_ih": {24}} {
+		src = append(src, checkpoint.Of(name, tensor.New(shape...)))
+	}
+	if _, err := Find(src, Options{}); !errors.Is(err, ErrNone) || !strings.Contains(err.Error(), `{"enc.weight_ih": old["enc_w_ih"], ...}`) {
+		t.Error(err)
+	}
+}
