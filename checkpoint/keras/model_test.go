@@ -276,3 +276,23 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Whole .h5 files of Keras 3 name no modules, and a spatial dropout's settings lack
+// what tells a layer from an operation.
+func TestSpatialDropoutIsALayer(t *testing.T) {
+	const text = `{"class_name": "Functional", "config": {"name": "m", "layers": [
+		{"class_name": "InputLayer", "config": {"batch_shape": [null, 5, 3], "dtype": "float32", "name": "a"}, "name": "a", "inbound_nodes": []},
+		{"class_name": "SpatialDropout1D", "config": {"rate": 0.2, "seed": null, "name": "s", "dtype": "float32"}, "name": "s", "inbound_nodes": [{"args": [%[1]s], "kwargs": {}}]},
+		{"class_name": "NotEqual", "config": {"name": "n"}, "name": "n", "inbound_nodes": [{"args": [%[1]s, 0], "kwargs": {}}]}],
+		"input_layers": [["a", 0, 0]], "output_layers": [["s", 0, 0]]}}`
+	const a = `{"class_name": "__keras_tensor__", "config": {"shape": [null, 5, 3], "dtype": "float32", "keras_history": ["a", 0, 0]}}`
+	m := &Model{file: "m.h5"}
+	if err := m.config(fmt.Appendf(nil, text, a)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{false, false, true} {
+		if l := m.Root.Inner[i]; l.IsOperation() != want {
+			t.Errorf("%s: an operation %v, want %v", l.Class, l.IsOperation(), want)
+		}
+	}
+}

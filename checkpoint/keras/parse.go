@@ -102,16 +102,16 @@ const operationsModule = "keras.src.ops."
 
 // isOperation reports whether what has no module is an operation of keras.ops, as
 // whole .h5 files of Keras 3 have them: called in Keras 3's form, without the settings
-// that every layer has.
+// that every layer has but the spatial dropouts.
 func isOperation(v map[string]any, c Config) bool {
 	_, trained := c["trainable"]
 	calls, _ := v["inbound_nodes"].([]any)
-	if trained || len(calls) == 0 {
+	class, _ := v["class_name"].(string)
+	if trained || len(calls) == 0 || strings.HasPrefix(class, "SpatialDropout") {
 		return false
 	}
 	call, ok := calls[0].(map[string]any)
 	_, args := call["args"]
-	class, _ := v["class_name"].(string)
 	return ok && args && models[class] == ""
 }
 

@@ -35,7 +35,8 @@ func reorder(src []byte, from, to string) []byte {
 }
 
 // function is an activation of the operators: which constants it has, and
-// their defaults where the page of the operator of that name gives them.
+// their defaults where the page of the operator of that name gives them. Those of
+// Affine and ThresholdedRelu are 1 there and 0 in ONNX Runtime, so none is taken.
 type function struct {
 	name          string
 	alpha, beta   bool
@@ -47,9 +48,9 @@ var functions = []function{
 	{name: "Relu"},
 	{name: "Tanh"},
 	{name: "Sigmoid"},
-	{name: "Affine", alpha: true, beta: true, given: true, alpha0: 1},
+	{name: "Affine", alpha: true, beta: true},
 	{name: "LeakyRelu", alpha: true, given: true, alpha0: 0.01},
-	{name: "ThresholdedRelu", alpha: true, given: true, alpha0: 1},
+	{name: "ThresholdedRelu", alpha: true},
 	{name: "ScaledTanh", alpha: true, beta: true},
 	{name: "HardSigmoid", alpha: true, beta: true, given: true, alpha0: 0.2, beta0: 0.5},
 	{name: "Elu", alpha: true, given: true, alpha0: 1},

@@ -97,7 +97,7 @@ func TestBuildRefuses(t *testing.T) {
 		{"emb | h_last", ErrArgument, "h_last", "stands right after one"},
 		{"square | tanh", ErrAmbiguous, "", "either square is kind='linear' and x is float32, or square is kind='embedding' and x is int64"},
 		{"conv | norm", ErrAmbiguous, "norm", "a LayerNorm or a GroupNorm (kind='group_norm', num_groups=...) or a BatchNorm without statistics"},
-		{"lstm | rms", ErrAmbiguous, "rms", "a PReLU or a LayerNorm or an RMSNorm"},
+		{"lstm | rms", ErrAmbiguous, "rms", "a PReLU or a LayerNorm or an RMSNorm; write which: rms(kind='prelu')"},
 		{"up", ErrArgument, "up", "write up(kind='conv_transpose')"},
 		{"conv | conv", ErrArgument, "conv", "takes 2 channels, or a multiple for groups; its input has 3"},
 		{"odd", ErrArgument, "odd", "odd has the tensors weight_q [5], which no module that runs has"},
@@ -116,6 +116,21 @@ func TestBuildRefuses(t *testing.T) {
 		var e *Error
 		if errors.As(err, &e) && !strings.HasPrefix(m.line[e.Pos:], m.at) {
 			t.Errorf("%s: the place is %q, want %q", m.line, m.line[e.Pos:], m.at)
+		}
+	}
+}
+
+// The weights of an RNN do not tell its nonlinearity: a chain that does not say it
+// is told what is assumed.
+func TestTheNonlinearityIsTold(t *testing.T) {
+	src := weights(recurrent(map[string][]int{}, "r.", unroll.Config{Mode: unroll.RNNTanh, InputSize: 4, HiddenSize: 5, NumLayers: 2}))
+	for line, told := range map[string]bool{"r | last": true, "r(nonlinearity='tanh') | last": false, "r(nonlinearity='relu') | last": false} {
+		n, err := Build(src, mustParse(t, line), Options{Layout: BatchFirst})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(n.Notes) == 1 && strings.Contains(n.Notes[0], "tanh is assumed; r(nonlinearity='tanh') or"); got != told || !told && len(n.Notes) > 0 {
+			t.Errorf("%s: %q", line, n.Notes)
 		}
 	}
 }

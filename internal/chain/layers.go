@@ -76,6 +76,11 @@ func (c *call) config(p *statedict.Part, rank int, shape []int) (unroll.Config, 
 		default:
 			return cfg, c.fail("%s: nonlinearity is %s, expected 'tanh' or 'relu' of an RNN, and it is %s", c.what, literal(v), cfg.Mode)
 		}
+	} else if cfg.Mode == unroll.RNNTanh && c.m.tree == nil {
+		note := fmt.Sprintf("the nonlinearity of %s is not in its weights: tanh is assumed; %s(nonlinearity='tanh') or %s(nonlinearity='relu') says which", c.what, c.what, c.what)
+		if !slices.Contains(c.notes, note) {
+			c.notes = append(c.notes, note)
+		}
 	}
 	first := c.opt.Layout == BatchFirst
 	if v := c.args["batch_first"]; v != nil {

@@ -182,13 +182,14 @@ func unsure(m *module, name string) bool {
 }
 
 func either(names []string) string {
-	for i, n := range names {
-		names[i] = map[string]string{
+	var list []string
+	for _, n := range names {
+		list = append(list, map[string]string{
 			"batch_norm": "a BatchNorm without statistics", "layer_norm": "a LayerNorm", "group_norm": "a GroupNorm (kind='group_norm', num_groups=...)",
 			"rms_norm": "an RMSNorm", "prelu": "a PReLU", "instance_norm": "an InstanceNorm",
-		}[n]
+		}[n])
 	}
-	return strings.Join(names, " or ")
+	return strings.Join(list, " or ")
 }
 
 func tensorList(m *module) string {

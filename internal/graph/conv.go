@@ -334,6 +334,9 @@ func (c *call) transposedOutputs(s *slide, spatial []int) ([]int, error) {
 		want := full - s.before[i] - s.after[i]
 		if mode == "SAME_UPPER" || mode == "SAME_LOWER" {
 			want = n * s.stride[i]
+			if asked == nil && full < want { // ONNX Runtime gives the full size
+				return nil, c.unsupported("auto_pad %q with strides %v beyond the kernel", mode, s.stride)
+			}
 		}
 		if asked != nil {
 			if asked[i] < 0 || asked[i] > math.MaxInt32 {

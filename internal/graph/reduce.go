@@ -41,9 +41,6 @@ func reduction(f32 reducer[float32], f64 reducer[float64], i64 reducer[int64], i
 		if err != nil {
 			return nil, err
 		}
-		if axes == nil {
-			return nil, c.view(0, 0, c.shape(0)...)
-		}
 		switch t := c.typ(0); {
 		case t == F32:
 			return planReduce(c, axes, keep, f32)
@@ -71,9 +68,6 @@ func extremes(largest bool) func(*call) (kernel, error) {
 		if err != nil {
 			return nil, err
 		}
-		if axes == nil {
-			return nil, c.view(0, 0, c.shape(0)...)
-		}
 		signed, most := c.typ(0) == I8, uint8(math.MaxUint8)
 		if c.typ(0) == Bool {
 			most = 1
@@ -98,7 +92,8 @@ func extremes(largest bool) func(*call) (kernel, error) {
 	}
 }
 
-// reducedAxes returns the axes, sorted; nil where nothing is to be reduced.
+// reducedAxes returns the axes, sorted. Over none of them each element is a result
+// of itself alone: ReduceSumSquare is its square then, ReduceLogSum its logarithm.
 func reducedAxes(c *call) (axes []int, keep bool, err error) {
 	rank := len(c.shape(0))
 	list, err := c.intsOf("axes", 1)
@@ -108,7 +103,7 @@ func reducedAxes(c *call) (axes []int, keep bool, err error) {
 	keep = c.intAttr("keepdims", 1) != 0
 	if len(list) == 0 {
 		if c.intAttr("noop_with_empty_axes", 0) != 0 {
-			return nil, keep, nil
+			return []int{}, keep, nil
 		}
 		for i := range rank {
 			list = append(list, int64(i))
@@ -397,7 +392,7 @@ func arg[T number](n, inner int, largest, last bool) kernel {
 // reduceAxes: an axis that is not reduced is independent.
 func reduceAxes(c *call, in []int) ([]int, bool) {
 	axes, keep, err := reducedAxes(c)
-	if err != nil || in[0] < 0 || axes == nil {
+	if err != nil || in[0] < 0 {
 		return []int{in[0]}, err == nil
 	}
 	return []int{leftOut(in[0], axes, keep)}, !slices.Contains(axes, in[0])

@@ -429,6 +429,9 @@ func (c *call) ranges() (first, count, step []int, err error) {
 			return nil, nil, nil, c.fail("a step is 0")
 		}
 		from, to := starts[k], ends[k]
+		if by < 0 && (to == math.MaxInt32 || to == math.MaxInt64) {
+			to = math.MinInt64 // "to the end" backwards too, as ONNX Runtime takes it
+		}
 		if from < 0 {
 			from = max(from, -n-1) + n
 		}

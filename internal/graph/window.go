@@ -99,6 +99,9 @@ func (c *call) slide(spatial, kernel []int, ceil, transposed bool) (*slide, erro
 			if transposed {
 				continue // they follow from the output's shape
 			}
+			if kernel == nil && s.dilation[i] > 1 { // ONNX Runtime pads as if it were 1
+				return nil, c.unsupported("auto_pad %q with dilations %v", mode, s.dilation)
+			}
 			out := (spatial[i] + s.stride[i] - 1) / s.stride[i]
 			total := max(0, (out-1)*s.stride[i]+(s.kernel[i]-1)*s.dilation[i]+1-spatial[i])
 			s.before[i], s.after[i] = total/2, total-total/2

@@ -18,7 +18,10 @@ func functionalOperations() map[string]row {
 		"ops.Maximum": op(binaryOp("Max"), 2), "ops.Minimum": op(binaryOp("Min"), 2), "ops.Power": op(binaryOp("Pow"), 2),
 		"ops.Mean": op(reduceOp("ReduceMean"), 1), "ops.Sum": op(reduceOp("ReduceSum"), 1), "ops.Max": op(reduceOp("ReduceMax"), 1), "ops.Min": op(reduceOp("ReduceMin"), 1),
 		"ops.Softmax": op(softmaxOp("Softmax"), 1), "ops.LogSoftmax": op(softmaxOp("LogSoftmax"), 1), "ops.Gelu": op(geluOp, 1), "ops.LeakyRelu": op(leakyOp, 1),
-		"ops.Square": op(func(b *builder, _ *keras.Layer, in []value) (value, error) { return b.binary("Mul", in[0], in[0]), nil }, 1),
+		"ops.Greater": op(compareOp("Greater"), 2), "ops.GreaterEqual": op(compareOp("GreaterOrEqual"), 2), "ops.Less": op(compareOp("Less"), 2), "ops.LessEqual": op(compareOp("LessOrEqual"), 2), "ops.Equal": op(compareOp("Equal"), 2),
+		"ops.Where": opFrom(whereOp, 3, 1), "ops.Cast": op(castOp, 1), "ops.ConvertToTensor": op(castOp, 1), "ops.Clip": op(clipOp, 1),
+		"ops.LogicalNot": op(func(b *builder, _ *keras.Layer, in []value) (value, error) { return b.unary("Not", nil, in[0]), nil }, 1),
+		"ops.Square":     op(func(b *builder, _ *keras.Layer, in []value) (value, error) { return b.binary("Mul", in[0], in[0]), nil }, 1),
 	}
 	for name, onnx := range map[string]string{"Absolute": "Abs", "Abs": "Abs", "Exp": "Exp", "Log": "Log", "Sqrt": "Sqrt", "Negative": "Neg", "Sin": "Sin", "Cos": "Cos", "Floor": "Floor", "Ceil": "Ceil", "Reciprocal": "Reciprocal", "Erf": "Erf"} {
 		rows["ops."+name] = op(func(b *builder, _ *keras.Layer, in []value) (value, error) { return b.unary(onnx, nil, in[0]), nil }, 1)
@@ -64,6 +67,9 @@ func reduceOp(name string) func(b *builder, l *keras.Layer, in []value) (value, 
 		if err != nil {
 			return in[0], err
 		}
+		if name == "ReduceMean" {
+			in[0] = b.cast(in[0], graph.F32)
+		}
 		attrs, kept := graph.Attrs{"keepdims": int64(0)}, []int{}
 		if keep {
 			attrs["keepdims"] = int64(1)
@@ -78,6 +84,44 @@ func reduceOp(name string) func(b *builder, l *keras.Layer, in []value) (value, 
 		}
 		return in[0].with(b.Op(name, attrs, in[0].name, b.Ints(axes...)), kept...), nil
 	}
+}
+
+func compareOp(name string) func(b *builder, l *keras.Layer, in []value) (value, error) {
+	return func(b *builder, _ *keras.Layer, in []value) (value, error) {
+		y := b.binary(name, in[0], in[1])
+		y.typ = graph.Bool
+		return y, nil
+	}
+}
+
+func whereOp(b *builder, _ *keras.Layer, in []value) (value, error) {
+	dims := together(in[0].dims, together(in[1].dims, in[2].dims))
+	return value{name: b.Op("Where", nil, in[0].name, in[1].name, in[2].name), typ: in[1].typ, dims: dims}, nil
+}
+
+// castOp brings a value to the dtype that is said, if one is.
+func castOp(b *builder, l *keras.Layer, in []value) (value, error) {
+	d, ok := l.Config["dtype"].(string)
+	to, known := map[string]graph.Type{"float32": graph.F32, "int32": graph.I32, "int64": graph.I64, "bool": graph.Bool}[d]
+	switch {
+	case !ok:
+		return in[0], nil
+	case !known:
+		return in[0], refuse(l, "dtype %q", d)
+	}
+	return b.cast(in[0], to), nil
+}
+
+func clipOp(b *builder, l *keras.Layer, in []value) (value, error) {
+	low, err := l.Config.Float("x_min", 0)
+	if err != nil {
+		return in[0], err
+	}
+	high, err := l.Config.Float("x_max", 0)
+	if in[0].typ != graph.F32 {
+		return in[0], refuse(l, "of %s", in[0].typ)
+	}
+	return in[0].same(b.Op("Clip", nil, in[0].name, b.scalar(low), b.scalar(high))), err
 }
 
 func softmaxOp(name string) func(b *builder, l *keras.Layer, in []value) (value, error) {

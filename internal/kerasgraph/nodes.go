@@ -153,18 +153,23 @@ func merged(a, b int) int {
 
 // binary adds a node of two values that broadcast.
 func (b *builder) binary(op string, x, y value) value {
-	n := max(len(x.dims), len(y.dims))
+	return x.with(b.Op(op, nil, x.name, y.name), together(x.dims, y.dims)...)
+}
+
+// together are the dimensions of two values that broadcast.
+func together(x, y []int) []int {
+	n := max(len(x), len(y))
 	dims := make([]int, n)
 	for i := range dims {
 		dims[i] = 1
-		if k := i - n + len(x.dims); k >= 0 {
-			dims[i] = x.dims[k]
+		if k := i - n + len(x); k >= 0 {
+			dims[i] = x[k]
 		}
-		if k := i - n + len(y.dims); k >= 0 {
-			dims[i] = merged(dims[i], y.dims[k])
+		if k := i - n + len(y); k >= 0 {
+			dims[i] = merged(dims[i], y[k])
 		}
 	}
-	return x.with(b.Op(op, nil, x.name, y.name), dims...)
+	return dims
 }
 
 // numbers reads a weight as float32.

@@ -2,6 +2,7 @@ package kerasgraph
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint/keras"
 	"github.com/unroll-ml/unroll/internal/graph"
@@ -22,8 +23,8 @@ func operations() map[string]row {
 		"ops.Add":        op(binaryOp("Add"), 2),
 		"ops.Subtract":   op(binaryOp("Sub"), 2),
 		"ops.Multiply":   op(binaryOp("Mul"), 2),
-		"ops.TrueDivide": op(binaryOp("Div"), 2),
-		"ops.Divide":     op(binaryOp("Div"), 2),
+		"ops.TrueDivide": op(divideOp, 2),
+		"ops.Divide":     op(divideOp, 2),
 		"ops.Any": op(func(b *builder, l *keras.Layer, in []value) (value, error) {
 			axes, err := l.Config.Ints("axis")
 			if err != nil {
@@ -55,16 +56,8 @@ func operations() map[string]row {
 			}
 			return b.unsqueeze(in[0], at), nil
 		}, 1),
-		"ops.ZerosLike": op(func(b *builder, l *keras.Layer, in []value) (value, error) {
-			if d, ok := l.Config["dtype"].(string); ok && d != "bool" && d != "float32" {
-				return in[0], refuse(l, "dtype %q", d)
-			} else if d == "float32" {
-				return in[0].same(b.Op("Mul", nil, in[0].name, b.scalar(0))), nil
-			}
-			y := in[0].same(b.Op("Expand", nil, b.Constant("", graph.Scalar(false)), b.Op("Shape", nil, in[0].name)))
-			y.typ = graph.Bool
-			return y, nil
-		}, 1),
+		"ops.ZerosLike": op(filled(0), 1),
+		"ops.OnesLike":  op(filled(1), 1),
 		"ops.Concatenate": op(func(b *builder, l *keras.Layer, in []value) (value, error) {
 			a, err := l.Config.Int("axis", -1)
 			if err != nil {
@@ -79,9 +72,46 @@ func binaryOp(name string) func(b *builder, l *keras.Layer, in []value) (value, 
 	return func(b *builder, _ *keras.Layer, in []value) (value, error) { return b.binary(name, in[0], in[1]), nil }
 }
 
+// divideOp gives real numbers, also of whole ones.
+func divideOp(b *builder, _ *keras.Layer, in []value) (value, error) {
+	return b.binary("Div", b.cast(in[0], graph.F32), b.cast(in[1], graph.F32)), nil
+}
+
+// filled is a value of the shape of another; without a dtype it has its type too.
+func filled(x float64) func(b *builder, l *keras.Layer, in []value) (value, error) {
+	return func(b *builder, l *keras.Layer, in []value) (value, error) {
+		y := in[0]
+		if d, ok := l.Config["dtype"].(string); ok && d == "bool" {
+			y.typ = graph.Bool
+		} else if ok && d != "float32" {
+			return y, refuse(l, "dtype %q", d)
+		} else if ok {
+			y.typ = graph.F32
+		}
+		return y.same(b.Op("Expand", nil, b.Constant("", scalarOf(y.typ, x)), b.Op("Shape", nil, in[0].name))), nil
+	}
+}
+
+// cast is x as another type.
+func (b *builder) cast(x value, t graph.Type) value {
+	if x.typ == t {
+		return x
+	}
+	to := map[graph.Type]int64{graph.F32: onnxFloat, graph.I32: onnxInt32, graph.I64: onnxInt64, graph.Bool: onnxBool}[t]
+	y := x.same(b.Op("Cast", graph.Attrs{"to": to}, x.name))
+	y.typ = t
+	return y
+}
+
 // op makes a row of a function of n values (-1: any number), which may be
 // numbers in the file.
 func op(f func(b *builder, l *keras.Layer, in []value) (value, error), n int) row {
+	return opFrom(f, n, 0)
+}
+
+// opFrom is op where the values from first on are brought to one type, as Keras does:
+// of truth values, whole and real numbers the last there is.
+func opFrom(f func(b *builder, l *keras.Layer, in []value) (value, error), n, first int) row {
 	return func(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		args, _ := c.kwargs["args"].([]any)
 		if len(args) == 1 {
@@ -92,32 +122,56 @@ func op(f func(b *builder, l *keras.Layer, in []value) (value, error), n int) ro
 		if n >= 0 && len(args) != n || len(args) == 0 {
 			return nil, refuse(l, "a call on %d values", len(args))
 		}
-		in := make([]value, len(args))
-		typ := graph.F32
+		in, numbers := make([]value, len(args)), make([]float64, len(args))
+		typ, most := graph.F32, -1
 		for i, a := range args {
-			if at, ok := a.(keras.Ref); ok {
-				v, err := c.ref(at)
+			t := graph.F32
+			switch a := a.(type) {
+			case keras.Ref:
+				v, err := c.ref(a)
 				if err != nil {
 					return nil, err
 				}
-				in[i], typ = v, v.typ
+				in[i], t = v, v.typ
+			case json.Number:
+				x, err := a.Float64()
+				if err != nil {
+					return nil, err
+				}
+				numbers[i] = x
+				if !strings.ContainsAny(a.String(), ".eE") {
+					continue // a whole number has the type of what is beside it
+				}
+			default:
+				return nil, refuse(l, "argument %d of a call", i)
+			}
+			if k := kindOf(t); i >= first && k > most {
+				typ, most = t, k
 			}
 		}
-		for i, a := range args {
-			if number, ok := a.(json.Number); ok {
-				x, err := number.Float64()
-				if err != nil {
-					return nil, err
-				}
-				in[i] = value{name: b.Constant("", scalarOf(typ, x)), typ: typ}
-			} else if in[i].name == "" {
-				return nil, refuse(l, "argument %d of a call", i)
+		for i := range in {
+			switch {
+			case in[i].name == "":
+				in[i] = value{name: b.Constant("", scalarOf(typ, numbers[i])), typ: typ}
+			case i >= first && kindOf(in[i].typ) < most:
+				in[i] = b.cast(in[i], typ)
 			}
 		}
 		y, err := f(b, l, in)
 		y.mask = ""
 		return []value{y}, err
 	}
+}
+
+// kindOf orders truth values, whole and real numbers.
+func kindOf(t graph.Type) int {
+	switch t {
+	case graph.Bool:
+		return 0
+	case graph.F32, graph.F64, graph.F16, graph.BF16:
+		return 2
+	}
+	return 1
 }
 
 // scalarOf is a number of the type of the values beside it.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -149,11 +150,18 @@ func readText(f File) ([]byte, error) {
 }
 
 // alike is a note on labels that people take for one: they differ in case, in accents
-// or their form, or in characters that are not seen.
+// or their form, in characters that are not seen, or are one number written twice.
 func alike(file string, labels []string) (notes []string) {
-	first := map[string]string{}
+	first, numbers := map[string]string{}, map[float64]string{}
 	slices.Sort(labels)
 	for _, l := range slices.Compact(labels) {
+		if x, err := strconv.ParseFloat(l, 64); err == nil && x == x {
+			if other, ok := numbers[x]; ok {
+				notes = append(notes, fmt.Sprintf("%s: %+q and %+q are two labels: they are one number", file, other, l))
+				continue
+			}
+			numbers[x] = l
+		}
 		var key []rune
 		for _, r := range strings.ToLower(l) {
 			switch {

@@ -245,6 +245,12 @@ func readJSONLines(path string, b []byte, o LabelledOptions) (all []Labelled, er
 		if err != nil {
 			return nil, Fault(path, line, "%v; expected one JSON object a line", err)
 		}
+		switch label.(type) {
+		case []any, map[string]any:
+			if !o.Unlabelled {
+				return nil, Fault(path, line, "label %q is a list or an object, expected one class: text, a number or a truth value", o.Label)
+			}
+		}
 		if l.Label = labelOf(label); l.Label == "" && !o.Unlabelled {
 			return nil, Fault(path, line, "there is no label %q", o.Label).Try("name yours with %s", "label-column")
 		}

@@ -230,6 +230,8 @@ i, j = keras.Input((5,), dtype="int32"), keras.Input((5, 2))
 e = L.Embedding(7, 2, mask_zero=True)(i)
 z = L.Concatenate(axis=1)([e, L.Masking()(j)])
 save("mask_concat_time", keras.Model([i, j], L.LSTM(2, return_sequences=True)(z)), tokens[:3], v)
+i, j = keras.Input((5,), dtype="int32"), keras.Input((5, 2))
+save("mask_concat_ones", keras.Model([i, j], L.LSTM(2, return_sequences=True)(L.Concatenate()([L.Embedding(7, 3, mask_zero=True)(i), j]))), tokens, x(len(tokens), 5, 2))
 i, j = keras.Input((5,), dtype="int32"), keras.Input((4, 3))
 _, h, c = L.LSTM(2, return_state=True)(j)
 d = L.LSTM(2, return_sequences=True, return_state=True)(L.Embedding(7, 3, mask_zero=True)(i), initial_state=[h, c])
@@ -244,6 +246,12 @@ b = L.Bidirectional(L.LSTM(2, return_state=True))(e, initial_state=[h, c, u, v],
 save("mask_initial_said", keras.Model([i, j, k], [*d, *b]), tokens, x(5, 4, 3), x(5, 4, 3))
 i = keras.Input((5, 3))
 save("operators", keras.Model(i, (i * 2.0 + L.LSTM(3, return_sequences=True)(i)) / 4.0 - i), x(2, 5, 3))
+# Types meet as Keras has them meet: whole numbers beside real ones are real.
+K = keras.ops
+i = keras.Input((5,), dtype="int32")
+save("operators_whole", keras.Model(i, [i * 0.5, (i + 2) * 1.0, i / 2, i / (i * i + 1), K.maximum(i, 0.5), K.mean(i, axis=1), K.cast(i, "float32") * 3]), np.arange(-4, 6, dtype="int32").reshape(2, 5))
+i = keras.Input((5, 3))
+save("operators_where", keras.Model(i, [K.where(i > 0, i, 0.1 * i), K.where(i <= 0.5, 0.0, i), K.where(K.logical_not(i < 0), 1.0, 0.5), K.cast(K.equal(K.cast(i * 3, "int32"), 1), "float32"), K.clip(i, -0.1, 0.2), K.zeros_like(i) + i, K.ones_like(i) + i, K.convert_to_tensor(i) * 2]), x(2, 5, 3))
 
 
 # What was otherwise in Keras 2: hard_sigmoid, and masked steps in a Bidirectional
