@@ -24,9 +24,10 @@ const (
 	paceLong  = 20 * time.Millisecond
 	paceMost  = 200 * time.Millisecond
 	paceRate  = 10 // multiply-adds of a nanosecond
-	// paceLeast and paceLongest bound how long a choice stands before the other way
-	// is tried again, and paceCalls how many calls of the slower way it stands at
-	// least; the time doubles while the choice stays.
+	// paceLeast and paceLongest bound how long calls run one way before the other is
+	// tried again, and paceCalls how many calls of the slower way they run at least;
+	// the time doubles while the choice stays. Between calls no time goes by: who
+	// calls twice in ten seconds is not to try both ways each time.
 	paceLeast   = 100 * time.Millisecond
 	paceLongest = 32 * time.Second
 	paceCalls   = 32
@@ -49,10 +50,10 @@ type Pace struct {
 	call   time.Duration // the fastest call of this trial
 	slow   time.Duration // the longest of those of this comparison
 	best   [2]float64    // time of a row with all workers and with one, of this comparison
-	again  time.Time     // when to compare again; zero: nothing was compared yet
-	soon   time.Time     // when to compare again at the earliest
+	ran    time.Duration // of calls since the last comparison
 	worse  int           // calls in a row that took longer than the other way's
-	pause  time.Duration
+	least  time.Duration // how long calls run before the next comparison at the earliest
+	pause  time.Duration // and at the latest; zero: nothing was compared yet
 }
 
 // index returns the place of a way in best.
@@ -67,9 +68,9 @@ func index(one bool) int {
 func (p *Pace) Workers(n int, now time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.trying && !now.Before(p.again) { // the chosen way first, then the other
+	if !p.trying && p.ran >= p.pause { // the chosen way first, then the other
 		p.rounds = 1
-		if p.again.IsZero() {
+		if p.pause == 0 {
 			p.rounds = 3
 		}
 		p.best = [2]float64{math.Inf(1), math.Inf(1)}
@@ -92,11 +93,12 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 	}
 	row := float64(took) / float64(max(rows, 1))
 	if !p.trying {
+		p.ran += took
 		if p.worse++; row < paceWorse*p.best[index(!one)] {
 			p.worse = 0
 		}
-		if p.worse >= paceTries && !now.Before(p.soon) {
-			p.again = now
+		if p.worse >= paceTries && p.ran >= p.least {
+			p.ran = p.pause
 		}
 		return
 	}
@@ -108,7 +110,7 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 	p.call = min(p.call, took)
 	alone := min(time.Duration(work/paceRate), took*time.Duration(workers))
 	if alone > paceMost && !one {
-		p.decide(false, now)
+		p.decide(false)
 		return
 	}
 	p.tried++
@@ -124,7 +126,7 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 		p.try(!p.one, now)
 		return
 	}
-	p.decide(p.best[1] < p.best[0], now)
+	p.decide(p.best[1] < p.best[0])
 }
 
 // try begins a trial of one way.
@@ -133,12 +135,11 @@ func (p *Pace) try(one bool, now time.Time) {
 }
 
 // decide ends a comparison.
-func (p *Pace) decide(one bool, now time.Time) {
-	least := max(paceLeast, paceCalls*p.slow)
-	if p.pause = min(2*p.pause, paceLongest); one != p.chosen || p.pause == 0 {
-		p.pause = least
+func (p *Pace) decide(one bool) {
+	p.least = max(paceLeast, paceCalls*p.slow)
+	if p.pause = min(2*p.pause, paceLongest); one != p.chosen || p.pause < p.least {
+		p.pause = p.least
 	}
-	p.slow, p.worse, p.soon = 0, 0, now.Add(min(least, p.pause))
+	p.ran, p.worse, p.slow = 0, 0, 0
 	p.chosen, p.one, p.trying, p.rounds = one, one, false, 0
-	p.again = now.Add(p.pause)
 }

@@ -114,6 +114,27 @@ func TestPaceGivesUpAChoiceThatBecameSlow(t *testing.T) {
 	}
 }
 
+// Who calls seldom does not try both ways each time: between calls no time goes by.
+func TestPaceOfSeldomCalls(t *testing.T) {
+	var p Pace
+	now := time.Unix(1000, 0)
+	alone := 0
+	for range 200 { // bursts of two, ten seconds apart
+		for range 2 {
+			n, took := p.Workers(2, now), 47*time.Millisecond
+			if n == 1 {
+				took, alone = 90*time.Millisecond, alone+1
+			}
+			now = now.Add(took)
+			p.Ran(n, 700, 4.7e9, took, now)
+		}
+		now = now.Add(10 * time.Second)
+	}
+	if alone < 1 || alone > 5 {
+		t.Errorf("%d of 400 calls ran one worker, which is slower", alone)
+	}
+}
+
 // Long calls are tried once each way, very long ones not with one worker, and a call
 // that did not run as it was told says nothing.
 func TestPaceOfLongCalls(t *testing.T) {
