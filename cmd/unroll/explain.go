@@ -53,6 +53,7 @@ network; --open shows it at once.`,
 			}
 			from.timeFirst = from.timeFirst || cmd.Flags().Changed("batch-first") && !from.batchFirst
 			from.page, from.large = html != "" || open, large
+			from.step, from.narrow = opt.Step, !from.page && (opt.LaTeX || opt.Step >= 0 || opt.Layer >= 0 || opt.Unit >= 0)
 			t, in, err := from.trace(cmd, args)
 			if err != nil {
 				return err

@@ -31,6 +31,8 @@ type explainSource struct {
 	sequence              int
 	limit                 int
 	page, large           bool       // a page is wanted; also a large one
+	narrow                bool       // only a part of the run is written, as text
+	step                  int        // and of it this step, unless it is negative
 	fresh                 runOptions // of a layer that is drawn
 	run                   runOptions // of a whole model: its inputs, and its line
 }
@@ -90,7 +92,7 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 		}
 		if s.prefix == "" && (s.run.chain != "" || isWhole(f) && f.Model == nil) {
 			s.run.dtype, s.run.batchFirst, s.run.timeFirst, s.run.loose = "float32", s.batchFirst, s.timeFirst, s.loose
-			if in.whole, err = watchModel(cmd, f, args, s.run, s.sequence, s.limit); err != nil {
+			if in.whole, err = watchModel(cmd, f, args, s.run, &wholeRun{sequence: s.sequence, limit: s.limit, page: s.page}); err != nil {
 				return nil, in, err
 			}
 			return in.whole.parts[0].Trace, in, nil
@@ -101,14 +103,10 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 	if err != nil {
 		return nil, in, err
 	}
-	if s.limit > 0 && len(in.x.Shape) == 2 && in.x.Shape[0] > s.limit {
-		in.x = tensor.Dense{Shape: []int{s.limit, in.x.Shape[1]}, Data: in.x.Data[:s.limit*in.x.Shape[1]]}
-		if in.labels != nil {
-			in.labels = in.labels[:s.limit]
-		}
-		if in.tokens != nil {
-			in.tokens = in.tokens[:s.limit]
-		}
+	if len(in.x.Shape) == 2 {
+		n := s.steps(layer.Config(), in.x.Shape[0])
+		in.x = tensor.Dense{Shape: []int{n, in.x.Shape[1]}, Data: in.x.Data[:n*in.x.Shape[1]]}
+		in.labels, in.tokens = in.labels[:min(n, len(in.labels))], in.tokens[:min(n, len(in.tokens))]
 	}
 	if err := s.fits(layer.Config(), in.x); err != nil {
 		return nil, in, err
@@ -117,6 +115,12 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 	if err != nil {
 		return nil, in, fmt.Errorf("%s: %w", cmp.Or(strings.Join(args, " "), "explain"), err)
 	}
+	if s.narrow { // Text computes what it writes
+		if in.model != nil {
+			in.whole = &wholeRun{parts: []explain.Part{{Name: "rnn", Trace: t}}}
+		}
+		return t, in, nil
+	}
 	if err := t.Run(nil); err != nil {
 		return nil, in, err
 	}
@@ -124,6 +128,18 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 		in.whole, err = aroundLayer(in.model, in.task, in, t)
 	}
 	return t, in, err
+}
+
+// steps is how many of a sequence's steps are read: those up to --limit, and where text
+// shows one step of a layer that goes forward, those up to it.
+func (s *explainSource) steps(cfg unroll.Config, n int) int {
+	if s.limit > 0 {
+		n = min(n, s.limit)
+	}
+	if s.narrow && s.step >= 0 && s.step < n && !cfg.Bidirectional && !cfg.Variant.Reverse {
+		n = s.step + 1
+	}
+	return n
 }
 
 // fits refuses a run that a browser has no memory for, before it is computed.
@@ -227,9 +243,9 @@ func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path stri
 		in.x = tensor.Dense{Shape: []int{r.Features.Shape[0], r.Features.Shape[2]}, Data: r.Features.Data}
 		return in, t, nil
 	}
-	in.tokens = r.Tokens
-	in.x = tensor.New(len(r.Tokens), l.Layer.Config().InputSize)
-	return in, t, l.Model.Embedding().Forward(in.x.Data, r.Tokens)
+	in.tokens = r.Tokens[:s.steps(l.Layer.Config(), len(r.Tokens))]
+	in.x = tensor.New(len(in.tokens), l.Layer.Config().InputSize)
+	return in, t, l.Model.Embedding().Forward(in.x.Data, in.tokens)
 }
 
 // arrays reads input, and hx and cx where the file has them, as run does.

@@ -23,6 +23,7 @@ type wholeRun struct {
 	parts []explain.Part
 
 	sequence, limit int
+	page            bool                // the layers' runs are wanted whole
 	made            map[string][]string // of a value, the boxes that it comes from
 	outputs         map[string]bool
 }
@@ -33,8 +34,9 @@ var moves = []string{"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity",
 // maxBoxes bounds what a page draws around the layers.
 const maxBoxes = 400
 
-// watchModel runs the model of a file, which it closes, on what the command line gives.
-func watchModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions, sequence, limit int) (*wholeRun, error) {
+// watchModel runs the model of a file, which it closes, on what the command line
+// gives, and adds to w what it sees.
+func watchModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptions, w *wholeRun) (*wholeRun, error) {
 	m, err := openModel(cmd, f, o)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func watchModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptio
 	if err != nil {
 		return nil, err
 	}
-	w := &wholeRun{sequence: sequence, limit: limit, made: map[string][]string{}, outputs: map[string]bool{}}
+	w.made, w.outputs = map[string][]string{}, map[string]bool{}
 	for _, p := range m.Outputs() {
 		w.outputs[p.Name] = true
 	}
@@ -169,6 +171,9 @@ func (w *wholeRun) part(s model.Seen) error {
 		return err
 	}
 	w.parts = append(w.parts, explain.Part{Name: s.Name, Trace: t})
+	if !w.page { // Text computes what it writes
+		return nil
+	}
 	return t.Run(nil)
 }
 

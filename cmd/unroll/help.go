@@ -150,11 +150,21 @@ func printFlags(w io.Writer, cmd *cobra.Command) {
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
 		set.SortFlags = false
 		for _, f := range flags {
+			if f.Value.Type() == "bool" {
+				plain := *f
+				plain.Value, plain.NoOptDefVal = onOff{f.Value}, ""
+				f = &plain
+			}
 			set.AddFlag(f)
 		}
 		fmt.Fprintf(w, "\n%s:\n%s", heading, set.FlagUsagesWrapped(columns))
 	}
 }
+
+// onOff is a flag without an argument, which pflag would list as --flag[=true|false].
+type onOff struct{ pflag.Value }
+
+func (onOff) Type() string { return "" }
 
 func headingOf(f *pflag.Flag) string {
 	if g := f.Annotations[groupName]; g != nil {

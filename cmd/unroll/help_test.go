@@ -117,6 +117,9 @@ func TestHelpFitsEightyColumns(t *testing.T) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
 				t.Errorf("%s --help has a line of %d letters: %s", cmd.CommandPath(), n, line)
 			}
+			if strings.Contains(line, "[=") {
+				t.Errorf("%s --help gives a flag without an argument one: %s", cmd.CommandPath(), line)
+			}
 		}
 	})
 	if got, want := wrapped("one two\nthree\n\n  as it  is\nfour", 9), "one two\nthree\n\n  as it  is\nfour"; got != want {

@@ -218,6 +218,15 @@ func openFile(t *testing.T, path string, page []byte, width, height int64) *brow
 	return b
 }
 
+// resize gives the page another screen, and waits until it is laid out anew: the page
+// computes everything that depends on its size when it is told so, as when it opens.
+func (b *browser) resize(size [2]int64) {
+	b.t.Helper()
+	b.run(chromedp.EmulateViewport(size[0], size[1]))
+	b.until(fmt.Sprintf(`innerWidth===%d&&innerHeight===%d`, size[0], size[1]))
+	eval[bool](b, `new Promise(r=>requestAnimationFrame(()=>requestAnimationFrame(()=>r(true))))`)
+}
+
 // shot keeps a picture for the documentation where EXPLAIN_SHOTS names a folder.
 func (b *browser) shot(name string) {
 	dir := os.Getenv("EXPLAIN_SHOTS")

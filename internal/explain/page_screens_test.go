@@ -44,14 +44,15 @@ func TestPageOnEveryScreen(t *testing.T) {
 			Columns: []string{"a", "b", "c", "d", "e", "f", "g", "h"}, Values: []float32{0, 1, 0, 0, 0, 0, 0, 0, 3, 1, 2, 0, 0, 0, 0, 0},
 		},
 	}}
+	b := openPage(t, stack, opt, screens[0][0], screens[0][1])
 	for _, size := range screens {
-		b := openPage(t, stack, opt, size[0], size[1])
+		b.resize(size)
 		for _, scheme := range []string{"light", "dark"} {
 			t.Run(fmt.Sprintf("%dx%d/%s", size[0], size[1], scheme), func(t *testing.T) {
 				b.t = t
-				if scheme == "dark" {
+				if dark := fmt.Sprintf(`document.documentElement.classList.contains('dark')===%v`, scheme == "dark"); !b.holds(dark) {
 					b.click("#theme")
-					b.until(`document.documentElement.classList.contains('dark')`)
+					b.until(dark)
 				}
 				everyScreen(b, stack)
 			})

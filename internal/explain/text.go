@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // TextOptions say what Text writes.
@@ -25,9 +26,28 @@ const (
 	mostUnits = 8
 )
 
+// mostRepeated is how many steps Text computes anew, four times, to compare a set of
+// single layers and hand-written loops with the run: they say the same of any length.
+const mostRepeated = 1000
+
+// first returns a trace of the first n steps, which has run; t itself if it has no more.
+func (t *Trace) first(n int) (*Trace, error) {
+	if t.Steps() <= n {
+		return t, nil
+	}
+	k := t.X.Shape[1]
+	f, err := NewTrace(t.Layer, tensor.Dense{Shape: []int{n, k}, Data: t.X.Data[:n*k]}, t.S0)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.Run(nil)
+}
+
 // Text writes the run for a terminal: the grid, then each step through each
 // layer as formula, formula with numbers and result, then why the last row of
-// output is in h_n, then what is wrong in the hand-written loop.
+// output is in h_n, then what is wrong in the hand-written loop. It computes what of
+// the run is not known and leads to what it writes: for one step of one layer, that
+// layer, those below and the steps before.
 func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	if opt.Width <= 0 {
 		opt.Width = 100
@@ -39,6 +59,19 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 		if a.v < -1 || a.v >= a.n {
 			return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: a.name, Got: fmt.Sprint(a.v), Want: fmt.Sprintf("0 to %d", a.n-1)}
 		}
+	}
+	from, to, top := 0, t.Steps(), t.cfg.NumLayers-1
+	if opt.Step >= 0 {
+		from, to = opt.Step-1, opt.Step+2 // the state before is after in a reverse lane
+		if !t.cfg.Bidirectional && !t.reversed(0) {
+			to = opt.Step + 1
+		}
+	}
+	if opt.Layer >= 0 {
+		top = opt.Layer
+	}
+	if err := t.need(top, from, to, nil); err != nil {
+		return err
 	}
 	p := &printer{w: w}
 	if opt.LaTeX {
@@ -53,8 +86,15 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	t.steps(p, opt)
 	if !narrowed {
 		t.corner(p)
-		t.chainText(p)
-		t.loops(p)
+		first, err := t.first(mostRepeated)
+		if err != nil {
+			return err
+		}
+		if first != t {
+			p.f("What follows computes the run again, step by step, and takes its first %d steps.\n", mostRepeated)
+		}
+		first.chainText(p)
+		first.loops(p)
 	}
 	return p.err
 }

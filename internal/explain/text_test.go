@@ -134,3 +134,53 @@ func TestTextOfALongRunIsShort(t *testing.T) {
 		}
 	}
 }
+
+// Text of one step computes what leads to it, not the run, and the same numbers.
+func TestTextOfOneStepComputesNoMore(t *testing.T) {
+	const steps, lanes = 100 * segment, 3
+	for _, c := range []struct {
+		cfg         unroll.Config
+		step, layer int
+		want        int // segments
+	}{
+		{unroll.Config{Mode: unroll.LSTM}, 0, 0, 1},
+		{unroll.Config{Mode: unroll.LSTM}, 2*segment + 5, 1, 2 * 3},
+		{unroll.Config{Mode: unroll.LSTM}, segment - 1, -1, lanes},
+		{unroll.Config{Mode: unroll.LSTM}, segment, -1, lanes * 2},
+		{unroll.Config{Mode: unroll.GRU, Variant: unroll.Variant{Reverse: true}}, steps - segment - 5, 1, 2 * 2},
+	} {
+		c.cfg.InputSize, c.cfg.HiddenSize, c.cfg.NumLayers = 2, 3, lanes
+		whole := traceOf(t, c.cfg, steps)
+		part, err := NewTrace(whole.Layer, whole.X, whole.S0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opt := TextOptions{Step: c.step, Layer: c.layer, Unit: -1}
+		var want, got bytes.Buffer
+		if err := whole.Text(&want, opt); err != nil {
+			t.Fatal(err)
+		}
+		if err := part.Text(&got, opt); err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != want.String() {
+			t.Errorf("%v, step %d: the text is\n%s\nof the whole run\n%s", c.cfg, c.step, got.String(), want.String())
+		}
+		if n := (&Session{trace: part}).count(); n != c.want {
+			t.Errorf("%v, step %d of layer %d: %d segments of %d steps were computed, expected %d", c.cfg, c.step, c.layer, n, segment, c.want)
+		}
+	}
+}
+
+// Of a long run the loops are tried on its first steps, and the text says so.
+func TestTextTriesLoopsOnTheFirstSteps(t *testing.T) {
+	var b bytes.Buffer
+	if err := traceOf(t, unroll.Config{InputSize: 4, HiddenSize: 4, NumLayers: 2}, mostRepeated+1).Text(&b, all()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"takes its first 1000 steps", "Of the last output 4000 of 4000 numbers", "4000 of the 4000 numbers of output", "output[1000] = ["} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the text lacks %q:\n%s", want, b.String()[max(0, b.Len()-3000):])
+		}
+	}
+}

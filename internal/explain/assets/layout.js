@@ -34,7 +34,7 @@ function layout() {
   // Room before the first step: for initial states, or the names of where a lane
   // that goes back ends.
   const back = range(S.lanes).some(reversed);
-  G.least = back && wide ? 116 : wide ? 0 : 52;
+  G.least = back && wide ? 116 : 52;
   G.lead = Math.max(G.w, G.least);
   G.pad = printing ? Math.min(3, G.w * .06) : G.w >= 48 ? Math.min(18, G.w * .14) : G.w >= 24 ? G.w * .2 : G.w >= 6 ? 1 : 0;
   G.gap = wide ? 46 : 34;
