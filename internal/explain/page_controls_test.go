@@ -105,7 +105,7 @@ func exampleControls() []operated {
 		{name: "theme", selector: "#theme", before: do(`document.documentElement.classList.remove('dark')`), want: `document.documentElement.classList.contains('dark')`},
 		{name: "open", selector: "#open", before: do(`window.chosen=false;document.getElementById('file').click=()=>{window.chosen=true}`), want: `window.chosen`},
 		{name: "grid", selector: "#grid", before: opened(1, 3, 2), keys: kb.ArrowLeft, want: `unroll.S.t<3`, mouse: func(b *browser) {
-			p := eval[[]float64](b, `(()=>{const r=document.getElementById('grid').getBoundingClientRect();return[r.left+176+2.5*unroll.S.cell,r.top+60]})()`)
+			p := eval[[]float64](b, `(()=>{const r=document.getElementById('grid').getBoundingClientRect();return[r.left+unroll.X(1)+unroll.S.cell/2,r.top+60]})()`)
 			b.run(chromedp.MouseClickXY(p[0], p[1]))
 		}},
 		number("unit", "#unit", opened(1, 2, 0), `unroll.S.u===1`),
