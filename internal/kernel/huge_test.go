@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"unsafe"
 )
 
 // TestLargeMemoryIsMemory: slices that large pages were asked for, and what stands
@@ -31,6 +32,50 @@ func TestLargeMemoryIsMemory(t *testing.T) {
 	}
 	if x := all[4]; &Large(x, 5)[0] != &x[0] {
 		t.Error("a slice that suffices was not used")
+	}
+}
+
+// TestPackedWeightsAskForLargePages: packed weights ask for them in every form, once
+// for all of their bytes, and not for those of a small product.
+func TestPackedWeightsAskForLargePages(t *testing.T) {
+	defer func(f func(unsafe.Pointer, uintptr)) { ask = f }(ask)
+	type memory struct {
+		p    unsafe.Pointer
+		size uintptr
+	}
+	var asked []memory
+	ask = func(p unsafe.Pointer, size uintptr) { asked = append(asked, memory{p, size}) }
+	large, small := NewLayout(513, 400, 3), NewLayout(513, 40, 3)
+	var (
+		full  Panels[float32]
+		half  Panels16
+		whole Panels8
+	)
+	for _, resize := range []func(Layout){
+		func(l Layout) { full.Resize(l.K, l.Units, l.Gates) }, half.Resize, whole.Resize,
+	} {
+		resize(small)
+		if len(asked) > 0 {
+			t.Fatalf("small weights asked for %v", asked)
+		}
+		resize(large)
+		resize(large)
+		if len(asked) != 1 {
+			t.Fatalf("asked %d times, want 1", len(asked))
+		}
+		var want memory
+		switch {
+		case whole.Data != nil:
+			want = memory{unsafe.Pointer(&whole.Data[0]), uintptr(len(whole.Data))}
+		case half.Data != nil:
+			want = memory{unsafe.Pointer(&half.Data[0]), uintptr(2 * len(half.Data))}
+		default:
+			want = memory{unsafe.Pointer(&full.Data[0]), uintptr(4 * len(full.Data))}
+		}
+		if asked[0] != want {
+			t.Errorf("asked for %v, want %v", asked[0], want)
+		}
+		asked = nil
 	}
 }
 

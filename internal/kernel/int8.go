@@ -47,7 +47,7 @@ func (l *Layout) Groups() int { return (l.K + group8 - 1) / group8 }
 func (p *Panels8) Resize(l Layout) {
 	p.Layout = l
 	n := l.Len() * l.MaxCols()
-	p.Data = growAny(p.Data, l.Groups()*group8*l.Gates*Pad(l.Units))
+	p.Data = Large(p.Data, l.Groups()*group8*l.Gates*Pad(l.Units))
 	p.Scale, p.Shift = growAny(p.Scale, n), growAny(p.Shift, n)
 }
 

@@ -14,7 +14,7 @@ type Panels16 struct {
 // undefined until the next Pack.
 func (p *Panels16) Resize(l Layout) {
 	p.Layout = l
-	p.Data = growAny(p.Data, l.K*l.Gates*Pad(l.Units))
+	p.Data = Large(p.Data, l.K*l.Gates*Pad(l.Units))
 }
 
 // Panel returns the packed weights of panel i: K rows of Cols(i).
