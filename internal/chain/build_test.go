@@ -334,10 +334,6 @@ func TestChunksCarryTheirStates(t *testing.T) {
 	}
 }
 
-func dense(v graph.Value) tensor.Dense {
-	return tensor.Dense{Shape: v.Shape, Data: graph.Data[float32](v)}
-}
-
 // In float64 the weights around the layers are read as such.
 func TestFloat64(t *testing.T) {
 	src := weights(model())
