@@ -57,10 +57,10 @@ PyTorch prints them.
 INPUT is .npy, .npz, .csv, .jsonl, .parquet or .safetensors; "-" is standard
 input. A whole model with one input takes the one array of it; with several,
 .npz and .safetensors hold them under their names, or --input NAME=FILE and
---set NAME=NUMBER give them one by one. A state may be left out, and is then what the model begins
-with, zeros or what was learnt; it may also stand under the name of the output that
-ends it, as --output wrote it. What of INPUT nothing reads is an error. Elements are
-brought to the type that the model wants where nothing is lost.
+--set NAME=NUMBER give them one by one. A state may be left out, and is then what
+the model begins with, zeros or what was learnt; it may also stand under the name
+of the output that ends it, as --output wrote it. What of INPUT nothing reads is an
+error. Elements are brought to the type that the model wants where nothing is lost.
 
 --states-out FILE writes the final states, and --states-in FILE begins from them,
 or from what --output wrote: the next chunk of a sequence goes on where the one

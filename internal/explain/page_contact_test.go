@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,9 +176,14 @@ func TestPageCutsNothing(t *testing.T) {
 		traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 6, NumLayers: 3, Bidirectional: true}, 6),
 		traceOf(t, unroll.Config{InputSize: 3, HiddenSize: 4, Variant: unroll.Variant{Reverse: true}}, 4),
 	} {
-		b := openPage(t, tr, PageOptions{}, screens[0][0], screens[0][1])
-		for _, size := range screens {
-			b.resize(size)
+		turned := openPage(t, tr, PageOptions{}, screens[0][0], screens[0][1])
+		for i, size := range slices.Concat(screens, screens[1:]) {
+			b := turned
+			if i < len(screens) {
+				b = openPage(t, tr, PageOptions{}, size[0], size[1])
+			} else { // a page that was another size
+				b.resize(size)
+			}
 			for _, fault := range eval[[]string](b, `(async()=>{
 				const bad=[],p=CanvasRenderingContext2D.prototype,own=p.fillText,rect=p.strokeRect,words=[],frames=[];
 				p.fillText=function(s,x,y,...a){const w=this.measureText(s).width,l=this.textAlign==='right'?x-w:this.textAlign==='center'?x-w/2:x;words.push([s,l,l+w,y]);return own.call(this,s,x,y,...a)};

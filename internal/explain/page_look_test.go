@@ -153,8 +153,8 @@ func TestPageOfALargeModelDrawsASample(t *testing.T) {
 	b.run(js(`(()=>{let at=0;window.took=[];
 		document.addEventListener('click',e=>{at=e.timeStamp},true);
 		new MutationObserver(()=>{if(!at||!document.getElementById('result'))return;window.took.push(performance.now()-at);at=0}).observe(document.getElementById('cell'),{childList:true})})()`))
-	for k := range 4 { // one far away, and three near it
-		b.run(js(fmt.Sprintf(`document.getElementById('grid').scrollLeft=%d`, 24000+600*k)))
+	for k := range 15 {
+		b.run(js(fmt.Sprintf(`document.getElementById('grid').scrollLeft=%d`, 3000*(k+1))))
 		p := eval[[]float64](b, fmt.Sprintf(`(()=>{const r=document.getElementById('grid').getBoundingClientRect();return[r.left+300+%d,r.top+unroll.laneY(%d)+%d]})()`, 7*k, k%2, 5+k*6))
 		b.run(chromedp.MouseClickXY(p[0], p[1]))
 		b.until(fmt.Sprintf(`window.took.length===%d`, k+1))

@@ -32,11 +32,8 @@ func wholeModel(t *testing.T) (*Trace, PageOptions) {
 func TestPageOfAWholeModel(t *testing.T) {
 	tr, opt := wholeModel(t)
 	two := opt.Parts[1].Trace
-	b := openPage(t, tr, opt, screens[0][0], screens[0][1])
 	for _, size := range [][2]int64{screens[0], screens[2]} {
-		b.resize(size)
-		b.run(js(`document.querySelectorAll('#flow .box')[1].click()`))
-		b.until(`unroll.S.part===0`)
+		b := openPage(t, tr, opt, size[0], size[1])
 		b.want(`document.querySelectorAll('#flow .box').length===4&&`+id("model")+`.textContent.startsWith('whole: lstm: LSTM 3 → 6')`, "the boxes")
 		b.shows(0, 4, 5, row(tr.H[0], 4)[5])
 		b.click("#flow .box:nth-child(4)")

@@ -25,7 +25,7 @@ func newStarts(g *Graph, limits Limits) *starts {
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		reads := len(n.bodyNames()) > 0 || n.Op == "RandomNormal" || n.Op == "RandomUniform"
+		reads := len(n.bodyNames()) > 0
 		if n.Op != "Shape" && n.Op != "Size" {
 			reads = reads || slices.ContainsFunc(n.Inputs, func(in string) bool { return s.reads[in] })
 		}

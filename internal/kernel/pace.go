@@ -31,9 +31,9 @@ const (
 	paceLeast   = 100 * time.Millisecond
 	paceLongest = 32 * time.Second
 	paceCalls   = 32
-	// paceWorse is how much longer than a call of the other way's best call are
-	// paceTries in a row that say that the choice has become wrong: both are compared
-	// anew then, once the choice has stood as long as a new one does.
+	// After paceTries calls in a row that took paceWorse times as long as the other
+	// way's fastest, both ways are compared anew, if calls have run as long as they
+	// do after a change of the choice.
 	paceWorse = 1.25
 )
 

@@ -58,7 +58,7 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 	default:
 		ln.inputSumsOf(c, sh, lo, hi)
 	}
-	if !ln.chain(c, sh) && !ln.alone(c, sh) {
+	if !ln.chain(c, sh) && !ln.single(c, sh) {
 		for i := range c.t1 - c.t0 {
 			ln.step(c.step(ln.way, i), c, sh)
 		}
@@ -91,7 +91,7 @@ func (ln *lane[F]) inputSumsOf(c chunk, sh share[F], lo, hi int) {
 // through a small layer.
 func (ln *lane[F]) chain(c chunk, sh share[F]) bool {
 	r, s, op := ln.run, ln.run.Stack, ln.cell.Chain()
-	if !ln.simple() || ln.w.hh.precision != Full || !kernel.CanChain[F](op, s.H) {
+	if !ln.plain() || ln.w.hh.precision != Full || !kernel.CanChain[F](op, s.H) {
 		return false
 	}
 	if ln.w.hh.Len() > 1 {

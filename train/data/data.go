@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,7 +156,7 @@ func alike(file string, labels []string) (notes []string) {
 	first, numbers := map[string]string{}, map[float64]string{}
 	slices.Sort(labels)
 	for _, l := range slices.Compact(labels) {
-		if x, err := strconv.ParseFloat(l, 64); err == nil && x == x {
+		if x, err := strconv.ParseFloat(l, 64); err == nil && !math.IsNaN(x) {
 			if other, ok := numbers[x]; ok {
 				notes = append(notes, fmt.Sprintf("%s: %+q and %+q are two labels: they are one number", file, other, l))
 				continue

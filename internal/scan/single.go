@@ -2,21 +2,21 @@ package scan
 
 import "github.com/unroll-ml/unroll/internal/kernel"
 
-// simple reports whether the run is one sequence of which nothing is recorded,
+// plain reports whether the run is one sequence of which nothing is recorded,
 // masked, begun anew or projected.
-func (ln *lane[F]) simple() bool {
+func (ln *lane[F]) plain() bool {
 	r := ln.run
 	return r.B == 1 && !r.Record && r.Stack.P == 0 && !r.anywhere()
 }
 
-// alone walks all steps of a chunk of one sequence, and reports whether it did. It
+// single walks all steps of a chunk of one sequence, and reports whether it did. It
 // does what step does; a step of one row is so short that to ask at each what stays
 // the same takes 7 of 100 parts of it at 256 units.
-func (ln *lane[F]) alone(c chunk, sh share[F]) bool {
+func (ln *lane[F]) single(c chunk, sh share[F]) bool {
 	r, s, hh := ln.run, ln.run.Stack, &ln.w.hh
 	lo, hi := sh.of(hh.Len())
 	cols, inCols, per := hh.MaxCols(), ln.w.ih.MaxCols(), hh.UnitsPer()
-	if !ln.simple() || s.Traits.Late || hh.precision != Full || (hi-lo)*cols > limits.GroupSums {
+	if !ln.plain() || s.Traits.Late || hh.precision != Full || (hi-lo)*cols > limits.GroupSums {
 		return false
 	}
 	var tail []F
