@@ -5,13 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/testkit"
 )
 
 // message builds protobuf fields for hostile files.
@@ -188,14 +188,10 @@ func TestMemoryIsBoundByTheFile(t *testing.T) {
 	}
 	for name, b := range tests {
 		t.Run(name, func(t *testing.T) {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			f, err := Parse(b, "x.onnx")
-			runtime.ReadMemStats(&after)
-			if grew := after.TotalAlloc - before.TotalAlloc; grew > 80*uint64(len(b)) {
+			var err error
+			if grew := testkit.Allocated(func() { _, err = Parse(b, "x.onnx") }); grew > 80*uint64(len(b)) {
 				t.Errorf("%d bytes allocated for a file of %d", grew, len(b))
 			}
-			runtime.KeepAlive(f)
 			if err != nil {
 				t.Error(err)
 			}

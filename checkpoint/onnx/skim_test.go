@@ -7,11 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -98,24 +98,22 @@ func write(t *testing.T, b []byte) string {
 // Opening a large file takes no memory for its constants, reading one takes its own.
 func TestOpenTakesNoMemoryForConstants(t *testing.T) {
 	path := write(t, modelOf(t, 2<<20))
-	var before, opened, read runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f, err := Open(path)
-	runtime.ReadMemStats(&opened)
-	if err != nil {
-		t.Fatal(err)
+	open := func() *File {
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
 	}
-	defer f.Close()
-	w, err := f.Tensor("w")
-	runtime.ReadMemStats(&read)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := opened.TotalAlloc - before.TotalAlloc; n > 1<<17 {
+	if n := testkit.Allocated(func() { open().Close() }); n > 1<<17 {
 		t.Errorf("opening took %d bytes", n)
 	}
-	if n := read.TotalAlloc - opened.TotalAlloc; n > 8<<20+1<<12 {
-		t.Errorf("reading took %d bytes", n)
+	f := open()
+	defer f.Close()
+	var w checkpoint.Tensor
+	var err error
+	if n := testkit.Allocated(func() { w, err = f.Tensor("w") }); err != nil || n > 8<<20+1<<12 {
+		t.Errorf("reading took %d bytes, %v", n, err)
 	}
 	d, err := checkpoint.FloatOf[float32](w)
 	if err != nil || d.Data[2<<20-1] != 2<<20-1 {
