@@ -16,7 +16,10 @@ import (
 func Try(path string) error {
 	f, err := create(path, 0o666)
 	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
+		err = f.Close()
+		if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) { // a Sweep took it
+			err = errors.Join(err, gone)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w", path, err)

@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -95,4 +97,35 @@ func news(t *testing.T, dir string) (names []string) {
 		}
 	}
 	return names
+}
+
+// Those who save and those who sweep in one folder do not come between each other.
+func TestSweepsBesideWrites(t *testing.T) {
+	if closeFirst {
+		t.Skip("an open file keeps its name here")
+	}
+	path := filepath.Join(t.TempDir(), "a")
+	var stop atomic.Bool
+	var sweepers sync.WaitGroup
+	for range 2 {
+		sweepers.Go(func() {
+			for !stop.Load() {
+				Sweep(path)
+			}
+		})
+	}
+	for range 500 {
+		if err := Try(path); err != nil {
+			t.Fatal(err)
+		}
+		f, err := begin(path, 0o666)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (&staged{path: path, f: f}).place(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop.Store(true)
+	sweepers.Wait()
 }
