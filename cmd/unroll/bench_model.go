@@ -181,7 +181,7 @@ func (o *modelBench) measure(cmd *cobra.Command, path string) (*modelMeasurement
 	if err != nil {
 		return nil, err
 	}
-	var us, cpu []float64
+	var us, cpu, allocs []float64
 	for range o.runs {
 		used := cpuTime()
 		d, mallocs, err := timeCalls(call, count)
@@ -190,11 +190,12 @@ func (o *modelBench) measure(cmd *cobra.Command, path string) (*modelMeasurement
 		}
 		cpu = append(cpu, float64((cpuTime()-used).Nanoseconds())/1e3/float64(count))
 		us = append(us, float64(d.Nanoseconds())/1e3/float64(count))
-		r.Allocs = max(r.Allocs, float64(mallocs)/float64(count))
+		allocs = append(allocs, float64(mallocs)/float64(count))
 	}
 	slices.Sort(us)
 	slices.Sort(cpu)
-	r.US, r.Min, r.Max, r.CPU = us[o.runs/2], us[0], us[o.runs-1], cpu[o.runs/2]
+	slices.Sort(allocs) // the runtime makes some repeats allocate
+	r.US, r.Min, r.Max, r.CPU, r.Allocs = us[o.runs/2], us[0], us[o.runs-1], cpu[o.runs/2], allocs[o.runs/2]
 	r.Heap, r.Resident = max(0, heap()-before), resident()
 	runtime.KeepAlive(call)
 	return r, nil
