@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"archive/zip"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,21 +23,9 @@ func FuzzRun(f *testing.F) {
 			f.Add(b)
 		}
 	}
-	z, err := zip.OpenReader("testdata/nodes.zip")
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer z.Close()
-	for i, entry := range z.File {
-		if i%5 == 0 && entry.UncompressedSize64 < 4096 {
-			r, err := entry.Open()
-			if err != nil {
-				f.Fatal(err)
-			}
-			b, err := io.ReadAll(r)
-			if err != nil {
-				f.Fatal(err)
-			}
+	i := 0
+	for _, b := range zipped(f, "testdata/nodes.zip") {
+		if i++; i%5 == 1 && len(b) < 4096 {
 			f.Add(b)
 		}
 	}

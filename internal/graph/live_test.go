@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"archive/zip"
 	"bytes"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -36,26 +34,15 @@ func TestLiveAgainstONNXRuntime(t *testing.T) {
 	if b, err := exec.Command(interpreter, "testdata/random_nodes.py", strconv.Itoa(seed), strconv.Itoa(count), path).CombinedOutput(); err != nil {
 		t.Fatalf("seed %d: %v\n%s", seed, err, b)
 	}
-	z, err := zip.OpenReader(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	for _, entry := range z.File {
-		r, err := entry.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+	ran := 0
+	for file, b := range zipped(t, path) {
+		ran++
 		// Sums of 40 products of at most 4 round by up to 1e-5 in either order.
-		if err := runNode(t, b, entry.Name, testkit.Tol{Abs: 1e-5 + normRounding(t, b), Rel: 1e-4}); err != nil {
-			t.Errorf("seed %d, %s: %v", seed, entry.Name, err)
+		if err := runNode(t, b, file, testkit.Tol{Abs: 1e-5 + normRounding(t, b), Rel: 1e-4}); err != nil {
+			t.Errorf("seed %d, %s: %v", seed, file, err)
 		}
 	}
-	t.Logf("seed %d: %d models", seed, len(z.File))
+	t.Logf("seed %d: %d models", seed, ran)
 }
 
 // normRounding bounds what rounding does to a normalisation of lines: the mean and a

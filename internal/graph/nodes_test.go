@@ -1,10 +1,8 @@
 package graph
 
 import (
-	"archive/zip"
 	"bytes"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,23 +15,11 @@ import (
 // The ONNX project's own tests of its operators, written by
 // testdata/node_tests.py from package onnx 1.23.2.
 func TestNodesOfTheONNXProject(t *testing.T) {
-	z, err := zip.OpenReader("testdata/nodes.zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	right, refused := 0, map[string]int{}
-	for _, entry := range z.File {
-		r, err := entry.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := strings.TrimSuffix(entry.Name, ".onnx")
-		err = runNode(t, b, entry.Name, testkit.Tol{Abs: 1e-6, Rel: 1e-4})
+	cases, right, refused := 0, 0, map[string]int{}
+	for file, b := range zipped(t, "testdata/nodes.zip") {
+		cases++
+		name := strings.TrimSuffix(file, ".onnx")
+		err := runNode(t, b, file, testkit.Tol{Abs: 1e-6, Rel: 1e-4})
 		switch {
 		case err == nil:
 			right++
@@ -52,7 +38,7 @@ func TestNodesOfTheONNXProject(t *testing.T) {
 			t.Errorf("%s is listed as refused, and is not", name)
 		}
 	}
-	t.Logf("%d of %d cases right, %d refused", right, len(z.File), len(refused))
+	t.Logf("%d of %d cases right, %d refused", right, cases, len(refused))
 }
 
 // refusedNodes are cases of what the table does not have.

@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"archive/zip"
 	"fmt"
-	"io"
 	"testing"
 
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
@@ -13,38 +11,25 @@ import (
 // Operators in every form that versions 7 to 23 give them, in each of these versions,
 // have ONNX Runtime's numbers; testdata/opsets.py wrote them.
 func TestOpsets(t *testing.T) {
-	z, err := zip.OpenReader("testdata/opsets.zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
 	ran := map[int64]int{}
-	for _, entry := range z.File {
+	for file, b := range zipped(t, "testdata/opsets.zip") {
 		var first, last int64
-		if n, err := fmt.Sscanf(entry.Name, "%d-%d_", &first, &last); n != 2 || err != nil {
-			t.Fatal(entry.Name, err)
+		if n, err := fmt.Sscanf(file, "%d-%d_", &first, &last); n != 2 || err != nil {
+			t.Fatal(file, err)
 		}
-		r, err := entry.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := onnx.Parse(b, entry.Name)
+		f, err := onnx.Parse(b, file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for v := first; v <= last; v++ {
 			g, err := FromONNX(f)
 			if err != nil {
-				t.Errorf("%s: %v", entry.Name, err)
+				t.Errorf("%s: %v", file, err)
 				break
 			}
 			g.Opsets = map[string]int64{"": v}
-			if err := runCase(t, f, g, entry.Name, testkit.Tol{Abs: 1e-6, Rel: 1e-4}); err != nil {
-				t.Errorf("%s in version %d: %v", entry.Name, v, err)
+			if err := runCase(t, f, g, file, testkit.Tol{Abs: 1e-6, Rel: 1e-4}); err != nil {
+				t.Errorf("%s in version %d: %v", file, v, err)
 				break
 			}
 			ran[v]++

@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"archive/zip"
 	"errors"
-	"io"
 	"testing"
 
 	"github.com/unroll-ml/unroll/internal/testkit"
@@ -12,26 +10,15 @@ import (
 // Nodes whose meaning hangs on one place have ONNX Runtime's results
 // (testdata/places.py).
 func TestOnePlace(t *testing.T) {
-	z, err := zip.OpenReader("testdata/places.zip")
-	if err != nil {
-		t.Fatal(err)
+	ran := 0
+	for file, b := range zipped(t, "testdata/places.zip") {
+		ran++
+		if err := runNode(t, b, file, testkit.Tol{Abs: 1e-6, Rel: 1e-5}); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
-	defer z.Close()
-	if len(z.File) < 10 {
-		t.Fatal(len(z.File))
-	}
-	for _, entry := range z.File {
-		r, err := entry.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := runNode(t, b, entry.Name, testkit.Tol{Abs: 1e-6, Rel: 1e-5}); err != nil {
-			t.Errorf("%s: %v", entry.Name, err)
-		}
+	if ran < 10 {
+		t.Errorf("%d nodes ran, expected 10 or more", ran)
 	}
 }
 

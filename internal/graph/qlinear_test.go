@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"archive/zip"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -17,26 +15,13 @@ import (
 // dynamic, gives ONNX Runtime's numbers: integers exactly, also those between operators,
 // and float32 but for the order of its sums. testdata/quantized.py made them.
 func TestQuantisedNetworksOfONNXRuntime(t *testing.T) {
-	z, err := zip.OpenReader("testdata/quantized.zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	for _, entry := range z.File {
-		r, err := entry.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for file, b := range zipped(t, "testdata/quantized.zip") {
 		levels.Each(func(level string) {
-			if err := runNode(t, b, entry.Name, testkit.Tol{Abs: 1e-6, Rel: 2e-6}); err != nil {
-				t.Errorf("%s, %s: %v", entry.Name, level, err)
+			if err := runNode(t, b, file, testkit.Tol{Abs: 1e-6, Rel: 2e-6}); err != nil {
+				t.Errorf("%s, %s: %v", file, level, err)
 			}
 		})
-		f, err := onnx.Parse(b, entry.Name)
+		f, err := onnx.Parse(b, file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,8 +29,8 @@ func TestQuantisedNetworksOfONNXRuntime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if q := Summarize(g).Quantised; strings.Contains(entry.Name, ".qdq.") && (q.Integers < 2 || len(q.Floats) > 0) {
-			t.Errorf("%s: %+v", entry.Name, q)
+		if q := Summarize(g).Quantised; strings.Contains(file, ".qdq.") && (q.Integers < 2 || len(q.Floats) > 0) {
+			t.Errorf("%s: %+v", file, q)
 		}
 	}
 }
