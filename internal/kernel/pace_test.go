@@ -5,6 +5,20 @@ import (
 	"time"
 )
 
+// paced makes calls of some rows, one after another from now on, which take one or all
+// by who runs them: one worker or two. It returns how many there were.
+func paced(p *Pace, rows int, now *time.Time) func(one, all time.Duration) int {
+	return func(one, all time.Duration) int {
+		n, took := p.Workers(2, *now), all
+		if n == 1 {
+			took = one
+		}
+		*now = now.Add(took)
+		p.Ran(n, rows, 1e6, took, *now)
+		return n
+	}
+}
+
 // TestPaceTakesTheFasterWay: calls are tried both ways, and then go the faster one;
 // the other is tried again, ever more seldom while it stays slower, and taken when it
 // has become faster. Of 10,000 calls few go the slower way.
@@ -17,17 +31,8 @@ func TestPaceTakesTheFasterWay(t *testing.T) {
 		{"two are faster", 216 * time.Microsecond, 130 * time.Microsecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var p Pace
 			now := time.Unix(1000, 0)
-			run := func(one, all time.Duration) int {
-				n, took := p.Workers(2, now), all
-				if n == 1 {
-					took = one
-				}
-				now = now.Add(took)
-				p.Ran(n, 1, 1e6, took, now)
-				return n
-			}
+			run := paced(new(Pace), 1, &now)
 			slower := 0
 			for range 10_000 {
 				if n := run(c.one, c.all); (n == 1) != (c.one < c.all) {
@@ -76,15 +81,7 @@ func TestPaceForgivesAColdStart(t *testing.T) {
 func TestPaceGivesUpAChoiceThatBecameSlow(t *testing.T) {
 	var p Pace
 	now := time.Unix(1000, 0)
-	run := func(one, all time.Duration) int {
-		n, took := p.Workers(2, now), all
-		if n == 1 {
-			took = one
-		}
-		now = now.Add(took)
-		p.Ran(n, 10, 1e6, took, now)
-		return n
-	}
+	run := paced(&p, 10, &now)
 	const fast, slow, wait = 100 * time.Microsecond, 150 * time.Microsecond, 400 * time.Microsecond
 	for p.pause < paceLongest {
 		run(slow, fast)
