@@ -62,15 +62,13 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	}
 	from, to, top := 0, t.Steps(), t.cfg.NumLayers-1
 	if opt.Step >= 0 {
-		from, to = opt.Step-1, opt.Step+2 // the state before is after in a reverse lane
-		if !t.cfg.Bidirectional && !t.reversed(0) {
-			to = opt.Step + 1
-		}
+		from, _ = t.withBefore(0, opt.Step, opt.Step+1)
+		_, to = t.withBefore(t.cfg.Directions()-1, opt.Step, opt.Step+1)
 	}
 	if opt.Layer >= 0 {
 		top = opt.Layer
 	}
-	if err := t.need(top, from, to, nil); err != nil {
+	if err := t.need(top, -1, from, to, nil); err != nil {
 		return err
 	}
 	p := &printer{w: w}

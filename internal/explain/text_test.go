@@ -137,17 +137,17 @@ func TestTextOfALongRunIsShort(t *testing.T) {
 
 // Text of one step computes what leads to it, not the run, and the same numbers.
 func TestTextOfOneStepComputesNoMore(t *testing.T) {
-	const steps, lanes = 100 * segment, 3
+	const steps, lanes = 100 * longest, 3
 	for _, c := range []struct {
 		cfg         unroll.Config
 		step, layer int
 		want        int // segments
 	}{
 		{unroll.Config{Mode: unroll.LSTM}, 0, 0, 1},
-		{unroll.Config{Mode: unroll.LSTM}, 2*segment + 5, 1, 2 * 3},
-		{unroll.Config{Mode: unroll.LSTM}, segment - 1, -1, lanes},
-		{unroll.Config{Mode: unroll.LSTM}, segment, -1, lanes * 2},
-		{unroll.Config{Mode: unroll.GRU, Variant: unroll.Variant{Reverse: true}}, steps - segment - 5, 1, 2 * 2},
+		{unroll.Config{Mode: unroll.LSTM}, 2*longest + 5, 1, 2 * 3},
+		{unroll.Config{Mode: unroll.LSTM}, longest - 1, -1, lanes},
+		{unroll.Config{Mode: unroll.LSTM}, longest, -1, lanes * 2},
+		{unroll.Config{Mode: unroll.GRU, Variant: unroll.Variant{Reverse: true}}, steps - longest - 5, 1, 2 * 2},
 	} {
 		c.cfg.InputSize, c.cfg.HiddenSize, c.cfg.NumLayers = 2, 3, lanes
 		whole := traceOf(t, c.cfg, steps)
@@ -167,7 +167,7 @@ func TestTextOfOneStepComputesNoMore(t *testing.T) {
 			t.Errorf("%v, step %d: the text is\n%s\nof the whole run\n%s", c.cfg, c.step, got.String(), want.String())
 		}
 		if n := (&Session{trace: part}).count(); n != c.want {
-			t.Errorf("%v, step %d of layer %d: %d segments of %d steps were computed, expected %d", c.cfg, c.step, c.layer, n, segment, c.want)
+			t.Errorf("%v, step %d of layer %d: %d segments of %d steps were computed, expected %d", c.cfg, c.step, c.layer, n, longest, c.want)
 		}
 	}
 }

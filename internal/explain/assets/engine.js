@@ -45,12 +45,19 @@ engine.start = () => new Promise((done, fail) => {
   engine.worker.onmessage = ({ data: m }) => {
     if (m.up) { engine.up = true; done(); return; }
     if (m.down) { fail(new Error(m.down)); return; }
-    if (m.progress !== undefined) { status('computing ' + Math.round(100 * m.progress) + ' %'); return; }
+    if (m.progress !== undefined) { progress(Math.round(100 * m.progress)); return; }
     receive(m);
   };
   const wasm = bytes64($('engine').textContent);
   engine.worker.postMessage({ wasm }, [wasm.buffer]);
 });
+
+// progress says how far the engine is, also where a number is to be opened: it goes
+// before all else, so the share is its own.
+function progress(share) {
+  status(`computing ${share} %`);
+  if ($('waiting')) $('waiting').textContent = `computing the steps that lead to it: ${share} %`;
+}
 
 function receive(m) {
   const { done, fail } = engine.waiting.get(m.id);

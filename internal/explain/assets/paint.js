@@ -20,7 +20,9 @@ function paint() {
   pen = canvas.getContext('2d');
   pen.setTransform(r, 0, 0, r, 0, 0);
   pen.clearRect(0, 0, w, h);
+  missing.clear();
   paintView();
+  askMissing();
   paintMore(h);
   legend();
 }
