@@ -26,9 +26,18 @@ const (
 	mostUnits = 8
 )
 
-// mostRepeated is how many steps Text computes anew, four times, to compare a set of
-// single layers and hand-written loops with the run: they say the same of any length.
-const mostRepeated = 1000
+// What Text computes anew, four times, to compare a set of single layers and
+// hand-written loops with the run, which say the same of any length: so many steps, and
+// of a large layer no more than so many multiply-adds pay for.
+const (
+	mostRepeated = 1000
+	repeatedWork = 256 << 20
+)
+
+// repeated is how many steps Text computes anew.
+func (t *Trace) repeated() int {
+	return min(mostRepeated, max(mostSteps, repeatedWork/t.stepWork()))
+}
 
 // first returns a trace of the first n steps, which has run; t itself if it has no more.
 func (t *Trace) first(n int) (*Trace, error) {
@@ -84,12 +93,12 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	t.steps(p, opt)
 	if !narrowed {
 		t.corner(p)
-		first, err := t.first(mostRepeated)
+		first, err := t.first(t.repeated())
 		if err != nil {
 			return err
 		}
 		if first != t {
-			p.f("What follows computes the run again, step by step, and takes its first %d steps.\n", mostRepeated)
+			p.f("What follows computes the run again, step by step, and takes its first %d steps.\n", first.Steps())
 		}
 		first.chainText(p)
 		first.loops(p)

@@ -3,6 +3,7 @@ package explain
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -181,6 +182,22 @@ func TestTextTriesLoopsOnTheFirstSteps(t *testing.T) {
 	for _, want := range []string{"takes its first 1000 steps", "Of the last output 4000 of 4000 numbers", "4000 of the 4000 numbers of output", "output[1000] = ["} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String()[max(0, b.Len()-3000):])
+		}
+	}
+}
+
+// Of a large layer fewer steps: what the text repeats costs no more than a bound.
+func TestTextRepeatsNoMoreThanAFewStepsOfALargeLayer(t *testing.T) {
+	cfg := unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 512}
+	want := repeatedWork / (2048 * (8 + 512))
+	tr := traceOf(t, cfg, want+20)
+	var b bytes.Buffer
+	if err := tr.Text(&b, all()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{fmt.Sprintf("takes its first %d steps", want), fmt.Sprintf("of the %d numbers of output", 512*want)} {
+		if !strings.Contains(b.String(), s) {
+			t.Errorf("the text lacks %q:\n%s", s, b.String()[max(0, b.Len()-3000):])
 		}
 	}
 }
