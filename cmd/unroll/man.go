@@ -58,20 +58,23 @@ func init() {
 	})
 }
 
-// tidyPages gives manual pages a date that can be read, and flags' words an indent
-// that is one: cobra writes a month, and a tab in text that is filled.
+// tidyPages gives manual pages a date that can be read, flags' words an indent that is
+// one, and flags without an argument their name alone: cobra writes a month, a tab in
+// text that is filled, and --open[=false].
 func tidyPages(dir string, date time.Time) error {
 	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
 	if err != nil {
 		return err
 	}
 	month, tab := regexp.MustCompile(`(?m)^(\.TH "UNROLL" "1" )"[^"]*"`), regexp.MustCompile(`(?m)^\t(.+)$`)
+	off := regexp.MustCompile(`(?m)^(\\fB-.*\\fP)\[=false\]$`)
 	for _, p := range pages {
 		text, err := os.ReadFile(p)
 		if err != nil {
 			return err
 		}
 		text = month.ReplaceAll(text, []byte(`${1}"`+date.Format(time.DateOnly)+`"`))
+		text = off.ReplaceAll(text, []byte("$1"))
 		text = tab.ReplaceAll(text, []byte(".RS\n$1\n.RE"))
 		if err := os.WriteFile(p, text, 0o644); err != nil {
 			return err

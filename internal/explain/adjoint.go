@@ -113,7 +113,7 @@ func (t *Trace) backLane(l, d int, dy, dx tensor.Dense, out *Influence, pause fu
 		if t.cfg.HasCell() {
 			ds.C = gs.C.Clone()
 		}
-		if count += 3 * t.lanes[i].ih.Shape[0] * (in + size); count > work {
+		if count += 3 * t.laneWork(i); count > work {
 			count = 0
 			if err := pause(1 - float64(s)/float64(t.Steps())); err != nil {
 				return err

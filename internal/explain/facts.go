@@ -18,5 +18,6 @@ func (t *Trace) facts() map[string]any {
 		"reversed": t.cfg.Variant.Reverse, // the only direction goes back through time
 		"bounded":  c.bounded(t.cfg),      // one scale of colours fits h
 		"idea":     t.Idea(),
+		"block":    t.block(),
 	}
 }

@@ -77,7 +77,7 @@ func (t *Trace) MeanGates(layer, direction, from, to int, pause func(done float6
 	}
 	names := t.Layer.Gates()
 	out := make([][]float64, len(names))
-	piece := max(1, work/(t.lanes[i].ih.Shape[0]*(t.inputSize(layer)+t.cfg.StateSize())))
+	piece := max(1, work/t.laneWork(i))
 	to = min(to, t.Steps())
 	for s := from; s < to; s += piece {
 		g, err := t.gates(layer, direction, s, min(to, s+piece), names...)

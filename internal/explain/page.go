@@ -130,7 +130,7 @@ func (t *Trace) part(block []float32) (facts map[string]any, all []float32) {
 	}
 	block = append(append(block, t.S0.H.Data...), t.S0.C.Data...)
 	record := len(block)
-	ends := t.recordBytes() > wholeRecord
+	ends := t.recordBytes() > wholeRecord && t.known[0].steps > 1
 	t.record(ends, func(rows []float32) { block = append(block, rows...) })
 	facts = t.facts()
 	facts["at"], facts["count"], facts["record"], facts["ends"] = at, len(block)-at, record, ends
@@ -173,11 +173,6 @@ func RunBytes(cfg unroll.Config, steps int) float64 {
 	}
 	return 4 * float64(steps) * float64(each)
 }
-
-// wholeRecord is the largest record, in bytes, that a page holds whole. Of a longer
-// one it holds every 64th state, and the engine computes the steps between when they
-// come into view: 64 steps take it less time than reading 64 states takes a person.
-const wholeRecord = 2 << 20
 
 // Size returns how many bytes Write writes, and of what: the block of numbers, what
 // is said of them (labels, names, shapes), and the rest, the same for all pages.

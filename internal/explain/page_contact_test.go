@@ -206,6 +206,24 @@ func TestPageCutsNothing(t *testing.T) {
 	}
 }
 
+// A run wider than its window: wherever it is scrolled to, the name of the initial
+// state is whole or gone, and the words under the grid take the lines that they need.
+func TestPageScrolledCutsNothing(t *testing.T) {
+	b := openPage(t, traceOf(t, unroll.Config{InputSize: 60, HiddenSize: 60}, 60), PageOptions{}, 1024, 640)
+	for _, fault := range eval[[]string](b, `(async()=>{
+		const bad=new Set(),p=CanvasRenderingContext2D.prototype,own=p.fillText,g=document.getElementById('grid');
+		let whole=0;
+		p.fillText=function(s,x,...a){if(s==='h_init'){const l=x-this.measureText(s).width;if(l<(g.clientWidth>640?176:92)-9)bad.add(s+' begins under the names, at '+l.toFixed(0));else whole++}return own.call(this,s,x,...a)};
+		for(let at=0;at<80;at+=8){g.scrollLeft=at;await new Promise(r=>requestAnimationFrame(()=>requestAnimationFrame(r)))}
+		p.fillText=own;
+		if(!whole)bad.add('the initial state is nowhere');
+		const here=document.getElementById('here');
+		if(here.scrollHeight>here.clientHeight+1)bad.add('the words under the grid have '+here.clientHeight+' of '+here.scrollHeight+' pixels');
+		return[...bad]})()`) {
+		t.Error(fault)
+	}
+}
+
 // A reverse lane's weight points the way time goes there; a chart of steps counts
 // in steps; c has an axis of its own.
 func TestPageArrowsAndAxes(t *testing.T) {

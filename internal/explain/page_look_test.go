@@ -150,7 +150,8 @@ func TestPageOfALargeModelDrawsASample(t *testing.T) {
 	start := time.Now()
 	b := openPage(t, tr, PageOptions{Kind: "vectors"}, 1360, 820)
 	t.Logf("written, opened and ready in %.1f s", time.Since(start).Seconds())
-	b.run(js(`(()=>{let at=0;window.took=[];
+	b.run(js(`(()=>{let at=0;window.took=[];window.computed=[];
+		(own=>{unroll.engine.call=async(...a)=>{const r=await own(...a);if(a[0]==='unit'&&!r.superseded)window.computed.push(r.computed);return r}})(unroll.engine.call);
 		document.addEventListener('click',e=>{at=e.timeStamp},true);
 		new MutationObserver(()=>{if(!at||!document.getElementById('result'))return;window.took.push(performance.now()-at);at=0}).observe(document.getElementById('cell'),{childList:true})})()`))
 	for k := range 15 {
@@ -162,6 +163,10 @@ func TestPageOfALargeModelDrawsASample(t *testing.T) {
 	took := eval[[]float64](b, `window.took`)
 	slices.Sort(took)
 	t.Logf("%d clicks: median %.0f ms, worst %.0f ms", len(took), took[len(took)/2], took[len(took)-1])
+	// A click costs what clickWork pays for in each of the two layers, and its own step.
+	if n := slices.Max(eval[[]int](b, `window.computed`)); n > 2*tr.known[0].steps+1 {
+		t.Errorf("a click took %d steps of lanes, expected at most %d", n, 2*tr.known[0].steps+1)
+	}
 	b.want(id("sampled")+`.textContent==='48 of 1024 units drawn'&&`+result+`.endsWith('bit for bit')`, "the choice of units")
 	// An edit near the end runs what comes after it, not 2,000 steps.
 	b.run(js(`unroll.go(-1,1999,0)`))

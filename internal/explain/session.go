@@ -33,6 +33,7 @@ type Session struct {
 	example bool // the layer is an example's, so that more layers are drawn as PyTorch would
 	drawn   bool // no input came with the model: x is drawn
 	history []snapshot
+	turns   turns
 	changes int // counts changes
 	at      int // the change that made what there is now; 0: what was loaded
 }
@@ -107,6 +108,7 @@ type Args struct {
 	Value     float64 `json:"value"`
 	N         int     `json:"n"`
 	Window    int     `json:"window"`
+	View      bool    `json:"view"` // what is in view: a newer view takes its place
 	Loop      Loop    `json:"loop"`
 }
 
@@ -222,7 +224,7 @@ func (s *Session) replace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, 
 // the last run can have changed is taken from it; the rest is computed when it is
 // asked for, as far as it leads there.
 func (s *Session) compute() (any, []byte, error) {
-	t, err := NewTrace(s.layer, s.x, s.s0)
+	t, err := newTrace(s.layer, s.x, s.s0, s.trace)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -231,24 +233,17 @@ func (s *Session) compute() (any, []byte, error) {
 	return s.about(), nil, nil
 }
 
-// need makes steps of a run known. It ends with errSuperseded when a newer run takes
-// the place of the session's meanwhile.
-func (s *Session) need(layer, from, to int) error {
-	mine := s.trace
+// need makes steps of a layer's direction (-1: of all) known for a question. It ends
+// with errSuperseded when the session's run is another meanwhile, or a newer question
+// has taken the place of this one.
+func (s *Session) need(q question, layer, direction, from, to int) error {
+	mine, turn := s.trace, s.turn(q)
+	layer, direction = min(max(layer, 0), mine.cfg.NumLayers-1), min(direction, mine.cfg.Directions()-1)
 	for _, t := range []*Trace{mine, s.kept} {
-		if t == nil || t != mine && (s.kept.Steps() != mine.Steps() || layer >= t.cfg.NumLayers) {
+		if t == nil || t != mine && (t.Steps() != mine.Steps() || layer >= t.cfg.NumLayers) {
 			continue
 		}
-		err := t.need(layer, from, to, func(done float64) error {
-			if s.Pause != nil {
-				s.Pause(done)
-			}
-			if s.trace != mine {
-				return errSuperseded
-			}
-			return nil
-		})
-		if err != nil {
+		if err := t.need(layer, min(direction, t.cfg.Directions()-1), from, to, turn); err != nil {
 			return err
 		}
 	}
@@ -256,7 +251,9 @@ func (s *Session) need(layer, from, to int) error {
 }
 
 // whole makes all of the run known.
-func (s *Session) whole() error { return s.need(s.trace.cfg.NumLayers-1, 0, s.trace.Steps()) }
+func (s *Session) whole() error {
+	return s.need(patient, s.trace.cfg.NumLayers-1, -1, 0, s.trace.Steps())
+}
 
 // hold makes a whole run the session's.
 func (s *Session) hold(t *Trace) {

@@ -7,10 +7,10 @@ func (s *Session) influence(a Args, _ []byte) (any, []byte, error) {
 	if a.Window > 0 {
 		from, to = a.Step-a.Window-1, a.Step+a.Window+2
 	}
-	if err := s.need(min(max(a.Layer, 0), t.cfg.NumLayers-1), from, to); err != nil {
+	if err := s.need(patient, a.Layer, -1, from, to); err != nil {
 		return nil, nil, err
 	}
-	inf, err := t.Influence(Target{a.Layer, a.Direction, a.Step, a.Unit}, a.Window, s.pause)
+	inf, err := t.Influence(Target{a.Layer, a.Direction, a.Step, a.Unit}, a.Window, s.turn(patient))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,10 +73,12 @@ func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
 // openness answers with the mean of each gate of a lane over steps From to To,
 // [gates,To-From].
 func (s *Session) openness(a Args, _ []byte) (any, []byte, error) {
-	if err := s.need(min(max(a.Layer, 0), s.trace.cfg.NumLayers-1), a.From-1, a.To+1); err != nil {
+	t := s.trace
+	from, to := t.withBefore(a.Direction, a.From, a.To)
+	if err := s.need(patient, a.Layer, a.Direction, from, to); err != nil {
 		return nil, nil, err
 	}
-	means, err := s.trace.MeanGates(a.Layer, a.Direction, a.From, a.To, s.pause)
+	means, err := t.MeanGates(a.Layer, a.Direction, a.From, a.To, s.turn(patient))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,12 +89,4 @@ func (s *Session) openness(a Args, _ []byte) (any, []byte, error) {
 		}
 	}
 	return nil, floats(out), nil
-}
-
-// pause is Pause for what no later edit stops.
-func (s *Session) pause(done float64) error {
-	if s.Pause != nil {
-		s.Pause(done)
-	}
-	return nil
 }

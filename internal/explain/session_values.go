@@ -21,8 +21,19 @@ func (s *Session) values(a Args, _ []byte) (any, []byte, error) {
 	if a.Lane < 0 || a.Lane >= t.Lanes() {
 		return nil, nil, &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "lane", Got: fmt.Sprint(a.Lane), Want: fmt.Sprintf("0 to %d", t.Lanes()-1)}
 	}
-	if err := s.need(a.Lane/t.cfg.Directions(), a.From-1, a.To+1); err != nil { // a gate reads the state before
-		return nil, nil, err
+	d := t.cfg.Directions()
+	gate := len(s.layer.Gates()) > 1 && slices.Contains(s.layer.Gates(), a.What)
+	if a.What != "h0" {
+		q, from, to := patient, a.From, a.To
+		if a.View {
+			q = view
+		}
+		if gate {
+			from, to = t.withBefore(a.Lane%d, from, to)
+		}
+		if err := s.need(q, a.Lane/d, a.Lane%d, from, to); err != nil {
+			return nil, nil, err
+		}
 	}
 	switch a.What {
 	case "h":
@@ -39,8 +50,7 @@ func (s *Session) values(a Args, _ []byte) (any, []byte, error) {
 	case "h0":
 		return s.rows(tensor.Dense{Shape: []int{1, t.cfg.StateSize()}, Data: row(t.S0.H, a.Lane)}, nil, Args{To: 1, Units: a.Units})
 	}
-	if slices.Contains(s.layer.Gates(), a.What) && len(s.layer.Gates()) > 1 {
-		d := t.cfg.Directions()
+	if gate {
 		g, err := t.Gate(a.Lane/d, a.Lane%d, a.From, a.To, a.What)
 		if err != nil {
 			return nil, nil, err
@@ -83,10 +93,13 @@ func (s *Session) rows(d tensor.Dense, less []float32, a Args) (any, []byte, err
 }
 
 // unit spells out one number: what Unit says, with the first N terms of each sum
-// (0: all), and the formulas in LaTeX.
+// (0: all), the formulas in LaTeX, and how many steps of lanes were computed for it.
 func (s *Session) unit(a Args, _ []byte) (any, []byte, error) {
 	t := s.trace
-	if err := s.need(min(max(a.Layer, 0), t.cfg.NumLayers-1), a.Step-1, a.Step+2); err != nil {
+	defer s.hurry()()
+	before := t.computed
+	from, to := t.withBefore(a.Direction, a.Step, a.Step+1)
+	if err := s.need(click, a.Layer, a.Direction, from, to); err != nil {
 		return nil, nil, err
 	}
 	u, err := t.Unit(a.Layer, a.Direction, a.Step, a.Unit, a.Inner)
@@ -95,5 +108,5 @@ func (s *Session) unit(a Args, _ []byte) (any, []byte, error) {
 	}
 	numbers := t.Numbers(u)
 	u.Cut(a.N)
-	return map[string]any{"unit": u, "equations": t.Equations(a.Layer, a.Direction, a.Step), "numbers": numbers}, nil, nil
+	return map[string]any{"unit": u, "equations": t.Equations(a.Layer, a.Direction, a.Step), "numbers": numbers, "computed": t.computed - before}, nil, nil
 }

@@ -26,9 +26,18 @@ const (
 	mostUnits = 8
 )
 
-// mostRepeated is how many steps Text computes anew, four times, to compare a set of
-// single layers and hand-written loops with the run: they say the same of any length.
-const mostRepeated = 1000
+// What Text computes anew, four times, to compare a set of single layers and
+// hand-written loops with the run, which say the same of any length: so many steps, and
+// of a large layer no more than so many multiply-adds pay for.
+const (
+	mostRepeated = 1000
+	repeatedWork = 256 << 20
+)
+
+// repeated is how many steps Text computes anew.
+func (t *Trace) repeated() int {
+	return min(mostRepeated, max(mostSteps, repeatedWork/t.stepWork()))
+}
 
 // first returns a trace of the first n steps, which has run; t itself if it has no more.
 func (t *Trace) first(n int) (*Trace, error) {
@@ -62,15 +71,13 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	}
 	from, to, top := 0, t.Steps(), t.cfg.NumLayers-1
 	if opt.Step >= 0 {
-		from, to = opt.Step-1, opt.Step+2 // the state before is after in a reverse lane
-		if !t.cfg.Bidirectional && !t.reversed(0) {
-			to = opt.Step + 1
-		}
+		from, _ = t.withBefore(0, opt.Step, opt.Step+1)
+		_, to = t.withBefore(t.cfg.Directions()-1, opt.Step, opt.Step+1)
 	}
 	if opt.Layer >= 0 {
 		top = opt.Layer
 	}
-	if err := t.need(top, from, to, nil); err != nil {
+	if err := t.need(top, -1, from, to, nil); err != nil {
 		return err
 	}
 	p := &printer{w: w}
@@ -86,12 +93,12 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	t.steps(p, opt)
 	if !narrowed {
 		t.corner(p)
-		first, err := t.first(mostRepeated)
+		first, err := t.first(t.repeated())
 		if err != nil {
 			return err
 		}
 		if first != t {
-			p.f("What follows computes the run again, step by step, and takes its first %d steps.\n", mostRepeated)
+			p.f("What follows computes the run again, step by step, and takes its first %d steps.\n", first.Steps())
 		}
 		first.chainText(p)
 		first.loops(p)

@@ -3,6 +3,7 @@ package explain
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -137,17 +138,17 @@ func TestTextOfALongRunIsShort(t *testing.T) {
 
 // Text of one step computes what leads to it, not the run, and the same numbers.
 func TestTextOfOneStepComputesNoMore(t *testing.T) {
-	const steps, lanes = 100 * segment, 3
+	const steps, lanes = 100 * longest, 3
 	for _, c := range []struct {
 		cfg         unroll.Config
 		step, layer int
 		want        int // segments
 	}{
 		{unroll.Config{Mode: unroll.LSTM}, 0, 0, 1},
-		{unroll.Config{Mode: unroll.LSTM}, 2*segment + 5, 1, 2 * 3},
-		{unroll.Config{Mode: unroll.LSTM}, segment - 1, -1, lanes},
-		{unroll.Config{Mode: unroll.LSTM}, segment, -1, lanes * 2},
-		{unroll.Config{Mode: unroll.GRU, Variant: unroll.Variant{Reverse: true}}, steps - segment - 5, 1, 2 * 2},
+		{unroll.Config{Mode: unroll.LSTM}, 2*longest + 5, 1, 2 * 3},
+		{unroll.Config{Mode: unroll.LSTM}, longest - 1, -1, lanes},
+		{unroll.Config{Mode: unroll.LSTM}, longest, -1, lanes * 2},
+		{unroll.Config{Mode: unroll.GRU, Variant: unroll.Variant{Reverse: true}}, steps - longest - 5, 1, 2 * 2},
 	} {
 		c.cfg.InputSize, c.cfg.HiddenSize, c.cfg.NumLayers = 2, 3, lanes
 		whole := traceOf(t, c.cfg, steps)
@@ -167,7 +168,7 @@ func TestTextOfOneStepComputesNoMore(t *testing.T) {
 			t.Errorf("%v, step %d: the text is\n%s\nof the whole run\n%s", c.cfg, c.step, got.String(), want.String())
 		}
 		if n := (&Session{trace: part}).count(); n != c.want {
-			t.Errorf("%v, step %d of layer %d: %d segments of %d steps were computed, expected %d", c.cfg, c.step, c.layer, n, segment, c.want)
+			t.Errorf("%v, step %d of layer %d: %d segments of %d steps were computed, expected %d", c.cfg, c.step, c.layer, n, longest, c.want)
 		}
 	}
 }
@@ -181,6 +182,22 @@ func TestTextTriesLoopsOnTheFirstSteps(t *testing.T) {
 	for _, want := range []string{"takes its first 1000 steps", "Of the last output 4000 of 4000 numbers", "4000 of the 4000 numbers of output", "output[1000] = ["} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String()[max(0, b.Len()-3000):])
+		}
+	}
+}
+
+// Of a large layer fewer steps: what the text repeats costs no more than a bound.
+func TestTextRepeatsNoMoreThanAFewStepsOfALargeLayer(t *testing.T) {
+	cfg := unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 512}
+	want := repeatedWork / (2048 * (8 + 512))
+	tr := traceOf(t, cfg, want+20)
+	var b bytes.Buffer
+	if err := tr.Text(&b, all()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{fmt.Sprintf("takes its first %d steps", want), fmt.Sprintf("of the %d numbers of output", 512*want)} {
+		if !strings.Contains(b.String(), s) {
+			t.Errorf("the text lacks %q:\n%s", s, b.String()[max(0, b.Len()-3000):])
 		}
 	}
 }

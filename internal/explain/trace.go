@@ -33,6 +33,8 @@ type Trace struct {
 	cells []*cellText       // of each direction
 	split [][]*unroll.Layer // [L][D]
 	known []known           // of each lane
+	// computed counts steps of lanes, which is what an answer costs.
+	computed int
 }
 
 // lane holds the parameters of one layer and direction, shared with the layer.
@@ -42,6 +44,12 @@ type lane struct{ ih, hh, bih, bhh, hr, peephole tensor.Dense }
 // [L*D,H'] and [L*D,H] or absent for zeros. Nothing is computed yet; H and C
 // are zeros. The trace shares x and the layer's parameters.
 func NewTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State) (*Trace, error) {
+	return newTrace(layer, x, s0, nil)
+}
+
+// newTrace is NewTrace. What a trace of the same layer made of its parameters, which
+// may be large, is taken from there.
+func newTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State, old *Trace) (*Trace, error) {
 	cfg := layer.Config()
 	cfg.NumLayers, cfg.BatchFirst = cfg.Layers(), false
 	t := &Trace{Layer: layer, X: x, cfg: cfg}
@@ -57,16 +65,21 @@ func NewTrace(layer *unroll.Layer, x tensor.Dense, s0 unroll.State) (*Trace, err
 			return nil, err
 		}
 	}
-	if err := t.take(layer); err != nil {
+	if old != nil && old.Layer == layer {
+		t.split, t.cells = old.split, old.cells
+	} else if err := t.take(layer); err != nil {
 		return nil, err
 	}
 	t.lanes = params(layer)
 	for range t.Lanes() {
-		t.known = append(t.known, newKnown(t.Steps()))
 		t.H = append(t.H, tensor.New(t.Steps(), cfg.StateSize()))
 		if cfg.HasCell() {
 			t.C = append(t.C, tensor.New(t.Steps(), cfg.HiddenSize))
 		}
+	}
+	segment := t.segmentOf()
+	for range t.Lanes() {
+		t.known = append(t.known, newKnown(t.Steps(), segment))
 	}
 	return t, nil
 }

@@ -20,7 +20,7 @@ func (s *Session) count() int {
 	return n
 }
 
-// thin returns a session that has of a trace every 64th state, as a long page has.
+// thin returns a session that has of a trace the states at the ends of segments, as a long page has.
 func thin(t *testing.T, tr *Trace) *Session {
 	t.Helper()
 	var block []float32
@@ -35,7 +35,7 @@ func thin(t *testing.T, tr *Trace) *Session {
 	return s
 }
 
-// Of every 64th state any steps follow, to the bit, and no more is computed than
+// Of the states that are held any steps follow, to the bit, and no more is computed than
 // leads there.
 func TestSessionComputesWhatIsAskedFor(t *testing.T) {
 	all := append(configs(), unroll.Config{InputSize: 3, HiddenSize: 4, Variant: unroll.Variant{Reverse: true}})

@@ -25,6 +25,7 @@ type workings struct {
 // workings runs the step once more, alone and recorded, for the gates.
 func (t *Trace) workings(l, d, time int) (*workings, error) {
 	i := l*t.cfg.Directions() + d
+	t.computed++
 	w := &workings{cfg: t.cfg, text: t.cells[d], lane: t.lanes[i], x: make([]float32, t.inputSize(l))}
 	t.input(l, time, w.x)
 	kernel.FlushTo(w.x, w.x)

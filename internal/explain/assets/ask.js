@@ -39,7 +39,8 @@ async function answering(f) {
 // the norms under the cells. In a long run of a large layer only by what is near.
 async function influenceOf(lane, t, u) {
   const T = S.steps, n = T * (S.lanes + 1), window = S.H * T > 1e5 ? 64 : 0, era = S.era;
-  const { bin } = await engine.call('influence', { layer: layerOf(lane), direction: directionOf(lane), step: t, unit: u, window });
+  const { bin, superseded } = await engine.call('influence', { layer: layerOf(lane), direction: directionOf(lane), step: t, unit: u, window });
+  if (superseded) throw new Error('it was changed meanwhile');
   const norms = bin.subarray(0, n), byInput = bin.subarray(n), largest = a => a.reduce((x, y) => Math.max(x, y), 1e-30);
   const mostX = largest(norms.subarray(0, T)), mostH = largest(norms.subarray(T));
   if (era === S.era) S.influence = { x: t => norms[t] / mostX, h: (i, t) => norms[(i + 1) * T + t] / mostH };
@@ -113,7 +114,8 @@ function strongestSteps(norms) {
 // openness shows the mean of each gate over the units, near the chosen step.
 const openness = () => answering(async box => {
   const lane = Math.max(0, S.lane), from = Math.max(0, S.t - 200), to = Math.min(S.steps, from + 400), n = to - from;
-  const { bin } = await engine.call('openness', { layer: layerOf(lane), direction: directionOf(lane), from, to });
+  const { bin, superseded } = await engine.call('openness', { layer: layerOf(lane), direction: directionOf(lane), from, to });
+  if (superseded) throw new Error('it was changed meanwhile');
   box.replaceChildren(text('h3', `gates of ${laneName(lane)}: mean over the units`), el('div', { id: 'gates' }));
   chart($('gates'), range(n).map(k => from + k), S.gates.map((g, k) => [g, Array.from(bin.subarray(k * n, (k + 1) * n))]));
 });

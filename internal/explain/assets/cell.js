@@ -13,7 +13,7 @@ async function openCell() {
   if (at.lane < 0) { box.replaceChildren(...inputCell()); return; }
   const heading = text('h2', `${laneName(at.lane)}, step ${at.t}, unit ${at.u}`);
   const inner = S.cfg.proj_size > 0 && S.what !== 'h' && S.what !== 'd';
-  const slow = setTimeout(() => mine === ticket && box.replaceChildren(heading, hint(engine.up ? 'asking the engine' : 'the engine is starting')), 150);
+  const slow = setTimeout(() => mine === ticket && box.replaceChildren(heading, el('p', { id: 'waiting', className: 'hint', textContent: engine.up ? 'asking the engine' : 'the engine is starting' })), 150);
   try {
     const answer = await engine.call('unit', {
       layer: layerOf(at.lane), direction: directionOf(at.lane), step: at.t, unit: at.u, inner, n: everyTerm ? 0 : firstTerms,

@@ -45,19 +45,29 @@ engine.start = () => new Promise((done, fail) => {
   engine.worker.onmessage = ({ data: m }) => {
     if (m.up) { engine.up = true; done(); return; }
     if (m.down) { fail(new Error(m.down)); return; }
-    if (m.progress !== undefined) { status('computing ' + Math.round(100 * m.progress) + ' %'); return; }
+    if (m.progress !== undefined) { progress(Math.round(100 * m.progress)); return; }
     receive(m);
   };
   const wasm = bytes64($('engine').textContent);
   engine.worker.postMessage({ wasm }, [wasm.buffer]);
 });
 
+// progress says how far the engine is, also where a number is to be opened: it goes
+// before all else, so the share is its own.
+function progress(share) {
+  $('status').textContent = `computing ${share} %`;
+  if ($('waiting')) $('waiting').textContent = `computing the steps that lead to it: ${share} %`;
+}
+
 function receive(m) {
   const { done, fail } = engine.waiting.get(m.id);
   engine.waiting.delete(m.id);
-  if (!engine.waiting.size && $('status').textContent.endsWith('%')) status('computed here');
+  if (!engine.waiting.size && $('status').textContent.endsWith('%')) status(/^(computing)?$/.test(said) ? 'computed here' : said);
   if (m.err) fail(new Error(m.err));
   else done({ ...(m.text ? JSON.parse(m.text) : {}), bin: m.bin && m.bin.length % 4 === 0 ? new Float32Array(m.bin.buffer) : null, bytes: m.bin });
 }
 
-const status = content => { $('status').textContent = content; };
+// said is what the head of the page says; a share of what is computed stands there
+// only meanwhile.
+let said = '';
+const status = content => { $('status').textContent = said = content; };

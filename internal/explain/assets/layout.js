@@ -53,7 +53,9 @@ function layout() {
   G.yx = G.top + S.lanes * (G.h + G.gap);
   G.width = G.gutter + G.lead + S.steps * G.w + Math.max(G.right, back ? G.w + 8 : 0);
   G.height = G.yx + G.hx + foot;
-  grid.style.maxHeight = available() + 'px';
+  // A line of words less is no reason to scroll: better the page does.
+  const most = available(), all = G.height * z + 2;
+  grid.style.maxHeight = (all > most && all < most + 36 ? all : most) + 'px';
   $('space').style.width = G.width * z + 'px';
   $('space').style.height = G.height * z + 'px';
 }

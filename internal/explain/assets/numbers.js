@@ -1,16 +1,18 @@
 // The numbers that are drawn. They are asked of the engine in blocks of steps
 // when they come into view, for the drawn units only, and kept until something
-// changes.
+// changes. One block is asked for at a time, and what is in view then: whoever scrolls
+// on does not wait for what was passed.
 
 const most = 48;                                // units drawn in a cell
-const blocks = new Map(), asked = new Set(), largest = {};
-let gatesAsked = 0;
+const blocks = new Map(), largest = {};
+const missing = new Map(); // blocks that the last picture lacked
+let asking = '';           // the one that the engine is asked for
 
 function forget() {
   S.era++;
   blocks.clear();
-  asked.clear();
-  gatesAsked = 0;
+  missing.clear();
+  asking = '';
   for (const k in largest) delete largest[k];
 }
 
@@ -27,31 +29,38 @@ const unitsOf = what => what === 'x' ? S.ux : widthOf(what) === S.size && !isGat
 // record, so its blocks are short where the layer is large: a click is not to
 // wait for them.
 function stepsOf(what) {
-  if (!isGate(what)) return 256;
+  if (!isGate(what)) return S.block;
   return clamp(Math.floor(2e7 / (S.gates.length * S.H * (S.H + Math.max(S.I, S.size * S.D)))), 1, 256);
 }
 
-// numbers returns block b of what a lane shows, [steps, units], or null while
-// the engine is asked.
+// numbers returns block b of what a lane shows, [steps, units], or null: the engine
+// is asked for it after the picture.
 function numbers(what, lane, b) {
   const key = `${what}:${lane}:${b}`;
   if (blocks.has(key)) return blocks.get(key);
   const from = b * stepsOf(what), to = Math.min(S.steps, from + stepsOf(what)), units = unitsOf(what);
   const own = S.own && (what === 'x' ? S.own.x : (S.own[what] || [])[lane]);
   if (own) return keep(key, what, pickOut(own, widthOf(what), from, to, units));
-  if (asked.has(key) || isGate(what) && gatesAsked > 0) return null;
-  asked.add(key);
-  if (isGate(what)) gatesAsked++;
-  const era = S.era;
-  engine.call('values', { what, lane, from, to, units }).then(answer => {
-    if (era !== S.era) return;
-    if (isGate(what)) gatesAsked--;
-    keep(key, what, answer.bin || new Float32Array(0));
-    draw();
-    say();
-    if (what === 'x' && S.lane < 0 && $('xvalue') && !$('xvalue').value) openCell();
-  }, e => status(e.message));
+  missing.set(key, { what, lane, from, to, units });
   return null;
+}
+
+// askMissing asks for what the picture lacks, the steps next to the chosen one first.
+// Where what is being computed has left the view, this takes its place.
+function askMissing() {
+  if (!missing.size || missing.has(asking)) return;
+  const far = ({ from, to }) => Math.max(from - S.t, S.t - to + 1, 0);
+  const [key, block] = [...missing].reduce((a, b) => far(b[1]) < far(a[1]) ? b : a), era = S.era;
+  asking = key;
+  engine.call('values', { ...block, view: true }).then(answer => {
+    if (era !== S.era) return;
+    if (asking === key) asking = '';
+    draw();
+    if (answer.superseded) return;
+    keep(key, block.what, answer.bin || new Float32Array(0));
+    say();
+    if (block.what === 'x' && S.lane < 0 && $('xvalue') && !$('xvalue').value) openCell();
+  }, e => status(e.message));
 }
 
 // allNumbers waits until every block of what the grid shows is there.

@@ -20,7 +20,9 @@ function paint() {
   pen = canvas.getContext('2d');
   pen.setTransform(r, 0, 0, r, 0, 0);
   pen.clearRect(0, 0, w, h);
+  missing.clear();
   paintView();
+  askMissing();
   paintMore(h);
   legend();
 }
@@ -107,7 +109,10 @@ function paintStart(i, width) {
   frame(x - .5, y - .5, width * .4 + 1, G.h, ink.line, 1);
   // Beside the frame of output, not under it.
   if (reversed(i)) write('h_init', Math.max(x + width * .2 - 20, X(S.steps) - G.pad + 14), y - 6, ink.soft, mono(11));
-  else write('h_init', Math.min(Math.max(x + width * .2 + 20, G.gutter + 34), X(0) + G.pad - 14), y - 6, ink.soft, mono(11), 'right');
+  else {
+    const end = Math.min(Math.max(x + width * .2 + 20, G.gutter + 34), X(0) + G.pad - 14);
+    if (end - 42 >= G.gutter - 8) write('h_init', end, y - 6, ink.soft, mono(11), 'right'); // whole, or scrolled away
+  }
 }
 
 // loopNumbers are what the lesson's loop has in a cell that it gets wrong.

@@ -73,7 +73,9 @@ function say() {
     content = `${place}: ${sounding.join(' ') || 'silence'}`;
   }
   if (S.labels) content += ` (${stepName(S.t)})`;
+  const tall = $('here').offsetHeight;
   $('here').textContent = content;
+  if ($('here').offsetHeight !== tall) relayout(); // a line more, a line less for the grid
   const cell = $('spoken' + (spoken ^= 1));
   cell.textContent = content + `, unit ${S.u}`;
   cell.setAttribute('aria-colindex', S.t + 1);

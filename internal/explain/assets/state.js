@@ -33,6 +33,7 @@ function model(about) {
   S.bounded = about.bounded;
   S.backwards = about.reversed;
   S.idea = about.idea;
+  S.block = about.block;
   S.kept = about.kept;
   S.at = about.at || 0;
   S.edits = about.edits || 0;
