@@ -118,6 +118,7 @@ func (r fromFile) graph(from *onnx.Graph) (*Graph, error) {
 			to.Attrs[a.Name] = v
 		}
 	}
+	g.Nodes = sorted(g.Nodes)
 	return g, nil
 }
 
