@@ -23,7 +23,7 @@ func TestMoreOperators(t *testing.T) {
 			}
 		})
 	}
-	if graphs < 80 {
+	if graphs < 100 {
 		t.Errorf("%d graphs", graphs)
 	}
 }

@@ -19,6 +19,7 @@ func FromONNX(f *onnx.File) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.tables()
 	for _, list := range [][]Port{g.Inputs, g.Outputs} {
 		for _, p := range list {
 			if p.Type == None {
