@@ -101,7 +101,7 @@ func (m *Model) Outputs() []Port { return ports(m.program.Graph().Outputs) }
 func ports(list []graph.Port) []Port {
 	out := make([]Port, len(list))
 	for i, p := range list {
-		out[i] = Port{Name: p.Name, Type: p.Type.String()}
+		out[i] = Port{Name: p.Name, Type: p.Type.Given().String()}
 		if p.Shape != nil {
 			out[i].Shape = []string{}
 		}

@@ -111,7 +111,7 @@ func (r *Rows) States() []Port { return r.ports(r.from, r.m.program.Graph().Inpu
 func (r *Rows) ports(list []slot, of []graph.Port) []Port {
 	out := make([]Port, len(list))
 	for i, s := range list {
-		out[i] = Port{Name: of[s.port].Name, Type: of[s.port].Type.String(), Shape: []string{}}
+		out[i] = Port{Name: of[s.port].Name, Type: of[s.port].Type.Given().String(), Shape: []string{}}
 		for _, n := range s.shape {
 			out[i].Shape = append(out[i].Shape, fmt.Sprint(n))
 		}

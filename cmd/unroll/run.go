@@ -39,7 +39,13 @@ type runOptions struct {
 
 // modelled reports whether the command line names a MODEL.
 func (o *runOptions) modelled(args []string) bool {
-	return !o.sized && (len(args) == 2 || len(args) == 1 && (o.chain != "" || len(o.inputs)+len(o.set) > 0))
+	return !o.sized && (len(args) == 2 || len(args) == 1 && (o.chain != "" || len(o.inputs)+len(o.set) > 0 || isGraph(args)))
+}
+
+// isGraph reports whether the one argument is an ONNX file, which is no INPUT: a model
+// that may want none.
+func isGraph(args []string) bool {
+	return len(args) == 1 && strings.HasSuffix(args[0], ".onnx")
 }
 
 func newRunCmd() *cobra.Command {
@@ -201,7 +207,7 @@ func (o runOptions) check(args []string, seeded bool) error {
 		return usagef("--json and --output - both write to standard output: give one of them")
 	case o.sized && len(args) == 2:
 		return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
-	case !o.sized && len(args) == 1 && len(o.inputs)+len(o.set) == 0 && o.chain == "":
+	case !o.sized && len(args) == 1 && len(o.inputs)+len(o.set) == 0 && o.chain == "" && !isGraph(args):
 		return usagef("run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
 	case len(args) == 2 && args[0] == std:
 		return usagef("MODEL is a file or folder; only INPUT can be standard input")

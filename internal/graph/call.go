@@ -17,7 +17,9 @@ type operand struct {
 	deps  deps
 	root  *operand // whose memory it shares, if not its own
 	batch *label   // where the axis that is followed lies; nil: nowhere
+	as    Type     // what it is in the file, where that is held as typ
 	final bool     // it is of the last step of the axis that is followed
+	none  bool     // an optional value that is absent
 	list  *list    // of a sequence, which has no type and no memory
 	// place in a frame: the index among its values, and, but for inputs and
 	// views, the offset and the first and last step that use it.
@@ -31,6 +33,14 @@ type operand struct {
 type deps uint64
 
 func inputBit(i int) deps { return 1 << min(i, 63) }
+
+// stands returns the type that an operand has in the file.
+func (o *operand) stands() Type {
+	if o.as != None {
+		return o.as
+	}
+	return o.typ
+}
 
 // base returns the operand that owns o's memory.
 func (o *operand) base() *operand {
@@ -198,6 +208,15 @@ func (c *call) result(i int, t Type, shape ...int) error {
 	return c.become(i, o)
 }
 
+// narrowResult is result for a type that may be held as another.
+func (c *call) narrowResult(i int, t Type, shape ...int) error {
+	if err := c.result(i, t, shape...); err != nil {
+		return err
+	}
+	c.out[i].as = t
+	return nil
+}
+
 // view makes output i input from's memory under another shape, of as many
 // elements.
 func (c *call) view(i, from int, shape ...int) error {
@@ -218,7 +237,7 @@ func (c *call) view(i, from int, shape ...int) error {
 	if src.known != nil {
 		v := *src.known
 		v.Shape = o.shape
-		o.known, o.pure, o.root = &v, src.pure, nil
+		o.known, o.pure, o.root, o.as = &v, src.pure, nil, v.as
 	}
 	return c.become(i, o)
 }
@@ -238,7 +257,7 @@ func (c *call) value(i int, v Value, pure bool) error {
 	if err != nil {
 		return err
 	}
-	o.known, o.pure = &v, pure
+	o.known, o.pure, o.as = &v, pure, v.as
 	return c.become(i, o)
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // onnxTypes are the numbers ONNX gives to element types.
-var onnxTypes = map[int64]Type{1: F32, 2: U8, 3: I8, 6: I32, 7: I64, 9: Bool, 10: F16, 11: F64, 16: BF16}
+var onnxTypes = map[int64]Type{1: F32, 2: U8, 3: I8, 4: U16, 5: I16, 6: I32, 7: I64, 9: Bool, 10: F16, 11: F64, 12: U32, 13: U64, 16: BF16}
 
 // planCast converts. Floating-point numbers become integers by leaving out what
 // is behind the point, beyond int64 the nearest int64, NaN 0; longer integers
@@ -20,13 +20,13 @@ func planCast(c *call) (kernel, error) {
 	return planCastTo(c, t)
 }
 
-func planCastLike(c *call) (kernel, error) { return planCastTo(c, c.typ(1)) }
+func planCastLike(c *call) (kernel, error) { return planCastTo(c, c.in[1].stands()) }
 
 func planCastTo(c *call, t Type) (kernel, error) {
 	if t == c.typ(0) {
 		return nil, c.view(0, 0, c.shape(0)...)
 	}
-	if err := c.result(0, t, c.shape(0)...); err != nil {
+	if err := c.narrowResult(0, t, c.shape(0)...); err != nil {
 		return nil, err
 	}
 	return func(a *args) error {
@@ -36,12 +36,19 @@ func planCastTo(c *call, t Type) (kernel, error) {
 			roundAll(data[float32](a.out[0]), roundHalf)
 		case BF16:
 			roundAll(data[float32](a.out[0]), roundBFloat)
+		case I16:
+			roundAll(data[int32](a.out[0]), func(x int32) int32 { return int32(int16(x)) })
+		case U16:
+			roundAll(data[int32](a.out[0]), func(x int32) int32 { return int32(uint16(x)) })
+		case U32:
+			roundAll(data[int64](a.out[0]), func(x int64) int64 { return int64(uint32(x)) })
 		}
 		return nil
 	}, nil
 }
 
-func roundAll(x []float32, f func(float32) float32) {
+// roundAll brings elements to the numbers of the type that they are held for.
+func roundAll[T float32 | int32 | int64](x []T, f func(T) T) {
 	for i, v := range x {
 		x[i] = f(v)
 	}

@@ -288,6 +288,9 @@ func (r *row) check(n *Node) error {
 		switch a.(type) {
 		case int, int64, float32, string, []int64, []float32, []string, Value, *Graph, *unroll.Layer:
 		default:
+			if a == nil && name == "type" { // of a value that is absent
+				continue
+			}
 			return fmt.Errorf("attribute %q is a %T, which no operator has", name, a)
 		}
 	}

@@ -84,7 +84,7 @@ func planIf(c *call) (kernel, error) {
 func (c *call) constant(v Value) (*operand, error) {
 	o, err := c.pl.operand(v.Type, v.Shape)
 	if err == nil {
-		o.known = &v
+		o.known, o.as = &v, v.as
 	}
 	return o, err
 }

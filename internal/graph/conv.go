@@ -14,6 +14,7 @@ func convRows() []row {
 	return []row{
 		{op: "Conv", min: 2, max: 3, attrs: append([]string{"group"}, windowAttrs...), plan: planConv, axes: convAxes},
 		{op: "ConvTranspose", min: 2, max: 3, attrs: append([]string{"group", "output_padding", "output_shape"}, windowAttrs...), plan: planConvTranspose, axes: firstAxis},
+		{op: "Col2Im", since: 18, min: 3, max: 3, attrs: []string{"dilations", "pads", "strides"}, plan: planCol2Im, axes: firstAxis},
 	}
 }
 

@@ -20,6 +20,7 @@ func gatherRows() []row {
 		{op: "OneHot", min: 3, max: 3, attrs: []string{"axis"}, plan: planOneHot},
 		{op: "TopK", min: 1, max: 2, attrs: []string{"axis", "largest", "sorted", "k"}, plan: planTopK, axes: otherAxes(-1)},
 		{op: "NonZero", min: 1, max: 1, plan: planNonZero},
+		{op: "Unique", since: 11, min: 1, max: 1, attrs: []string{"axis", "sorted"}, plan: planUnique},
 		{op: "CumSum", min: 2, max: 2, attrs: []string{"exclusive", "reverse"}, plan: planCumSum, axes: cumSumAxes},
 		{op: "Compress", min: 2, max: 2, attrs: []string{"axis"}, plan: expanded(planCompress)},
 		{op: "Trilu", min: 1, max: 2, attrs: []string{"upper"}, plan: planTrilu},

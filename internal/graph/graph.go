@@ -30,6 +30,14 @@ type Port struct {
 	Start Value
 }
 
+// narrow returns the port's type where values of it are held as another.
+func (p *Port) narrow() Type {
+	if p.Type == p.Type.Held() {
+		return None
+	}
+	return p.Type
+}
+
 // Dim is a dimension: Size, or -1 and perhaps the Name of a symbol.
 type Dim struct {
 	Size int

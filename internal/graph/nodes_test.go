@@ -63,8 +63,6 @@ var refusedNodes = []string{
 	"test_bitshift_left_int8_shift_ge_width", "test_bitshift_right_int32", "test_bitshift_right_int32_negative_input",
 	"test_bitshift_right_int32_negative_shift", "test_bitshift_right_int32_shift_ge_width", "test_bitshift_right_int64", "test_bitshift_right_int8",
 	"test_bitshift_right_int8_negative_input", "test_bitshift_right_int8_negative_shift", "test_bitshift_right_int8_shift_ge_width",
-	// A real signal of one side.
-	"test_dft_irfft", "test_dft_irfft_opset19",
 }
 
 // asONNXRuntime are cases in which ONNX's reference takes the size of the output, by

@@ -33,6 +33,7 @@ func normRows() []row {
 		{op: "GroupNormalization", since: 18, min: 3, max: 3, attrs: []string{"epsilon", "num_groups", "stash_type"}, plan: planGroupNormByGroup, axes: firstAxis},
 		{op: "GroupNormalization", since: 21, min: 3, max: 3, attrs: []string{"epsilon", "num_groups", "stash_type"}, plan: planGroupNorm, axes: firstAxis},
 		{op: "LpNormalization", min: 1, max: 1, attrs: []string{"axis", "p"}, plan: planLpNorm, axes: otherAxes(-1)},
+		{op: "LRN", min: 1, max: 1, attrs: []string{"alpha", "beta", "bias", "size"}, plan: expanded(planLRN)},
 		{op: "MeanVarianceNormalization", min: 1, max: 1, attrs: []string{"axes"}, plan: planMeanVariance},
 	}
 }
@@ -536,4 +537,19 @@ func planMeanVariance(c *call) (kernel, error) {
 		}
 		return nil
 	}, nil
+}
+
+// planLRN divides by a power of a mean of squares over the channels around, as far as
+// there are; those that are not count as zeros.
+func planLRN(c *call, e *expander) error {
+	shape := c.shape(0)
+	size := c.intAttr("size", 0)
+	if len(shape) < 2 || size < 1 || size > 1<<20 {
+		return c.fail("size %d of a value %v, expected channels of 1 to 2^20 around", size, shape)
+	}
+	number := func(name string, def float32) *operand { return e.number(c.typ(0), float64(c.floatAttr(name, def))) }
+	lines := e.reshape(e.op("Mul", nil, c.in[0], c.in[0]), shape[0], 1, shape[1], product(shape[2:]))
+	mean := e.op("AveragePool", Attrs{"kernel_shape": []int64{size, 1}, "pads": []int64{(size - 1) / 2, 0, size / 2, 0}, "count_include_pad": int64(1)}, lines)
+	mean = e.op("Add", nil, number("bias", 1), e.op("Mul", nil, number("alpha", 0.0001), mean))
+	return e.give(e.op("Div", nil, c.in[0], e.op("Pow", nil, e.reshape(mean, shape...), number("beta", 0.75))))
 }

@@ -19,6 +19,7 @@ func FromONNX(f *onnx.File) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.tables()
 	for _, list := range [][]Port{g.Inputs, g.Outputs} {
 		for _, p := range list {
 			if p.Type == None {
@@ -86,6 +87,7 @@ func (g *Graph) learnt(defaults []Port) error {
 var storedTypes = map[checkpoint.DType]Type{
 	checkpoint.F32: F32, checkpoint.F64: F64, checkpoint.F16: F16, checkpoint.BF16: BF16,
 	checkpoint.I64: I64, checkpoint.I32: I32, checkpoint.I8: I8, checkpoint.U8: U8, checkpoint.Bool: Bool,
+	checkpoint.I16: I16, checkpoint.U16: U16, checkpoint.U32: U32, checkpoint.U64: U64,
 }
 
 func (r fromFile) graph(from *onnx.Graph) (*Graph, error) {
@@ -118,6 +120,7 @@ func (r fromFile) graph(from *onnx.Graph) (*Graph, error) {
 			to.Attrs[a.Name] = v
 		}
 	}
+	g.Nodes = sorted(g.Nodes)
 	return g, nil
 }
 
@@ -179,7 +182,12 @@ func fromTensor(t checkpoint.Tensor) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		return Of(d.Data, d.Shape...)
+		v, err := Of(d.Data, d.Shape...)
+		v.as = typ
+		return v, err
+	}
+	if typ != typ.Held() {
+		return fromNarrow(t, typ)
 	}
 	v, err := New(typ, t.Shape...)
 	if err != nil {
@@ -191,6 +199,32 @@ func fromTensor(t checkpoint.Tensor) (Value, error) {
 			if b > 1 {
 				v.bytes()[i] = 1
 			}
+		}
+	}
+	return v, nil
+}
+
+// fromNarrow converts a stored tensor of integers that are held as longer ones.
+func fromNarrow(t checkpoint.Tensor, typ Type) (Value, error) {
+	v, err := New(typ, t.Shape...)
+	if err != nil {
+		return Value{}, err
+	}
+	v.as = typ
+	size := len(t.Data) / max(v.n, 1)
+	for i := range v.n {
+		var bits [8]byte
+		copy(bits[:], t.Data[i*size:][:size])
+		x := int64(binary.LittleEndian.Uint64(bits[:]))
+		switch {
+		case typ == I16:
+			data[int32](&v)[i] = int32(int16(x))
+		case typ == U16:
+			data[int32](&v)[i] = int32(x)
+		case x < 0: // of U64
+			return Value{}, &Error{Reason: fmt.Sprintf("a tensor of uint64 holds %d; below 2^63 they are run", uint64(x)), Err: ErrOperator}
+		default:
+			data[int64](&v)[i] = x
 		}
 	}
 	return v, nil
@@ -210,11 +244,9 @@ func swap(dst, src []byte, size int) {
 // stored is fromTensor's inverse: the value's bytes, little-endian; they are shared
 // where this machine has them so.
 func stored(name string, v *Value) checkpoint.Tensor {
-	t := checkpoint.Tensor{Info: checkpoint.Info{Name: name, Shape: v.Shape, Bytes: v.Bytes()}}
-	for from, to := range storedTypes {
-		if to == v.Type {
-			t.DType = from
-		}
+	t := checkpoint.Tensor{Info: checkpoint.Info{Name: name, Shape: v.Shape, Bytes: v.Bytes(), DType: storedAs(v.Type)}}
+	if v.as != None && !v.as.isFloat() {
+		return narrow(t, v)
 	}
 	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
 		t.Data = v.bytes()
@@ -222,5 +254,27 @@ func stored(name string, v *Value) checkpoint.Tensor {
 	}
 	t.Data = make([]byte, v.Bytes())
 	swap(t.Data, v.bytes(), v.Type.size())
+	return t
+}
+
+// storedAs is the type of tensors in files that holds t.
+func storedAs(t Type) checkpoint.DType {
+	for from, to := range storedTypes {
+		if to == t {
+			return from
+		}
+	}
+	return checkpoint.Unknown
+}
+
+// narrow is fromNarrow's inverse.
+func narrow(t checkpoint.Tensor, v *Value) checkpoint.Tensor {
+	t.DType = storedAs(v.as)
+	list, _ := v.ints() // of integers alone
+	t.Data = make([]byte, 0, len(list)*t.DType.Size())
+	for _, x := range list {
+		t.Data = append(t.Data, binary.LittleEndian.AppendUint64(nil, uint64(x))[:t.DType.Size()]...)
+	}
+	t.Bytes = int64(len(t.Data))
 	return t
 }

@@ -106,7 +106,7 @@ func (p *Program) newPlanOf(pl *planner, inputs []Value, pinned []bool) (pn *pla
 		if err != nil {
 			return nil, err
 		}
-		o.input, o.deps = 1+i, inputBit(i)
+		o.input, o.deps, o.as = 1+i, inputBit(i), p.graph.Inputs[i].narrow()
 		pl.given += v.Bytes()
 		switch {
 		case pl.eager:
@@ -156,7 +156,7 @@ func (pl *planner) body(b *body, sc *scope) error {
 		if err != nil {
 			return err
 		}
-		o.known, o.pure = v, true
+		o.known, o.pure, o.as = v, true, v.as
 		pl.given += v.Bytes()
 		sc.names[c.Name] = o
 	}
@@ -269,6 +269,10 @@ func (pl *planner) keep(c *call) {
 			return
 		}
 		o.pure = true
+		if o.as != o.known.as {
+			v := *o.known
+			v.as, o.known = o.as, &v
+		}
 		values[i] = o.known
 	}
 	pl.p.constants.Lock()

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"math"
+	"slices"
 
 	"github.com/unroll-ml/unroll/internal/fmath"
 )
@@ -14,6 +15,15 @@ func poolRows() []row {
 		{op: "MaxPool", min: 1, max: 1, attrs: attrs, plan: planMaxPool, axes: maxPoolAxes},
 		{op: "AveragePool", min: 1, max: 1, attrs: attrs, plan: planAveragePool, axes: firstAxis},
 		{op: "LpPool", min: 1, max: 1, attrs: attrs, plan: planLpPool, axes: firstAxis},
+		{op: "GlobalLpPool", min: 1, max: 1, attrs: []string{"p"}, plan: expanded(func(c *call, e *expander) error {
+			shape := c.shape(0)
+			if len(shape) < 3 {
+				return c.fail("a value %v has no axes to pool", shape)
+			}
+			flat := e.reshape(c.in[0], shape[0], shape[1], 1, product(shape[2:]))
+			y := e.op("LpPool", Attrs{"kernel_shape": []int64{1, int64(product(shape[2:]))}, "p": c.intAttr("p", 2)}, flat)
+			return e.give(e.reshape(y, append(slices.Clone(shape[:2]), slices.Repeat([]int{1}, len(shape)-2)...)...))
+		})},
 		{op: "GlobalAveragePool", min: 1, max: 1, plan: globalPool(meanOf[float32], meanOf[float64]), axes: firstAxis},
 		{op: "GlobalMaxPool", min: 1, max: 1, plan: globalPool(extreme(maxOf1[float32]), extreme(maxOf1[float64])), axes: firstAxis},
 	}

@@ -193,7 +193,7 @@ func (f *fuser) typeOf(name string) (Type, []int) {
 	}
 	switch v, _ := n.Attrs["value"].(Value); {
 	case n.Op == "Constant" && !v.IsZero():
-		return v.Type, v.Shape
+		return v.stands(), v.Shape
 	case n.Op == "DynamicQuantizeLinear" && name == n.output(1):
 		return F32, []int{}
 	case n.Op == "DynamicQuantizeLinear":

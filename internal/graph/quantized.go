@@ -95,11 +95,11 @@ func planQuantize(c *call) (kernel, error) {
 	}
 	t := U8
 	if c.has(2) {
-		t = c.typ(2)
+		t = c.in[2].stands()
 	} else if d := c.intAttr("output_dtype", 0); d != 0 {
 		t = onnxTypes[d]
 	}
-	if t != U8 && t != I8 {
+	if _, _, ok := quantBounds(t); !ok {
 		return nil, c.unsupported("to %s", t)
 	}
 	inner, n, err := c.perAxis()
@@ -109,8 +109,8 @@ func planQuantize(c *call) (kernel, error) {
 	fromInts := c.typ(0) == I32
 	return func(a *args) error {
 		scale := data[float32](a.in[1])
-		out := a.out[0].bytes()
-		for o := 0; o < len(out); o += inner {
+		out := a.out[0]
+		for o := 0; o < out.n; o += inner {
 			k := o / inner % n
 			zero := int32(0)
 			if len(a.in) > 2 && a.in[2] != nil {
@@ -123,20 +123,37 @@ func planQuantize(c *call) (kernel, error) {
 				} else {
 					x = data[float32](a.in[0])[i]
 				}
-				out[i] = byte(quantize(x, scale[k], zero, t))
+				switch q := quantize(x, scale[k], zero, t); out.Type {
+				case I32: // of 16 bits
+					data[int32](out)[i] = q
+				default:
+					out.bytes()[i] = byte(q)
+				}
 			}
 		}
 		return nil
-	}, c.result(0, t, c.shape(0)...)
+	}, c.narrowResult(0, t, c.shape(0)...)
+}
+
+// quantBounds are those of the integers that numbers are quantised to.
+func quantBounds(t Type) (lo, hi float64, ok bool) {
+	switch t {
+	case U8:
+		return 0, math.MaxUint8, true
+	case I8:
+		return math.MinInt8, math.MaxInt8, true
+	case U16:
+		return 0, math.MaxUint16, true
+	case I16:
+		return math.MinInt16, math.MaxInt16, true
+	}
+	return 0, 0, false
 }
 
 // quantize gives one number, NaN as zero.
 func quantize(x, scale float32, zero int32, t Type) int32 {
 	v := math.RoundToEven(float64(x/scale)) + float64(zero)
-	lo, hi := 0.0, 255.0
-	if t == I8 {
-		lo, hi = -128, 127
-	}
+	lo, hi, _ := quantBounds(t)
 	if v != v {
 		v = float64(zero)
 	}

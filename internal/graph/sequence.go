@@ -14,6 +14,21 @@ func sequenceRows() []row {
 		{op: "SequenceErase", min: 1, max: 2, plan: planSequenceErase},
 		{op: "SequenceAt", min: 2, max: 2, plan: planSequenceAt},
 		{op: "SequenceLength", min: 1, max: 1, plan: planSequenceLength},
+		{op: "Optional", since: 15, max: 1, attrs: []string{"type"}, plan: func(c *call) (kernel, error) {
+			if !c.has(0) {
+				return nil, c.become(0, &operand{none: true, list: &list{}, index: -1, shape: []int{}})
+			}
+			return nil, c.become(0, here(c.in[0]))
+		}},
+		{op: "OptionalHasElement", since: 15, max: 1, plan: func(c *call) (kernel, error) {
+			return nil, c.value(0, Scalar(c.has(0) && !c.in[0].none), false)
+		}},
+		{op: "OptionalGetElement", since: 15, min: 1, max: 1, plan: func(c *call) (kernel, error) {
+			if c.in[0].none {
+				return nil, c.fail("the optional value is absent")
+			}
+			return nil, c.become(0, here(c.in[0]))
+		}},
 		{op: "ConcatFromSequence", min: 1, max: 1, attrs: []string{"axis", "new_axis"}, plan: expanded(planConcatFromSequence)},
 		{op: "SplitToSequence", min: 1, max: 2, attrs: []string{"axis", "keepdims"}, plan: expanded(planSplitToSequence)},
 	}

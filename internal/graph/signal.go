@@ -105,19 +105,26 @@ func planDFT(c *call) (kernel, error) {
 	if err != nil || axis == len(shape)-1 {
 		return nil, c.fail("axis %d of %v", at, shape)
 	}
-	n, err := c.lengthOf(1, shape[axis])
+	inverse, half := c.intAttr("inverse", 0) != 0, c.intAttr("onesided", 0) != 0
+	back := inverse && half // from one side of a spectrum to a real signal
+	usual := shape[axis]
+	if back {
+		if usual = 2 * (shape[axis] - 1); parts != 2 || usual < 1 && !c.has(1) {
+			return nil, c.fail("one side of a spectrum has shape %v, expected two or more complex numbers along axis %d", shape, axis)
+		}
+	}
+	n, err := c.lengthOf(1, usual)
 	if err != nil {
 		return nil, err
 	}
-	inverse, half := c.intAttr("inverse", 0) != 0, c.intAttr("onesided", 0) != 0
-	if inverse && half {
-		return nil, c.unsupported("back from one side")
-	}
-	bins := n
-	if half {
+	bins, numbers := n, 2
+	switch {
+	case back:
+		numbers = 1
+	case half:
 		bins = n/2 + 1
 	}
-	out := withDim(withDim(shape, axis, bins), len(shape)-1, 2)
+	out := withDim(withDim(shape, axis, bins), len(shape)-1, numbers)
 	if err := c.result(0, c.typ(0), out...); err != nil {
 		return nil, err
 	}
@@ -131,14 +138,17 @@ func planDFT(c *call) (kernel, error) {
 	}
 	switch c.typ(0) {
 	case F32:
-		return dft[float32](shape[axis], n, bins, outer, inner, parts, inverse), nil
+		return dft[float32](shape[axis], n, bins, outer, inner, parts, numbers, inverse), nil
 	case F64:
-		return dft[float64](shape[axis], n, bins, outer, inner, parts, inverse), nil
+		return dft[float64](shape[axis], n, bins, outer, inner, parts, numbers, inverse), nil
 	}
 	return nil, c.unsupported("of %s", c.typ(0))
 }
 
-func dft[T float](have, n, bins, outer, inner, parts int, inverse bool) kernel {
+// dft transforms lines of n complex or real numbers (parts), of which have are there, to
+// bins of as many numbers each: one is the real part, of a spectrum whose other side
+// mirrors the one that is there.
+func dft[T float](have, n, bins, outer, inner, parts, numbers int, inverse bool) kernel {
 	cos, sin := circle(n)
 	sign, scale := -1.0, 1.0
 	if inverse {
@@ -159,13 +169,20 @@ func dft[T float](have, n, bins, outer, inner, parts int, inverse bool) kernel {
 						}
 					}
 				}
+				if numbers == 1 {
+					for t := n/2 + 1; t < n; t++ {
+						re[t], im[t] = re[n-t], -im[n-t]
+					}
+				}
 				imaginary := im
 				if parts == 1 {
 					imaginary = nil
 				}
 				transform(cos, sin, re, imaginary, sign, scale, func(b int, re, im float64) {
-					at := ((o*bins+b)*inner + i) * 2
-					dst[at], dst[at+1] = T(re), T(im)
+					at := ((o*bins+b)*inner + i) * numbers
+					if dst[at] = T(re); numbers == 2 {
+						dst[at+1] = T(im)
+					}
 				}, bins)
 			}
 		}

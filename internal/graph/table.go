@@ -41,6 +41,7 @@ func families() [][]row {
 		elementwiseRows(), comparisonRows(), reduceRows(), shapeRows(), gatherRows(), matmulRows(), convRows(), poolRows(),
 		normRows(), recurrentRows(), quantizedRows(), qlinearRows(), qlinearMadeRows(), controlRows(), layerRows(),
 		sequenceRows(), resizeRows(), einsumRows(), bitRows(), signalRows(), fusedRows(), attentionRows(),
+		lossRows(), gridRows(), classicRows(), encoderRows(),
 	}
 }
 

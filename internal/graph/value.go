@@ -12,8 +12,8 @@ import (
 // Type is the element type of a value.
 type Type uint8
 
-// Element types. F16 and BF16 are types of inputs, outputs and Cast alone: their
-// values are held as F32, so no Value has them.
+// Element types. The last six are types of inputs, outputs, constants and casts alone:
+// their values are held as F32, I32 or I64 (see Held), so no Value has them.
 const (
 	None Type = iota
 	F32
@@ -25,9 +25,13 @@ const (
 	Bool
 	F16
 	BF16
+	I16
+	U16
+	U32
+	U64
 )
 
-var typeNames = [...]string{None: "none", F32: "float32", F64: "float64", I64: "int64", I32: "int32", I8: "int8", U8: "uint8", Bool: "bool", F16: "float16", BF16: "bfloat16"}
+var typeNames = [...]string{None: "none", F32: "float32", F64: "float64", I64: "int64", I32: "int32", I8: "int8", U8: "uint8", Bool: "bool", F16: "float16", BF16: "bfloat16", I16: "int16", U16: "uint16", U32: "uint32", U64: "uint64"}
 
 // String returns numpy's name of the type.
 func (t Type) String() string {
@@ -37,12 +41,27 @@ func (t Type) String() string {
 	return typeNames[None]
 }
 
-// Held returns the type that values of t are held as.
+// Held returns the type that values of t are held as. Of U64 the numbers below 2^63
+// are held.
 func (t Type) Held() Type {
-	if t == F16 || t == BF16 {
+	switch t {
+	case F16, BF16:
 		return F32
+	case I16, U16:
+		return I32
+	case U32, U64:
+		return I64
 	}
 	return t
+}
+
+// Given returns the type by which inputs and outputs of t are called: integers as they
+// are held, halves as the file has them.
+func (t Type) Given() Type {
+	if t.isFloat() {
+		return t
+	}
+	return t.Held()
 }
 
 // size returns the bytes of an element as it is held.
@@ -93,8 +112,9 @@ type Value struct {
 	Type  Type
 	Shape []int
 
-	n int
-	p unsafe.Pointer // to n elements; nil where n is 0
+	n  int
+	p  unsafe.Pointer // to n elements; nil where n is 0
+	as Type           // of a constant of a file, where that is held as Type
 }
 
 // Of returns a value over data, which it shares, of the given shape. It is a
@@ -172,6 +192,14 @@ func (v Value) First(shape ...int) (Value, error) {
 		return Value{}, err
 	}
 	return Value{Type: v.Type, Shape: append([]int{}, shape...), n: n, p: v.p}, nil
+}
+
+// stands returns the type that the value has in its file.
+func (v *Value) stands() Type {
+	if v.as != None {
+		return v.as
+	}
+	return v.Type
 }
 
 // IsZero reports whether v is absent.

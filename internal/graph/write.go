@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
 )
 
@@ -117,10 +118,12 @@ func toValues(ports []Port) []onnx.Value {
 	var list []onnx.Value
 	for _, p := range ports {
 		v := onnx.Value{Name: p.Name}
-		for from, to := range storedTypes {
-			if to == p.Type.Held() && p.Type != None {
-				v.Type = from.String()
-			}
+		t := p.Type
+		if t.isFloat() {
+			t = t.Held()
+		}
+		if d := storedAs(t); d != checkpoint.Unknown {
+			v.Type = d.String()
 		}
 		if p.Shape != nil {
 			v.Shape = make([]onnx.Dim, len(p.Shape))

@@ -16,6 +16,8 @@ func Detect(path string) (Format, error) {
 		return "", err
 	case info.IsDir() && indexIn(path) != "":
 		return Sharded, nil
+	case info.IsDir() && weightsIn(path) != "":
+		return Detect(weightsIn(path))
 	case info.IsDir():
 		return Folder, nil
 	case !info.Mode().IsRegular():

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
@@ -38,6 +41,9 @@ type programFolder struct {
 
 // maxProgramConfig bounds its bytes.
 const maxProgramConfig = 1 << 16
+
+// maxForeignConfig bounds one of another program, which may hold names of classes.
+const maxForeignConfig = 4 << 20
 
 // programIn returns the file that a folder's config.json names; empty for any other
 // folder. A file outside of the folder, or one that is not what was saved, is refused.
@@ -80,6 +86,44 @@ func programIn(dir string) (string, error) {
 		}
 	}
 	return fail("program %q: %v", c.Program, why)
+}
+
+// weightsNames are what Hugging Face's libraries call the weights in a folder, in the
+// order in which they look.
+var weightsNames = []string{nn.WeightsFile, "pytorch_model.bin"}
+
+// weightsIn returns the weights of a folder whose config.json is another program's, as
+// Hugging Face's libraries save one: it says nothing of a program or of a layer. Empty
+// for any other folder.
+func weightsIn(dir string) string {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return ""
+	}
+	defer root.Close()
+	regular := func(name string, most int64) bool {
+		info, err := root.Stat(name)
+		return err == nil && info.Mode().IsRegular() && info.Size() <= most
+	}
+	if !regular(nn.ConfigFile, maxForeignConfig) {
+		return ""
+	}
+	data, err := root.ReadFile(nn.ConfigFile)
+	var keys map[string]json.RawMessage
+	if err != nil || json.Unmarshal(data, &keys) != nil {
+		return ""
+	}
+	for key := range keys {
+		if slices.Contains([]string{"rnn", "program", "checksum"}, strings.ToLower(key)) { // as encoding/json reads keys
+			return ""
+		}
+	}
+	for _, name := range weightsNames {
+		if regular(name, math.MaxInt64) {
+			return filepath.Join(dir, name)
+		}
+	}
+	return ""
 }
 
 // sumIn is the SHA-256 of a file of a folder.

@@ -49,7 +49,8 @@ type File struct {
 	closer io.Closer
 }
 
-// Open opens a file or a folder: a model folder, or one with an index of shards.
+// Open opens a file or a folder: a model folder, one with an index of shards, or one
+// with weights beside the config.json of another program.
 // Its errors name the file. One shard of several is an ErrShard.
 func Open(path string) (*File, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -62,6 +63,9 @@ func Open(path string) (*File, error) {
 		}
 		if program != "" {
 			return openFile(program, []Format{ONNX, Safetensors})
+		}
+		if weights := weightsIn(path); weights != "" {
+			return openFile(weights, []Format{Safetensors, Torch})
 		}
 		return openFolder(path)
 	}
