@@ -46,3 +46,32 @@ func TestAbsentOptional(t *testing.T) {
 		}
 	}
 }
+
+// Back from one side of a spectrum whose bins do not fit the length, ONNX's reference
+// and ONNX Runtime give different numbers: it is refused.
+func TestOneSideOfAnotherLength(t *testing.T) {
+	for n, right := range map[int64]bool{7: false, 8: true, 9: true, 12: false} {
+		length, err := Of([]int64{n}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := &Graph{
+			Opsets: map[string]int64{"": 17}, Outputs: []Port{{Name: "y"}},
+			Inputs:    []Port{{Name: "x", Type: F32, Shape: []Dim{{Size: 2}, {Size: 5}, {Size: 2}}}},
+			Constants: []Constant{{Name: "n", Value: length}},
+			Nodes:     []Node{{Op: "DFT", Inputs: []string{"x", "n"}, Outputs: []string{"y"}, Attrs: Attrs{"axis": int64(1), "inverse": int64(1), "onesided": int64(1)}}},
+		}
+		p, err := Compile(g, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := New(F32, 2, 5, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Run([]Value{x}, make([]Value, 1))
+		if right != (err == nil) || err != nil && !strings.Contains(err.Error(), "has 5 bins") {
+			t.Errorf("length %d of 5 bins: got %v, want an error: %v", n, err, !right)
+		}
+	}
+}

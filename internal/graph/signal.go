@@ -119,6 +119,8 @@ func planDFT(c *call) (kernel, error) {
 	}
 	bins, numbers := n, 2
 	switch {
+	case back && shape[axis] != n/2+1: // ONNX's reference and ONNX Runtime disagree
+		return nil, c.fail("one side of a spectrum of %d numbers has %d bins along axis %d, expected %d; bring it there by Slice or Pad", n, shape[axis], axis, n/2+1)
 	case back:
 		numbers = 1
 	case half:
