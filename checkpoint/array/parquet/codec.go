@@ -64,7 +64,7 @@ func unpack(codec format.CompressionCodec, b []byte, full int64) (out []byte, er
 		}
 	case format.Lz4Raw:
 		n, err = lz4.UncompressBlock(b, out)
-	case format.Lz4: //nolint:staticcheck // old writers still use it
+	case format.Lz4:
 		n, err = framed(b, out)
 	default:
 		return nil, fmt.Errorf("compression %v is not read; write it with zstd, snappy, gzip, lz4_raw, brotli or none", codec)
