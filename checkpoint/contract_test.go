@@ -155,7 +155,7 @@ func readers() map[string]reader {
 		"csv":   {"array/text/testdata/*.csv", text(array.CSV), 1 << 20, 192, false},
 		"jsonl": {"array/text/testdata/*.jsonl", text(array.JSONLines), 1 << 20, 256, false},
 		"parquet": {"array/parquet/testdata/*.parquet", func(in *counted) error {
-			_, _, err := parquet.Read[float64](in, in.size(), file, nil)
+			_, _, err := parquet.Read[float64](in, in.size(), file, parquet.Options{})
 			return err
 		}, 192 << 20, 320, true},
 	}

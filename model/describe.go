@@ -51,11 +51,11 @@ func (o Options) Describe(path string) (*Description, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return o.DescribeFile(f), nil
+	return o.describeFile(f), nil
 }
 
-// DescribeFile is Describe for a file that the command opened.
-func (o Options) DescribeFile(f *modelfile.File) *Description {
+// describeFile is Describe for a file that the command opened.
+func (o Options) describeFile(f *modelfile.File) *Description {
 	d := &Description{Path: f.Path, Format: string(f.Format)}
 	if err := o.fits(f); err != nil {
 		d.Refused = err.Error()

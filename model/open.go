@@ -92,12 +92,12 @@ func (o Options) Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.OpenFile(f)
+	return o.openFile(f)
 }
 
-// OpenFile is Open for a file that the command opened, which the model then owns, or
+// openFile is Open for a file that the command opened, which the model then owns, or
 // closes in case of an error.
-func (o Options) OpenFile(f *modelfile.File) (*Model, error) {
+func (o Options) openFile(f *modelfile.File) (*Model, error) {
 	path := f.Path
 	m := &Model{path: path, format: string(f.Format), file: f}
 	if o.Precision != unroll.Full {
@@ -137,14 +137,18 @@ func (o Options) fits(f *modelfile.File) error {
 	return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "Options.Chain", Got: strconv.Quote(o.Chain), Want: fmt.Sprintf("none: %s is %s, which says itself how its parts follow each other", f.Path, f.Format)}
 }
 
-// OfLoaded is a model of what the command loaded of the file named.
-func OfLoaded(path string, l *modelfile.Loaded) (*Model, error) {
+// ofLoaded is a model of what the command loaded of the file named.
+func ofLoaded(path string, l *modelfile.Loaded) (*Model, error) {
 	m := &Model{path: path, file: &modelfile.File{}, loaded: l}
 	g := l.Graph(names)
 	var err error
 	m.program, err = graph.Compile(g, graph.Limits{})
 	m.states = statesOf(g)
 	return m, err
+}
+
+func init() {
+	modelfile.Door.Open, modelfile.Door.Describe, modelfile.Door.OfLoaded = Options.openFile, Options.describeFile, ofLoaded
 }
 
 // names are those of a layer's states and output.

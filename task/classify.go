@@ -73,9 +73,9 @@ func (t *Classify) Load(path string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]string, len(all))
-	for i := range all {
-		labels[i] = all[i].Label
+	labels, keys := make([]string, len(all)), make([]string, len(all))
+	for i, l := range all {
+		labels[i], keys[i] = l.Label, fmt.Sprintf("%q %q %v %q", l.Text, l.Tokens, l.Rows, l.Label)
 	}
 	a, v, e := data.SharesByClass(labels, t.Valid, t.Test, t.Seed)
 	if t.plain {
@@ -92,7 +92,7 @@ func (t *Classify) Load(path string) (*Set, error) {
 		name = "sequence"
 	}
 	s := &Set{
-		Notes:     append(notes, unmeasured(name, labels, e)...),
+		Notes:     append(append(notes, unmeasured(name, labels, e)...), repeated(name, keys, a, v, e)...),
 		Objective: &train.Classes{}, Loss: "cross_entropy", Unit: "nats a " + name, Items: name + "s",
 		About: fmt.Sprintf("%d %ss of %d classes: %d for training, %d for validation, %d for test", len(all), name, len(t.Classes), len(a), len(v), len(e)),
 	}

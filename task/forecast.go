@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -137,7 +139,8 @@ func (t *Forecast) Load(path string) (*Set, error) {
 	if va < need+t.Horizon || te-va < t.Horizon || n-te < t.Horizon {
 		return nil, data.Fault(path, 0, "%d rows (%d for training) are too few for %d lags, a season of %d and a horizon of %d; give more rows or ask for less", n, max(va, 0), t.Lags, t.Season, t.Horizon)
 	}
-	if t.Scaling == nil {
+	learning := t.Scaling == nil
+	if learning {
 		scaling := data.NewScaling(table.Columns, table.Rows[:va])
 		if c := scaling.Beyond(); c >= 0 {
 			return nil, data.Fault(path, 0, "the numbers of column %q are too large to be standardised; divide them, by 1e100 for instance", table.Columns[c])
@@ -151,6 +154,10 @@ func (t *Forecast) Load(path string) (*Set, error) {
 	if len(t.Targets) == 0 {
 		t.Targets = table.Columns[len(table.Columns)-1:]
 	}
+	notes := table.Notes
+	if learning { // a model that is there has its columns
+		notes = append(notes, t.keys(table)...)
+	}
 	s, err := data.NewSeries(table, t.spec(), t.Scaling)
 	if err != nil {
 		return nil, err
@@ -163,13 +170,62 @@ func (t *Forecast) Load(path string) (*Set, error) {
 		loss = nn.Huber(1, nn.Mean)
 	}
 	return &Set{
-		Notes:     table.Notes,
+		Notes:     notes,
 		Objective: &train.Values{Pointwise: loss}, Loss: t.Loss, Unit: t.Loss + " of standardised values", Items: "values",
 		Train: data.BatchWindows(s, need, va, t.Batch), Valid: data.BatchWindows(s, va, te, t.Batch), Test: data.BatchWindows(s, te, n, t.Batch),
 		About: fmt.Sprintf("a time series of %d rows, columns %s: %s forecast %d steps ahead from %d; rows 0 to %d for training, to %d for validation, to %d for test",
 			n, strings.Join(table.Columns, ", "), strings.Join(t.Targets, ", "), t.Horizon, t.Lags, va-1, te-1, n-1),
 		forecasts: forecasts{s, te},
 	}, nil
+}
+
+// keys says which columns number the rows, or tell them apart, and would be trained as
+// if their numbers were measured; a sentence each, with what to do.
+func (t *Forecast) keys(table *data.Table) (notes []string) {
+	for c, name := range table.Columns {
+		if slices.Contains(t.Targets, name) {
+			continue
+		}
+		why := ""
+		switch {
+		case counts(table.Rows, c):
+			why = "counts the rows, and reaches numbers after them that training has not seen"
+		case isKey.MatchString(name) && whole(table.Rows, c):
+			why = "is called like a key and holds whole numbers, which are read as quantities"
+		default:
+			continue
+		}
+		rest := slices.Concat(table.Columns[:c], table.Columns[c+1:])
+		notes = append(notes, fmt.Sprintf("column %q %s: the model is trained on it; unless it is measured, leave it out with --columns %s", name, why, strings.Join(rest, ",")))
+	}
+	return notes
+}
+
+// isKey is how columns are called that tell things apart.
+var isKey = regexp.MustCompile(`(?i)^(.*[_ .-])?(id|key|uuid|index|idx)$|^Unnamed: 0$`)
+
+// counts reports whether a column rises or falls by one whole number from row to row.
+func counts(rows [][]float64, c int) bool {
+	if len(rows) < 3 {
+		return false
+	}
+	step := rows[1][c] - rows[0][c]
+	for i := range rows[1:] {
+		if rows[i+1][c]-rows[i][c] != step {
+			return false
+		}
+	}
+	return step != 0 && whole(rows, c)
+}
+
+// whole reports whether a column holds whole numbers.
+func whole(rows [][]float64, c int) bool {
+	for _, r := range rows {
+		if r[c] != math.Trunc(r[c]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Network implements Task.

@@ -75,8 +75,12 @@ func (t *Tag) Load(path string) (*Set, error) {
 			return nil, data.Fault(path, 0, "there is one label, %q; at least 2 are needed", one).Try("choose the columns with %s and %s", "word-column", "label-column")
 		}
 	}
+	keys := make([]string, len(all))
+	for i, s := range all {
+		keys[i] = fmt.Sprintf("%q %q", s.Words, s.Labels)
+	}
 	s := &Set{
-		Notes:     append(notes, t.unmeasured(all, e)...),
+		Notes:     append(append(notes, t.unmeasured(all, e)...), repeated("sentence", keys, a, v, e)...),
 		Objective: &train.Classes{}, Loss: "cross_entropy", Unit: "nats a word", Items: "words",
 		About: fmt.Sprintf("%d tagged sentences with %d labels: %d for training, %d for validation, %d for test", len(all), len(t.Classes), len(a), len(v), len(e)),
 	}

@@ -78,8 +78,8 @@ type Options struct {
 	// F64; the zero value means F64. Read as F32, they are rounded once. Other
 	// formats keep their types.
 	DType checkpoint.DType
-	// Text says how CSV is read; its File is filled in, and its Columns are those
-	// of Parquet too.
+	// Text says how CSV is read; its File is filled in, and its Columns and Note are
+	// those of Parquet too.
 	Text text.CSV
 }
 
@@ -204,13 +204,13 @@ func parse[F tensor.Float](r io.Reader, name string, o Options) (Source, error) 
 // readParquet reads a matrix of the columns asked for, or of all.
 func readParquet(r io.ReaderAt, size int64, name string, o Options) (Source, error) {
 	if o.DType == checkpoint.F32 {
-		return columns[float32](r, size, name, o.Text.Columns)
+		return columns[float32](r, size, name, o)
 	}
-	return columns[float64](r, size, name, o.Text.Columns)
+	return columns[float64](r, size, name, o)
 }
 
-func columns[F tensor.Float](r io.ReaderAt, size int64, name string, names []string) (Source, error) {
-	d, _, err := parquet.Read[F](r, size, name, names)
+func columns[F tensor.Float](r io.ReaderAt, size int64, name string, o Options) (Source, error) {
+	d, _, err := parquet.Read[F](r, size, name, parquet.Options{Columns: o.Text.Columns, Note: o.Text.Note})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -92,5 +93,89 @@ func TestRefused(t *testing.T) {
 	}
 	if name, err := Pick(two, "input", "b"); name != "b" || err != nil {
 		t.Errorf("picked %q, %v", name, err)
+	}
+}
+
+// A .tsv has tabs, whatever else its fields hold, unless somebody says otherwise.
+func TestTabs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.TSV")
+	if err := os.WriteFile(path, []byte("a;a\tb;b\n1\t2\n3\t4\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := FormatOf(path); f != CSV || err != nil {
+		t.Errorf("%q, %v", f, err)
+	}
+	s, err := Open(path, Options{Text: text.CSV{Columns: []string{"b;b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := checkpoint.Float[float64](s, checkpoint.Single)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.BitsDense(t, "b;b", got, tensor.DenseOf[float64]{Shape: []int{2, 1}, Data: []float64{2, 4}})
+	said := text.CSV{} // with semicolons, the first line has two columns
+	said.Comma = ';'
+	if _, err := Open(path, Options{Text: said}); !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), "another number of columns") {
+		t.Errorf("with semicolons: %v", err)
+	}
+}
+
+// Columns by name are of CSV and Parquet; for the others they are refused, not passed over.
+func TestColumnsOfFormatsWithoutNames(t *testing.T) {
+	d := checkpoint.Set{checkpoint.Of(checkpoint.Single, tensor.New(2, 3))}
+	for _, f := range Formats {
+		path := filepath.Join(t.TempDir(), "x."+string(f))
+		if err := WriteFile(path, d, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Options{Format: f, Text: text.CSV{Columns: []string{"c1"}}}
+		_, byStream := Read(bytes.NewReader(b), "stdin", o)
+		_, byPath := Open(path, o)
+		o.Format = ""
+		_, byEnding := Open(path, o)
+		for name, err := range map[string]error{path: errors.Join(byPath, byEnding), "stdin": byStream} {
+			refused := err != nil && errors.Is(err, checkpoint.ErrFormat) && strings.Contains(err.Error(), name) &&
+				strings.Contains(err.Error(), `columns ["c1"] are asked for; only CSV and Parquet have columns by name, and this is `+string(f))
+			switch f {
+			case Parquet:
+				if err != nil {
+					t.Errorf("%s: %v", f, err)
+				}
+			case CSV: // written without names
+				if err == nil || refused {
+					t.Errorf("%s: %v", f, err)
+				}
+			default:
+				if !refused {
+					t.Errorf("%s, %s: %v", f, name, err)
+				}
+			}
+		}
+	}
+}
+
+// A compressed file says so by its ending.
+func TestCompressedEnding(t *testing.T) {
+	if _, err := FormatOf("x.csv.GZ"); !errors.Is(err, checkpoint.ErrFormat) || !strings.Contains(err.Error(), "x.csv.GZ") || !strings.Contains(err.Error(), "compressed with gzip; unpack it") {
+		t.Error(err)
+	}
+}
+
+// What Parquet's numbers lose is said where CSV's notes are.
+func TestParquetsNotes(t *testing.T) {
+	var notes []string
+	o := Options{DType: checkpoint.F32, Text: text.CSV{Columns: []string{"i64"}, Note: func(s string) { notes = append(notes, s) }}}
+	s, err := Open("parquet/testdata/polars-zstd-24.parquet", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if len(notes) != 1 || !strings.Contains(notes[0], `column "i64" has values that float32 does not hold exactly: `) {
+		t.Errorf("%q", notes)
 	}
 }

@@ -161,7 +161,7 @@ func (c *conversion) run(cmd *cobra.Command) error {
 func (c *conversion) model(cmd *cobra.Command, f *modelfile.File) error {
 	opt := model.Options{Chain: c.chain, Prefix: c.opt.Prefix, Loose: c.opt.Loose, States: c.states}
 	opt.Layout = c.layout()
-	m, err := opt.OpenFile(f)
+	m, err := openWhole(opt, f)
 	if errors.Is(err, model.ErrAsk) {
 		return usageError{err}
 	}
@@ -230,7 +230,7 @@ func (c *conversion) reopen(opt model.Options, saved *model.Saved) (*model.Model
 		if err != nil {
 			return nil, err
 		}
-		return model.OfLoaded(c.out, l)
+		return wholeOf(c.out, l)
 	case tensors && c.chain == "":
 		return nil, errors.New("what was saved is not all of the model, and cannot be run by itself")
 	case tensors && c.format != modelfile.Safetensors:

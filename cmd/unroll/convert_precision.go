@@ -61,7 +61,7 @@ func (c *conversion) onnxPrecision(cmd *cobra.Command, p unroll.Precision) error
 		Chain: c.chain, Prefix: c.opt.Prefix, Loose: c.opt.Loose, States: c.states, Mode: c.opt.Mode, KerasNames: c.opt.Keras,
 		Precision: p, Keep: c.low.keep, Layout: c.layout(),
 	}
-	m, err := opt.OpenFile(f)
+	m, err := openWhole(opt, f)
 	if errors.Is(err, model.ErrAsk) {
 		return usageError{err}
 	}

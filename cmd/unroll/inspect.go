@@ -169,7 +169,7 @@ func inspectTensors(path, format string, src checkpoint.Source) inspection {
 func inspect(f *modelfile.File, opt model.Options) inspection {
 	in := inspectTensors(f.Path, string(f.Format), f.Source)
 	in.Model, in.Metadata = f.Model, f.Meta
-	d := opt.DescribeFile(f)
+	d := describeWhole(opt, f)
 	for _, l := range d.Layers {
 		in.Layers = append(in.Layers, inspectedLayerOf(l))
 	}

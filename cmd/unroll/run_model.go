@@ -49,7 +49,7 @@ func openModel(cmd *cobra.Command, f *modelfile.File, o runOptions) (*model.Mode
 	if opt.Precision, opt.Keep, err = o.weights(); err != nil {
 		return nil, err
 	}
-	m, err := opt.OpenFile(f)
+	m, err := openWhole(opt, f)
 	if errors.Is(err, model.ErrAsk) {
 		return nil, asking(err)
 	}

@@ -22,7 +22,7 @@ func loadPart(f *modelfile.File, opt modelfile.Options) (*modelfile.Loaded, erro
 			return l, nil
 		}
 	}
-	m, err := model.Options{}.OpenFile(f) // f is closed by who opened it
+	m, err := openWhole(model.Options{}, f) // f is closed by who opened it
 	if err != nil {
 		return nil, err
 	}

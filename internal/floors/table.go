@@ -36,7 +36,7 @@ var Table = []Row{
 	{Floor: 3, Path: "checkpoint/hdf5", Duty: "groups, attributes and datasets of HDF5 files, read-only"},
 	{Floor: 3, Path: "checkpoint/onnx", Duty: "named tensors and nodes in ONNX files", Libraries: []string{"google.golang.org/protobuf"}},
 	{Floor: 3, Path: "checkpoint/keras", Duty: "layers, settings and named tensors of Keras files", Libraries: []string{"github.com/unroll-ml/unroll/checkpoint/hdf5"}},
-	{Floor: 3, Path: "checkpoint/*", Duty: "one folder a format: reads and writes named tensors, knows no layer", Libraries: []string{"github.com/parquet-go/parquet-go"}},
+	{Floor: 3, Path: "checkpoint/*", Duty: "one folder a format: reads and writes named tensors, knows no layer", Libraries: []string{"github.com/parquet-go/parquet-go", "github.com/klauspost/compress", "github.com/andybalholm/brotli", "github.com/pierrec/lz4/v4"}},
 	{Floor: 4, Path: "internal/statedict", Duty: "finds layers among named tensors by names and shapes"},
 	{Floor: 4, Path: "nn", Duty: "`Embedding`, `Linear`, losses, and `Model`: input, layer, head; model folders", Libraries: []string{"github.com/unroll-ml/unroll/internal/statedict"}},
 	{Floor: 4, Path: "internal/graph", Duty: "programs of ONNX's operators over named values: check, fold, plan for given shapes, run; one file a family of operators"},

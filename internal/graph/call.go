@@ -287,6 +287,9 @@ type sharedKey struct {
 	what string
 }
 
+// layerKey is what of a recurrent node is kept: its layer.
+const layerKey = "layer"
+
 // once returns what make makes, once for all plans where the inputs named are
 // pure; they have to be known.
 func once[T any](c *call, what string, inputs []int, make func() (T, error)) (T, error) {

@@ -70,7 +70,7 @@ func planRecurrent(c *call) (kernel, error) {
 			return nil, &needError{c.in[i]}
 		}
 	}
-	l, err := once(c, "layer", weightInputs, func() (layer, error) {
+	l, err := once(c, layerKey, weightInputs, func() (layer, error) {
 		r, err := c.recurrent()
 		if err != nil {
 			return nil, c.fail("%s", strings.TrimPrefix(err.Error(), c.Node.String()+": "))

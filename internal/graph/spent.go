@@ -37,22 +37,39 @@ func (c *call) giveUp(inputs []int) {
 	if c.pl.see != nil || c.pl.eager || !c.pureIn(inputs...) {
 		return
 	}
-	p.constants.Lock()
-	defer p.constants.Unlock()
 	for _, i := range inputs {
-		if !c.has(i) || c.in[i].known == nil || c.in[i].known.Bytes() < minSpent {
-			continue
-		}
-		for from, v := range p.loaded {
-			if v == c.in[i].known && from.Load != nil && p.graph.readers(from.Name) == 1 {
-				p.spent[from] = &Value{Type: v.Type, Shape: v.Shape, n: v.n}
-				delete(p.loaded, from)
-				c.in[i].known = p.spent[from]
-				p.garbage += v.Bytes()
-				break
+		if c.has(i) && c.in[i].known != nil {
+			if v := p.forget(c.in[i].known); v != nil {
+				c.in[i].known = v
 			}
 		}
 	}
+	p.collect()
+}
+
+// forget gives up the numbers of a constant that a layer has taken, and returns the
+// value without them; nil where somebody else needs them, or they are few.
+func (p *Program) forget(known *Value) *Value {
+	if known.Bytes() < minSpent {
+		return nil
+	}
+	p.constants.Lock()
+	defer p.constants.Unlock()
+	for from, v := range p.loaded {
+		if v == known && from.Load != nil && p.graph.readers(from.Name) == 1 {
+			p.spent[from] = &Value{Type: v.Type, Shape: v.Shape, n: v.n}
+			delete(p.loaded, from)
+			p.garbage += v.Bytes()
+			return p.spent[from]
+		}
+	}
+	return nil
+}
+
+// collect frees what was given up, where it is much.
+func (p *Program) collect() {
+	p.constants.Lock()
+	defer p.constants.Unlock()
 	if p.garbage >= minCollected {
 		p.garbage = 0
 		runtime.GC()

@@ -65,7 +65,7 @@ func (p *Program) Layers() ([]NamedLayer, error) {
 	walk = func(b *body, f *Folding) error {
 		for _, n := range b.nodes {
 			if n.IsRecurrent() {
-				l, err := f.layer(n.Node)
+				l, err := f.layer(n)
 				if err != nil {
 					return at(n.Node, err)
 				}
@@ -87,9 +87,14 @@ func (p *Program) Layers() ([]NamedLayer, error) {
 }
 
 // layer returns the layer that a recurrent node is; nil if its parameters depend on
-// inputs.
-func (f *Folding) layer(n *Node) (*unroll.Layer, error) {
+// inputs. It is the one that runs, so that its parameters are in memory once, unless
+// those are rounded there or are no float32.
+func (f *Folding) layer(n *node) (*unroll.Layer, error) {
 	if l, ok := n.Attrs["layer"].(*unroll.Layer); ok {
+		return l, nil
+	}
+	p := f.pl.p
+	if l := p.running(n, nil); l != nil {
 		return l, nil
 	}
 	params := map[string]*Value{}
@@ -103,7 +108,7 @@ func (f *Folding) layer(n *Node) (*unroll.Layer, error) {
 		}
 		params[n.Inputs[i]] = v
 	}
-	r, err := readRecurrent(n, func(name string) (*Value, error) {
+	r, err := readRecurrent(n.Node, func(name string) (*Value, error) {
 		if v := params[name]; v != nil {
 			return v, nil
 		}
@@ -112,7 +117,43 @@ func (f *Folding) layer(n *Node) (*unroll.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return layerOf[float32](r)
+	l, err := layerOf[float32](r)
+	if err != nil || p.precision != nil {
+		return l, err
+	}
+	for _, v := range params {
+		if v.Type != F32 {
+			return l, nil
+		}
+	}
+	r.Params = nil // the layer has its own
+	l = p.running(n, &boundLayer[float32]{r, l})
+	for name, v := range params {
+		if p.forget(v) != nil {
+			delete(f.sc.names, name)
+		}
+	}
+	p.collect()
+	return l, nil
+}
+
+// running returns the layer of float32 that all plans run for a node, as its weights
+// are; l becomes it where there is none, nil for none.
+func (p *Program) running(n *node, l *boundLayer[float32]) *unroll.Layer {
+	if p.precision != nil {
+		return nil
+	}
+	p.constants.Lock()
+	defer p.constants.Unlock()
+	k := sharedKey{n, layerKey}
+	if there, ok := p.shared[k].(*boundLayer[float32]); ok {
+		return there.l
+	}
+	if l == nil {
+		return nil
+	}
+	p.shared[k] = layer(l)
+	return l.l
 }
 
 // settingsOf returns the layer that a node is by the types and shapes of constants

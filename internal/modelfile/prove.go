@@ -38,6 +38,12 @@ func (r *recogniser) prove() (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The parameters are all that is needed of the program, which ran on packed copies.
+	r.p, r.consts = nil, nil
+	for i := range r.layers {
+		r.layers[i].Layer = nil
+	}
+	r.collect()
 	var first error
 	for _, final := range []bool{false, true} {
 		if final && r.weight == nil {
@@ -182,7 +188,7 @@ func (t *trial) batch(r *recogniser) int {
 // turned reports whether an odd number of transpositions stands between the input
 // and the first layer, for programs whose states do not say where the batch is.
 func (r *recogniser) turned() bool {
-	turned := r.layers[0].Layer.Config().BatchFirst
+	turned := r.each[0].BatchFirst
 	for name := portsOf(r.layers[0].Node).x; ; {
 		n := r.from[name]
 		if n == nil || len(n.Inputs) == 0 {
@@ -281,7 +287,7 @@ func (r *recogniser) compare(l *Loaded, t *trial) error {
 func (r *recogniser) equal(got tensor.Dense, want graph.Value) error {
 	d, h := r.cfg.Directions(), r.cfg.StateSize()
 	data := graph.Data[float32](want)
-	layout := r.layers[len(r.layers)-1].Layer.Config().BatchFirst && !r.layers[0].Node.IsStack()
+	layout := r.each[len(r.each)-1].BatchFirst && !r.layers[0].Node.IsStack()
 	shape := got.Shape
 	switch {
 	case slices.Equal(want.Shape, shape):

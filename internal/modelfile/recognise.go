@@ -3,6 +3,7 @@ package modelfile
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -74,8 +75,9 @@ type recogniser struct {
 	consts *graph.Folding
 	from   map[string]*graph.Node // the node that makes a value
 
-	layers []graph.NamedLayer
-	cfg    unroll.Config // of the whole stack, without BatchFirst
+	layers []graph.NamedLayer // whose Layer is nil after the trials
+	each   []unroll.Config    // of the layers
+	cfg    unroll.Config      // of the whole stack, without BatchFirst
 	params map[string]tensor.Dense
 
 	embedding, weight, bias *graph.Value
@@ -126,6 +128,7 @@ func (r *recogniser) stack(layers []graph.NamedLayer) error {
 	r.layers, r.params = layers, map[string]tensor.Dense{}
 	for i, l := range layers {
 		c := l.Layer.Config()
+		r.each = append(r.each, c)
 		below := r.cfg
 		count := c.Layers()
 		c.BatchFirst, c.NumLayers, c.Dropout = false, 0, 0
@@ -442,7 +445,11 @@ func (r *recogniser) build(batchFirst, final bool) (*Loaded, error) {
 			return nil, err
 		}
 		l.Layer = layer
-		return l, layer.Load(r.params)
+		if err := layer.Load(r.params); err != nil {
+			return nil, err
+		}
+		r.take(layer)
+		return l, nil
 	}
 	model := nn.Config{RNN: cfg, OutFeatures: r.weight.Shape[0], NoHeadBias: r.bias == nil}
 	if final {
@@ -464,7 +471,34 @@ func (r *recogniser) build(batchFirst, final bool) (*Loaded, error) {
 		return nil, err
 	}
 	l.Layer, l.Model = m.RNN(), m
-	return l, m.Load(values)
+	if err := m.Load(values); err != nil {
+		return nil, err
+	}
+	clear(values)
+	r.take(l.Layer)
+	return l, nil
+}
+
+// take makes a network's parameters those that the next is made of: they are in memory
+// once.
+func (r *recogniser) take(l *unroll.Layer) {
+	for _, p := range l.Params() {
+		r.params[p.Name] = p.Value
+	}
+	r.collect()
+}
+
+// collect frees what is not needed any more, where it is much: what is made next takes
+// as much new memory.
+func (r *recogniser) collect() {
+	const much = 1 << 25 // numbers
+	n := 0
+	for _, p := range r.params {
+		n += len(p.Data)
+	}
+	if n >= much {
+		runtime.GC()
+	}
 }
 
 func dense(v *graph.Value) tensor.Dense {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -260,6 +261,35 @@ func TestTablesAreRefusedByPlace(t *testing.T) {
 		r := Row{X: make([]float32, 1)}
 		if err := p.Next(&r); i == 3 && err != io.EOF || i < 3 && (err != nil || r.Key != fmt.Sprint(i)) {
 			t.Errorf("row %d: %q, %v", i, r.Key, err)
+		}
+	}
+}
+
+// Decimals are numbers and keys; two keys that would become one number are refused.
+func TestDecimalsOfParquet(t *testing.T) {
+	const file = "../../checkpoint/array/parquet/testdata/pyarrow-lz4-v1-plain.parquet"
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(c Columns) (r Row, err error) {
+		r.X = make([]float32, 1)
+		p, err := NewParquet(bytes.NewReader(b), int64(len(b)), file, c)
+		if err != nil {
+			return r, err
+		}
+		for range 2 {
+			err = errors.Join(err, p.Next(&r))
+		}
+		return r, err
+	}
+	r, err := next(Columns{Key: "i8", Time: "d9", X: []string{"d38"}})
+	if err != nil || r.Key != "-127" || r.At != "-8.50442264e+06" || r.X[0] != -2.0020073e27 {
+		t.Errorf("%q %q %v, %v", r.Key, r.At, r.X, err)
+	}
+	for _, c := range []Columns{{Key: "d38", X: []string{"f32"}}, {Key: "i8", Time: "d38", X: []string{"f32"}}} {
+		if _, err := next(c); err == nil || !strings.Contains(err.Error(), `column "d38" tells rows apart`) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }

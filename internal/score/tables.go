@@ -242,6 +242,12 @@ func (p *Parquet) Next(r *Row) (err error) {
 		}
 		rest = rest[1:]
 	}
+	// Two keys, or times, that become the same number would be one.
+	for k := range len(p.names) - len(rest) {
+		if lost := p.values[k].Rounded; lost != "" {
+			return fmt.Errorf("%s: column %.40q tells rows apart and has more digits than are read of a decimal: %s; write it as text or as whole numbers", p.file, p.names[k], lost)
+		}
+	}
 	first := len(p.names) - len(rest)
 	for k := range rest {
 		v := &rest[k]

@@ -1,13 +1,9 @@
 package parquet
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/binary"
-	"fmt"
 	"io"
 
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -15,9 +11,9 @@ import (
 // 64 MiB of them, and 20 times its bytes. Runs of one value know no limit.
 func maxNumbers(size, elem int64) int64 { return (64<<20 + 20*size) / elem }
 
-// maxPage is how many bytes a page of n values may become: eight each, a level,
-// and a dictionary's worth of room.
-func maxPage(n int) int64 { return 1<<20 + 10*int64(n) }
+// maxPages is how many bytes the pages of n values of a width may become together:
+// each value in a dictionary and in a page, with levels, and some room for few of them.
+func maxPages(n, width int) int64 { return 1<<20 + (2*int64(max(8, width))+2)*int64(n) }
 
 // checkFooter checks the end of the file, whose length the library would
 // allocate unread.
@@ -59,30 +55,4 @@ func span(m format.ColumnMetaData, name string, rows, size int64) (at, end int64
 		return 0, 0, refuse("footer", "column %q lies outside the file", name)
 	}
 	return at, at + m.TotalCompressedSize, nil
-}
-
-// unpack returns what b becomes, full bytes as its page's header says.
-func unpack(codec format.CompressionCodec, b []byte, full int64) ([]byte, error) {
-	switch codec {
-	case format.Uncompressed:
-		if int64(len(b)) != full {
-			return nil, fmt.Errorf("%d bytes are said to become %d without compression", len(b), full)
-		}
-		return b, nil
-	case format.Snappy:
-		// A block begins with the length it becomes, which is allocated.
-		if n, ok := binary.Uvarint(b); ok <= 0 || n != uint64(full) {
-			return nil, fmt.Errorf("the snappy block becomes %d bytes, its page has %d", n, full)
-		}
-		return parquet.Snappy.Decode(make([]byte, full), b)
-	case format.Gzip:
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			return nil, err
-		}
-		out := make([]byte, full)
-		_, err = io.ReadFull(z, out)
-		return out, err
-	}
-	return nil, fmt.Errorf("compression %v is not read; write it with snappy, gzip or none", codec)
 }

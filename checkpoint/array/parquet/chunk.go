@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -21,16 +22,15 @@ type chunk[T any] struct {
 	r       io.ReaderAt
 	at, end int64 // what is left of the chunk in the file
 	codec   format.CompressionCodec
-	column  *parquet.Column
+	column  *column
 	dst     []T // value i goes to dst[i*stride]
 	stride  int
 	n, done int // values in all, and so far
-	dict    []T
+	dict    []T // nil: no dictionary was read
 	// plain decodes values one after another, bit a boolean of a run.
 	plain func(dst []T, stride, n int, b []byte) error
 	bit   func(uint32) T
-	most  int64 // bytes that a page may become
-	spent bool  // most is for all pages together
+	most  int64 // bytes that its pages may become, together
 }
 
 func (p *chunk[T]) read() error {
@@ -51,12 +51,13 @@ func (p *chunk[T]) read() error {
 		}
 		body := p.at + int64(in.BytesRead())
 		packed, full := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
-		if packed < 0 || packed > p.end-body || full < 0 || full > p.most {
+		if packed < 0 || packed > p.end-body || full < 0 {
 			return fmt.Errorf("a page of %d bytes is said to become %d, %d bytes are left", packed, full, p.end-body)
 		}
-		if p.spent {
-			p.most -= full
+		if full > p.most {
+			return fmt.Errorf("a page of %d bytes is said to become %d, its column's pages of %d rows may become %d more", packed, full, p.n, p.most)
 		}
+		p.most -= full
 		b := make([]byte, packed)
 		if n, err := p.r.ReadAt(b, body); int64(n) < packed {
 			return err
@@ -83,9 +84,12 @@ func (p *chunk[T]) page(h format.PageHeader, b []byte, full int64) (err error) {
 		if b, err = unpack(p.codec, b, full); err != nil {
 			return err
 		}
-		n := int(h.DictionaryPageHeader.V.NumValues)
-		if n < 0 || n > len(b)/4 { // booleans have no dictionary
-			return errShort
+		n, width := int(h.DictionaryPageHeader.V.NumValues), p.column.width
+		if width == 0 {
+			width = 4 // a length; booleans have no dictionary
+		}
+		if n < 0 || n > len(b)/width || p.dict != nil {
+			return errors.New("its dictionary is damaged, or there are two")
 		}
 		p.dict = make([]T, n)
 		return p.plain(p.dict, 1, n, b)
@@ -141,8 +145,6 @@ func (p *chunk[T]) page(h format.PageHeader, b []byte, full int64) (err error) {
 // values reads a page's values.
 func (p *chunk[T]) values(dst []T, count int, encoding format.Encoding, b []byte) error {
 	switch encoding {
-	case format.Plain:
-		return p.plain(dst, p.stride, count, b)
 	case format.PlainDictionary, format.RLEDictionary: //nolint:staticcheck // old writers still use the deprecated name
 		if len(b) == 0 || b[0] > 32 {
 			return errShort
@@ -157,7 +159,7 @@ func (p *chunk[T]) values(dst []T, count int, encoding format.Encoding, b []byte
 			return nil
 		})
 	case format.RLE:
-		if p.column.Type().Kind() == parquet.Boolean && len(b) >= 4 {
+		if p.column.class == boolean && len(b) >= 4 {
 			i := 0
 			return hybrid(b[4:], 1, count, func(v uint32) error {
 				dst[i*p.stride] = p.bit(v)
@@ -166,55 +168,95 @@ func (p *chunk[T]) values(dst []T, count int, encoding format.Encoding, b []byte
 			})
 		}
 	}
-	return fmt.Errorf("encoding %v is not read; write it plain or with a dictionary", encoding)
+	b, err := p.column.plainly(encoding, count, b, p.most)
+	if err != nil {
+		return err
+	}
+	return p.plain(dst, p.stride, count, b)
 }
 
-// numbers makes a chunk read numbers as F.
-func numbers[F tensor.Float](p *chunk[F]) *chunk[F] {
-	p.most = maxPage(p.n)
+// numbers makes a chunk read numbers as F; lost is told of those it does not hold.
+func numbers[F tensor.Float](p *chunk[F], lost *rounded) *chunk[F] {
 	p.bit = func(v uint32) F { return F(v) }
-	p.plain = func(dst []F, stride, n int, b []byte) error { return plain(p.column, dst, stride, n, b) }
+	le := binary.LittleEndian
+	var value func(b []byte) (F, error)
+	switch c := p.column; {
+	case c.class == single:
+		value = func(b []byte) (F, error) { return F(math.Float32frombits(le.Uint32(b))), nil }
+	case c.class == double:
+		value = func(b []byte) (F, error) { return F(math.Float64frombits(le.Uint64(b))), nil }
+	case c.class == half:
+		value = func(b []byte) (F, error) { return F(checkpoint.Float16(le.Uint16(b))), nil }
+	case c.class == decimal && (c.width == 0 || c.Type().Kind() == parquet.FixedLenByteArray):
+		value = func(b []byte) (F, error) {
+			if v, ok := small(b); ok {
+				return exactly[F](v, c.scale, lost)
+			}
+			return decimalOf[F](digits(b), c.scale, lost)
+		}
+	case c.class == integer && c.unsigned:
+		value = func(b []byte) (F, error) { return natural[F](uint64At(b), lost), nil }
+	case c.class == decimal:
+		value = func(b []byte) (F, error) { return exactly[F](int64At(b), c.scale, lost) }
+	case c.class == julian:
+		value = func(b []byte) (F, error) {
+			v, err := nanoseconds(b)
+			return whole[F](v, lost), err
+		}
+	default:
+		value = func(b []byte) (F, error) { return whole[F](int64At(b), lost), nil }
+	}
+	p.plain = func(dst []F, stride, n int, b []byte) error {
+		return each(p.column, n, b, p.bit, func(i int, v F) { dst[i*stride] = v }, value)
+	}
 	return p
 }
 
-// plain decodes n numbers one after another.
-func plain[F tensor.Float](c *parquet.Column, dst []F, stride, n int, b []byte) error {
-	i := integer(c)
-	unsigned := i != nil && !i.IsSigned
-	kind := c.Type().Kind()
-	size := 8
-	switch kind {
-	case parquet.Boolean:
+func uint64At(b []byte) uint64 {
+	if len(b) == 4 {
+		return uint64(binary.LittleEndian.Uint32(b))
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+func int64At(b []byte) int64 {
+	if len(b) == 4 {
+		return int64(int32(binary.LittleEndian.Uint32(b)))
+	}
+	return int64(binary.LittleEndian.Uint64(b))
+}
+
+// each gives n values that stand one after another, as the column's width has them.
+func each[T any](c *column, n int, b []byte, bit func(uint32) T, set func(i int, v T), value func(b []byte) (T, error)) error {
+	if c.class == boolean {
 		if len(b) < (n+7)/8 {
 			return errShort
 		}
 		for i := range n {
-			dst[i*stride] = F(b[i/8] >> (i % 8) & 1)
+			set(i, bit(uint32(b[i/8]>>(i%8)&1)))
 		}
 		return nil
-	case parquet.Int32, parquet.Float:
-		size = 4
 	}
-	if len(b)/size < n {
+	if c.width > 0 && len(b)/c.width < n {
 		return errShort
 	}
-	le := binary.LittleEndian
 	for i := range n {
-		v := &dst[i*stride]
-		switch at := b[i*size:]; {
-		case kind == parquet.Float:
-			*v = F(math.Float32frombits(le.Uint32(at)))
-		case kind == parquet.Double:
-			*v = F(math.Float64frombits(le.Uint64(at)))
-		case kind == parquet.Int32 && unsigned:
-			*v = F(le.Uint32(at))
-		case kind == parquet.Int32:
-			*v = F(int32(le.Uint32(at)))
-		case unsigned:
-			*v = F(le.Uint64(at))
-		default:
-			*v = F(int64(le.Uint64(at)))
+		size := c.width
+		if size == 0 { // its length is before it
+			if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4) {
+				return errShort
+			}
+			size, b = int(binary.LittleEndian.Uint32(b)), b[4:]
+			if c.class == decimal && (size == 0 || size > maxDecimal) {
+				return fmt.Errorf("a decimal of %d bytes, expected 1 to %d", size, maxDecimal)
+			}
 		}
+		v, err := value(b[:size])
+		if err != nil {
+			return err
+		}
+		set(i, v)
+		b = b[size:]
 	}
 	return nil
 }

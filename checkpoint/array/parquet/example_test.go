@@ -17,14 +17,14 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	y, names, err := parquet.Read[float32](bytes.NewReader(b.Bytes()), int64(b.Len()), "day.parquet", []string{"price", "load"})
+	y, names, err := parquet.Read[float32](bytes.NewReader(b.Bytes()), int64(b.Len()), "day.parquet", parquet.Options{Columns: []string{"price", "load"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(names, y.Shape, y.Data)
 
-	_, _, err = parquet.Read[float32](bytes.NewReader(b.Bytes()), int64(b.Len()), "day.parquet", []string{"cost"})
+	_, _, err = parquet.Read[float32](bytes.NewReader(b.Bytes()), int64(b.Len()), "day.parquet", parquet.Options{Columns: []string{"cost"}})
 	fmt.Println(err)
 	// Output:
 	// [price load] [2 2] [3 2 6 5]

@@ -1,10 +1,10 @@
 package parquet
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -13,11 +13,14 @@ import (
 )
 
 // Values are a column's values in the rows of a group, in one of the slices: the
-// type that holds them exactly. Times and dates are the integers that the file has.
+// type that holds them exactly. Times and dates are the integers that the file has;
+// decimals are Floats unless they are whole numbers of at most 18 digits.
 type Values struct {
 	Ints    []int64
 	Floats  []float64
 	Strings []string
+	// Rounded is empty, or the first of the Floats that is not the file's decimal.
+	Rounded string
 }
 
 // Groups reads a file row group by row group, in memory for one of them. It
@@ -27,6 +30,7 @@ type Groups struct {
 	size  int64
 	file  string
 	f     *parquet.File
+	all   []column
 	names []string
 	next  int // group
 }
@@ -49,7 +53,8 @@ func (g *Groups) open() (err error) {
 	if g.f, err = parquet.OpenFile(g.r, g.size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true)); err != nil {
 		return err
 	}
-	for _, c := range g.f.Root().Columns() {
+	g.all = columnsOf(g.f)
+	for _, c := range g.all {
 		g.names = append(g.names, c.Name())
 	}
 	return nil
@@ -115,16 +120,23 @@ func (g *Groups) column(name string, rg *format.RowGroup) (v Values, err error) 
 		return v, err
 	}
 	n := int(rg.NumRows)
-	switch c.Type().Kind() {
-	case parquet.Float, parquet.Double:
-		v.Floats = make([]float64, n)
-		return v, readAll(name, numbers(&chunk[float64]{r: g.r, at: at, end: end, codec: m.Codec, column: c, dst: v.Floats, stride: 1, n: n}))
-	case parquet.ByteArray:
+	most := maxPages(n, c.width)
+	switch {
+	case c.class == text:
 		v.Strings = make([]string, n)
-		return v, readAll(name, texts(&chunk[string]{r: g.r, at: at, end: end, codec: m.Codec, column: c, dst: v.Strings, stride: 1, n: n}, g.size))
+		return v, readAll(name, texts(&chunk[string]{r: g.r, at: at, end: end, codec: m.Codec, column: c, dst: v.Strings, stride: 1, n: n, most: maxNumbers(g.size, 1)}))
+	case c.class == half || c.class == single || c.class == double || c.class == decimal && !c.counts():
+		if c.width == 0 {
+			most = maxNumbers(g.size, 1)
+		}
+		v.Floats = make([]float64, n)
+		lost := rounded("")
+		err := readAll(name, numbers(&chunk[float64]{r: g.r, at: at, end: end, codec: m.Codec, column: c, dst: v.Floats, stride: 1, n: n, most: most}, &lost))
+		v.Rounded = string(lost)
+		return v, err
 	}
 	v.Ints = make([]int64, n)
-	return v, readAll(name, integers(&chunk[int64]{r: g.r, at: at, end: end, codec: m.Codec, column: c, dst: v.Ints, stride: 1, n: n}))
+	return v, readAll(name, integers(&chunk[int64]{r: g.r, at: at, end: end, codec: m.Codec, column: c, dst: v.Ints, stride: 1, n: n, most: most}))
 }
 
 func readAll[T any](name string, p *chunk[T]) error {
@@ -135,80 +147,55 @@ func readAll[T any](name string, p *chunk[T]) error {
 }
 
 // find returns a flat column of numbers, times or text.
-func (g *Groups) find(name string) (*parquet.Column, error) {
-	for _, c := range g.f.Root().Columns() {
+func (g *Groups) find(name string) (*column, error) {
+	for i := range g.all {
+		c := &g.all[i]
 		if c.Name() != name {
 			continue
 		}
-		if c.Leaf() && !c.Repeated() {
-			switch c.Type().Kind() {
-			case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double, parquet.ByteArray:
-				if l := c.Type().LogicalType(); l != nil {
-					if _, is := l.Value.(*format.DecimalType); is {
-						break
-					}
-				}
-				return c, nil
-			}
+		if c.class == other {
+			return nil, refuse("schema", "column %q is %s, expected a flat column of numbers, times or text; %s", name, c.says(), c.advice())
 		}
-		return nil, refuse("schema", "column %q is %v, expected a flat column of numbers, times or text", name, c.Type())
+		return c, nil
 	}
 	return nil, refuse("schema", "there is no column %q; the columns are %.200q", name, g.names)
 }
 
 // integers makes a chunk read integers, times and booleans exactly.
 func integers(p *chunk[int64]) *chunk[int64] {
-	p.most = maxPage(p.n)
+	c := p.column
 	p.bit = func(v uint32) int64 { return int64(v) }
-	i := integer(p.column)
-	unsigned := i != nil && !i.IsSigned
-	kind := p.column.Type().Kind()
+	value := func(b []byte) (int64, error) { return int64At(b), nil }
+	switch {
+	case c.class == julian:
+		value = nanoseconds
+	case c.class == decimal && c.Type().Kind() == parquet.FixedLenByteArray:
+		value = func(b []byte) (int64, error) {
+			v, ok := small(b)
+			if !ok {
+				return 0, fmt.Errorf("%s has more digits than its column says", digits(b))
+			}
+			return v, nil
+		}
+	case c.unsigned:
+		value = func(b []byte) (int64, error) {
+			u := uint64At(b)
+			if u > math.MaxInt64 {
+				return 0, fmt.Errorf("%d is beyond an int64", u)
+			}
+			return int64(u), nil
+		}
+	}
 	p.plain = func(dst []int64, stride, n int, b []byte) error {
-		size := map[parquet.Kind]int{parquet.Int32: 4, parquet.Int64: 8}[kind]
-		if kind == parquet.Boolean {
-			if len(b) < (n+7)/8 {
-				return errShort
-			}
-			for i := range n {
-				dst[i*stride] = int64(b[i/8] >> (i % 8) & 1)
-			}
-			return nil
-		}
-		if len(b)/size < n {
-			return errShort
-		}
-		for i := range n {
-			var v int64
-			switch at := b[i*size:]; {
-			case size == 8:
-				if v = int64(binary.LittleEndian.Uint64(at)); v < 0 && unsigned {
-					return fmt.Errorf("%d is beyond an int64", uint64(v))
-				}
-			case unsigned:
-				v = int64(binary.LittleEndian.Uint32(at))
-			default:
-				v = int64(int32(binary.LittleEndian.Uint32(at)))
-			}
-			dst[i*stride] = v
-		}
-		return nil
+		return each(c, n, b, p.bit, func(i int, v int64) { dst[i*stride] = v }, value)
 	}
 	return p
 }
 
-// texts makes a chunk read byte arrays, which together may have 64 MiB and 20 times
-// the file's bytes, as maxNumbers has it.
-func texts(p *chunk[string], size int64) *chunk[string] {
-	p.most, p.spent = maxNumbers(size, 1), true
+// texts makes a chunk read byte arrays. What is kept is at most what pages became.
+func texts(p *chunk[string]) *chunk[string] {
 	p.plain = func(dst []string, stride, n int, b []byte) error {
-		for i := range n {
-			if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4) {
-				return errShort
-			}
-			end := 4 + int(binary.LittleEndian.Uint32(b))
-			dst[i*stride], b = string(b[4:end]), b[end:] // what is kept is at most what pages became
-		}
-		return nil
+		return each(p.column, n, b, nil, func(i int, v string) { dst[i*stride] = v }, func(b []byte) (string, error) { return string(b), nil })
 	}
 	return p
 }

@@ -2,10 +2,11 @@
 // (https://parquet.apache.org/docs/file-format/), through
 // github.com/parquet-go/parquet-go.
 //
-// Flat columns of floats, integers and booleans are read, each a column of the
-// matrix; plain or with a dictionary; uncompressed, snappy or gzip. The library
-// reads the footer, whose lengths are checked before; pages are decoded here,
-// with every length checked against the file and the rows it holds.
+// Flat columns of floats, integers, decimals and booleans are read, each a column of
+// the matrix, and times by name, in every encoding and compression that the format
+// has but LZO. The library reads the footer, whose lengths are checked before; pages
+// are decoded here, with every length checked against the file and the rows it holds
+// (docs/decisions/0016-own-parquet-pages.md).
 package parquet
 
 import (
@@ -16,33 +17,41 @@ import (
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
+// Options say what is read.
+type Options struct {
+	// Columns chooses columns and their order; nil means all, which may then not be
+	// times or dates. Those are the numbers that the file has.
+	Columns []string
+	// Note, if not nil, is called with what was made of a column that a reader would
+	// not expect, a sentence each: values that had to be rounded, and times.
+	Note func(string)
+}
+
 // ReadFile is Read for a path.
-func ReadFile[F tensor.Float](path string, columns []string) (tensor.DenseOf[F], []string, error) {
+func ReadFile[F tensor.Float](path string, o Options) (tensor.DenseOf[F], []string, error) {
 	in, err := checkpoint.OpenInput(path)
 	if err != nil {
 		return tensor.DenseOf[F]{}, nil, err
 	}
 	defer in.Close()
-	return Read[F](in, in.Size, path, columns)
+	return Read[F](in, in.Size, path, o)
 }
 
 // Read reads a matrix [rows, columns] and the columns' names from a file of
-// size bytes held by r; file is for errors. columns chooses columns and their
-// order; nil means all. It is an ErrFormat if a chosen column is not there,
-// not flat, not of numbers or holds a null.
-func Read[F tensor.Float](r io.ReaderAt, size int64, file string, columns []string) (d tensor.DenseOf[F], names []string, err error) {
+// size bytes held by r; file is for errors and notes. It is an ErrFormat if a chosen
+// column is not there, not flat, not of numbers or holds a null.
+func Read[F tensor.Float](r io.ReaderAt, size int64, file string, o Options) (d tensor.DenseOf[F], names []string, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the library's own checks are not complete
 			d, names, err = tensor.DenseOf[F]{}, nil, &checkpoint.Error{File: file, Reason: fmt.Sprintf("the file is damaged: %v", p)}
 		}
 	}()
-	d, names, err = read[F](r, size, columns)
+	d, names, err = read[F](r, size, file, o)
 	if err == nil {
 		return d, names, nil
 	}
@@ -59,7 +68,7 @@ func refuse(place, format string, a ...any) error {
 	return &checkpoint.Error{Place: place, Reason: fmt.Sprintf(format, a...)}
 }
 
-func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor.DenseOf[F], names []string, err error) {
+func read[F tensor.Float](r io.ReaderAt, size int64, file string, o Options) (d tensor.DenseOf[F], names []string, err error) {
 	if err := checkFooter(r, size); err != nil {
 		return d, nil, err
 	}
@@ -67,7 +76,7 @@ func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor
 	if err != nil {
 		return d, nil, err
 	}
-	take, err := choose(f.Root().Columns(), columns)
+	take, err := choose(columnsOf(f), o.Columns)
 	if err != nil {
 		return d, nil, err
 	}
@@ -80,7 +89,7 @@ func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor
 	}
 	d = tensor.NewOf[F](int(rows), len(take))
 	row := 0
-	taken := make([]int64, len(take))
+	taken, lost := make([]int64, len(take)), make([]rounded, len(take))
 	for _, g := range f.Metadata().RowGroups {
 		n := int(g.NumRows)
 		if n < 0 || n > int(rows)-row {
@@ -98,9 +107,12 @@ func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor
 			if taken[k] += end - at; taken[k] > size {
 				return d, nil, refuse("footer", "column %q has more bytes than the file; its groups overlap", c.Name())
 			}
-			p := numbers(&chunk[F]{r: r, at: at, end: end, codec: m.Codec, column: c, dst: d.Data[row*len(take)+k:], stride: len(take), n: n})
-			if err := p.read(); err != nil {
-				return d, nil, refuse(fmt.Sprintf("column %q, byte %d", c.Name(), p.at), "%v", err)
+			p := numbers(&chunk[F]{r: r, at: at, end: end, codec: m.Codec, column: c, dst: d.Data[row*len(take)+k:], stride: len(take), n: n, most: maxPages(n, c.width)}, &lost[k])
+			if c.class == decimal && c.width == 0 {
+				p.most = maxNumbers(size, 1)
+			}
+			if err := readAll(c.Name(), p); err != nil {
+				return d, nil, err
 			}
 		}
 		row += n
@@ -108,34 +120,38 @@ func read[F tensor.Float](r io.ReaderAt, size int64, columns []string) (d tensor
 	if row != int(rows) {
 		return d, nil, refuse("footer", "its row groups have %d rows, the file %d", row, rows)
 	}
+	if o.Note != nil {
+		for k, c := range take {
+			if c.isTime() {
+				o.Note(fmt.Sprintf("%s: column %q holds times: they are read as %s", file, c.Name(), c.time()))
+			}
+			if lost[k] != "" {
+				o.Note(fmt.Sprintf("%s: column %q has values that float%d does not hold exactly: %s", file, c.Name(), 8*unsafe.Sizeof(F(0)), lost[k]))
+			}
+		}
+	}
 	return d, names, nil
 }
 
 // choose returns the columns asked for, all of them flat and of numbers.
-func choose(all []*parquet.Column, want []string) ([]*parquet.Column, error) {
+func choose(all []column, want []string) ([]*column, error) {
 	var names []string
 	for _, c := range all {
 		names = append(names, c.Name())
 	}
-	if want == nil {
+	named := want != nil
+	if !named {
 		want = names
 	}
-	var take []*parquet.Column
+	var take []*column
 	for _, name := range want {
 		at := slices.Index(names, name)
 		if at < 0 {
 			return nil, refuse("schema", "there is no column %q; the columns are %.200q", name, names)
 		}
-		c := all[at]
-		kind := parquet.Kind(-1)
-		if c.Leaf() && !c.Repeated() {
-			kind = c.Type().Kind()
-		}
-		if kind != parquet.Boolean && kind != parquet.Int32 && kind != parquet.Int64 && kind != parquet.Float && kind != parquet.Double {
-			return nil, refuse("schema", "column %q is not a flat column of numbers; choose others by name", name)
-		}
-		if l := c.Type().LogicalType(); l != nil && l.Value != nil && integer(c) == nil {
-			return nil, refuse("schema", "column %q is %v, not plain numbers; choose others by name", name, c.Type())
+		c := &all[at]
+		if c.class == other || c.class == text || c.isTime() && !named {
+			return nil, refuse("schema", "column %q is not a flat column of numbers, it is %s; %s", name, c.says(), c.advice())
 		}
 		take = append(take, c)
 	}
@@ -143,15 +159,6 @@ func choose(all []*parquet.Column, want []string) ([]*parquet.Column, error) {
 		return nil, refuse("schema", "there are no columns")
 	}
 	return take, nil
-}
-
-// integer returns what the schema says of an integer's width and sign.
-func integer(c *parquet.Column) *format.IntType {
-	if l := c.Type().LogicalType(); l != nil {
-		i, _ := l.Value.(*format.IntType)
-		return i
-	}
-	return nil
 }
 
 // Write writes a matrix [rows, columns] as one row group, uncompressed;

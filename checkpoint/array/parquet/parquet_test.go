@@ -32,17 +32,17 @@ func TestPyarrowsFiles(t *testing.T) {
 		row[0], row[1], row[2], row[3] = float64(i)/8, float64(-i)/3, float64(i%7-3), float64(math.MaxUint64-2048*uint64(i+1)+1) // 2**64 - 2048*(i+1)
 		row[4] = float64(1 - i%2)
 	}
-	for _, codec := range []string{"none", "snappy", "gzip"} {
+	for _, codec := range []string{"none", "snappy", "gzip", "zstd"} {
 		for _, version := range []string{"1", "2"} {
 			path := filepath.Join("testdata", codec+"-v"+version+".parquet")
 			columns := []string{"f", "d", "i", "u", "b"}
-			got, names, err := ReadFile[float64](path, columns)
+			got, names, err := ReadFile[float64](path, Options{Columns: columns})
 			if err != nil || !slices.Equal(names, columns) {
 				t.Errorf("%s: %q, %v", path, names, err)
 				continue
 			}
 			testkit.BitsDense(t, path, got, want)
-			got, _, err = ReadFile[float64](path, []string{"i", "f"})
+			got, _, err = ReadFile[float64](path, Options{Columns: []string{"i", "f"}})
 			if err != nil || got.Shape[1] != 2 || got.Data[2*n-1] != want.Data[5*(n-1)] {
 				t.Errorf("%s: two columns: %v, %v", path, got.Shape, err)
 			}
@@ -58,10 +58,9 @@ func TestRefused(t *testing.T) {
 	footer := slices.Clone(b)
 	binary.LittleEndian.PutUint32(footer[len(footer)-8:], math.MaxUint32)
 	read := func(b []byte, columns ...string) error {
-		_, _, err := Read[float32](bytes.NewReader(b), int64(len(b)), "x.parquet", columns)
+		_, _, err := Read[float32](bytes.NewReader(b), int64(len(b)), "x.parquet", Options{Columns: columns})
 		return err
 	}
-	_, _, zstd := ReadFile[float32]("testdata/zstd-v1.parquet", []string{"f"})
 	for name, c := range map[string]struct {
 		err  error
 		word string
@@ -73,7 +72,6 @@ func TestRefused(t *testing.T) {
 		"a column of text": {read(b), `"s" is not`},
 		"no such column":   {read(b, "x"), `no column "x"`},
 		"a null":           {read(b, "null"), `row 5 of its group is null`},
-		"zstd":             {zstd, "write it with snappy"},
 	} {
 		if !errors.Is(c.err, checkpoint.ErrFormat) || !strings.Contains(c.err.Error(), c.word) || !strings.Contains(c.err.Error(), ".parquet: ") {
 			t.Errorf("%s: %v", name, c.err)
@@ -92,7 +90,7 @@ func TestWriteThenReadEquals(t *testing.T) {
 		if err := Write(&b, n, d); err != nil {
 			t.Fatal(err)
 		}
-		got, gotNames, err := Read[float32](bytes.NewReader(b.Bytes()), int64(b.Len()), "x", n)
+		got, gotNames, err := Read[float32](bytes.NewReader(b.Bytes()), int64(b.Len()), "x", Options{Columns: n})
 		if err != nil || n != nil && !slices.Equal(gotNames, n) {
 			t.Fatalf("%q, %v", gotNames, err)
 		}
@@ -106,22 +104,24 @@ func TestWriteThenReadEquals(t *testing.T) {
 	}
 }
 
-// small are files of a few hundred bytes: what the fuzzer finds in files of pyarrow's
+// seeds are files of a few hundred bytes: what the fuzzer finds in files of pyarrow's
 // size it then makes smaller for most of its time, in which it looks for nothing.
-func small(f *testing.F) (files [][]byte) {
+func seeds(f *testing.F) (files [][]byte) {
 	type row struct {
-		F float32 `parquet:"f"`
+		F float32 `parquet:"f,split"`
 		D float64 `parquet:"d"`
-		I int32   `parquet:"i"`
+		I int32   `parquet:"i,delta"`
 		U uint64  `parquet:"u"`
 		B bool    `parquet:"b"`
 		S string  `parquet:"s,dict"`
+		L string  `parquet:"l,delta"`
+		M int64   `parquet:"m,decimal(2:18),delta"`
 	}
 	for _, version := range []int{1, 2} {
-		for _, codec := range []compress.Codec{&pq.Uncompressed, &pq.Snappy, &pq.Gzip} {
+		for _, codec := range []compress.Codec{&pq.Uncompressed, &pq.Snappy, &pq.Gzip, &pq.Zstd, &pq.Brotli, &pq.Lz4Raw} {
 			var b bytes.Buffer
 			w := pq.NewGenericWriter[row](&b, pq.DataPageVersion(version), pq.Compression(codec))
-			_, err := w.Write([]row{{1, 2, 3, 4, true, "a"}, {5, 6, 7, 8, false, "a"}})
+			_, err := w.Write([]row{{1, 2, 3, 4, true, "a", "long", -123}, {5, 6, 7, 8, false, "a", "", 9}})
 			if err == nil {
 				err = w.Flush() // a group of rows
 			}
@@ -134,7 +134,7 @@ func small(f *testing.F) (files [][]byte) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			if _, _, err := Read[float64](bytes.NewReader(b.Bytes()), int64(b.Len()), "", []string{"f", "d", "i", "u", "b"}); err != nil {
+			if _, _, err := Read[float64](bytes.NewReader(b.Bytes()), int64(b.Len()), "", Options{Columns: []string{"f", "d", "i", "u", "b", "m"}}); err != nil {
 				f.Fatal(err)
 			}
 			files = append(files, b.Bytes())
@@ -146,7 +146,7 @@ func small(f *testing.F) (files [][]byte) {
 // FuzzRead: whatever the bytes, no panic, and what is allocated stays below
 // 32 MiB plus 16 times the numbers a file of the size may hold.
 func FuzzRead(f *testing.F) {
-	for _, b := range small(f) {
+	for _, b := range seeds(f) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { survive(t, b) })
@@ -157,15 +157,15 @@ func survive(t *testing.T, b []byte) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	for _, columns := range [][]string{nil, {"f", "d", "i", "u", "b"}} {
-		d, _, err := Read[float64](bytes.NewReader(b), int64(len(b)), "", columns)
+	for _, columns := range [][]string{nil, {"f", "d", "i", "u", "b", "m"}} {
+		d, _, err := Read[float64](bytes.NewReader(b), int64(len(b)), "", Options{Columns: columns})
 		if err == nil && d.Check("d") != nil {
 			t.Fatal(d.Check("d"))
 		}
 	}
 	if g, err := NewGroups(bytes.NewReader(b), int64(len(b)), ""); err == nil {
 		for range 4 {
-			if _, _, err := g.Next([]string{"s", "i", "d"}); err != nil {
+			if _, _, err := g.Next([]string{"s", "i", "d", "l", "m"}); err != nil {
 				break
 			}
 		}
@@ -181,7 +181,7 @@ func survive(t *testing.T, b []byte) {
 // footer, where everything else is pointed at. -count repeats it with others.
 func TestDamagedFiles(t *testing.T) {
 	var files [][]byte
-	for _, name := range []string{"none-v1", "snappy-v2", "gzip-v1"} {
+	for _, name := range []string{"none-v1", "snappy-v2", "gzip-v1", "zstd-v2", "pyarrow-brotli-v2-delta", "pyarrow-lz4-v1-plain"} {
 		b, err := os.ReadFile("testdata/" + name + ".parquet")
 		if err != nil {
 			t.Fatal(err)
@@ -199,7 +199,7 @@ func TestDamagedFiles(t *testing.T) {
 			b[at] = byte(rand.Uint32())
 		}
 		survive(t, b)
-		if _, _, err := Read[float64](bytes.NewReader(b), int64(len(b)), "", []string{"f", "d"}); err != nil {
+		if _, _, err := Read[float64](bytes.NewReader(b), int64(len(b)), "", Options{Columns: []string{"f", "d"}}); err != nil {
 			refused++
 		}
 	}
