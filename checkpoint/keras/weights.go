@@ -84,7 +84,7 @@ func (m *Model) newWeights(l *Layer, path string) error {
 	}
 	own := path
 	switch l.Class {
-	case "LSTM", "GRU", "SimpleRNN":
+	case "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D":
 		own = join(path, "cell") // beside it may be states
 	}
 	roles := append(t, f...)
@@ -111,7 +111,9 @@ func (m *Model) newWeights(l *Layer, path string) error {
 		names = classGroups(l.Inner, join(path, "cells"))
 	case l.Class == "RNN":
 		names = []string{join(path, "cell")}
-	case l.Class == "TimeDistributed":
+	case l.IsAttention():
+		names = m.projectionGroups(l.Inner, path)
+	case l.Class == "TimeDistributed", l.Class == "SpectralNormalization":
 		names = []string{join(path, "layer")}
 	}
 	for i, in := range l.Inner {
@@ -120,6 +122,24 @@ func (m *Model) newWeights(l *Layer, path string) error {
 		}
 	}
 	return nil
+}
+
+// projectionGroups are the groups of an attention's projections: Keras called them
+// _query_dense before it called them query_dense.
+func (m *Model) projectionGroups(list []*Layer, path string) []string {
+	names := make([]string, len(list))
+	for i, l := range list {
+		name := strings.TrimPrefix(l.Name, "attention_") + "_dense"
+		if names[i] = join(path, name); !m.has(names[i]) {
+			names[i] = join(path, "_"+name)
+		}
+	}
+	return names
+}
+
+func (m *Model) has(group string) bool {
+	_, ok := m.weights.Children(group)
+	return ok
 }
 
 // classGroups are the groups of layers in a list: the class in small letters, with

@@ -91,12 +91,13 @@ func init() {
 
 // isRecurrent reports whether a class may be called with initial states.
 func isRecurrent(class string) bool {
-	return class == "RNN" || class == "Bidirectional" || class == "LSTM" || class == "GRU" || class == "SimpleRNN"
+	return slices.Contains([]string{"RNN", "Bidirectional", "LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}, class)
 }
 
 // cellKinds are ONNX's operators of Keras's cells.
 var cellKinds = map[string]string{
 	"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN",
+	"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU",
 	"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "RNN",
 }
 
@@ -247,7 +248,7 @@ func guess(model *keras.Layer) []int {
 	switch l := model.Inner[1]; l.Class {
 	case "Embedding":
 		return []int{-1, -1}
-	case "LSTM", "GRU", "SimpleRNN":
+	case "LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU":
 		if w, ok := l.Weight("kernel"); ok && len(w.Shape) == 2 {
 			return []int{-1, -1, w.Shape[0]}
 		}
@@ -340,7 +341,7 @@ func (r *resolver) call(l *keras.Layer, spec keras.Call) ([]value, error) {
 				}
 				c.in = append(c.in, v)
 			}
-			if i > 0 && a != nil && !isRecurrent(l.Class) && !l.IsModel() {
+			if i > 0 && a != nil && !isRecurrent(l.Class) && !l.IsModel() && !l.IsAttention() {
 				return nil, refuse(l, "more than one argument in a call")
 			}
 		}

@@ -11,6 +11,7 @@ import (
 func recurrentLayers() map[string]row {
 	return map[string]row{
 		"LSTM": recurrent, "GRU": recurrent, "SimpleRNN": recurrent, "RNN": recurrent,
+		"CuDNNLSTM": recurrent, "CuDNNGRU": recurrent,
 		"Bidirectional": bidirectional,
 	}
 }
@@ -143,6 +144,9 @@ func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		b.stateful(l, f)
 	}
 	x := b.maskless(l, c, c.in[0])
+	if err := unmasked(l, x); err != nil {
+		return nil, err
+	}
 	total := 0
 	for _, d := range cells {
 		total += d.states()
