@@ -40,7 +40,7 @@ func (l *Layer) roles() (trained, fixed []string, known bool) {
 	case "SpectralNormalization":
 		return nil, []string{"vector_u"}, true
 	case "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D",
-		"Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1D", "Convolution2D":
+		"Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1D", "Convolution2D", "Convolution3D":
 		return biased("kernel"), nil, true
 	case "SeparableConv1D", "SeparableConv2D":
 		return biased("depthwise_kernel", "pointwise_kernel"), nil, true

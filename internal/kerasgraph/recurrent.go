@@ -13,6 +13,7 @@ func recurrentLayers() map[string]row {
 		"LSTM": recurrent, "GRU": recurrent, "SimpleRNN": recurrent, "RNN": recurrent,
 		"CuDNNLSTM": recurrent, "CuDNNGRU": recurrent,
 		"Bidirectional": bidirectional,
+		"ConvLSTM1D":    convLSTMRow(1), "ConvLSTM2D": convLSTMRow(2), "ConvLSTM3D": convLSTMRow(3),
 	}
 }
 
