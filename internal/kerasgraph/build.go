@@ -82,7 +82,7 @@ var table map[string]row
 
 func init() {
 	table = map[string]row{}
-	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), recurrentLayers(), operations(), functionalOperations(), attentionLayers()} {
+	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), recurrentLayers(), operations(), functionalOperations(), arrayOperations(), attentionLayers(), tensorFlowLayers(), preprocessingLayers()} {
 		for class, r := range family {
 			table[class] = r
 		}
@@ -190,7 +190,9 @@ func missing(root *keras.Layer) []string {
 		}
 		switch {
 		case l.Custom != "":
-			list = append(list, fmt.Sprintf("layer %q: %s is a class of the user's own", l.Path, l.Custom))
+			list = append(list, fmt.Sprintf("layer %q: %s is a class of the user's own, whose code is not in the file%s", l.Path, l.Custom, before(l)))
+		case l.Class == "Lambda":
+			list = append(list, fmt.Sprintf("layer %q: a Lambda is Python code, which is not run: write it with keras.ops or layers of Keras and save the model again%s", l.Path, before(l)))
 		case l.IsOperation():
 			list = append(list, fmt.Sprintf("operation %q: %s is not supported", l.Path, l.Class))
 		default:
@@ -202,6 +204,21 @@ func missing(root *keras.Layer) []string {
 		list = append(list, fmt.Sprintf("and %d more", more))
 	}
 	return list
+}
+
+// before names what a layer that is not run reads: up to there a model can be cut.
+func before(l *keras.Layer) string {
+	if len(l.Calls) == 0 {
+		return ""
+	}
+	var names []string
+	for _, r := range l.Calls[0].Refs() {
+		names = append(names, strconv.Quote(r.Layer))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; it reads " + strings.Join(names, ", ") + ", up to which keras.Model(inputs, outputs) cuts the model"
 }
 
 func find(model *keras.Layer, name string) *keras.Layer {
@@ -332,7 +349,7 @@ func (r *resolver) ref(at keras.Ref) (value, error) {
 
 func (r *resolver) call(l *keras.Layer, spec keras.Call) ([]value, error) {
 	c := &call{kwargs: spec.Kwargs, ref: r.ref, layer: l}
-	if !l.IsOperation() {
+	if !l.IsOperation() && !isTensorFlow(l.Class) {
 		for i, a := range spec.Args {
 			for _, at := range (keras.Call{Args: []any{a}}).Refs() {
 				v, err := r.ref(at)
@@ -370,7 +387,7 @@ func (b *builder) layer(l *keras.Layer, c *call) ([]value, error) {
 	if write == nil {
 		return nil, refuse(l, "it cannot be used here")
 	}
-	if len(c.in) == 0 && !l.IsOperation() {
+	if len(c.in) == 0 && !l.IsOperation() && !isTensorFlow(l.Class) {
 		return nil, wrong(l, "it is called on nothing")
 	}
 	out, err := write(b, l, c)

@@ -156,8 +156,16 @@ func upSampling2D(b *builder, l *keras.Layer, x value) (value, error) {
 	if err != nil {
 		return x, err
 	}
-	if how, err := l.Config.String("interpolation", "nearest"); err != nil || how != "nearest" {
-		return x, refuse(l, "interpolation %q", how)
+	how, err := l.Config.String("interpolation", "nearest")
+	if err != nil {
+		return x, err
+	}
+	if how != "nearest" {
+		axes, err := spatial(l, 2)
+		if err != nil || x.dims[axes[0]] < 0 || x.dims[axes[1]] < 0 {
+			return x, refuse(l, "interpolation %q of an input of shape %s", how, shown(x.dims))
+		}
+		return b.resized(l, x, [2]int{n[0] * x.dims[axes[0]], n[1] * x.dims[axes[1]]}, how)
 	}
 	return b.upSampled(l, x, n)
 }
