@@ -88,6 +88,9 @@ func (m *Model) newWeights(l *Layer, path string) error {
 		own = join(path, "cell") // beside it may be states
 	}
 	roles := append(t, f...)
+	if l.Class == "SpectralNormalization" {
+		roles = slices.Insert(roles, 0, "kernel") // of the layer inside, once more
+	}
 	vars, _ := m.weights.Children(join(own, "vars"))
 	if len(roles) > 0 && len(vars) != len(roles) {
 		return &checkpoint.Error{File: m.file, Tensor: join(own, "vars"), Reason: fmt.Sprintf("layer %s (%s) has %d weights there, expected %d: %s", short(l.Path), l.Class, len(vars), len(roles), strings.Join(roles, ", "))}

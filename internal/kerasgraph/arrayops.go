@@ -21,7 +21,7 @@ func arrayOperations() map[string]row {
 		"Argmax": argOp("ArgMax"), "Argmin": argOp("ArgMin"), "Repeat": repeatOp, "Tile": tileOp, "Cumsum": cumsumOp,
 		"Norm": normOp, "Var": varOp(false), "Std": varOp(true), "Swapaxes": swapOp, "SwapAxes": swapOp, "OneHot": oneHotOp, "Prod": reduceOp("ReduceProd"),
 		"Amax": reduceOp("ReduceMax"), "Amin": reduceOp("ReduceMin"), "Logsumexp": logSumExp, "Normalize": normalizeOp,
-		"Moveaxis": moveOp, "Tril": trilOp(0), "Triu": trilOp(1), "Elu": alphaOp("Elu"), "Celu": alphaOp("Celu"), "Glu": gluOp,
+		"Moveaxis": moveOp, "Elu": alphaOp("Elu"), "Celu": alphaOp("Celu"), "Glu": gluOp,
 		"HardShrink": shrinkOp(false), "SoftShrink": shrinkOp(true), "Threshold": thresholdOp, "Squareplus": squareplusOp, "Sparsemax": sparsemaxOp,
 		"ReLU": func(b *builder, l *keras.Layer, in []value) (value, error) { return reluLayer(b, l, in[0]) },
 		"Log1p": func(b *builder, _ *keras.Layer, in []value) (value, error) {
@@ -419,16 +419,6 @@ func op2(f func(b *builder, l *keras.Layer, in []value) (value, error)) row {
 		y, err := f(b, l, []value{x, {name: b.Constant("", graph.Scalar(int64(n))), typ: graph.I64}})
 		y.mask = ""
 		return []value{y}, err
-	}
-}
-
-func trilOp(upper int64) func(b *builder, l *keras.Layer, in []value) (value, error) {
-	return func(b *builder, l *keras.Layer, in []value) (value, error) {
-		k, err := l.Config.Int("k", 0)
-		if err != nil || len(in[0].dims) < 3 {
-			return in[0], refuse(l, "of shape %s", shown(in[0].dims))
-		}
-		return in[0].same(b.Op("Trilu", graph.Attrs{"upper": upper}, in[0].name, b.Constant("", graph.Scalar(int64(k))))), nil
 	}
 }
 

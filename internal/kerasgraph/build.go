@@ -57,6 +57,7 @@ type builder struct {
 	many   int  // more than 0: within layers that share a state among many steps
 	ends   []end
 	told   map[string]bool // layers whose states are inputs
+	reads  map[string][]*keras.Layer
 }
 
 // end is a state that is an output.
@@ -149,6 +150,9 @@ func Build(m *keras.Model, opt Options) (g *graph.Graph, notes []string, err err
 	}
 	outputs, err := b.model(root, inputs)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.maskTaken(); err != nil {
 		return nil, nil, err
 	}
 	seen := map[string]bool{}
@@ -391,6 +395,7 @@ func (b *builder) layer(l *keras.Layer, c *call) ([]value, error) {
 		return nil, wrong(l, "it is called on nothing")
 	}
 	out, err := write(b, l, c)
+	b.noteReads(l, c, out)
 	return out, problem(l, err)
 }
 

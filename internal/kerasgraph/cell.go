@@ -250,7 +250,7 @@ func (b *builder) packed(cells []*cell, role string) (string, error) {
 				return nil, err
 			}
 			if c.cudnn {
-				c.fromCuDNN(role, d.Data)
+				d.Data = c.fromCuDNN(role, d.Data)
 			}
 			if role == "bias" {
 				for row := range len(d.Data) / rows {

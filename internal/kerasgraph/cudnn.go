@@ -36,17 +36,16 @@ func (c *cell) readCuDNN(gates int) error {
 	return nil
 }
 
-// fromCuDNN changes weights to the layout of LSTM and GRU, where they stand. The two
-// rows of bias of a GRU lie as they are; those of an LSTM are kept apart too, and
-// summed where they are used.
-func (c *cell) fromCuDNN(role string, data []float32) {
+// fromCuDNN are weights in the layout of LSTM and GRU. The two rows of bias of a GRU lie
+// as they are; those of an LSTM are kept apart too, and summed where they are used.
+func (c *cell) fromCuDNN(role string, data []float32) []float32 {
 	if role == "bias" {
-		return
+		return data
 	}
 	gates := map[string]int{"LSTM": 4, "GRU": 3}[c.op]
 	columns := gates * c.units
 	inputs := len(data) / columns
-	old := slices.Clone(data)
+	out := make([]float32, len(data))
 	for g := range gates {
 		at := func(row, unit int) int { return row*columns + g*c.units + unit }
 		for i := range inputs {
@@ -56,8 +55,9 @@ func (c *cell) fromCuDNN(role string, data []float32) {
 					k := u*inputs + i // place in the memory of [H,I]
 					from = at(k/c.units, k%c.units)
 				}
-				data[at(i, u)] = old[from]
+				out[at(i, u)] = data[from]
 			}
 		}
 	}
+	return out
 }

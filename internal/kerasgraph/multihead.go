@@ -432,3 +432,33 @@ func spelled(l *keras.Layer, term, others string, rank int) (string, error) {
 	}
 	return strings.Replace(term, "...", free, 1), nil
 }
+
+// noteReads remembers which calls read a value that has a mask. What hands a value on as
+// it stands is none: it is the same value in Keras too.
+func (b *builder) noteReads(l *keras.Layer, c *call, out []value) {
+	if b.reads == nil {
+		b.reads = map[string][]*keras.Layer{}
+	}
+	var names []string
+	for _, v := range c.in {
+		handed := slices.ContainsFunc(out, func(o value) bool { return o.name == v.name })
+		if v.mask != "" && !handed && !slices.Contains(names, v.name) {
+			names = append(names, v.name)
+			b.reads[v.name] = append(b.reads[v.name], l)
+		}
+	}
+}
+
+// maskTaken refuses a masked value that a MultiHeadAttention and another call read: in
+// Keras 3 the attention takes the mask away from it, since 3.7 or so, and what the other
+// sees depends on which of them Keras runs first.
+func (b *builder) maskTaken() error {
+	for _, readers := range b.reads {
+		for _, l := range readers {
+			if l.Class == "MultiHeadAttention" && b.major >= 3 && len(readers) > 1 {
+				return refuse(l, "a masked value that other layers read too, from which Keras 3 takes the mask in the order of its calls,")
+			}
+		}
+	}
+	return nil
+}

@@ -60,6 +60,7 @@ func tensorFlowFunctions() map[string]function {
 		"pad":               {op: "Pad", settings: map[string]string{"paddings": "pad_width"}},
 		"math.l2_normalize": {op: "Normalize", settings: map[string]string{"axis": "axis", "epsilon": "epsilon"}},
 		"linalg.matmul":     {op: "Matmul", operands: []string{"b"}, settings: map[string]string{"transpose_a": "transpose_a", "transpose_b": "transpose_b"}},
+		"compat.v1.pad":     {op: "Pad", settings: map[string]string{"paddings": "pad_width"}},
 		"compat.v1.norm":    {op: "Norm", settings: map[string]string{"ord": "ord", "axis": "axis", "keepdims": "keepdims"}},
 		"identity":          {op: "StopGradient"}, "stop_gradient": {op: "StopGradient"},
 	}
@@ -114,6 +115,14 @@ func tensorFlow(b *builder, l *keras.Layer, c *call) ([]value, error) {
 			}
 		}
 		delete(kwargs, from)
+	}
+	if f.op == "Pad" { // with zeros
+		if n, ok := integerOf(kwargs["constant_values"]); ok && n == 0 {
+			delete(kwargs, "constant_values")
+		}
+		if kwargs["mode"] == "CONSTANT" {
+			delete(kwargs, "mode")
+		}
 	}
 	for key, v := range kwargs {
 		// The names and the gradients' of what is called change nothing.
