@@ -1,7 +1,6 @@
 package keras
 
 import (
-	"encoding/json"
 	"slices"
 )
 
@@ -213,18 +212,24 @@ func call(v any) (Call, error) {
 // a list where there are several.
 func oldCall(list []any) (Call, error) {
 	c := Call{}
-	if r, kwargs, ok := triple(list); ok { // not in a list of its own
-		list = []any{append([]any{r.Layer, json.Number("0"), json.Number("0")}, kwargs)}
-		list[0].([]any)[1], list[0].([]any)[2] = number(r.Call), number(r.Output)
+	_, _, single := triple(list)
+	_, _, constant := constantValue(list)
+	if single || constant { // not in a list of its own
+		list = []any{list}
 	}
 	var first []any
 	for _, v := range list {
 		item, _ := v.([]any)
+		var at any
 		r, kwargs, ok := triple(item)
+		at = r
+		if n, more, constant := constantValue(item); constant {
+			at, kwargs, ok = n, more, true
+		}
 		if !ok {
 			return c, wrong("inbound_nodes", v, "[layer, call, output, settings]")
 		}
-		first = append(first, r)
+		first = append(first, at)
 		k, err := value(kwargs, true, 0)
 		if err != nil {
 			return c, err
@@ -243,12 +248,16 @@ func oldCall(list []any) (Call, error) {
 	return c, nil
 }
 
-func number(n int) json.Number {
-	b, err := json.Marshal(n)
-	if err != nil {
-		return "0" // an int is always a number
+// constantValue reads what Keras 2 writes in the place of a value that is no layer's:
+// ["_CONSTANT_VALUE", -1, what it is], with settings or without.
+func constantValue(v []any) (value, kwargs any, ok bool) {
+	if len(v) < 3 || len(v) > 4 || v[0] != "_CONSTANT_VALUE" {
+		return nil, nil, false
 	}
-	return json.Number(b)
+	if len(v) == 4 {
+		kwargs = v[3]
+	}
+	return v[2], kwargs, true
 }
 
 // triple reads [layer, call, output] with settings or without.

@@ -74,8 +74,17 @@ func (l *Layer) IsModel() bool {
 	return l.Custom == "" && (l.Class == "Sequential" || l.Class == "Functional")
 }
 
-// IsOperation reports whether it is an operation of keras.ops, not a layer.
-func (l *Layer) IsOperation() bool { return strings.HasPrefix(l.Module, operationsModule) }
+// IsOperation reports whether it is an operation of keras.ops or a function of
+// keras.activations that was called by itself, not a layer.
+func (l *Layer) IsOperation() bool {
+	return strings.HasPrefix(l.Module, operationsModule) || strings.HasPrefix(l.Module, activationsModule)
+}
+
+// IsAttention reports whether it is an attention of several heads, whose Inner are its
+// projections.
+func (l *Layer) IsAttention() bool {
+	return l.Class == "MultiHeadAttention" || l.Class == "GroupedQueryAttention"
+}
 
 // Weight is a variable of a layer.
 type Weight struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -53,6 +54,9 @@ func (m *Model) layer(v map[string]any, in *Layer, depth int) (*Layer, error) {
 	if !ok || class == "" {
 		return nil, m.fail("a layer has no class_name")
 	}
+	if class == "GroupQueryAttention" {
+		class = "GroupedQueryAttention" // under which name it is saved depends on the form
+	}
 	l := &Layer{Class: class}
 	registered, _ := v["registered_name"].(string)
 	module, inKeras := v["module"].(string)
@@ -97,8 +101,11 @@ func (m *Model) layer(v map[string]any, in *Layer, depth int) (*Layer, error) {
 	return l, m.inside(l, depth)
 }
 
-// operationsModule is where Keras has its operations.
-const operationsModule = "keras.src.ops."
+// Modules in which Keras has its operations, and the activations that are some too.
+const (
+	operationsModule  = "keras.src.ops."
+	activationsModule = "keras.src.activations."
+)
 
 // isOperation reports whether what has no module is an operation of keras.ops, as
 // whole .h5 files of Keras 3 have them: called in Keras 3's form, without the settings
@@ -131,7 +138,9 @@ func (m *Model) inside(l *Layer, depth int) error {
 	switch l.Class {
 	case "Bidirectional":
 		return m.directions(l, depth)
-	case "TimeDistributed", "Wrapper":
+	case "MultiHeadAttention", "GroupedQueryAttention":
+		l.projections()
+	case "TimeDistributed", "Wrapper", "SpectralNormalization":
 		return m.wrapped(l, "layer", depth)
 	case "RNN":
 		return m.wrapped(l, "cell", depth)
@@ -197,6 +206,18 @@ func (m *Model) directions(l *Layer, depth int) error {
 		l.Inner[1].Config["go_backwards"] = !back
 	}
 	return nil
+}
+
+// projections makes the layers that an attention of many heads has inside, in Keras's
+// order. Their equations follow from the attention's settings.
+func (l *Layer) projections() {
+	names := []string{"query", "key", "value", "attention_output"}
+	if l.flag("use_gate", false) {
+		names = slices.Insert(names, 2, "gate")
+	}
+	for _, name := range names {
+		l.Inner = append(l.Inner, &Layer{Class: "EinsumDense", Name: name, Path: l.Path + "/" + name, Config: Config{"use_bias": l.Config["use_bias"]}})
+	}
 }
 
 // rename changes a layer's name, and the paths that begin with it.

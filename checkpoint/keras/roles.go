@@ -30,8 +30,17 @@ func (l *Layer) roles() (trained, fixed []string, known bool) {
 		return biased("kernel", "recurrent_kernel"), nil, true
 	case "CuDNNLSTM", "CuDNNGRU":
 		return []string{"kernel", "recurrent_kernel", "bias"}, nil, true
-	case "Dense", "EinsumDense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D",
-		"Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1D", "Convolution2D":
+	case "EinsumDense":
+		if _, attends := l.Config["use_bias"]; !attends && l.Config["bias_axes"] == nil {
+			return []string{"kernel"}, nil, true
+		}
+		return biased("kernel"), nil, true
+	case "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D":
+		return biased("kernel", "recurrent_kernel"), nil, true
+	case "SpectralNormalization":
+		return nil, []string{"vector_u"}, true
+	case "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D",
+		"Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1D", "Convolution2D", "Convolution3D":
 		return biased("kernel"), nil, true
 	case "SeparableConv1D", "SeparableConv2D":
 		return biased("depthwise_kernel", "pointwise_kernel"), nil, true
@@ -64,6 +73,8 @@ func (l *Layer) roles() (trained, fixed []string, known bool) {
 		"MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
 		"GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
 		"UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D",
+		"MaxPooling3D", "AveragePooling3D", "GlobalMaxPooling3D", "GlobalAveragePooling3D", "UpSampling3D", "ZeroPadding3D", "Cropping3D", "SpatialDropout3D",
+		"TFOpLambda", "SlicingOpLambda", "CategoryEncoding", "Discretization", "Resizing", "CenterCrop",
 		"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Rescaling", "Lambda":
 		return nil, nil, true
 	}

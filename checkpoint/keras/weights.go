@@ -84,10 +84,13 @@ func (m *Model) newWeights(l *Layer, path string) error {
 	}
 	own := path
 	switch l.Class {
-	case "LSTM", "GRU", "SimpleRNN":
+	case "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D":
 		own = join(path, "cell") // beside it may be states
 	}
 	roles := append(t, f...)
+	if l.Class == "SpectralNormalization" {
+		roles = slices.Insert(roles, 0, "kernel") // of the layer inside, once more
+	}
 	vars, _ := m.weights.Children(join(own, "vars"))
 	if len(roles) > 0 && len(vars) != len(roles) {
 		return &checkpoint.Error{File: m.file, Tensor: join(own, "vars"), Reason: fmt.Sprintf("layer %s (%s) has %d weights there, expected %d: %s", short(l.Path), l.Class, len(vars), len(roles), strings.Join(roles, ", "))}
@@ -111,7 +114,9 @@ func (m *Model) newWeights(l *Layer, path string) error {
 		names = classGroups(l.Inner, join(path, "cells"))
 	case l.Class == "RNN":
 		names = []string{join(path, "cell")}
-	case l.Class == "TimeDistributed":
+	case l.IsAttention():
+		names = m.projectionGroups(l.Inner, path)
+	case l.Class == "TimeDistributed", l.Class == "SpectralNormalization":
 		names = []string{join(path, "layer")}
 	}
 	for i, in := range l.Inner {
@@ -120,6 +125,24 @@ func (m *Model) newWeights(l *Layer, path string) error {
 		}
 	}
 	return nil
+}
+
+// projectionGroups are the groups of an attention's projections: Keras called them
+// _query_dense before it called them query_dense.
+func (m *Model) projectionGroups(list []*Layer, path string) []string {
+	names := make([]string, len(list))
+	for i, l := range list {
+		name := strings.TrimPrefix(l.Name, "attention_") + "_dense"
+		if names[i] = join(path, name); !m.has(names[i]) {
+			names[i] = join(path, "_"+name)
+		}
+	}
+	return names
+}
+
+func (m *Model) has(group string) bool {
+	_, ok := m.weights.Children(group)
+	return ok
 }
 
 // classGroups are the groups of layers in a list: the class in small letters, with

@@ -9,6 +9,14 @@ type Builder struct {
 	Opset int64
 	graph Graph
 	count int
+	// prefix stands before the names that are made up.
+	prefix string
+}
+
+// Body returns a builder of a graph inside this one, as of a Scan. What it makes up is
+// called otherwise than what b does.
+func (b *Builder) Body() *Builder {
+	return &Builder{Opset: b.Opset, prefix: b.fresh("body") + "."}
 }
 
 // Input adds an input. A dimension of -1 is any size.
@@ -74,7 +82,7 @@ func (b *Builder) Graph() *Graph {
 
 func (b *Builder) fresh(what string) string {
 	b.count++
-	return fmt.Sprintf("%s.%d", what, b.count)
+	return fmt.Sprintf("%s%s.%d", b.prefix, what, b.count)
 }
 
 // microsoft is the domain of ONNX Runtime's own operators.

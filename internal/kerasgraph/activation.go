@@ -17,6 +17,10 @@ func activationLayers() map[string]row {
 		"PReLU":     one(prelu),
 		"ELU":       one(eluLayer),
 		"Softmax":   one(softmaxLayer),
+		"ThresholdedReLU": one(func(b *builder, l *keras.Layer, x value) (value, error) {
+			theta, err := setting(l, 1, "theta")
+			return b.unary("ThresholdedRelu", graph.Attrs{"alpha": float32(theta)}, x), err
+		}),
 	}
 }
 
@@ -68,6 +72,9 @@ func (b *builder) activation(l *keras.Layer, key, missing string, x value) (valu
 		}
 		return out[0], nil
 	}
+	if n := x.dims[len(x.dims)-1]; name == "glu" && n > 0 && n%2 == 0 {
+		return b.gated(x, len(x.dims)-1), nil
+	}
 	f, ok := b.functions()[name]
 	if !ok {
 		return x, refuse(l, "%s %q", key, name)
@@ -101,6 +108,16 @@ func (b *builder) functions() map[string]func(value) value {
 		"leaky_relu": op("LeakyRelu", graph.Attrs{"alpha": float32(0.2)}),
 		"log_sigmoid": func(x value) value {
 			return b.unary("Neg", nil, b.unary("Softplus", nil, b.unary("Neg", nil, x)))
+		},
+		"softmax_v2":  op("Softmax", last), // as TensorFlow's function is called
+		"hard_shrink": func(x value) value { return b.shrunk(x, 0.5, false) }, "soft_shrink": func(x value) value { return b.shrunk(x, 0.5, true) },
+		"sparse_sigmoid": op("HardSigmoid", graph.Attrs{"alpha": float32(0.5), "beta": float32(0.5)}),
+		"squareplus":     func(x value) value { return b.squareplus(x, 4) }, "sparsemax": b.sparsemax,
+		// (x+1)²/4 between −1 and 1, x above: what is below −1 counts as −1.
+		"sparse_plus": func(x value) value {
+			one := b.scalar(1)
+			up := b.Op("Add", nil, b.Op("Clip", nil, x.name, b.scalar(-1), one), one)
+			return x.same(b.Op("Add", nil, b.Op("Mul", nil, b.Op("Mul", nil, up, up), b.scalar(0.25)), b.Op("Relu", nil, b.Op("Sub", nil, x.name, one))))
 		},
 		"tanh_shrink": func(x value) value { return x.same(b.Op("Sub", nil, x.name, b.Op("Tanh", nil, x.name))) },
 	}
@@ -146,7 +163,7 @@ func reluLayer(b *builder, l *keras.Layer, x value) (value, error) {
 	} else {
 		t := b.scalar(threshold)
 		below := b.Op("Mul", nil, b.Op("Sub", nil, x.name, t), b.scalar(slope))
-		y = x.same(b.Op("Where", nil, b.Op("GreaterOrEqual", nil, x.name, t), x.name, below))
+		y = x.same(b.Op("Where", nil, b.Op("Greater", nil, x.name, t), x.name, below))
 	}
 	if l.Config["max_value"] == nil {
 		return y, nil

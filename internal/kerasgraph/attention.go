@@ -9,7 +9,11 @@ import (
 )
 
 func attentionLayers() map[string]row {
-	return map[string]row{"Attention": attend(false), "AdditiveAttention": attend(true)}
+	return map[string]row{
+		"Attention": attend(false), "AdditiveAttention": attend(true),
+		"MultiHeadAttention": multiHead, "GroupedQueryAttention": multiHead,
+		"EinsumDense": one(einsumDense),
+	}
 }
 
 // attend is a row of Attention, whose scores are products of queries and keys, or of
@@ -30,56 +34,109 @@ func attend(additive bool) row {
 				return nil, err
 			}
 		}
+		causal, err := l.Config.Bool("causal", false) // a setting before Keras 2.10, an argument since
+		if err != nil {
+			return nil, err
+		}
+		show := false
 		for name, on := range c.kwargs {
-			if on != nil && on != false && name != "training" && name != "mask" {
+			yes, isBool := on.(bool)
+			switch {
+			case on == nil || name == "training" || name == "mask" || isBool && !yes:
+			case name == "use_causal_mask" && isBool:
+				causal = true
+			case name == "return_attention_scores" && isBool:
+				show = true
+			default:
 				return nil, refuse(l, "%s in its call", name)
 			}
 		}
-		mode, err := l.Config.String("score_mode", "dot")
+		scores, err := b.scores(l, additive, q, k)
 		if err != nil {
 			return nil, err
 		}
-		if !additive && mode != "dot" {
-			return nil, refuse(l, "score_mode %q", mode)
-		}
-		scaled, err := l.Config.Bool("use_scale", additive)
-		if err != nil {
-			return nil, err
-		}
-		scale := ""
-		if scaled {
-			w, ok := l.Weight("scale")
-			if !ok || additive && !slices.Equal(w.Shape, q.dims[2:]) {
-				return nil, wrong(l, "its scale has shape %v for queries %s", w.Shape, shown(q.dims))
-			}
-			if scale, err = b.weight(l, "scale", w.Shape, nil); err != nil {
-				return nil, err
-			}
-		}
-		scores := ""
-		if additive {
-			sum := b.Op("Tanh", nil, b.Op("Add", nil, b.unsqueeze(q, 2).name, b.unsqueeze(k, 1).name))
-			if scaled {
-				sum = b.Op("Mul", nil, sum, scale)
-			}
-			scores = b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, sum, b.Ints(-1))
-		} else {
-			scores = b.Op("MatMul", nil, q.name, b.transpose(k, 0, 2, 1).name)
-			if scaled {
-				scores = b.Op("Mul", nil, scores, scale)
-			}
-		}
+		kept := ""
 		if v.mask != "" {
-			less := b.Op("Where", nil, b.Op("Unsqueeze", nil, v.mask, b.Ints(1)), b.scalar(0), b.scalar(1e9))
-			scores = b.Op("Sub", nil, scores, less)
+			kept = b.Op("Unsqueeze", nil, v.mask, b.Ints(1))
 		}
-		weights := b.Op("Softmax", graph.Attrs{"axis": int64(-1)}, scores)
-		y := v.with(b.Op("MatMul", nil, weights, v.name), q.dims[0], q.dims[1], v.dims[2])
+		if causal {
+			kept = b.both(kept, b.Op("GreaterOrEqual", nil, b.steps(q, 2), b.steps(v, 1)))
+		}
+		if kept != "" {
+			scores = b.Op("Sub", nil, scores, b.Op("Where", nil, kept, b.scalar(0), b.scalar(1e9)))
+		}
+		weights := q.with(b.Op("Softmax", graph.Attrs{"axis": int64(-1)}, scores), q.dims[0], q.dims[1], v.dims[1])
+		weights.mask = ""
+		y := v.with(b.Op("MatMul", nil, weights.name, v.name), q.dims[0], q.dims[1], v.dims[2])
 		if y.mask = q.mask; q.mask != "" {
 			y = y.same(b.Op("Where", nil, b.Op("Unsqueeze", nil, q.mask, b.Ints(2)), y.name, b.scalar(0)))
 		}
+		if show {
+			return []value{y, weights}, nil
+		}
 		return []value{y}, nil
 	}
+}
+
+// scores are those of Attention or AdditiveAttention, [B,T,S].
+func (b *builder) scores(l *keras.Layer, additive bool, q, k value) (string, error) {
+	mode, err := l.Config.String("score_mode", "dot")
+	if err != nil {
+		return "", err
+	}
+	if !additive && mode != "dot" && mode != "concat" {
+		return "", refuse(l, "score_mode %q", mode)
+	}
+	scaled, err := l.Config.Bool("use_scale", additive)
+	if err != nil {
+		return "", err
+	}
+	factor := func(role string) (string, error) {
+		w, ok := l.Weight(role)
+		if !ok || additive && !slices.Equal(w.Shape, q.dims[2:]) {
+			return "", wrong(l, "its %s has shape %v for queries %s", role, w.Shape, shown(q.dims))
+		}
+		return b.weight(l, role, w.Shape, nil)
+	}
+	scale := ""
+	if scaled {
+		if scale, err = factor("scale"); err != nil {
+			return "", err
+		}
+	}
+	times := func(x string) string {
+		if scaled {
+			return b.Op("Mul", nil, x, scale)
+		}
+		return x
+	}
+	if !additive && mode == "dot" {
+		return times(b.Op("MatMul", nil, q.name, b.transpose(k, 0, 2, 1).name)), nil
+	}
+	sum := b.Op("Add", nil, b.unsqueeze(q, 2).name, b.unsqueeze(k, 1).name)
+	over := func(x string) string {
+		return b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, x, b.Ints(-1))
+	}
+	if additive {
+		return over(times(b.Op("Tanh", nil, sum))), nil
+	}
+	w, err := factor("concat_score_weight")
+	return b.Op("Mul", nil, over(b.Op("Tanh", nil, times(sum))), w), err
+}
+
+// steps are the numbers of x's steps along axis 1, with an axis of 1 before and, where
+// they are rows, behind.
+func (b *builder) steps(x value, axis int64) string {
+	zero, one := b.Constant("", graph.Scalar(int64(0))), b.Constant("", graph.Scalar(int64(1)))
+	return b.Op("Unsqueeze", nil, b.Op("Range", nil, zero, b.Op("Squeeze", nil, b.size(x, 1), b.Ints(0)), one), b.Ints(0, axis))
+}
+
+// both joins two masks, of which the first may be absent.
+func (b *builder) both(mask, other string) string {
+	if mask == "" {
+		return other
+	}
+	return b.Op("And", nil, mask, other)
 }
 
 // transposed is a row of a transposed convolution over n spatial axes. Keras's kernel

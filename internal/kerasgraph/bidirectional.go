@@ -32,6 +32,11 @@ func bidirectional(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		return nil, err
 	}
 	x := b.maskless(l, c, c.in[0])
+	for _, in := range l.Inner {
+		if err := unmasked(in, x); err != nil {
+			return nil, err
+		}
+	}
 	zero := b.zeroesMasked(f)
 	var list []result
 	if cells[0].same(cells[1]) && !f[0].backwards {

@@ -57,6 +57,7 @@ type builder struct {
 	many   int  // more than 0: within layers that share a state among many steps
 	ends   []end
 	told   map[string]bool // layers whose states are inputs
+	reads  map[string][]*keras.Layer
 }
 
 // end is a state that is an output.
@@ -82,7 +83,7 @@ var table map[string]row
 
 func init() {
 	table = map[string]row{}
-	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), recurrentLayers(), operations(), functionalOperations(), attentionLayers()} {
+	for _, family := range []map[string]row{coreLayers(), activationLayers(), normLayers(), convLayers(), poolLayers(), mergeLayers(), recurrentLayers(), operations(), functionalOperations(), arrayOperations(), attentionLayers(), tensorFlowLayers(), preprocessingLayers()} {
 		for class, r := range family {
 			table[class] = r
 		}
@@ -91,12 +92,13 @@ func init() {
 
 // isRecurrent reports whether a class may be called with initial states.
 func isRecurrent(class string) bool {
-	return class == "RNN" || class == "Bidirectional" || class == "LSTM" || class == "GRU" || class == "SimpleRNN"
+	return slices.Contains([]string{"RNN", "Bidirectional", "LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}, class)
 }
 
 // cellKinds are ONNX's operators of Keras's cells.
 var cellKinds = map[string]string{
 	"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN",
+	"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU",
 	"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "RNN",
 }
 
@@ -150,6 +152,9 @@ func Build(m *keras.Model, opt Options) (g *graph.Graph, notes []string, err err
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := b.maskTaken(); err != nil {
+		return nil, nil, err
+	}
 	seen := map[string]bool{}
 	for _, in := range inputs {
 		seen[in.name] = true
@@ -189,7 +194,9 @@ func missing(root *keras.Layer) []string {
 		}
 		switch {
 		case l.Custom != "":
-			list = append(list, fmt.Sprintf("layer %q: %s is a class of the user's own", l.Path, l.Custom))
+			list = append(list, fmt.Sprintf("layer %q: %s is a class of the user's own, whose code is not in the file%s", l.Path, l.Custom, before(l)))
+		case l.Class == "Lambda":
+			list = append(list, fmt.Sprintf("layer %q: a Lambda is Python code, which is not run: write it with keras.ops or layers of Keras and save the model again%s", l.Path, before(l)))
 		case l.IsOperation():
 			list = append(list, fmt.Sprintf("operation %q: %s is not supported", l.Path, l.Class))
 		default:
@@ -201,6 +208,21 @@ func missing(root *keras.Layer) []string {
 		list = append(list, fmt.Sprintf("and %d more", more))
 	}
 	return list
+}
+
+// before names what a layer that is not run reads: up to there a model can be cut.
+func before(l *keras.Layer) string {
+	if len(l.Calls) == 0 {
+		return ""
+	}
+	var names []string
+	for _, r := range l.Calls[0].Refs() {
+		names = append(names, strconv.Quote(r.Layer))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; it reads " + strings.Join(names, ", ") + ", up to which keras.Model(inputs, outputs) cuts the model"
 }
 
 func find(model *keras.Layer, name string) *keras.Layer {
@@ -247,7 +269,7 @@ func guess(model *keras.Layer) []int {
 	switch l := model.Inner[1]; l.Class {
 	case "Embedding":
 		return []int{-1, -1}
-	case "LSTM", "GRU", "SimpleRNN":
+	case "LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU":
 		if w, ok := l.Weight("kernel"); ok && len(w.Shape) == 2 {
 			return []int{-1, -1, w.Shape[0]}
 		}
@@ -331,7 +353,7 @@ func (r *resolver) ref(at keras.Ref) (value, error) {
 
 func (r *resolver) call(l *keras.Layer, spec keras.Call) ([]value, error) {
 	c := &call{kwargs: spec.Kwargs, ref: r.ref, layer: l}
-	if !l.IsOperation() {
+	if !l.IsOperation() && !isTensorFlow(l.Class) {
 		for i, a := range spec.Args {
 			for _, at := range (keras.Call{Args: []any{a}}).Refs() {
 				v, err := r.ref(at)
@@ -340,7 +362,7 @@ func (r *resolver) call(l *keras.Layer, spec keras.Call) ([]value, error) {
 				}
 				c.in = append(c.in, v)
 			}
-			if i > 0 && a != nil && !isRecurrent(l.Class) && !l.IsModel() {
+			if i > 0 && a != nil && !isRecurrent(l.Class) && !l.IsModel() && !l.IsAttention() {
 				return nil, refuse(l, "more than one argument in a call")
 			}
 		}
@@ -369,10 +391,11 @@ func (b *builder) layer(l *keras.Layer, c *call) ([]value, error) {
 	if write == nil {
 		return nil, refuse(l, "it cannot be used here")
 	}
-	if len(c.in) == 0 && !l.IsOperation() {
+	if len(c.in) == 0 && !l.IsOperation() && !isTensorFlow(l.Class) {
 		return nil, wrong(l, "it is called on nothing")
 	}
 	out, err := write(b, l, c)
+	b.noteReads(l, c, out)
 	return out, problem(l, err)
 }
 

@@ -16,6 +16,7 @@ type cell struct {
 	units       int
 	bias        bool
 	after       bool // GRU: reset_after
+	cudnn       bool // weights are in the layout of CuDNNLSTM and CuDNNGRU
 	activations []string
 	alpha, beta []float32
 }
@@ -147,9 +148,12 @@ func (b *builder) readCell(l *keras.Layer) (*cell, error) {
 	}
 	if c.op == "GRU" {
 		// Where the setting is absent, before Keras 2.1.6, it was false.
-		if c.after, err = l.Config.Bool("reset_after", false); err != nil {
+		if c.after, err = l.Config.Bool("reset_after", isCuDNN(l.Class)); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.readCuDNN(gates); err != nil {
+		return nil, err
 	}
 	keys := []string{"recurrent_activation", "activation", "activation"}
 	switch c.op {
@@ -233,7 +237,7 @@ func (b *builder) packed(cells []*cell, role string) (string, error) {
 	for _, c := range cells {
 		w, ok := c.layer.Weight(role)
 		two := role == "bias" && c.op == "GRU" && c.after
-		if role == "bias" && (!ok || two != slices.Equal(w.Shape, []int{2, rows}) || !two && !slices.Equal(w.Shape, []int{rows})) {
+		if role == "bias" && !c.cudnn && (!ok || two != slices.Equal(w.Shape, []int{2, rows}) || !two && !slices.Equal(w.Shape, []int{rows})) {
 			return "", wrong(c.layer, "its bias has shape %v, expected [%d], or [2 %d] of a GRU with reset_after", w.Shape, rows, rows)
 		}
 	}
@@ -244,6 +248,9 @@ func (b *builder) packed(cells []*cell, role string) (string, error) {
 			d, err := b.numbers(c.layer, role)
 			if err != nil {
 				return nil, err
+			}
+			if c.cudnn {
+				d.Data = c.fromCuDNN(role, d.Data)
 			}
 			if role == "bias" {
 				for row := range len(d.Data) / rows {

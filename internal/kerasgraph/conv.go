@@ -12,6 +12,7 @@ func convLayers() map[string]row {
 	return map[string]row{
 		"Conv1D": drop(convolution(1, false)), "Convolution1D": drop(convolution(1, false)),
 		"Conv2D": drop(convolution(2, false)), "Convolution2D": drop(convolution(2, false)),
+		"Conv3D": drop(convolution(3, false)), "Convolution3D": drop(convolution(3, false)), "Conv3DTranspose": drop(transposed(3)),
 		"Conv1DTranspose": drop(transposed(1)), "Conv2DTranspose": drop(transposed(2)),
 		"SeparableConv1D": drop(separable(1)), "SeparableConv2D": drop(separable(2)),
 		"DepthwiseConv1D": drop(convolution(1, true)), "DepthwiseConv2D": drop(convolution(2, true)),

@@ -13,7 +13,7 @@ var nothing = one(func(_ *builder, _ *keras.Layer, x value) (value, error) { ret
 
 func coreLayers() map[string]row {
 	return map[string]row{
-		"Dropout": nothing, "SpatialDropout1D": nothing, "SpatialDropout2D": nothing, "AlphaDropout": nothing,
+		"Dropout": nothing, "SpatialDropout1D": nothing, "SpatialDropout2D": nothing, "SpatialDropout3D": nothing, "AlphaDropout": nothing,
 		"GaussianDropout": nothing, "GaussianNoise": nothing, "ActivityRegularization": nothing, "Identity": nothing,
 		"InputLayer":      nothing,
 		"Dense":           one(dense),

@@ -26,7 +26,7 @@ func functionalOperations() map[string]row {
 	for name, onnx := range map[string]string{"Absolute": "Abs", "Abs": "Abs", "Exp": "Exp", "Log": "Log", "Sqrt": "Sqrt", "Negative": "Neg", "Sin": "Sin", "Cos": "Cos", "Floor": "Floor", "Ceil": "Ceil", "Reciprocal": "Reciprocal", "Erf": "Erf"} {
 		rows["ops."+name] = op(func(b *builder, _ *keras.Layer, in []value) (value, error) { return b.unary(onnx, nil, in[0]), nil }, 1)
 	}
-	for name, function := range map[string]string{"Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Softplus": "softplus", "Softsign": "softsign", "Selu": "selu", "Elu": "elu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "LogSigmoid": "log_sigmoid"} {
+	for name, function := range map[string]string{"Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Softplus": "softplus", "Softsign": "softsign", "Selu": "selu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "LogSigmoid": "log_sigmoid"} {
 		rows["ops."+name] = op(func(b *builder, _ *keras.Layer, in []value) (value, error) {
 			return b.functions()[function](in[0]), nil
 		}, 1)
@@ -219,14 +219,10 @@ func transposeOp(b *builder, l *keras.Layer, in []value) (value, error) {
 
 func matmulOp(b *builder, l *keras.Layer, in []value) (value, error) {
 	x, y := in[0].dims, in[1].dims
-	if len(x) < 2 || len(x) != len(y) {
+	if len(x) < 2 || len(y) < 2 {
 		return in[0], refuse(l, "a product of shapes %s and %s", shown(x), shown(y))
 	}
-	out := slices.Clone(x)
-	for i := range x[:len(x)-2] {
-		out[i] = merged(x[i], y[i])
-	}
-	out[len(out)-1] = y[len(y)-1]
+	out := append(together(x[:len(x)-2], y[:len(y)-2]), x[len(x)-2], y[len(y)-1])
 	return in[0].with(b.Op("MatMul", nil, in[0].name, in[1].name), out...), nil
 }
 

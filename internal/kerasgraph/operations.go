@@ -114,6 +114,9 @@ func op(f func(b *builder, l *keras.Layer, in []value) (value, error), n int) ro
 func opFrom(f func(b *builder, l *keras.Layer, in []value) (value, error), n, first int) row {
 	return func(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		args, _ := c.kwargs["args"].([]any)
+		if err := noMore(l, c); err != nil {
+			return nil, err
+		}
 		if len(args) == 1 {
 			if list, ok := args[0].([]any); ok {
 				args = list
@@ -161,6 +164,26 @@ func opFrom(f func(b *builder, l *keras.Layer, in []value) (value, error), n, fi
 		y.mask = ""
 		return []value{y}, err
 	}
+}
+
+// noMore refuses arguments by name, which an operation here has none of.
+func noMore(l *keras.Layer, c *call) error {
+	kwargs, _ := c.kwargs["kwargs"].(map[string]any)
+	for name, v := range kwargs {
+		if v != nil && v != false {
+			return refuse(l, "%s in its call", name)
+		}
+	}
+	return nil
+}
+
+// integerOf is a whole number of the file.
+func integerOf(v any) (int, bool) {
+	if _, ok := v.(json.Number); !ok {
+		return 0, false
+	}
+	n, err := keras.Config{"": v}.Int("", 0)
+	return n, err == nil
 }
 
 // kindOf orders truth values, whole and real numbers.

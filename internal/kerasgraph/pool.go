@@ -12,6 +12,9 @@ func poolLayers() map[string]row {
 	return map[string]row{
 		"MaxPooling1D": drop(pooling(1, "MaxPool")), "MaxPooling2D": drop(pooling(2, "MaxPool")),
 		"AveragePooling1D": drop(pooling(1, "AveragePool")), "AveragePooling2D": drop(pooling(2, "AveragePool")),
+		"MaxPooling3D": drop(pooling(3, "MaxPool")), "AveragePooling3D": drop(pooling(3, "AveragePool")),
+		"GlobalMaxPooling3D": drop(global(3, "ReduceMax")), "GlobalAveragePooling3D": drop(global(3, "ReduceMean")),
+		"UpSampling3D": drop(upSampling3D), "ZeroPadding3D": drop(padding(3)), "Cropping3D": drop(cropping(3)),
 		"GlobalMaxPooling1D": drop(global(1, "ReduceMax")), "GlobalMaxPooling2D": drop(global(2, "ReduceMax")),
 		"GlobalAveragePooling1D": globalAverage, "GlobalAveragePooling2D": drop(global(2, "ReduceMean")),
 		"UpSampling1D": drop(upSampling1D), "UpSampling2D": drop(upSampling2D),
@@ -153,17 +156,38 @@ func upSampling2D(b *builder, l *keras.Layer, x value) (value, error) {
 	if err != nil {
 		return x, err
 	}
-	if how, err := l.Config.String("interpolation", "nearest"); err != nil || how != "nearest" {
-		return x, refuse(l, "interpolation %q", how)
-	}
-	axes, err := spatial(l, 2)
+	how, err := l.Config.String("interpolation", "nearest")
 	if err != nil {
 		return x, err
 	}
+	if how != "nearest" {
+		axes, err := spatial(l, 2)
+		if err != nil || x.dims[axes[0]] < 0 || x.dims[axes[1]] < 0 {
+			return x, refuse(l, "interpolation %q of an input of shape %s", how, shown(x.dims))
+		}
+		return b.resized(l, x, [2]int{n[0] * x.dims[axes[0]], n[1] * x.dims[axes[1]]}, how)
+	}
+	return b.upSampled(l, x, n)
+}
+
+func upSampling3D(b *builder, l *keras.Layer, x value) (value, error) {
+	n, err := perAxis(l, "size", 3, []int{2})
+	if err == nil {
+		err = rank(x, 5)
+	}
+	if err != nil {
+		return x, err
+	}
+	return b.upSampled(l, x, n)
+}
+
+// upSampled repeats what stands along each spatial axis.
+func (b *builder) upSampled(l *keras.Layer, x value, n []int) (value, error) {
+	axes, err := spatial(l, len(n))
 	for i, a := range axes {
 		x = b.repeated(x, int(a), n[i])
 	}
-	return x, nil
+	return x, err
 }
 
 // margins reads what is added or cut at both ends of n axes: one number, one for

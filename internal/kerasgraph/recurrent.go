@@ -11,7 +11,9 @@ import (
 func recurrentLayers() map[string]row {
 	return map[string]row{
 		"LSTM": recurrent, "GRU": recurrent, "SimpleRNN": recurrent, "RNN": recurrent,
+		"CuDNNLSTM": recurrent, "CuDNNGRU": recurrent,
 		"Bidirectional": bidirectional,
+		"ConvLSTM1D":    convLSTMRow(1), "ConvLSTM2D": convLSTMRow(2), "ConvLSTM3D": convLSTMRow(3),
 	}
 }
 
@@ -143,6 +145,9 @@ func recurrent(b *builder, l *keras.Layer, c *call) ([]value, error) {
 		b.stateful(l, f)
 	}
 	x := b.maskless(l, c, c.in[0])
+	if err := unmasked(l, x); err != nil {
+		return nil, err
+	}
 	total := 0
 	for _, d := range cells {
 		total += d.states()

@@ -62,10 +62,10 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 		change func(string) string
 		want   string
 	}{
-		"a class":          {"dropouts", replaced(`"class_name": "GaussianNoise"`, `"class_name": "MultiHeadAttention"`), `layer "gaussian_noise": MultiHeadAttention is not supported`},
+		"a class":          {"dropouts", replaced(`"class_name": "GaussianNoise"`, `"class_name": "IntegerLookup"`), `layer "gaussian_noise": IntegerLookup is not supported`},
 		"an activation":    {"act_elu", replaced(`"activation": "elu"`, `"activation": "quick"`), `layer "activation" (Activation): activation "quick" is not supported`},
 		"a cell's":         {"lstm_relu", replaced(`"activation": "relu"`, `"activation": "softmax"`), `(LSTM): activation "softmax" is not supported`},
-		"an interpolation": {"upsampling2d", replaced(`"nearest"`, `"bilinear"`), `interpolation "bilinear" is not supported`},
+		"an interpolation": {"upsampling2d", replaced(`"nearest"`, `"bicubic"`), `interpolation "bicubic" is not supported`},
 		"rms":              {"layernorm", replaced(`"rms_scaling": false`, `"rms_scaling": true`), "rms_scaling is not supported"},
 	} {
 		m, err := changed(t, tt.golden, tt.change)
@@ -82,14 +82,14 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 // TestAllMissingClassesAreNamed: those of the user's own, inside others too.
 func TestAllMissingClassesAreNamed(t *testing.T) {
 	m, err := changed(t, "td_dense", func(s string) string {
-		s = strings.ReplaceAll(s, `"class_name": "Dense"`, `"class_name": "EinsumDense"`)
+		s = strings.ReplaceAll(s, `"class_name": "Dense"`, `"class_name": "StringLookup"`)
 		return strings.Replace(s, `{"module": "keras.layers", "class_name": "TimeDistributed"`, `{"module": "my.code", "class_name": "Own", "config": {"name": "own"}, "registered_name": "my>Own"}, {"module": "keras.layers", "class_name": "TimeDistributed"`, 1)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = Build(m, Options{})
-	for _, want := range []string{`layer "own": my>Own is a class of the user's own`, `layer "time_distributed/dense": EinsumDense is not supported`} {
+	for _, want := range []string{`layer "own": my>Own is a class of the user's own`, `layer "time_distributed/dense": StringLookup is not supported`} {
 		if !errors.Is(err, graph.ErrOperator) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}

@@ -297,9 +297,60 @@ save("functional", keras.Model(i, [
     o.transpose(h, (0, 2, 1)), o.matmul(h, o.transpose(h, (0, 2, 1))), o.stack([h, h], axis=2), o.einsum("bti,bti->bt", h, h), o.softmax(h, axis=1), o.gelu(h), o.leaky_relu(h),
     o.sigmoid(h) + o.exp(h) - o.sqrt(o.abs(h)) * o.tanh(h), o.relu(h) / 2.0, o.maximum(h, 0.1), o.square(h), o.flip(h, axis=1)]), x(2, 5, 4))
 
+# Attention of several heads, and sums over letters.
+i = keras.Input((None,), dtype="int32")
+e = L.Embedding(7, 4, mask_zero=True)(i)
+h = L.GRU(4, return_sequences=True)(L.Embedding(7, 4, mask_zero=True)(i))
+a, w = L.MultiHeadAttention(2, 3, value_dim=2, output_shape=5, use_gate=True)(h, e, return_attention_scores=True)
+save("multihead", keras.Model(i, [a, w]), tokens)
+i = keras.Input((None,), dtype="int32")
+e = L.Embedding(7, 4, mask_zero=True)(i)
+save("multihead_mean", keras.Model(i, L.GlobalAveragePooling1D()(L.MultiHeadAttention(2, 3)(e, e, use_causal_mask=True))), np.array([[1, 2, 3, 0, 0], [4, 0, 0, 5, 0]], "int32"))
+i = keras.Input((5, 4))
+save("multihead_window", keras.Model(i, L.MultiHeadAttention(1, 2, use_bias=False, sliding_window=2)(i, i)), x(2, 5, 4))
+i = keras.Input((3, 2, 4))
+save("multihead_axes", keras.Model(i, [L.MultiHeadAttention(2, 3, attention_axes=(1,))(i, i), L.MultiHeadAttention(2, 3, attention_axes=(1, 2), output_shape=(2, 3))(i, i), L.MultiHeadAttention(1, 3)(i, i)]), x(2, 3, 2, 4))
+i = keras.Input((5, 4))
+save("grouped_query", keras.Model(i, [L.GroupQueryAttention(3, 4, 2)(i, i), L.GroupQueryAttention(2, 2, 1, use_gate=True)(i, i, use_causal_mask=True)]), x(2, 5, 4))
+save("attention_calls", keras.Model(i, [*L.Attention(score_mode="concat", use_scale=True)([i, i], return_attention_scores=True), L.AdditiveAttention()([i, i], use_causal_mask=True)]), x(2, 5, 4))
+save("einsum_dense", keras.Model(i, [L.EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="d")(i), L.EinsumDense("...x,xy->...y", 5, bias_axes="y", activation="relu")(i), L.EinsumDense("abc,bd->adc", (3, 4))(i)]), x(2, 5, 4))
+
+# Pictures that move.
+one("convlstm1d", (4, 6, 2), L.ConvLSTM1D(3, 2, return_sequences=True, strides=2), L.ConvLSTM1D(2, 3, padding="same", go_backwards=True, return_sequences=True, activation="relu"), dynamic=True)
+one("convlstm2d", (3, 5, 6, 2), L.ConvLSTM2D(3, 3, padding="same", dilation_rate=2, return_sequences=True, recurrent_activation="hard_sigmoid"), L.ConvLSTM2D(2, (2, 3), use_bias=False))
+one("convlstm2d_first", (3, 2, 5, 6), L.ConvLSTM2D(3, 3, data_format="channels_first", return_sequences=True))
+i = keras.Input((3, 5, 4, 1))
+save("convlstm2d_state", keras.Model(i, L.ConvLSTM2D(2, 2, return_state=True)(i)), x(2, 3, 5, 4, 1))
+one("three_axes", (4, 5, 6, 2), L.Conv3D(3, (2, 1, 3), padding="same", strides=(1, 2, 1)), L.MaxPooling3D((1, 2, 2), padding="same"), L.UpSampling3D((1, 2, 1)), L.ZeroPadding3D(1), L.AveragePooling3D(2), L.Conv3DTranspose(2, 2, strides=2), L.Cropping3D(((1, 0), (0, 1), (1, 1))))
+one("three_axes_global", (2, 2, 3, 2), L.SpatialDropout3D(0.5), L.GlobalAveragePooling3D(keepdims=True), L.GlobalMaxPooling3D())
+
+# What else there is of activations, and of operations.
+for a in ["squareplus", "soft_shrink", "sparse_plus", "glu", "sparse_sigmoid", "hard_shrink", "sparsemax", "hard_swish", "silu"]:
+    one("act_" + a, (3, 6), L.Activation(a))
+i = keras.Input((5, 4))
+h = L.GRU(4, return_sequences=True)(i)
+f = [o.argmax(h, axis=1), o.argmin(h, axis=-1, keepdims=True)]
+save("arrays", keras.Model(i, [o.cast(v, "float32") for v in f] + [
+    *o.split(h, 2, axis=-1), *o.split(h, [1, 3], axis=1), *o.unstack(h, axis=2), o.repeat(h, 2, axis=1), o.tile(h, (1, 2, 3)), o.cumsum(h, axis=1), o.norm(h, axis=-1), o.norm(h, axis=1, ord=1), o.norm(h, axis=(1, 2)), o.var(h, axis=1), o.std(h, axis=(1, 2), keepdims=True),
+    o.swapaxes(h, 1, -1), o.moveaxis(h, 1, -1), o.one_hot(f[1][..., 0], 4), o.prod(h, axis=-1), o.amax(h, axis=1), o.logsumexp(h, axis=-1), o.normalize(h, axis=-1), o.pad(h, ((0, 0), (1, 2), (0, 1)), mode="reflect"), o.pad(h, ((0, 0), (1, 0), (0, 0)), constant_values=2.0), o.take(h, 1, axis=1)]), x(2, 5, 4))
+save("functions", keras.Model(i, [
+    o.elu(h, alpha=0.5), o.celu(h, alpha=0.5), o.glu(h), o.hard_shrink(h, threshold=0.2), o.soft_shrink(h, threshold=0.1), o.threshold(h, 0.1, -1.0), o.squareplus(h, b=1), o.sparsemax(h * 3), o.log1p(o.abs(h)), o.expm1(h), o.log2(o.abs(h) + 1), o.log10(o.abs(h) + 1), o.rsqrt(o.abs(h) + 1),
+    o.round(h * 3), o.sign(h), o.arctan(h), o.tan(h), o.hard_tanh(h * 3), o.tanh_shrink(h), o.sparse_plus(h * 3), o.sparse_sigmoid(h * 3), keras.activations.relu(h, max_value=0.3, negative_slope=0.2, threshold=0.1), o.cast(o.logical_xor(h > 0, h > 0.1), "float32"), o.stop_gradient(h) * 2]), x(2, 5, 4))
+
+# What prepares inputs.
+ids = np.array([[0, 2, 2], [4, 1, 0]], "int32")
+i = keras.Input((3,), dtype="int32")
+save("category_encoding", keras.Model(i, [L.CategoryEncoding(5, output_mode="multi_hot")(i), L.CategoryEncoding(5, output_mode="count")(i)]), ids)
+i = keras.Input((3,))
+d = L.Discretization(bin_boundaries=[-1.0, 0.0, 0.5])
+save("discretization", keras.Model(i, [L.Embedding(4, 2)(d(i)), L.Discretization(bin_boundaries=[-1.0, 0.0], output_mode="count")(i)]), np.array([[-1.0, 0.0, 0.7], [-3.0, 0.5, 0.2]], "float32"))
+one("resizing", (4, 5, 2), L.Resizing(7, 3), L.UpSampling2D(2, interpolation="bilinear"))
+one("spectral", (4,), L.SpectralNormalization(L.Dense(3, activation="tanh")), L.Dense(2))
+
 if sys.argv[1:]:
     with np.load(os.path.join(HERE, "io.npz")) as before:
-        arrays = {**before, **arrays}
+        made = {k.split("/")[0] for k in arrays}
+        arrays = {**{k: v for k, v in before.items() if k.split("/")[0] not in made}, **arrays}
 np.savez_compressed(os.path.join(HERE, "io.npz"), **arrays)
 have = {os.path.basename(p)[:-6] for p in glob.glob(os.path.join(HERE, "*.keras"))}
 want = {k.split("/")[0] for k in arrays}
