@@ -3,6 +3,7 @@ package kernel
 import (
 	"runtime"
 	"sync"
+	"time"
 )
 
 // A thread that is woken while no processor is idle begins where it ran last, or where
@@ -25,17 +26,22 @@ func (s processorSet) without(t *processorSet) processorSet {
 	return s
 }
 
+// fresh is how long a place is taken for certain: a worker that another one keeps from its
+// processor is soon moved to the free one, and who left then would come there too.
+const fresh = 100 * time.Microsecond
+
 // places is where the workers of a run began that were looked at.
 type places struct {
 	sync.Mutex
 	taken processorSet
+	since time.Time
 }
 
 // begin takes the place of the first worker, which calls it.
 func (p *places) begin() {
 	p.Lock()
 	defer p.Unlock()
-	p.taken = processorSet{}
+	p.taken, p.since = processorSet{}, time.Now()
 	if c := here(); c >= 0 {
 		p.taken.add(c)
 	}
@@ -52,7 +58,7 @@ func (p *places) settle() {
 	if c < 0 {
 		return
 	}
-	if p.taken.has(c) {
+	if p.taken.has(c) && time.Since(p.since) < fresh {
 		c = leave(c, &p.taken)
 	}
 	p.taken.add(c)
