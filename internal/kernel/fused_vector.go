@@ -77,16 +77,16 @@ func (a *gateArgs) inParts(op Op, routine uintptr) {
 	}
 }
 
-// transpose writes dst[k*ldd+u] = Flush(src[u*lds+k]) for the units u < Lane
-// and as many k as fill whole blocks, and returns their number.
+// transpose writes dst[k*ldd+u] = Flush(src[u*lds+k]) for the units u < Lane, and
+// returns k: all, or 0 where they do not fill one block. The last block overlaps the one
+// before it.
 func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
 	lv := level.Load()
 	if lv == levelGo {
 		return 0
 	}
 	lanes := lanesOf(lv)
-	k = k / lanes * lanes
-	if k == 0 {
+	if k < lanes {
 		return 0
 	}
 	if len(src) < (Lane-1)*lds+k || len(dst) < (k-1)*ldd+Lane {
@@ -95,10 +95,15 @@ func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
 	raceRows(Rows[float32]{src, lds}, Lane, k, reads)
 	raceRows(Rows[float32]{dst, ldd}, k, Lane, writes)
 	for u := 0; u < Lane; u += lanes {
-		g := gateArgs{m: k / lanes, gate: lds * 4}
-		g.p[0].p = unsafe.Pointer(&src[u*lds])
-		g.p[1] = gateRows{unsafe.Pointer(&dst[u]), ldd * 4}
-		transposeRoutine(lv, &g)
+		for from, blocks := range [2]int{k / lanes, (k%lanes + lanes - 1) / lanes} {
+			from *= k - lanes
+			g := gateArgs{m: blocks, gate: lds * 4}
+			g.p[0].p = unsafe.Pointer(&src[u*lds+from])
+			g.p[1] = gateRows{unsafe.Pointer(&dst[from*ldd+u]), ldd * 4}
+			if blocks > 0 {
+				transposeRoutine(lv, &g)
+			}
+		}
 	}
 	return k
 }

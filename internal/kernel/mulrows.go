@@ -4,9 +4,10 @@ import "unsafe"
 
 // Scratch is the memory of MulRows for one goroutine. The zero value is ready.
 type Scratch[F Float] struct {
-	last []F // sums of a last panel that is not full
-	left []F // columns of a left side, brought together
-	int8 Rows8
+	last  []F // sums of a last panel that is not full
+	width int // its columns
+	left  []F // columns of a left side, brought together
+	int8  Rows8
 }
 
 // MulRows is Mul for panels of one gate and row-major memory: the sum of row r
@@ -89,26 +90,23 @@ func rowMajor[F Float](w *Layout, p0, p1 int, dst, init Rows[F], m int, s *Scrat
 	if whole == p1 {
 		return
 	}
-	s.last = grow(s.last, limits.LastRows*cols)
-	scratch := Rows[F]{s.last, cols}
-	block := Block[F]{Data: s.last, Panel: cols, Row: cols}
 	// The last panel is padded to whole blocks, which may reach beyond the row.
 	u := whole * cols
 	width := w.Units - u
+	if s.last = grow(s.last, limits.LastRows*cols); s.width != width {
+		s.width = width
+		clear(s.last) // sums of padding begin with what stands there
+	}
+	block := Block[F]{Data: s.last, Panel: cols, Row: cols}
 	for r := 0; r < m; r += limits.LastRows {
 		n := min(limits.LastRows, m-r)
 		var start Block[F]
 		if init.Data != nil {
 			start = block
-			for i := range n {
-				row := scratch.At(i, cols)
-				clear(row[copy(row, init.At(r+i, w.Units)[u:]):])
-			}
+			copyRows(n, width, Rows[F]{s.last, cols}, Rows[F]{init.Data[r*init.Row+u:], init.Row})
 		}
 		mul(whole, p1, block, start, r, n)
-		for i := range n {
-			copy(dst.At(r+i, w.Units)[u:], scratch.At(i, width))
-		}
+		copyRows(n, width, Rows[F]{dst.Data[r*dst.Row+u:], dst.Row}, Rows[F]{s.last, cols})
 	}
 }
 

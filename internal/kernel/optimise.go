@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 // SumSquares returns the sum of the squares of x in float64, the same for every
 // level: four sums, of elements 0, 4, 8 ..., 1, 5, 9 ... and so on, each square
 // and each addition rounded, added in that order.
@@ -31,9 +29,9 @@ func SubScaled[F Float](dst, src []F, a F) {
 
 // Scale multiplies x with a, each product rounded.
 func Scale[F Float](x []F, a F) {
-	all := Rows[F]{Data: x}
-	inf := float32(math.Inf(1))
-	if Fused(lineOf, Gates{M: 1, N: len(x), Constants: [4]float32{float32(a), float32(math.Copysign(0, -1)), -inf, inf}}, all, all) {
+	all, line := Rows[F]{Data: x}, copies
+	line.Slope = float32(a)
+	if Fused(lineOf, Gates{M: 1, N: len(x), Constants: line.constants()}, all, all) {
 		return
 	}
 	for i, v := range x {

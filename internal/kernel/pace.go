@@ -13,17 +13,20 @@ import (
 
 const (
 	// paceTries is how many calls are timed each way at least, for paceWhile at
-	// least, of which the fastest counts: one where one worker takes longer than
-	// paceLong for a call, and none with one worker where it takes longer than
-	// paceMost. How long that is follows from the time a call took, but is no more
-	// than the work takes at a rate that every processor has: a call that waits for
-	// a processor takes any time. It is some milliseconds until the system has given
-	// a helper a processor of its own: the first comparison tries both ways twice.
+	// least of their time, of which the fastest counts. Where one worker takes longer
+	// than paceLong for a call it is one with one worker and paceFew with all, and
+	// none with one worker where it takes longer than paceMost. How long that is
+	// follows from the time a call took, but is no more than the work takes at a rate
+	// that every processor has: a call that waits for a processor takes any time.
 	paceTries = 4
+	paceFew   = 3
 	paceWhile = 10 * time.Millisecond
 	paceLong  = 20 * time.Millisecond
 	paceMost  = 200 * time.Millisecond
 	paceRate  = 10 // multiply-adds of a nanosecond
+	// After pacePause without a call helpers are parked, and the next call wakes them.
+	// It says what calls cost that come one by one, and nothing of those behind it.
+	pacePause = time.Millisecond
 	// paceLeast and paceLongest bound how long calls run one way before the other is
 	// tried again, and paceCalls how many calls of the slower way they run at least;
 	// the time doubles while the choice stays. Between calls no time goes by: who
@@ -44,12 +47,14 @@ type Pace struct {
 	one    bool          // the way calls go now
 	chosen bool          // the way that was faster
 	trying bool          // a trial is on
+	again  bool          // it is the second of all workers in this comparison
 	tried  int           // calls of this trial
-	since  time.Time     // when this trial began
-	rounds int           // trials of this comparison left after this one
-	call   time.Duration // the fastest call of this trial
+	spent  time.Duration // their time
+	call   time.Duration // the fastest of them
 	slow   time.Duration // the longest of those of this comparison
 	best   [2]float64    // time of a row with all workers and with one, of this comparison
+	ended  time.Time     // when the last call did
+	paused bool          // it came after a pause
 	ran    time.Duration // of calls since the last comparison
 	worse  int           // calls in a row that took longer than the other way's
 	least  time.Duration // how long calls run before the next comparison at the earliest
@@ -65,16 +70,13 @@ func index(one bool) int {
 }
 
 // Workers returns how many of n workers a call runs that begins now.
-func (p *Pace) Workers(n int, now time.Time) int {
+func (p *Pace) Workers(n int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.trying && p.ran >= p.pause { // the chosen way first, then the other
-		p.rounds = 1
-		if p.pause == 0 {
-			p.rounds = 3
-		}
 		p.best = [2]float64{math.Inf(1), math.Inf(1)}
-		p.try(p.chosen, now)
+		p.again = false
+		p.try(p.chosen)
 	}
 	if p.one {
 		return 1
@@ -87,6 +89,8 @@ func (p *Pace) Workers(n int, now time.Time) int {
 func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	woken := p.wakes(now.Add(-took))
+	p.ended = now
 	one := workers == 1
 	if one != p.one { // others decided how it ran
 		return
@@ -102,36 +106,57 @@ func (p *Pace) Ran(workers, rows int, work float64, took time.Duration, now time
 		}
 		return
 	}
+	alone := min(time.Duration(work/paceRate), took*time.Duration(workers))
+	if alone > paceMost && !one {
+		p.slow = max(p.slow, took)
+		p.decide(false)
+		return
+	}
 	best := &p.best[index(one)]
 	*best = min(*best, row)
+	if woken && !one { // as fast as it was; how often it was tried goes by the others
+		return
+	}
 	if p.tried == 0 {
 		p.call = took
 	}
 	p.call = min(p.call, took)
-	alone := min(time.Duration(work/paceRate), took*time.Duration(workers))
-	if alone > paceMost && !one {
-		p.decide(false)
-		return
-	}
 	p.tried++
-	if alone <= paceLong && (p.tried < paceTries || now.Sub(p.since) < paceWhile) {
-		return
+	p.spent += took
+	switch long := alone > paceLong; {
+	case long && !one && p.tried < paceFew:
+	case !long && (p.tried < paceTries || p.spent < paceWhile):
+	default:
+		p.tryNext()
 	}
-	if alone > paceLong {
-		p.rounds = min(p.rounds, 2) // once more with all: they may have begun cold
-	}
-	p.slow = max(p.slow, p.call)
-	if p.rounds > 0 {
-		p.rounds--
-		p.try(!p.one, now)
-		return
-	}
-	p.decide(p.best[1] < p.best[0])
+}
+
+// wakes takes note of a call that began then, and reports whether it came after a
+// pause, and the call before did not.
+func (p *Pace) wakes(began time.Time) bool {
+	before := p.paused
+	p.paused = began.Sub(p.ended) > pacePause
+	return p.paused && !before
 }
 
 // try begins a trial of one way.
-func (p *Pace) try(one bool, now time.Time) {
-	p.trying, p.one, p.tried, p.since = true, one, 0, now
+func (p *Pace) try(one bool) { p.trying, p.one, p.tried, p.spent = true, one, 0, 0 }
+
+// tryNext goes on after a trial: with the other way or, before all workers are given up,
+// with all once more. It is some milliseconds until the system has given a helper a
+// processor of its own.
+func (p *Pace) tryNext() {
+	p.slow = max(p.slow, p.call)
+	one := p.best[1] < p.best[0]
+	switch {
+	case math.IsInf(p.best[index(!p.one)], 1):
+		p.try(!p.one)
+	case one && !p.chosen && !p.again:
+		p.again = true
+		p.try(false)
+	default:
+		p.decide(one)
+	}
 }
 
 // decide ends a comparison.
@@ -141,5 +166,5 @@ func (p *Pace) decide(one bool) {
 		p.pause = p.least
 	}
 	p.ran, p.worse, p.slow = 0, 0, 0
-	p.chosen, p.one, p.trying, p.rounds = one, one, false, 0
+	p.chosen, p.one, p.trying = one, one, false
 }

@@ -9,7 +9,7 @@ import (
 // by who runs them: one worker or two. It returns how many there were.
 func paced(p *Pace, rows int, now *time.Time) func(one, all time.Duration) int {
 	return func(one, all time.Duration) int {
-		n, took := p.Workers(2, *now), all
+		n, took := p.Workers(2), all
 		if n == 1 {
 			took = one
 		}
@@ -60,7 +60,7 @@ func TestPaceForgivesAColdStart(t *testing.T) {
 	now := time.Unix(1000, 0)
 	ran, alone := 0, 0
 	for range 100 {
-		n, took := p.Workers(2, now), 1100*time.Microsecond
+		n, took := p.Workers(2), 1100*time.Microsecond
 		switch {
 		case n == 1:
 			took, alone = 1900*time.Microsecond, alone+1
@@ -118,7 +118,7 @@ func TestPaceOfSeldomCalls(t *testing.T) {
 	alone := 0
 	for range 200 { // bursts of two, ten seconds apart
 		for range 2 {
-			n, took := p.Workers(2, now), 47*time.Millisecond
+			n, took := p.Workers(2), 47*time.Millisecond
 			if n == 1 {
 				took, alone = 90*time.Millisecond, alone+1
 			}
@@ -132,13 +132,115 @@ func TestPaceOfSeldomCalls(t *testing.T) {
 	}
 }
 
-// Long calls are tried once each way, very long ones not with one worker, and a call
-// that did not run as it was told says nothing.
+// inTurns makes turns of so many calls with a pause of 300 ms before each, and returns
+// how many calls ran one worker. cost is that of the i-th call of a
+// turn with n workers.
+func inTurns(turns, calls int, cost func(n, i int) time.Duration) (alone int) {
+	var p Pace
+	now := time.Unix(1000, 0)
+	for range turns {
+		now = now.Add(300 * time.Millisecond)
+		for i := range calls {
+			n := p.Workers(2)
+			took := cost(n, i)
+			if n == 1 {
+				alone++
+			}
+			now = now.Add(took)
+			p.Ran(n, 16, float64(took)*float64(n)*paceRate, took, now)
+		}
+	}
+	return alone
+}
+
+// TestPaceOfTurns: between turns of calls helpers sleep and others run, so that the first
+// calls of a turn with all workers are slow. That is not what the choice goes by.
+func TestPaceOfTurns(t *testing.T) {
+	const us, ms = time.Microsecond, time.Millisecond
+	for _, c := range []struct {
+		name           string
+		one, all, cold time.Duration
+		slow, most     int // cold calls of a turn; the most of 1,000 that may run one worker
+	}{
+		{"short, one cold", 900 * us, 550 * us, 1400 * us, 1, 80},
+		{"short, three cold", 900 * us, 550 * us, 1400 * us, 3, 80},
+		{"long, one cold", 24 * ms, 14 * ms, 40 * ms, 1, 10},
+		{"long, two cold", 24 * ms, 14 * ms, 40 * ms, 2, 10},
+		{"one tenth gained", 10 * ms, 9 * ms, 20 * ms, 2, 50},
+	} {
+		alone := inTurns(100, 10, func(n, i int) time.Duration {
+			switch {
+			case n == 1:
+				return c.one
+			case i < c.slow:
+				return c.cold
+			}
+			return c.all
+		})
+		if alone < 1 || alone > c.most {
+			t.Errorf("%s: %d of 1,000 calls ran one worker, which is slower; expected 1 to %d", c.name, alone, c.most)
+		}
+	}
+}
+
+// TestPaceOfLoneCalls: where every call comes after a pause, what waking costs is what
+// counts.
+func TestPaceOfLoneCalls(t *testing.T) {
+	alone := inTurns(1000, 1, func(n, _ int) time.Duration {
+		if n == 1 {
+			return 300 * time.Microsecond
+		}
+		return 400 * time.Microsecond
+	})
+	if alone < 900 {
+		t.Errorf("%d of 1,000 calls ran one worker, which is faster after a pause, expected 900 or more", alone)
+	}
+}
+
+// TestPaceOfLoadThatComesAndGoes: while somebody has the other processor one worker runs,
+// and all run again when it is free.
+func TestPaceOfLoadThatComesAndGoes(t *testing.T) {
+	for _, call := range []time.Duration{50 * time.Microsecond, time.Millisecond, 30 * time.Millisecond} {
+		var p Pace
+		now := time.Unix(1000, 0)
+		run := paced(&p, 64, &now)
+		for phase := range 6 {
+			busy := phase%2 == 1
+			all, slower := call*6/10, 1
+			if busy {
+				all, slower = 2*call, 2
+				noticed := 0
+				for ; run(call, all) != 1 && noticed < 1000; noticed++ {
+				}
+				if most := int(paceLeast/all) + 3*paceCalls; noticed > most {
+					t.Errorf("calls of %v: the other processor is busy, and %d calls still ran all workers, expected at most %d", call, noticed, most)
+				}
+			}
+			for until := now.Add(paceLongest + time.Second); now.Before(until); {
+				run(call, all) // until it has been noticed
+			}
+			const calls = 2000
+			wrong := 0
+			for range calls {
+				if run(call, all) == slower {
+					wrong++
+				}
+			}
+			if wrong > calls/5 {
+				t.Errorf("calls of %v, phase %d, the other processor busy: %v: %d of %d calls ran %d workers, which is slower", call, phase, busy, wrong, calls, slower)
+			}
+		}
+	}
+}
+
+// Long calls are tried three times with all workers, after the first, and once with one;
+// very long ones not with one worker; and a call that did not run as it was told says
+// nothing.
 func TestPaceOfLongCalls(t *testing.T) {
 	var long Pace
 	now := time.Unix(1000, 0)
-	for i, want := range []int{2, 1, 2, 2} {
-		n, took := long.Workers(2, now), 30*time.Millisecond
+	for i, want := range []int{2, 2, 2, 2, 1, 2, 2} {
+		n, took := long.Workers(2), 30*time.Millisecond
 		if n == 1 {
 			took *= 2
 		}
@@ -150,7 +252,7 @@ func TestPaceOfLongCalls(t *testing.T) {
 	}
 
 	var p Pace
-	if n := p.Workers(4, now); n != 4 {
+	if n := p.Workers(4); n != 4 {
 		t.Fatalf("the first call runs %d workers, want 4", n)
 	}
 	p.Ran(1, 1, 1e12, time.Microsecond, now)
@@ -159,7 +261,7 @@ func TestPaceOfLongCalls(t *testing.T) {
 	}
 	p.Ran(4, 100, 1e12, time.Second, now)
 	for range 100 {
-		if n := p.Workers(4, now); n != 4 {
+		if n := p.Workers(4); n != 4 {
 			t.Fatalf("a long call runs %d workers, want 4", n)
 		}
 		p.Ran(4, 100, 1e12, time.Second, now)

@@ -102,8 +102,10 @@ func (p *Panels[F]) PackPanel(i int, w []F, gate, unit, row int) {
 		u, k := i*p.UnitsPer()+c/(p.Gates*Lane)*Lane, 0
 		n := min(Lane, p.Units-u)
 		src := w[min(len(w), c/Lane%p.Gates*gate+u*unit):]
-		if n == Lane && row == 1 && isFloat32[F]() {
+		if row == 1 && isFloat32[F]() && len(src) >= (Lane-1)*unit+p.K {
+			// Units beyond the last are another gate's, and are not kept.
 			k = transpose(p.K, slice32(dst[c:]), cols, slice32(src), unit)
+			clearRows(k, Lane-n, dst[c+n:], cols)
 		}
 		for ; k < p.K; k++ {
 			d := dst[k*cols+c : k*cols+c+Lane]
@@ -125,11 +127,7 @@ func (p *Panels[F]) packUnits(i int, w []F, gate, row int) {
 		}
 		n := min(run, p.Units-u)
 		flushRows(p.K, n, dst[c:], cols, w[c/Lane%p.Gates*gate+u:], row)
-		if n < run {
-			for k := range p.K {
-				clear(dst[k*cols+c+n : k*cols+c+run])
-			}
-		}
+		clearRows(p.K, run-n, dst[min(c+n, len(dst)):], cols)
 		c += run
 	}
 }
@@ -144,6 +142,13 @@ func flushRows[F Float](m, n int, dst []F, ldd int, src []F, lds int) {
 		for j, x := range src[r*lds : r*lds+n] {
 			d[j] = Flush(x)
 		}
+	}
+}
+
+// clearRows makes m rows of n elements, ld apart, zeros.
+func clearRows[F Float](m, n int, dst []F, ld int) {
+	if m > 0 && n > 0 {
+		flushRows(m, n, dst, ld, zeroRow[F](), 0)
 	}
 }
 

@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // What a cell with settings does between its sums and its states, piece by piece:
 // m rows of n units of each operand, which may be the same memory where it is both
 // read and written. The loops here are the definitions; each has a routine in the
@@ -56,10 +58,27 @@ func (l *Line[F]) At(x F) F {
 	return y
 }
 
+// copies is the line that changes nothing.
+var copies = Line[float32]{1, float32(math.Copysign(0, -1)), float32(math.Inf(-1)), float32(math.Inf(1))}
+
+// copyRows copies m rows of n units, without a call for each row.
+func copyRows[F Float](m, n int, dst, src Rows[F]) {
+	if Fused(lineOf, Gates{M: m, N: n, Constants: copies.constants()}, src, dst) {
+		return
+	}
+	for r := range m {
+		copy(dst.At(r, n), src.At(r, n))
+	}
+}
+
+// constants returns the line as a routine takes it.
+func (l *Line[F]) constants() [4]float32 {
+	return [4]float32{float32(l.Slope), float32(l.Offset), float32(l.Lo), float32(l.Hi)}
+}
+
 // LineRows writes the line of src to dst.
 func LineRows[F Float](m, n int, dst, src Rows[F], l *Line[F]) {
-	g := Gates{M: m, N: n, Constants: [4]float32{float32(l.Slope), float32(l.Offset), float32(l.Lo), float32(l.Hi)}}
-	if Fused(lineOf, g, src, dst) {
+	if Fused(lineOf, Gates{M: m, N: n, Constants: l.constants()}, src, dst) {
 		return
 	}
 	for r := range m {

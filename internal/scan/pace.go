@@ -82,7 +82,7 @@ func (r *Run[F]) timed(back bool, call func(r *Run[F])) {
 		return
 	}
 	start := time.Now()
-	r.workers = p.Workers(r.workers, start)
+	r.workers = p.Workers(r.workers)
 	call(r)
 	now := time.Now()
 	p.Ran(r.workers, r.N, r.work(back), now.Sub(start), now)
