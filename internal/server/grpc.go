@@ -47,10 +47,10 @@ func (s *Server) grpcServer() (*grpc.Server, *health.Server) {
 		grpc.ConnectionTimeout(l.Header),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.Ping, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: l.Keep, Time: time.Minute, Timeout: 20 * time.Second}),
-		grpc.StatsHandler(newRPCSpans()),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	}
+	opts = append(opts, rpcSpansOf(s.opt.Spans)...)
 	if c := s.guard.tlsConfig(); c != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(c)))
 	}
