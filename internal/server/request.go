@@ -174,10 +174,11 @@ func (r *request) wants(name string) bool {
 	return r.outputs == nil || slices.Contains(r.outputs, name)
 }
 
-// answer is what a request gets. Its values hold until release.
+// answer is what a request gets. Its values hold until release, or for ever.
 type answer struct {
 	model, version, id string
 	outputs            []tensor
+	own                bool  // for ever: nobody writes to the values any more
 	steps              int64 // of the one sequence, after the request; -1: none
 	release            func()
 }
