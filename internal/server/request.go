@@ -134,6 +134,9 @@ func (r *request) setMany(ids []string, most int) *failure {
 	if len(r.sequence.ids) > 0 {
 		return failf(badRequest, "sequence_id is both a parameter and an input")
 	}
+	if len(ids) == 0 { // else it would be a run without sequences
+		return failf(badRequest, "input sequence_id has no element, expected [B] with B of 1 or more; leave it out for a run without sequences")
+	}
 	for i, id := range ids {
 		if id == "" || id == "0" {
 			return failf(badRequest, "input sequence_id has %q at %d, which means no sequence", id, i)
