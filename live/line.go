@@ -11,6 +11,9 @@ type stepFunc = func(y, x []float32, states [][]float32) error
 // errAbsent means that the store has to be asked first.
 var errAbsent = errors.New("live: not in the pool")
 
+// errCompany means that others are in line.
+var errCompany = errors.New("live: others are in line")
+
 // job is a step in line.
 type job struct {
 	seq        *sequence // while it is in line
@@ -74,6 +77,17 @@ func (s *shard) put(j *job, key string, beyond bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.putLocked(j, key, beyond, now)
+}
+
+// putFirst is put where nobody is in line, and else an errCompany.
+func (s *shard) putFirst(j *job, key string) error {
+	now := s.pool.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting > 0 {
+		return errCompany
+	}
+	return s.putLocked(j, key, false, now)
 }
 
 func (s *shard) putLocked(j *job, key string, beyond bool, now int64) error {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -107,4 +108,78 @@ func TestALoneCallerLeavesNobodyBehind(t *testing.T) {
 	release()
 	s.wakeFor(c)
 	<-c.done
+}
+
+// TryStep steps where a lone caller does, and else does nothing: in the first rounds,
+// in a round of the shard, and with somebody in line.
+func TestTryStepNeverWaits(t *testing.T) {
+	w := whoTarget{me: &atomic.Pointer[string]{}, mine: &atomic.Int64{}, rest: &atomic.Int64{}}
+	p, err := Over(w, Options{Shards: 1, Strict: true})
+	must(t, err)
+	defer p.Close()
+	me := goroutine()
+	w.me.Store(&me)
+	must(t, p.Open("a"))
+	x, y := []float32{1}, []float32{0}
+	try := func(key string, what string, want bool) {
+		t.Helper()
+		s, before := p.shards[0], p.Stats().Steps
+		s.here.Store(0) // this call is not the one in 16
+		ok, err := p.TryStep(key, y, x)
+		if ok != want || key == "a" && err != nil || !ok && err != nil {
+			t.Errorf("%s: ok is %v and the error %v, expected %v", what, ok, err, want)
+		}
+		made := p.Stats().Steps - before
+		if want := map[bool]uint64{true: 1}[want && err == nil]; made != want {
+			t.Errorf("%s: %d steps were made, expected %d", what, made, want)
+		}
+	}
+	s := p.shards[0]
+	try("a", "before it is known that nobody else is there", false)
+	s.lone.Store(loneRounds)
+	try("a", "alone", true)
+	if y[0] != 1 || w.mine.Load() != 1 || w.rest.Load() != 0 {
+		t.Errorf("the step gave %v; %d steps of the caller and %d of the shard", y, w.mine.Load(), w.rest.Load())
+	}
+	if ok, err := p.TryStep("b", y, x); !ok || !errors.Is(err, ErrUnknown) {
+		t.Errorf("a sequence that is not there: ok is %v and the error %v", ok, err)
+	}
+	if ok, err := p.TryStep("a", y, nil); !ok || !errors.Is(err, ErrShape) {
+		t.Errorf("an input of another length: ok is %v and the error %v", ok, err)
+	}
+	try("a", "after errors", true)
+
+	s.lone.Store(loneRounds)
+	release := held(p)
+	try("a", "while the shard is in a round", false)
+	release()
+	if s.lone.Load() != 0 {
+		t.Error("one who met a round is still taken for alone")
+	}
+	s.lone.Store(loneRounds)
+	j := p.job([]float32{0}, []float32{1}, -1)
+	must(t, s.put(j, "a", false))
+	try("a", "with somebody in line", false)
+	s.wakeFor(j)
+	<-j.done
+	s.here.Store(probe - 1)
+	if ok, _ := p.TryStep("a", y, x); ok {
+		t.Error("one of 16 steps was not left to the shard")
+	}
+}
+
+// A sequence that may be in the store is loaded by who can wait.
+func TestTryStepDoesNotAskTheStore(t *testing.T) {
+	p, err := Over(idleTarget{}, Options{Shards: 1, Store: &memoryStore{}})
+	must(t, err)
+	defer p.Close()
+	p.shards[0].lone.Store(loneRounds)
+	y := []float32{0}
+	if ok, err := p.TryStep("a", y, []float32{1}); ok || err != nil {
+		t.Errorf("ok is %v and the error %v, expected neither", ok, err)
+	}
+	must(t, p.Step(ctx, "a", y, []float32{1}))
+	if y[0] != 1 {
+		t.Errorf("%v, expected 1", y[0])
+	}
 }

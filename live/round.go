@@ -38,13 +38,27 @@ const (
 // no change of goroutines. With company it would part rows that are stepped
 // together.
 func (s *shard) stepHere(j *job) bool {
-	if !j.wakes || s.lone.Load() < loneRounds || s.here.Add(1)%probe == 0 {
+	if !j.wakes || !s.rests() {
+		return false
+	}
+	s.stepOwn()
+	return true
+}
+
+// rests reports whether a caller may step by himself, and then he has work.
+func (s *shard) rests() bool {
+	if s.lone.Load() < loneRounds || s.here.Add(1)%probe == 0 {
 		return false
 	}
 	if !s.work.TryLock() {
 		s.lone.Store(0)
 		return false
 	}
+	return true
+}
+
+// stepOwn is a round of a caller who has work, which he gives back.
+func (s *shard) stepOwn() {
 	defer s.work.Unlock()
 	s.stepLocked()
 	s.mu.Lock()
@@ -53,7 +67,6 @@ func (s *shard) stepHere(j *job) bool {
 	if more {
 		s.wakeUp()
 	}
-	return true
 }
 
 // stepLocked is step with work held.

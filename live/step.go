@@ -40,6 +40,29 @@ func (p *Pool) stepAt(ctx context.Context, key string, y, x []float32, at int64)
 	return p.await(ctx, s, j)
 }
 
+// TryStep is Step for a caller who must not wait for others: it steps in his own
+// goroutine where Step would, when rounds have had one row for a while and nobody is
+// in line. If ok is false nothing was done, and Submit or Step is what to call. The
+// errors are those of Step.
+func (p *Pool) TryStep(key string, y, x []float32) (ok bool, err error) {
+	s := p.shard(key)
+	if !s.rests() {
+		return false, nil
+	}
+	j := p.job(y, x, -1)
+	defer p.free(j)
+	if err := s.putFirst(j, key); err != nil {
+		s.work.Unlock()
+		if err == errAbsent || err == errCompany {
+			return false, nil
+		}
+		return true, p.told(err)
+	}
+	s.stepOwn()
+	<-j.done
+	return true, j.err
+}
+
 // line puts a job in line, and asks the store for its sequence before if it has
 // to. Whoever ends or saves that sequence waits.
 func (p *Pool) line(ctx context.Context, s *shard, j *job, key string, beyond bool) error {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -108,6 +109,9 @@ func serve(cmd *cobra.Command, args []string, o *serveOptions) error {
 	if u := (*server.UnknownError)(nil); errors.As(err, &u) {
 		what := map[string]string{"Set": "--set %s: no model has an input of that name; inputs are %q", "Sizes": "--size %s: no model leaves a size of that name open; open are %q"}
 		return usagef(what[u.Field], visible(u.Name), u.Have)
+	}
+	if u := (*server.UnguardedError)(nil); errors.As(err, &u) {
+		return fmt.Errorf("%s can be reached from other machines, and nothing guards it: add --token-file, or --tls-cert, --tls-key and --tls-client-ca, or --insecure", u.Addr)
 	}
 	if errors.Is(err, model.ErrAsk) {
 		return asking(err)

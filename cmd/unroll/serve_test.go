@@ -143,7 +143,7 @@ func TestServeRefusesByName(t *testing.T) {
 	}{
 		{"", codeUsage, "serve: got no argument"},
 		{dir + "/none.onnx", codeFailure, "none.onnx"},
-		{"../../examples/bach --listen 0.0.0.0:0 --grpc none", codeFailure, "nothing guards it"},
+		{"../../examples/bach --listen 0.0.0.0:0 --grpc none", codeFailure, "nothing guards it: add --token-file, "},
 		{"../../examples/bach --listen nowhere", codeUsage, "HOST:PORT"},
 		{"../../examples/bach x=../../examples/bach --set x:", codeUsage, "--set"},
 		{"../../examples/bach --set sr=16000", codeUsage, "--set sr: no model has an input of that name; inputs are ["},

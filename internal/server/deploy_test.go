@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +68,15 @@ func TestReplicasBehindHAProxy(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("haproxy does not answer: %v", err)
 		}
+	}
+	r, err := http.NewRequest("GET", v.web+"/v2/status", nil)
+	must(t, err)
+	r.Host = "models.example" // as somebody on another machine calls the balancer
+	res, err := http.DefaultClient.Do(r)
+	must(t, err)
+	must(t, res.Body.Close())
+	if res.StatusCode != 200 {
+		t.Errorf("asked by another name, haproxy answers %s", res.Status)
 	}
 	const n = 20
 	tracks, capsules := make([]*track, n), make([]string, n)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -32,6 +31,11 @@ const (
 	connectionWindow = 512 << 10
 )
 
+// rpcWorkers is how many goroutines wait for calls. Theirs are stacks that have grown,
+// which a new goroutine's has to with every call: an eighth of what it costs. A stream
+// keeps one as long as it is open, so that there are more than processors.
+const rpcWorkers = 32
+
 // grpcServer returns the server of gRPC and its health.
 func (s *Server) grpcServer() (*grpc.Server, *health.Server) {
 	l := &s.opt.Limits
@@ -41,16 +45,16 @@ func (s *Server) grpcServer() (*grpc.Server, *health.Server) {
 		// every message that finds none under way.
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
-		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))), // whose stacks have grown
+		grpc.NumStreamWorkers(rpcWorkers),
 		grpc.MaxConcurrentStreams(l.Streams),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ConnectionTimeout(l.Header),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.Ping, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: l.Keep, Time: time.Minute, Timeout: 20 * time.Second}),
-		grpc.StatsHandler(newRPCSpans()),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	}
+	opts = append(opts, rpcSpansOf(s.opt.Spans)...)
 	if c := s.guard.tlsConfig(); c != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(c)))
 	}

@@ -197,7 +197,7 @@ func (a *answer) message(typed bool) *oip.ModelStreamInferResponse {
 		if typed {
 			o.Contents = typedContents(t.value)
 		} else {
-			out.RawOutputContents = append(out.RawOutputContents, appendBytes(make([]byte, 0, byteLen(t.value)), t.value))
+			out.RawOutputContents = append(out.RawOutputContents, rawBytes(t.value, a.own))
 		}
 		out.Outputs = append(out.Outputs, o)
 	}

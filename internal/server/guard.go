@@ -23,6 +23,13 @@ type guard struct {
 	tls    *watched[*tls.Config]
 }
 
+// UnguardedError says that an address can be reached by everybody.
+type UnguardedError struct{ Addr string }
+
+func (e *UnguardedError) Error() string {
+	return fmt.Sprintf("server: %s can be reached from other machines, and nothing guards it: give Options.TokenFile, or Cert, Key and ClientCA, or say Insecure", e.Addr)
+}
+
 // newGuard reads tokens and certificates, and refuses addresses beyond loopback
 // that nothing guards.
 func newGuard(opt *Options) (*guard, error) {
@@ -51,7 +58,7 @@ func newGuard(opt *Options) (*guard, error) {
 		if addr == "" || loopback(addr) || opt.Insecure || g.tokens != nil || opt.ClientCA != "" {
 			continue
 		}
-		return nil, fmt.Errorf("server: %s can be reached from other machines, and nothing guards it: give a file of tokens, or certificates and the clients' authority, or say that it is to be insecure", addr)
+		return nil, &UnguardedError{addr}
 	}
 	return g, nil
 }

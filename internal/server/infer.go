@@ -108,7 +108,7 @@ func (h *host) sequences(ctx context.Context, v *version, r *request) (*answer, 
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{steps: -1}
+	a := &answer{steps: -1, own: true}
 	if a.outputs, err = v.step.results(r, &c, y); err != nil {
 		return nil, err
 	}

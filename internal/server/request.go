@@ -134,6 +134,9 @@ func (r *request) setMany(ids []string, most int) *failure {
 	if len(r.sequence.ids) > 0 {
 		return failf(badRequest, "sequence_id is both a parameter and an input")
 	}
+	if len(ids) == 0 { // else it would be a run without sequences
+		return failf(badRequest, "input sequence_id has no element, expected [B] with B of 1 or more; leave it out for a run without sequences")
+	}
 	for i, id := range ids {
 		if id == "" || id == "0" {
 			return failf(badRequest, "input sequence_id has %q at %d, which means no sequence", id, i)
@@ -174,10 +177,11 @@ func (r *request) wants(name string) bool {
 	return r.outputs == nil || slices.Contains(r.outputs, name)
 }
 
-// answer is what a request gets. Its values hold until release.
+// answer is what a request gets. Its values hold until release, or for ever.
 type answer struct {
 	model, version, id string
 	outputs            []tensor
+	own                bool  // for ever: nobody writes to the values any more
 	steps              int64 // of the one sequence, after the request; -1: none
 	release            func()
 }

@@ -49,7 +49,7 @@ func (s *Server) handler() http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, failf(denied, "a page of another origin may not ask this server"))
 	}))
-	return s.careful(httpSpans(cross.Handler(open)))
+	return s.careful(httpSpansOf(s.opt.Spans, cross.Handler(open)))
 }
 
 // careful is around every request: a panic is an answer, and a host that is not

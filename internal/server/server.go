@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options say what is served, to whom, and within which limits.
@@ -50,6 +52,10 @@ type Options struct {
 	Debug bool
 	// Version is that of the program, for metadata.
 	Version string
+	// Spans gets a span of OpenTelemetry for each request of either protocol, and
+	// makes it whatever else the process has set; nil: none are made, since a span for
+	// nobody is a tenth of what a small request costs.
+	Spans trace.TracerProvider
 	// Log gets what happens; nil: slog.Default.
 	Log *slog.Logger
 }

@@ -257,7 +257,11 @@ func (p *slot) want() string {
 		}
 		dims = append(dims, text)
 	}
-	return fmt.Sprintf("%s [%s], or [B, %d]", datatypeOf(p.kind), strings.Join(dims, ", "), p.n)
+	text, compact := strings.Join(dims, ", "), fmt.Sprintf("B, %d", p.n)
+	if text == compact {
+		return fmt.Sprintf("%s [%s]", datatypeOf(p.kind), text)
+	}
+	return fmt.Sprintf("%s [%s], or [%s]", datatypeOf(p.kind), text, compact)
 }
 
 // like reports whether requests for one are requests for the other.

@@ -186,3 +186,20 @@ func TestALayerAloneIsALayer(t *testing.T) {
 		t.Errorf("operators %v are stepped as a program", m.Operators())
 	}
 }
+
+// What an error says is expected names each shape once.
+func TestExpectedShapes(t *testing.T) {
+	for _, c := range []struct {
+		slot slot
+		want string
+	}{
+		{slot{kind: "float32", shape: []int{576}, axis: 0, time: -1, n: 576}, "FP32 [B, 576]"},
+		{slot{kind: "float32", shape: []int{1, 3}, axis: 1, time: 0, n: 3}, "FP32 [T, B, 3], or [B, 3]"},
+		{slot{kind: "int64", shape: []int{1, 3}, axis: 0, time: 1, n: 3}, "INT64 [B, T, 3], or [B, 3]"},
+		{slot{kind: "float32", shape: []int{2, 2}, axis: -1, time: -1, n: 4}, "FP32 [2, 2], or [B, 4]"},
+	} {
+		if got := c.slot.want(); got != c.want {
+			t.Errorf("%v: %q, expected %q", c.slot, got, c.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -22,8 +23,8 @@ type flight struct {
 	id  string
 	out *oip.ModelStreamInferResponse // or
 	bad *failure                      // or
-	// a step in line
-	pending *live.Pending
+	// a step
+	pending *live.Pending // in line
 	host    *host
 	version *version
 	request *request
@@ -33,15 +34,18 @@ type flight struct {
 }
 
 // lane is a stream: one goroutine takes its requests, the handler's answers them
-// in their order.
+// in their order. A request that is done when no other is under way is answered by
+// the goroutine that took it: to wake the other costs more than a small step.
 type lane struct {
 	service
 	stream   grpc.BidiStreamingServer[oip.ModelInferRequest, oip.ModelStreamInferResponse]
 	line     chan *flight
 	underWay sync.WaitGroup // flights whose results are not there
+	unsent   atomic.Int64   // flights that the handler has not sent
 
 	mu      sync.Mutex // held while a request is taken
 	stopped bool       // no more are taken
+	spare   []float32  // for the next step's output
 }
 
 // ModelStreamInfer answers the requests of a stream in their order.
@@ -64,7 +68,7 @@ func (s service) ModelStreamInfer(st grpc.BidiStreamingServer[oip.ModelInferRequ
 			if !ok {
 				return <-over
 			}
-			if err := st.Send(l.finish(f)); err != nil {
+			if err := l.send(f); err != nil {
 				return err
 			}
 		case <-ending:
@@ -76,13 +80,24 @@ func (s service) ModelStreamInfer(st grpc.BidiStreamingServer[oip.ModelInferRequ
 				if !ok {
 					return <-over
 				}
-				if err := st.Send(l.finish(f)); err != nil {
+				if err := l.send(f); err != nil {
 					return err
 				}
 			}
 			return errEnding()
 		}
 	}
+}
+
+// send answers a flight that was in line. After an error it stays unsent, so that
+// nobody sends any more.
+func (l *lane) send(f *flight) error {
+	l.finish(f)
+	err := l.stream.Send(l.answer(f))
+	if err == nil {
+		l.unsent.Add(-1)
+	}
+	return err
 }
 
 func (l *lane) stop(done chan struct{}) {
@@ -112,6 +127,16 @@ func (l *lane) take(over chan error) {
 			return
 		}
 		f := l.begin(ctx, in)
+		if f.pending == nil && l.unsent.Load() == 0 {
+			err := l.stream.Send(l.answer(f))
+			l.mu.Unlock()
+			if err != nil {
+				over <- err
+				return
+			}
+			continue
+		}
+		l.unsent.Add(1)
 		l.underWay.Add(1)
 		select {
 		case l.line <- f:
@@ -125,8 +150,8 @@ func (l *lane) take(over chan error) {
 	}
 }
 
-// begin takes one request. One step of one sequence is put in line; all else waits
-// until what was taken before is done, as a sequence's requests must follow one
+// begin takes one request. One step of one sequence is made or put in line; all else
+// waits until what was taken before is done, as a sequence's requests must follow one
 // another.
 func (l *lane) begin(ctx context.Context, in *oip.ModelInferRequest) (f *flight) {
 	defer func() {
@@ -155,7 +180,7 @@ func (l *lane) begin(ctx context.Context, in *oip.ModelInferRequest) (f *flight)
 	return f
 }
 
-// submit puts a step in line, if it is one that can be.
+// submit makes a step or puts it in line, if it is one that can be.
 func (l *lane) submit(f *flight, r *request) bool {
 	h, v, bad := l.host(r.model, r.version)
 	if bad != nil {
@@ -166,39 +191,37 @@ func (l *lane) submit(f *flight, r *request) bool {
 		v.release()
 		return false // infer says it again, and counts it
 	}
-	// finish gives up for all steps when the stream ends; to watch ctx for each step
-	// would cost more than the step.
-	p, err := h.pool.Submit(context.Background(), r.sequence.ids[0], c.x)
-	if err != nil {
-		h.meter.answered(time.Since(f.start), err)
-		v.release()
-		f.bad = h.failed(err)
-		return true
+	f.host, f.version, f.request, f.call = h, v, r, c
+	if len(l.spare) != v.step.out {
+		l.spare = make([]float32, v.step.out)
 	}
-	f.pending, f.host, f.version, f.request, f.call = p, h, v, r, c
+	id, y := r.sequence.ids[0], l.spare
+	done, err := h.pool.TryStep(id, y, c.x)
+	if done {
+		l.spare = nil // it is the answer's
+	} else {
+		// finish gives up for all steps when the stream ends; to watch ctx for each
+		// step would cost more than the step.
+		f.pending, err = h.pool.Submit(context.Background(), id, c.x)
+	}
+	if f.pending == nil {
+		l.land(f, y, err)
+	}
 	return true
 }
 
-// finish waits for a flight's result and returns its answer.
-func (l *lane) finish(f *flight) *oip.ModelStreamInferResponse {
+// finish waits for the result of a flight in line.
+func (l *lane) finish(f *flight) {
 	defer l.underWay.Done()
 	if f.pending != nil {
-		l.land(f)
+		y, err := f.pending.Wait(l.stream.Context())
+		l.land(f, y, err)
 	}
-	if f.bad == nil {
-		return f.out
-	}
-	l.log.Debug("refused", "method", "ModelStreamInfer", "code", f.bad.grpc, "error", f.bad.say)
-	reason := map[string]*oip.InferParameter{"reason": {ParameterChoice: &oip.InferParameter_StringParam{StringParam: f.bad.reason}}}
-	if f.bad.steps >= 0 {
-		reason["steps"] = &oip.InferParameter{ParameterChoice: &oip.InferParameter_Int64Param{Int64Param: f.bad.steps}}
-	}
-	return &oip.ModelStreamInferResponse{ErrorMessage: f.bad.say, InferResponse: &oip.ModelInferResponse{Id: f.id, Parameters: reason}}
 }
 
-func (l *lane) land(f *flight) {
+// land makes a step's result the answer of its flight.
+func (l *lane) land(f *flight, y []float32, err error) {
 	defer f.version.release()
-	y, err := f.pending.Wait(l.stream.Context())
 	f.host.meter.answered(time.Since(f.start), err)
 	var out []tensor
 	if err == nil {
@@ -208,6 +231,19 @@ func (l *lane) land(f *flight) {
 		f.bad = f.host.failed(err)
 		return
 	}
-	a := &answer{model: f.host.name, version: f.version.name, id: f.id, steps: -1, outputs: out}
+	a := &answer{model: f.host.name, version: f.version.name, id: f.id, steps: -1, outputs: out, own: true}
 	f.out = a.message(f.typed)
+}
+
+// answer is the message of a flight whose result is there.
+func (l *lane) answer(f *flight) *oip.ModelStreamInferResponse {
+	if f.bad == nil {
+		return f.out
+	}
+	l.log.Debug("refused", "method", "ModelStreamInfer", "code", f.bad.grpc, "error", f.bad.say)
+	reason := map[string]*oip.InferParameter{"reason": {ParameterChoice: &oip.InferParameter_StringParam{StringParam: f.bad.reason}}}
+	if f.bad.steps >= 0 {
+		reason["steps"] = &oip.InferParameter{ParameterChoice: &oip.InferParameter_Int64Param{Int64Param: f.bad.steps}}
+	}
+	return &oip.ModelStreamInferResponse{ErrorMessage: f.bad.say, InferResponse: &oip.ModelInferResponse{Id: f.id, Parameters: reason}}
 }

@@ -3,62 +3,42 @@ package server
 import (
 	"context"
 	"net/http"
-	"reflect"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
 )
 
-// The providers of OpenTelemetry before a program sets its own, which do nothing.
-var idleTraces, idleMeters = otel.GetTracerProvider(), otel.GetMeterProvider()
-
-// early says that one was set before this package began.
-var early = !idles(idleTraces) || !idles(idleMeters)
-
-func idles(provider any) bool {
-	t := reflect.TypeOf(provider)
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "go.opentelemetry.io/otel/internal/global"
-}
-
-// observed reports whether a program has set a provider. Without one a request's
-// span is made for nobody, which is a tenth of what a small request costs.
-func observed() bool {
-	return early || otel.GetTracerProvider() != idleTraces || otel.GetMeterProvider() != idleMeters
-}
-
-// rpcSpans makes spans of calls, if somebody wants them, without the events of single
-// messages, of which a stream has many.
+// rpcSpans makes spans of calls, without the events of single messages, of which a
+// stream has many.
 type rpcSpans struct{ stats.Handler }
-
-func newRPCSpans() stats.Handler { return rpcSpans{otelgrpc.NewServerHandler()} }
-
-func (s rpcSpans) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
-	if !observed() {
-		return ctx
-	}
-	return s.Handler.TagRPC(ctx, info)
-}
 
 func (s rpcSpans) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	switch event.(type) {
 	case *stats.InPayload, *stats.OutPayload:
 		return
 	}
-	if observed() {
-		s.Handler.HandleRPC(ctx, event)
-	}
+	s.Handler.HandleRPC(ctx, event)
 }
 
-// httpSpans makes spans of requests, if somebody wants them.
-func httpSpans(h http.Handler) http.Handler {
-	with := otelhttp.NewHandler(h, "http")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if observed() {
-			with.ServeHTTP(w, r)
-		} else {
-			h.ServeHTTP(w, r)
-		}
-	})
+// rpcSpansOf are the options of a gRPC server whose calls are spans of a provider:
+// none where there is none, as grpc-go then makes no events at all. The numbers that
+// otelgrpc would count are at /metrics.
+func rpcSpansOf(p trace.TracerProvider) []grpc.ServerOption {
+	if p == nil {
+		return nil
+	}
+	h := otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(p), otelgrpc.WithMeterProvider(noop.NewMeterProvider()))
+	return []grpc.ServerOption{grpc.StatsHandler(rpcSpans{h})}
+}
+
+// httpSpansOf makes spans of requests, likewise.
+func httpSpansOf(p trace.TracerProvider, h http.Handler) http.Handler {
+	if p == nil {
+		return h
+	}
+	return otelhttp.NewHandler(h, "http", otelhttp.WithTracerProvider(p), otelhttp.WithMeterProvider(noop.NewMeterProvider()))
 }

@@ -31,30 +31,32 @@ func (t tracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption)
 	return ctx, noop.Span{}
 }
 
-// counted stays when its test is over: what was set first is what servers that run
-// already go on with.
-var counted spans
-
-// Requests of both protocols are spans from when a program sets a provider, of a
-// server that runs already too.
+// Requests of both protocols are spans of Options.Spans, and of nobody else: what a
+// process has set for all of it makes none.
 func TestRequestsAreSpansForWhoWantsThem(t *testing.T) {
+	var asked, global spans
+	before := otel.GetTracerProvider()
+	otel.SetTracerProvider(&global)
+	t.Cleanup(func() { otel.SetTracerProvider(before) })
 	src, _ := layerSource(t, small)
-	v := serve(t, Options{Models: []Source{src}})
-	ask := func() {
+	for _, c := range []struct {
+		opt  Options
+		want int64
+	}{
+		{Options{Models: []Source{src}}, 0},
+		{Options{Models: []Source{src}, Spans: &asked}, 2},
+	} {
+		v := serve(t, c.opt)
 		_, err := v.rpc.ServerLive(ctx, &oip.ServerLiveRequest{})
 		must(t, err)
 		r, err := http.Get(v.web + "/v2/health/live")
 		must(t, err)
 		must(t, r.Body.Close())
+		if n := asked.begun.Load(); n != c.want {
+			t.Errorf("%d spans, expected %d: one of each protocol where they are asked for", n, c.want)
+		}
 	}
-	if otel.GetTracerProvider() == idleTraces && observed() { // not when the test is run again
-		t.Error("somebody wants spans before anybody said so")
-	}
-	ask()
-	otel.SetTracerProvider(&counted)
-	begun := counted.begun.Load()
-	ask()
-	if n := counted.begun.Load() - begun; n != 2 {
-		t.Errorf("%d spans, expected one of each protocol", n)
+	if n := global.begun.Load(); n != 0 {
+		t.Errorf("%d spans of a provider that the server was not given", n)
 	}
 }

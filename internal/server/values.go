@@ -172,6 +172,15 @@ func appendAll[T model.Element](b []byte, data []T, one func([]byte, T) []byte) 
 	return b
 }
 
+// rawBytes is a value as little-endian bytes, whose memory it may share: then nobody
+// may write to the value while they are used.
+func rawBytes(v model.Value, share bool) []byte {
+	if data := model.Data[float32](v); share && littleEndian && len(data) > 0 {
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data))
+	}
+	return appendBytes(make([]byte, 0, byteLen(v)), v)
+}
+
 // byteLen is how many bytes appendBytes writes.
 func byteLen(v model.Value) int {
 	n := 1
