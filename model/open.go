@@ -134,7 +134,7 @@ func (o Options) fits(f *modelfile.File) error {
 	if o.Chain == "" || f.ONNX == nil && f.Model == nil && (f.Keras == nil || f.Keras.Root == nil) {
 		return nil
 	}
-	return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "Options.Chain", Got: strconv.Quote(o.Chain), Want: fmt.Sprintf("none: %s is %s, which says itself how its parts follow each other", f.Path, f.Format)}
+	return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "Options.Chain", Got: strconv.Quote(o.Chain), Want: fmt.Sprintf("none: %s (%s) says itself how its parts follow each other", f.Path, f.Format)}
 }
 
 // ofLoaded is a model of what the command loaded of the file named.

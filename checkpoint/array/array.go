@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +49,11 @@ func FormatOf(path string) (Format, error) {
 		return "", &checkpoint.Error{File: path, Reason: "by its ending it is compressed with gzip; unpack it"}
 	}
 	if !slices.Contains(Formats, f) {
-		return "", &checkpoint.Error{File: path, Reason: fmt.Sprintf("the ending %q is not one of %v", filepath.Ext(path), Formats)}
+		what := fmt.Sprintf("the ending %q is none of those that are read", filepath.Ext(path))
+		if st, err := os.Stat(path); err == nil && st.IsDir() {
+			what = "it is a folder, expected a file of arrays"
+		}
+		return "", &checkpoint.Error{File: path, Reason: what + ": .npy, .npz, .csv, .tsv, .jsonl, .parquet"}
 	}
 	return f, nil
 }

@@ -77,7 +77,7 @@ func (f *File) parse(b []byte, in map[int]held) error {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("model: there is no graph; is this an ONNX file?")
+		return fmt.Errorf("model: there is no graph in %d bytes; is this an ONNX file?", len(b))
 	}
 	if f.IR >= 3 && f.Opset == 0 {
 		return fmt.Errorf("model: it names no opset of ONNX's own operators, which IR version %d has; is it cut short?", f.IR)

@@ -20,12 +20,15 @@ type field struct {
 	b   []byte
 }
 
+// damaged is what bytes are that are no fields.
+const damaged = "the file is cut off or damaged, or is no ONNX file"
+
 // walk calls f for each field of the message b, in order.
 func walk(b []byte, message string, f func(field) error) error {
 	for at := 0; at < len(b); {
 		num, typ, n := protowire.ConsumeTag(b[at:])
 		if n < 0 {
-			return fmt.Errorf("%s, byte %d: %w", message, at, protowire.ParseError(n))
+			return fmt.Errorf("%s, byte %d: %w: %s", message, at, protowire.ParseError(n), damaged)
 		}
 		v := field{num: num, typ: typ}
 		rest, m := b[at+n:], 0
@@ -41,10 +44,10 @@ func walk(b []byte, message string, f func(field) error) error {
 		case protowire.BytesType:
 			v.b, m = protowire.ConsumeBytes(rest)
 		default: // groups, which no ONNX message has
-			return fmt.Errorf("%s, byte %d: field %d has wire type %d, which ONNX does not use", message, at, num, typ)
+			return fmt.Errorf("%s, byte %d: field %d has wire type %d, which ONNX does not use: %s", message, at, num, typ, damaged)
 		}
 		if m < 0 {
-			return fmt.Errorf("%s, byte %d: field %d: %w", message, at, num, protowire.ParseError(m))
+			return fmt.Errorf("%s, byte %d: field %d: %w: %s", message, at, num, protowire.ParseError(m), damaged)
 		}
 		if err := f(v); err != nil {
 			return err

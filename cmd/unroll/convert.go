@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -101,7 +102,7 @@ func (c *conversion) run(cmd *cobra.Command) error {
 	if c.mode != "" {
 		m, err := unroll.ParseMode(c.mode)
 		if err != nil {
-			return usagef("--mode: %v", err)
+			return ofFlag("mode", err)
 		}
 		c.opt.Mode = &m
 	}
@@ -117,6 +118,9 @@ func (c *conversion) run(cmd *cobra.Command) error {
 	}
 	if rounded {
 		return convertPrecision(cmd, c.in, c.out, c.opt, p, c.low)
+	}
+	if c.to != "" && !slices.Contains(fewValues()["to"], c.to) {
+		return fmt.Errorf("--to: %w: %q; safetensors, npz, pt, onnx and folder are written, int8 and bfloat16 round weights", modelfile.ErrUnknown, c.to)
 	}
 	c.format = modelfile.Format(c.to)
 	if c.to == "" {

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/chain"
 )
 
 // Exit codes.
@@ -50,6 +52,35 @@ func exitCode(err error) int {
 	return codeFailure
 }
 
+// inWords is what an error says in one line: of a file that cannot be opened in the
+// words of every other, whichever package tried; of a chain with the place in words,
+// where the error itself has a caret below the chain.
+func inWords(err error) string {
+	said := err.Error()
+	var p *fs.PathError
+	if errors.As(err, &p) && (p.Op == "open" || p.Op == "stat" || p.Op == "lstat") {
+		said = strings.Replace(said, p.Error(), p.Path+": it cannot be opened: "+p.Err.Error(), 1)
+	}
+	var c *chain.Error
+	if before, _, drawn := strings.Cut(said, "\n    "); drawn && errors.As(err, &c) {
+		if said = before + ", at the chain's end"; c.Pos >= 0 && c.Pos < len(c.Text) {
+			said = fmt.Sprintf("%s, at %.60q", before, c.Text[c.Pos:])
+		}
+	}
+	return said
+}
+
+// ofFlag says of an argument that a flag named it.
+func ofFlag(flag string, err error) error {
+	var a *unroll.ArgError
+	if !errors.As(err, &a) {
+		return usagef("--%s: %v", flag, err)
+	}
+	said := *a
+	said.Arg = "--" + flag
+	return usageError{&said}
+}
+
 // asFlags says in flags what package model, or nn, says of its options.
 func asFlags(err error) error {
 	var a *unroll.ArgError
@@ -60,7 +91,5 @@ func asFlags(err error) error {
 	if !ok && a.Arg != "keep" {
 		return err
 	}
-	said := *a
-	said.Arg = "--" + strings.ToLower(name)
-	return usageError{&said}
+	return ofFlag(strings.ToLower(name), a)
 }

@@ -46,7 +46,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		err = signal
 	}
 	// Parts of the message may come from a file.
-	line := checkpoint.Printable(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	line := checkpoint.Printable(strings.ReplaceAll(strings.TrimSpace(inWords(err)), "\n", "; "))
 	code := exitCode(err)
 	if code == codeUsage && !stopped {
 		line += fmt.Sprintf(" (see %q)", cmd.CommandPath()+" --help")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,10 @@ func init() {
 					return err
 				}
 				if len(args) == 2 {
-					return doc.GenMarkdownTree(root, args[0])
+					if err := doc.GenMarkdownTree(root, args[0]); err != nil {
+						return err
+					}
+					return groupMarkdown(root, args[0])
 				}
 				// The date is that of the commit, so that two builds are equal.
 				date := time.Unix(0, 0).UTC()
@@ -56,6 +60,34 @@ func init() {
 			},
 		}
 	})
+}
+
+// groupMarkdown lists the flags of a command's Markdown as its help does: by groups,
+// in 80 columns. cobra has them by letters, in lines as long as their words.
+func groupMarkdown(cmd *cobra.Command, dir string) error {
+	page := filepath.Join(dir, strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md")
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	var flags strings.Builder
+	printFlags(&flags, cmd)
+	options := regexp.MustCompile("(?s)### Options\n\n```\n.*?```")
+	text = options.ReplaceAllFunc(text, func([]byte) []byte {
+		return []byte("### Options\n\n```\n" + strings.TrimPrefix(flags.String(), "\n") + "```")
+	})
+	if err := os.WriteFile(page, text, 0o644); err != nil {
+		return err
+	}
+	for _, sub := range cmd.Commands() {
+		if !sub.IsAvailableCommand() || sub.IsAdditionalHelpTopicCommand() {
+			continue
+		}
+		if err := groupMarkdown(sub, dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tidyPages gives manual pages a date that can be read, flags' words an indent that is

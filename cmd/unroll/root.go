@@ -96,7 +96,7 @@ func noCommand(root *cobra.Command, name string) error {
 func fewValues() map[string][]string {
 	return map[string][]string{
 		"task": taskNames(), "mode": strings.Split(strings.ReplaceAll(cell.Names(), " or ", ", "), ", "),
-		"dtype": {"float32", "float64"}, "convention": {"torch", "keras"}, "to": {"safetensors", "pt", "npz", "onnx", "folder"},
+		"dtype": {"float32", "float64"}, "convention": {"torch", "keras"}, "to": {"safetensors", "pt", "npz", "onnx", "folder", "int8", "bfloat16"},
 		"optimizer": {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad"}, "schedule": {"none", "plateau", "cosine", "onecycle"},
 		"gaps": data.GapRules, "time-format": data.TimeFormats, "head": {"all", "last"}, "as": {"text", "series", "notes", "vectors"},
 	}

@@ -23,7 +23,7 @@ func (o runOptions) weights() (unroll.Precision, []string, error) {
 	}
 	p, err := unroll.ParsePrecision(o.precision)
 	if err != nil {
-		return p, nil, usagef("--precision: %v", err)
+		return p, nil, ofFlag("precision", err)
 	}
 	if p == unroll.Full && len(o.keep) > 0 {
 		return p, nil, usagef("--keep says what --precision leaves out, and there is no --precision")

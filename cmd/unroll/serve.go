@@ -163,6 +163,9 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 		if name, path, ok := strings.Cut(arg, "="); ok && !strings.ContainsAny(name, `/\`) {
 			src.Name, src.Path = name, path
 		}
+		if src.Path == "" {
+			return usagef("MODEL is %q, expected a file or folder, or NAME=MODEL", arg)
+		}
 		o.Models = append(o.Models, src)
 	}
 	if err := o.rows(); err != nil {

@@ -151,6 +151,9 @@ func stage(path string, write func(f *os.File) error) (s *staged, err error) {
 	if s.f, err = begin(path, perm); err != nil {
 		if p := (*fs.PathError)(nil); errors.As(err, &p) {
 			err = p.Err // of a name that nobody gave
+			if dir := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("there is no folder %s: %w", dir, err)
+			}
 		}
 		return nil, err
 	}

@@ -32,7 +32,10 @@ func (p *page) name() string {
 // Groups of the menu: pages of docs that are not named here stand under Inside.
 var begin = []string{"README.md", "docs/install.md", "docs/gallery.md", "docs/story.md", "docs/explain.md"}
 
-var use = []string{"docs/chain.md", "docs/live.md", "docs/formats/data.md", "docs/formats/model-folder.md", "CHANGELOG.md"}
+var use = []string{
+	"docs/chain.md", "docs/live.md", "docs/serving.md", "docs/precision.md", "docs/beam.md",
+	"docs/formats/data.md", "docs/formats/model-folder.md", "docs/glossary.md", "CHANGELOG.md",
+}
 
 // collect reads the pages of the repository and makes those of the commands and
 // packages.

@@ -39,7 +39,7 @@ func prefix(b []byte) (at, n int, err error) {
 		return 0, 0, &checkpoint.Error{Place: "first bytes", Reason: fmt.Sprintf(format, a...)}
 	}
 	if len(b) < 10 || string(b[:6]) != magic {
-		return fail("this is no .npy file")
+		return fail("this is no .npy file: it begins with [% x], expected [% x]", b[:min(len(b), len(magic))], magic)
 	}
 	switch b[6] {
 	case 1:

@@ -89,7 +89,7 @@ func NewRows(r io.Reader, file string, d Dialect) (*Rows, error) {
 	}
 	head, whole := bytes.Clone(head), err == io.EOF
 	if rows.comma == 0 {
-		if rows.comma = separator(head, whole); rows.comma != ',' {
+		if rows.comma = separator(head, whole); rows.comma != ',' && len(head) > 0 {
 			rows.notes = append(rows.notes, fmt.Sprintf("%s: columns are separated by %s", file, separatorNames[rows.comma]))
 		}
 	}
