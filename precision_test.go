@@ -28,7 +28,7 @@ var lowConfigs = []unroll.Config{
 // itself.
 func quantized(t *testing.T, c unroll.Config, p unroll.Precision, keep ...int) (low, full trial[float32]) {
 	t.Helper()
-	full = newTrial[float32](t, c, 3)
+	full = newTrial[float32](t, c, 5)
 	full.t, full.b = 5, 2
 	full.fill(true)
 	low = full

@@ -7,7 +7,7 @@ import "fmt"
 //
 //	DI   arguments           BX   bytes between rows of a
 //	R14  first row of a      R8, R9, R10   3, 5 and 7 times BX
-//	R11  scale of the first row
+//	R11  steps of the first row
 //	R12  dst, R13 init, R15 init of the last vector: the microkernel moves them
 //	     on by the rows it did
 //
@@ -32,6 +32,9 @@ func rows8(s isa, nv int) int {
 	return 8
 }
 
+// stepsSize is the size of Steps: a scale and a zero point.
+const stepsSize = 8
+
 // splits8 is how many sums share a column.
 func splits8(rows int) int { return max(4/rows, 1) }
 
@@ -53,9 +56,9 @@ func mul8File(w *writer, s isa) {
 	}
 	fmt.Fprintf(w, "GLOBL ·micro8x%s(SB), RODATA|NOPTR, $(8*const_microRows*const_microVecs)\n", s.name)
 	drive(w, "·mul8x"+s.name, arg8, append([][2]string{{"cols", "scale"}, {"cols", "shift"}}, advances...), func() {}, func() {
-		w.op("MOVQ", arg8("rowScale"), "R11")
+		w.op("MOVQ", arg8("steps"), "R11")
 	}, func(part string) {
-		w.op("ADDQ", arg8(part+"Scales"), "R11")
+		w.op("ADDQ", arg8(part+"Steps"), "R11")
 	})
 }
 
@@ -201,9 +204,13 @@ func (m *integers) store(lo, hi int, acc func(r, v int) string, free int) {
 	lastVec := (m.nv - 1) * 64 / bytes // from here on init comes from R15
 	m.op("MOVQ", arg8("shift"), "SI")
 	m.op("MOVQ", arg8("scale"), "CX")
-	for v := lo; v < hi; v++ {
-		for r := range m.rows {
-			m.op("VPADDD", mem("SI", v*bytes), acc(r, v), acc(r, v))
+	scale, t := m.s.r(m.s.regs-1), m.s.r(m.s.regs-2)
+	zero := scale // first of all
+	for r := range m.rows {
+		m.op("VBROADCASTSS", mem("R11", stepsSize*r+4), zero)
+		for v := lo; v < hi; v++ {
+			m.op("VPMULLD", mem("SI", v*bytes), zero, t)
+			m.op("VPADDD", t, acc(r, v), acc(r, v))
 		}
 	}
 	raw, done := fmt.Sprintf("raw%d", lo), fmt.Sprintf("done%d", lo)
@@ -225,9 +232,8 @@ func (m *integers) store(lo, hi int, acc func(r, v int) string, free int) {
 	}
 	m.op("CMPQ", arg8("raw"), 0)
 	m.jump("JNE", raw)
-	scale, t := m.s.r(m.s.regs-1), m.s.r(m.s.regs-2)
 	rows(func(r int) {
-		m.op("VBROADCASTSS", mem("R11", 4*r), scale)
+		m.op("VBROADCASTSS", mem("R11", stepsSize*r), scale)
 		for v := lo; v < hi; v++ {
 			from := mem("R13", v*bytes)
 			if v >= lastVec {
