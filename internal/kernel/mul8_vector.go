@@ -29,6 +29,7 @@ type mul8Args struct {
 	stepsRow     int            // from row to row; 0: the same for each block of rows
 	raw          int            // not 0: store sums
 	panels       int
+	ahead        int     // what a block of rows prefetches of the next panel, beyond its own place
 	kernel       uintptr // the microkernel of the big blocks of rows
 	big          int     // number of big blocks of rows
 	bigBytes     int     // rows of a big block times row

@@ -12,7 +12,7 @@ import "fmt"
 //	     on by the rows it did
 //
 // The microkernel uses SI (weights, then shifts), AX (a), DX (groups left) and CX
-// (scales) freely. Sums are integers, which are exact in any order: where rows are
+// (ahead, then scales) freely. Sums are integers, which are exact in any order: where rows are
 // few, several sums share a column to hide the latency of an addition.
 
 func arg8(name string) string { return field("mul8Args_" + name) }
@@ -57,7 +57,10 @@ func mul8File(w *writer, s isa) {
 	fmt.Fprintf(w, "GLOBL ·micro8x%s(SB), RODATA|NOPTR, $(8*const_microRows*const_microVecs)\n", s.name)
 	drive(w, "·mul8x"+s.name, arg8, append([][2]string{{"cols", "scale"}, {"cols", "shift"}}, advances...), func() {}, func() {
 		w.op("MOVQ", arg8("steps"), "R11")
+		w.op("MOVQ", arg8("panel"), "AX")
+		w.op("MOVQ", "AX", arg8("ahead"))
 	}, func(part string) {
+		w.op("ADDQ", 64, arg8("ahead"))
 		w.op("ADDQ", arg8(part+"Steps"), "R11")
 	})
 }
@@ -116,6 +119,9 @@ func (m *integers) vnni() {
 	m.op("MOVQ", arg8("w"), "SI")
 	m.op("MOVQ", "R14", "AX")
 	m.op("MOVQ", arg8("groups"), "DX")
+	if m.rows > 3 {
+		m.op("MOVQ", arg8("ahead"), "CX")
+	}
 	group := func(split int) {
 		weight := func(v int) string { return mem("SI", (split*m.nv+v)*64) }
 		if m.rows > 1 {
@@ -123,6 +129,9 @@ func (m *integers) vnni() {
 				m.op("VMOVDQU32", weight(v), m.s.r(free+v))
 			}
 			weight = func(v int) string { return m.s.r(free + v) }
+		}
+		if m.rows > 3 { // one line of the next panel, each block of rows another
+			m.op("PREFETCHT1", fmt.Sprintf("%d(SI)(CX*1)", split*m.nv*64))
 		}
 		for r := range m.rows {
 			x := m.s.r(m.s.regs - 1 - (split*m.rows+r)%(m.s.regs-free-m.nv))
