@@ -20,9 +20,9 @@ const (
 	// Full is the layer's own element type.
 	Full = Precision(scan.Full)
 	// Int8 is 8-bit integers: those of an output (a row of a weight) times a scale
-	// of its own, max|w|/127. What they multiply, the input and the hidden state, is
-	// rounded likewise at run time, each step of each sequence by itself, and the
-	// sums of products are exact. docs/numerics.md has the roundings.
+	// of its own, max|w|/127. What they multiply, the input and the hidden state, becomes
+	// bytes at run time, from its least number to its largest, each step of each sequence
+	// by itself, and the sums of products are exact. docs/numerics.md has the roundings.
 	Int8 = Precision(scan.Int8)
 	// BFloat16 is weights of 8 binary digits, rounded once; products and sums are
 	// those of float32 with these weights, bit for bit. It halves the bytes that a
@@ -75,7 +75,7 @@ func ParsePrecision(name string) (Precision, error) {
 //
 // It is an ErrUsage for a precision that is none, for a layer of float64, which
 // has none but its own, and for a layer to keep that the stack does not have; and
-// an ErrConfig where an input or a state has more than 131,072 numbers.
+// an ErrConfig where an input or a state has more than 65,536 numbers.
 func (l *LayerOf[F]) Quantize(p Precision, keep ...int) (*LayerOf[F], error) {
 	if err := l.made("layer"); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/ref"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/internal/testkit/levels"
 	"github.com/unroll-ml/unroll/nn"
@@ -122,15 +123,15 @@ func TestQuantizedModelIsItsParts(t *testing.T) {
 	got, w, b := logits(t, low, in, 1), low.Head().Weight(), low.Head().Bias()
 	in2, out := w.Shape[1], w.Shape[0]
 	for r := range len(y.Data) / in2 {
-		x := y.Data[r*in2 : (r+1)*in2]
-		most := float32(0)
-		for _, v := range x {
-			most = max(most, v, -v)
+		x := make([]float64, in2)
+		for k := range x {
+			x[k] = float64(y.Data[r*in2+k])
 		}
+		x = ref.Steps(x)
 		for o := range out {
 			sum := float64(b.Data[o])
 			for k, v := range x {
-				sum += math.RoundToEven(float64(v)*127/float64(most)) * float64(most) / 127 * float64(w.Data[o*in2+k])
+				sum += v * float64(w.Data[o*in2+k])
 			}
 			if d := math.Abs(sum - float64(got[r*out+o])); d > 1e-6 {
 				t.Fatalf("row %d, column %d: %g, want %g", r, o, got[r*out+o], sum)

@@ -15,8 +15,8 @@ import (
 //
 // Sums of integers are exact, and wrap as int32 do.
 
-// mostTerms is how many products a sum can have.
-const mostTerms = k.MaxK8
+// mostTerms is how many products a sum can have; one beyond 32 bits wraps, as in ONNX.
+const mostTerms = 1 << 17
 
 // panels8 are a packed right-hand side [K,Units] of 8-bit integers: of floats that
 // are rounded here, each column with a scale of its own, or of a file's integers,

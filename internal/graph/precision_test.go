@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	unroll "github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/ref"
 	"github.com/unroll-ml/unroll/internal/testkit"
 	"github.com/unroll-ml/unroll/internal/testkit/levels"
 	"github.com/unroll-ml/unroll/rng"
@@ -166,25 +167,24 @@ func TestInt8ConvIsItsSums(t *testing.T) {
 	data, weights := Data[float32](x), slices.Clone(Data[float32](w))
 	rounded := make([][]float64, 16)
 	for m := range rounded {
-		rounded[m], _ = steps127(weights[m*12 : (m+1)*12])
+		rounded[m] = steps127(weights[m*12 : (m+1)*12])
 	}
 	at := 0
 	for n := range 2 {
 		for m := range 16 {
 			for i := range 4 {
 				for j := range 7 {
-					var window []float32
+					var window []float64
 					for c := range 2 {
 						for ki := range 3 {
 							for kj := range 2 {
-								window = append(window, data[((n*4+m/8*2+c)*9+2*i+ki)*8+j+kj])
+								window = append(window, float64(data[((n*4+m/8*2+c)*9+2*i+ki)*8+j+kj]))
 							}
 						}
 					}
-					sum, a := float64(Data[float32](bias)[m]), []float64(nil)
-					a, _ = steps127(window)
-					for k := range a {
-						sum += a[k] * rounded[m][k]
+					sum := float64(Data[float32](bias)[m])
+					for k, v := range ref.Steps(window) {
+						sum += v * rounded[m][k]
 					}
 					if d := math.Abs(sum - float64(got[at])); d > 1e-4 { // scales of weights have 17 digits
 						t.Fatalf("[%d,%d,%d,%d] is %g, want %g", n, m, i, j, got[at], sum)
@@ -197,7 +197,7 @@ func TestInt8ConvIsItsSums(t *testing.T) {
 }
 
 // steps127 rounds numbers to 127ths of their largest.
-func steps127(x []float32) ([]float64, float64) {
+func steps127(x []float32) []float64 {
 	most := 0.0
 	for _, v := range x {
 		most = max(most, math.Abs(float64(v)))
@@ -206,7 +206,7 @@ func steps127(x []float32) ([]float64, float64) {
 	for i, v := range x {
 		y[i] = math.RoundToEven(float64(v)*127/most) * most / 127
 	}
-	return y, most
+	return y
 }
 
 // TestBFloat16Program: layers round their weights, and products stay as they are.

@@ -248,8 +248,7 @@ func (q *quantProduct) lay(c *call) error {
 	}
 	n := sumsRow(q.n) + 64
 	c.local = func() any {
-		l := &quantRun{shift: make([]int32, n), scale: make([]float32, n), starts: make([]float32, q.n), ones: make([]float32, q.m)}
-		fill(l.ones, 1)
+		l := &quantRun{shift: make([]int32, n), scale: make([]float32, n), starts: make([]float32, q.n)}
 		return l
 	}
 	return nil
@@ -260,7 +259,6 @@ type quantRun struct {
 	panels k.Panels8 // the packed ones with other scales
 	own    panels8   // of a right side that is packed as it comes
 	rows   scratchRows
-	ones   []float32 // one a row
 	// What set fills in; ready: it stays.
 	shift         []int32   // what a column's sums start from
 	scale, starts []float32 // what they are multiplied with; what is added after
@@ -406,7 +404,7 @@ func (q *quantProduct) multiply(a *args, l *quantRun, p *panels8, dst []float32,
 		l.panels = p.Panels8
 		l.panels.Scale = scale
 		k.MulRowsOf8(&l.panels, 0, p.Len(), k.Rows[float32]{Data: dst, Row: q.n}, k.Rows[float32]{Data: start}, shift,
-			k.Rows8{Data: left, Row: rowBytes(q.k), Scale: l.ones}, q.m, &l.rows)
+			k.Rows8{Data: left, Row: rowBytes(q.k)}, q.m, &l.rows)
 		return
 	}
 	sums, step := data[int32](a.scratch[sumScratch]), sumsRow(q.n)

@@ -60,14 +60,14 @@ func TestArgumentsOfIntegersStayInBounds(t *testing.T) {
 					cols := nv * Lane
 					w, a := make([]int8, panels*groups*4*cols), make([]uint8, m*groups*4)
 					dst, init := make([]float32, panels*m*cols), make([]float32, panels*cols)
-					scale, shift, rows := make([]float32, panels*cols), make([]int32, panels*cols), make([]float32, m)
+					scale, shift, steps := make([]float32, panels*cols), make([]int32, panels*cols), make([]Steps, m)
 					g := mul8Args{
 						w: unsafe.Pointer(&w[0]), panel: groups * 4 * cols, groups: groups,
 						scale: unsafe.Pointer(&scale[0]), shift: unsafe.Pointer(&shift[0]), own: unsafe.Pointer(&shift[0]), cols: cols * 4,
 						dst: unsafe.Pointer(&dst[0]), dstPanel: m * cols * 4, dstRow: cols * 4,
 						init: unsafe.Pointer(&init[0]), initPanel: cols * 4,
 						last: unsafe.Pointer(&init[cols-Lane]), lastPanel: cols * 4,
-						a: unsafe.Pointer(&a[0]), row: groups * 4, rowScale: unsafe.Pointer(&rows[0]),
+						a: unsafe.Pointer(&a[0]), row: groups * 4, steps: unsafe.Pointer(&steps[0]), stepsRow: int(unsafe.Sizeof(Steps{})),
 					}
 					most := microRows
 					for micros[most-1][nv-1] == 0 {

@@ -16,9 +16,9 @@ import (
 // what one instruction multiplies and adds.
 const group8 = 4
 
-// MaxK8 is the longest inner dimension: sums of 255 * 127 so often fit 32 bits
-// with the shift taken off again.
-const MaxK8 = 1 << 17
+// MaxK8 is the longest inner dimension of rows that Quantise made: sums of 255 * 128
+// so often fit 32 bits.
+const MaxK8 = 1 << 16
 
 // leastScaled is what Flush leaves of the positive numbers: below it a row or a
 // column is all zeros.
@@ -32,9 +32,9 @@ const leastScaled = 0x1p-100
 type Panels8 struct {
 	Layout
 	Data []int8
-	// Scale is what a column's weights are multiples of, and Shift what a sum
-	// starts from, -128 times the sum of the weights, because a left side has 128
-	// added to it; both in rows of MaxCols, one a panel.
+	// Scale is what a column's weights are multiples of, and Shift the sum of its
+	// weights with a minus sign, which a row's zero point is multiplied with; both in
+	// rows of MaxCols, one a panel.
 	Scale []float32
 	Shift []int32
 }
@@ -102,7 +102,7 @@ func (p *Panels8) Written() {
 					sum += int32(v)
 				}
 			}
-			shift[c] = -128 * sum
+			shift[c] = -sum
 		}
 	}
 }
@@ -124,7 +124,7 @@ func (p *Panels8) fill(i int, column func(g, u int) ([]int8, float32)) {
 			dst[(k/group8*cols+c)*group8+k%group8] = v
 			sum += int32(v)
 		}
-		p.Scale[row+c], p.Shift[row+c] = scale, -128*sum
+		p.Scale[row+c], p.Shift[row+c] = scale, -sum
 	}
 }
 
@@ -213,71 +213,94 @@ func RoundWeights[F Float](w []F) {
 	}
 }
 
-// Rows8 is a left side as integers: byte k of row r is Data[r*Row+k], and its
-// number (byte-128)*Scale[r]. A row is filled up to whole groups of four.
+// Rows8 is a left side as integers: byte k of row r is Data[r*Row+k], and its number
+// (byte-Zero)*Scale of Steps[r]. Without Steps the numbers are the bytes, with Scale 1.
+// A row is filled up to whole groups of four.
 type Rows8 struct {
 	Data  []uint8
 	Row   int
-	Scale []float32
+	Steps []Steps
+}
+
+// Steps is what the bytes of a row count: Zero stands for 0, and a byte more for Scale
+// more.
+type Steps struct {
+	Scale float32
+	Zero  int32
 }
 
 // From returns the rows from row r on.
 func (x Rows8) From(r int) Rows8 {
-	return Rows8{x.Data[r*x.Row:], x.Row, x.Scale[r:]}
+	from := Rows8{Data: x.Data[r*x.Row:], Row: x.Row}
+	if x.Steps != nil {
+		from.Steps = x.Steps[r:]
+	}
+	return from
 }
 
 // Resize makes room for m rows of k numbers; the contents are undefined.
 func (x *Rows8) Resize(m, k int) {
 	x.Row = (k + group8 - 1) / group8 * group8
-	x.Data, x.Scale = growAny(x.Data, m*x.Row), growAny(x.Scale, m)
+	x.Data, x.Steps = growAny(x.Data, m*x.Row), growAny(x.Steps, m)
 }
 
-// Quantise fills x with m rows of k numbers of src, each row on its own:
+// Quantise fills x with m rows of k numbers of src, each row on its own. The 255 steps
+// of a byte go from the least number of the row to the largest, 0 among them:
 //
-//	scale = max|a|/127
-//	byte  = 128 + a*(127/max|a|), rounded to the nearest integer, halves to the
-//	        even one
+//	scale = max(a, 0)/255 - min(a, 0)/255
+//	zero  = -min(a, 0)*(1/scale), rounded
+//	byte  = zero + a*(1/scale), rounded; at most 255
 //
-// every operation rounded to float32. A row with a number that is not finite gets
-// the scale NaN, one whose largest is below 2^-100 the scale 0; both hold bytes
-// of 128.
+// every operation rounded to float32, and what is said to be rounded to the nearest
+// integer, halves to the even one. A row with a number that is not finite gets the scale
+// NaN, one whose largest magnitude is below 2^-100 the scale 0; both are zeros.
 func Quantise[F Float](x *Rows8, src Rows[F], m, k int) {
 	x.Resize(m, k)
 	from := Rows[float32]{slice32(src.Data), src.Row}
 	for r := range m {
-		x.Scale[r] = quantiseRow(x.Data[r*x.Row:(r+1)*x.Row], from.At(r, k))
+		x.Steps[r] = quantiseRow(x.Data[r*x.Row:(r+1)*x.Row], from.At(r, k))
 	}
 }
 
-func quantiseRow(dst []uint8, src []float32) (scale float32) {
-	for i := len(src); i < len(dst); i++ {
-		dst[i] = 128
-	}
-	most := absMax(src)
+func quantiseRow(dst []uint8, src []float32) Steps {
+	lo, hi := bounds(src)
+	most := max(hi, -lo)
 	if !(most <= math.MaxFloat32) || most < leastScaled {
-		for i := range dst {
-			dst[i] = 128
-		}
+		clear(dst)
 		if most < leastScaled {
-			return 0
+			return Steps{}
 		}
-		return float32(math.NaN())
+		return Steps{Scale: float32(math.NaN())}
 	}
-	times := 127 / most
-	for i := quantiseBlocks(dst, src, times); i < len(src); i++ {
-		dst[i] = uint8(128 + nearest(float32(src[i]*times)))
+	scale := float32(hi/255) - float32(lo/255)
+	times := 1 / scale
+	zero := nearest(float32(-lo * times))
+	for i := quantiseBlocks(dst, src, times, zero); i < len(src); i++ {
+		dst[i] = uint8(max(0, min(255, zero+nearest(float32(src[i]*times)))))
 	}
-	return most / 127
+	clear(dst[len(src):])
+	return Steps{scale, zero}
+}
+
+// bounds returns the least and the largest of x and 0; one of them is infinite or NaN if
+// a number is. Numbers above zero are in the order of their bits as signed integers, those
+// below against it, and the latter lie above the former as unsigned ones.
+func bounds(x []float32) (lo, hi float32) {
+	least, most, n := boundsBlocks(x)
+	for _, v := range x[n:] {
+		bits := math.Float32bits(v)
+		least, most = max(least, bits), max(most, int32(bits))
+	}
+	if int32(least) < 0 {
+		lo = math.Float32frombits(least)
+	}
+	return lo, math.Float32frombits(uint32(most))
 }
 
 // absMax returns the largest magnitude; infinity or NaN if one of them is.
-// Magnitudes are in the order of their bits.
 func absMax(x []float32) float32 {
-	most, n := absMaxBlocks(x)
-	for _, v := range x[n:] {
-		most = max(most, math.Float32bits(v)&^(1<<31))
-	}
-	return math.Float32frombits(most)
+	lo, hi := bounds(x)
+	return max(hi, -lo)
 }
 
 // nearest rounds to the nearest integer, halves to the even one, for |x| below

@@ -73,24 +73,31 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c847 // ld1r {v7.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00024 // ldr q4, [x1, #0]
 	WORD $0x3dc00045 // ldr q5, [x2, #0]
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
-	WORD $0x4ea48400 // add v0.4s, v0.4s, v4.4s
+	WORD $0x4f2754a5 // shl v5.4s, v5.4s, #7
+	WORD $0x6ea58400 // sub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea79480 // mla v0.4s, v4.4s, v7.4s
 	WORD $0x3dc00424 // ldr q4, [x1, #16]
 	WORD $0x3dc00445 // ldr q5, [x2, #16]
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
-	WORD $0x4ea48421 // add v1.4s, v1.4s, v4.4s
+	WORD $0x4f2754a5 // shl v5.4s, v5.4s, #7
+	WORD $0x6ea58421 // sub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea79481 // mla v1.4s, v4.4s, v7.4s
 	WORD $0x3dc00824 // ldr q4, [x1, #32]
 	WORD $0x3dc00845 // ldr q5, [x2, #32]
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
-	WORD $0x4ea48442 // add v2.4s, v2.4s, v4.4s
+	WORD $0x4f2754a5 // shl v5.4s, v5.4s, #7
+	WORD $0x6ea58442 // sub v2.4s, v2.4s, v5.4s
+	WORD $0x4ea79482 // mla v2.4s, v4.4s, v7.4s
 	WORD $0x3dc00c24 // ldr q4, [x1, #48]
 	WORD $0x3dc00c45 // ldr q5, [x2, #48]
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x4f2754a5 // shl v5.4s, v5.4s, #7
+	WORD $0x6ea58463 // sub v3.4s, v3.4s, v5.4s
+	WORD $0x4ea79483 // mla v3.4s, v4.4s, v7.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -130,7 +137,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -241,40 +248,51 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84b // ld1r {v11.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00028 // ldr q8, [x1, #0]
 	WORD $0x3dc00049 // ldr q9, [x2, #0]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88400 // add v0.4s, v0.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98400 // sub v0.4s, v0.4s, v9.4s
+	WORD $0x4eab9500 // mla v0.4s, v8.4s, v11.4s
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
 	WORD $0x3dc00449 // ldr q9, [x2, #16]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88421 // add v1.4s, v1.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98421 // sub v1.4s, v1.4s, v9.4s
+	WORD $0x4eab9501 // mla v1.4s, v8.4s, v11.4s
 	WORD $0x3dc00828 // ldr q8, [x1, #32]
 	WORD $0x3dc00849 // ldr q9, [x2, #32]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88442 // add v2.4s, v2.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98442 // sub v2.4s, v2.4s, v9.4s
+	WORD $0x4eab9502 // mla v2.4s, v8.4s, v11.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x3dc00c49 // ldr q9, [x2, #48]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88463 // add v3.4s, v3.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98463 // sub v3.4s, v3.4s, v9.4s
+	WORD $0x4eab9503 // mla v3.4s, v8.4s, v11.4s
 	WORD $0x3dc01028 // ldr q8, [x1, #64]
 	WORD $0x3dc01049 // ldr q9, [x2, #64]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88484 // add v4.4s, v4.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98484 // sub v4.4s, v4.4s, v9.4s
+	WORD $0x4eab9504 // mla v4.4s, v8.4s, v11.4s
 	WORD $0x3dc01428 // ldr q8, [x1, #80]
 	WORD $0x3dc01449 // ldr q9, [x2, #80]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea884a5 // add v5.4s, v5.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea984a5 // sub v5.4s, v5.4s, v9.4s
+	WORD $0x4eab9505 // mla v5.4s, v8.4s, v11.4s
 	WORD $0x3dc01828 // ldr q8, [x1, #96]
 	WORD $0x3dc01849 // ldr q9, [x2, #96]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea884c6 // add v6.4s, v6.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea984c6 // sub v6.4s, v6.4s, v9.4s
+	WORD $0x4eab9506 // mla v6.4s, v8.4s, v11.4s
 	WORD $0x3dc01c28 // ldr q8, [x1, #112]
 	WORD $0x3dc01c49 // ldr q9, [x2, #112]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea984e7 // sub v7.4s, v7.4s, v9.4s
+	WORD $0x4eab9507 // mla v7.4s, v8.4s, v11.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -342,7 +360,7 @@ raw0_0:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -487,56 +505,71 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
 	WORD $0x3dc0004d // ldr q13, [x2, #0]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0084d // ldr q13, [x2, #32]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaf9582 // mla v2.4s, v12.4s, v15.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc00c4d // ldr q13, [x2, #48]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eaf9583 // mla v3.4s, v12.4s, v15.4s
 	WORD $0x3dc0102c // ldr q12, [x1, #64]
 	WORD $0x3dc0104d // ldr q13, [x2, #64]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eaf9584 // mla v4.4s, v12.4s, v15.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x3dc0144d // ldr q13, [x2, #80]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eaf9585 // mla v5.4s, v12.4s, v15.4s
 	WORD $0x3dc0182c // ldr q12, [x1, #96]
 	WORD $0x3dc0184d // ldr q13, [x2, #96]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eaf9586 // mla v6.4s, v12.4s, v15.4s
 	WORD $0x3dc01c2c // ldr q12, [x1, #112]
 	WORD $0x3dc01c4d // ldr q13, [x2, #112]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eaf9587 // mla v7.4s, v12.4s, v15.4s
 	WORD $0x3dc0202c // ldr q12, [x1, #128]
 	WORD $0x3dc0204d // ldr q13, [x2, #128]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eaf9588 // mla v8.4s, v12.4s, v15.4s
 	WORD $0x3dc0242c // ldr q12, [x1, #144]
 	WORD $0x3dc0244d // ldr q13, [x2, #144]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eaf9589 // mla v9.4s, v12.4s, v15.4s
 	WORD $0x3dc0282c // ldr q12, [x1, #160]
 	WORD $0x3dc0284d // ldr q13, [x2, #160]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eaf958a // mla v10.4s, v12.4s, v15.4s
 	WORD $0x3dc02c2c // ldr q12, [x1, #176]
 	WORD $0x3dc02c4d // ldr q13, [x2, #176]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eaf958b // mla v11.4s, v12.4s, v15.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -632,7 +665,7 @@ raw0_0:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -811,72 +844,91 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00030 // ldr q16, [x1, #0]
 	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc00851 // ldr q17, [x2, #32]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc00c51 // ldr q17, [x2, #48]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01051 // ldr q17, [x2, #64]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb39604 // mla v4.4s, v16.4s, v19.4s
 	WORD $0x3dc01430 // ldr q16, [x1, #80]
 	WORD $0x3dc01451 // ldr q17, [x2, #80]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb39605 // mla v5.4s, v16.4s, v19.4s
 	WORD $0x3dc01830 // ldr q16, [x1, #96]
 	WORD $0x3dc01851 // ldr q17, [x2, #96]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb39606 // mla v6.4s, v16.4s, v19.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb39607 // mla v7.4s, v16.4s, v19.4s
 	WORD $0x3dc02030 // ldr q16, [x1, #128]
 	WORD $0x3dc02051 // ldr q17, [x2, #128]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb39608 // mla v8.4s, v16.4s, v19.4s
 	WORD $0x3dc02430 // ldr q16, [x1, #144]
 	WORD $0x3dc02451 // ldr q17, [x2, #144]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb39609 // mla v9.4s, v16.4s, v19.4s
 	WORD $0x3dc02830 // ldr q16, [x1, #160]
 	WORD $0x3dc02851 // ldr q17, [x2, #160]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb3960a // mla v10.4s, v16.4s, v19.4s
 	WORD $0x3dc02c30 // ldr q16, [x1, #176]
 	WORD $0x3dc02c51 // ldr q17, [x2, #176]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb3960b // mla v11.4s, v16.4s, v19.4s
 	WORD $0x3dc03030 // ldr q16, [x1, #192]
 	WORD $0x3dc03051 // ldr q17, [x2, #192]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb3960c // mla v12.4s, v16.4s, v19.4s
 	WORD $0x3dc03430 // ldr q16, [x1, #208]
 	WORD $0x3dc03451 // ldr q17, [x2, #208]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb3960d // mla v13.4s, v16.4s, v19.4s
 	WORD $0x3dc03830 // ldr q16, [x1, #224]
 	WORD $0x3dc03851 // ldr q17, [x2, #224]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb3960e // mla v14.4s, v16.4s, v19.4s
 	WORD $0x3dc03c30 // ldr q16, [x1, #240]
 	WORD $0x3dc03c51 // ldr q17, [x2, #240]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb3960f // mla v15.4s, v16.4s, v19.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -1000,7 +1052,7 @@ raw0_0:
 	WORD $0x3d80398e // str q14, [x12, #224]
 	WORD $0x3d803d8f // str q15, [x12, #240]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -1106,28 +1158,41 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84b // ld1r {v11.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c84c // ld1r {v12.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00028 // ldr q8, [x1, #0]
 	WORD $0x3dc00049 // ldr q9, [x2, #0]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88400 // add v0.4s, v0.4s, v8.4s
-	WORD $0x4ea88484 // add v4.4s, v4.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98400 // sub v0.4s, v0.4s, v9.4s
+	WORD $0x4eab9500 // mla v0.4s, v8.4s, v11.4s
+	WORD $0x6ea98484 // sub v4.4s, v4.4s, v9.4s
+	WORD $0x4eac9504 // mla v4.4s, v8.4s, v12.4s
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
 	WORD $0x3dc00449 // ldr q9, [x2, #16]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88421 // add v1.4s, v1.4s, v8.4s
-	WORD $0x4ea884a5 // add v5.4s, v5.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98421 // sub v1.4s, v1.4s, v9.4s
+	WORD $0x4eab9501 // mla v1.4s, v8.4s, v11.4s
+	WORD $0x6ea984a5 // sub v5.4s, v5.4s, v9.4s
+	WORD $0x4eac9505 // mla v5.4s, v8.4s, v12.4s
 	WORD $0x3dc00828 // ldr q8, [x1, #32]
 	WORD $0x3dc00849 // ldr q9, [x2, #32]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88442 // add v2.4s, v2.4s, v8.4s
-	WORD $0x4ea884c6 // add v6.4s, v6.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98442 // sub v2.4s, v2.4s, v9.4s
+	WORD $0x4eab9502 // mla v2.4s, v8.4s, v11.4s
+	WORD $0x6ea984c6 // sub v6.4s, v6.4s, v9.4s
+	WORD $0x4eac9506 // mla v6.4s, v8.4s, v12.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x3dc00c49 // ldr q9, [x2, #48]
-	WORD $0x6ea98508 // sub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea88463 // add v3.4s, v3.4s, v8.4s
-	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x4f275529 // shl v9.4s, v9.4s, #7
+	WORD $0x6ea98463 // sub v3.4s, v3.4s, v9.4s
+	WORD $0x4eab9503 // mla v3.4s, v8.4s, v11.4s
+	WORD $0x6ea984e7 // sub v7.4s, v7.4s, v9.4s
+	WORD $0x4eac9507 // mla v7.4s, v8.4s, v12.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -1167,7 +1232,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -1204,7 +1269,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -1368,48 +1433,69 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00030 // ldr q16, [x1, #0]
 	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb49608 // mla v8.4s, v16.4s, v20.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb49609 // mla v9.4s, v16.4s, v20.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc00851 // ldr q17, [x2, #32]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb4960a // mla v10.4s, v16.4s, v20.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc00c51 // ldr q17, [x2, #48]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb4960b // mla v11.4s, v16.4s, v20.4s
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01051 // ldr q17, [x2, #64]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb39604 // mla v4.4s, v16.4s, v19.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb4960c // mla v12.4s, v16.4s, v20.4s
 	WORD $0x3dc01430 // ldr q16, [x1, #80]
 	WORD $0x3dc01451 // ldr q17, [x2, #80]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb39605 // mla v5.4s, v16.4s, v19.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb4960d // mla v13.4s, v16.4s, v20.4s
 	WORD $0x3dc01830 // ldr q16, [x1, #96]
 	WORD $0x3dc01851 // ldr q17, [x2, #96]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb39606 // mla v6.4s, v16.4s, v19.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb4960e // mla v14.4s, v16.4s, v20.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb39607 // mla v7.4s, v16.4s, v19.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb4960f // mla v15.4s, v16.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -1477,7 +1563,7 @@ raw0_0:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -1542,7 +1628,7 @@ raw1_0:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -1677,38 +1763,55 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
 	WORD $0x3dc0004d // ldr q13, [x2, #0]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb09586 // mla v6.4s, v12.4s, v16.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb09587 // mla v7.4s, v12.4s, v16.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0084d // ldr q13, [x2, #32]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaf9582 // mla v2.4s, v12.4s, v15.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb09588 // mla v8.4s, v12.4s, v16.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc00c4d // ldr q13, [x2, #48]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eaf9583 // mla v3.4s, v12.4s, v15.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb09589 // mla v9.4s, v12.4s, v16.4s
 	WORD $0x3dc0102c // ldr q12, [x1, #64]
 	WORD $0x3dc0104d // ldr q13, [x2, #64]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eaf9584 // mla v4.4s, v12.4s, v15.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb0958a // mla v10.4s, v12.4s, v16.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x3dc0144d // ldr q13, [x2, #80]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eaf9585 // mla v5.4s, v12.4s, v15.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb0958b // mla v11.4s, v12.4s, v16.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -1762,7 +1865,7 @@ raw0_0:
 	WORD $0x3d801184 // str q4, [x12, #64]
 	WORD $0x3d801585 // str q5, [x12, #80]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -1813,7 +1916,7 @@ raw1_0:
 	WORD $0x3d80118a // str q10, [x12, #64]
 	WORD $0x3d80158b // str q11, [x12, #80]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -1939,38 +2042,55 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0182c // ldr q12, [x1, #96]
 	WORD $0x3dc0184d // ldr q13, [x2, #96]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb09586 // mla v6.4s, v12.4s, v16.4s
 	WORD $0x3dc01c2c // ldr q12, [x1, #112]
 	WORD $0x3dc01c4d // ldr q13, [x2, #112]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb09587 // mla v7.4s, v12.4s, v16.4s
 	WORD $0x3dc0202c // ldr q12, [x1, #128]
 	WORD $0x3dc0204d // ldr q13, [x2, #128]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaf9582 // mla v2.4s, v12.4s, v15.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb09588 // mla v8.4s, v12.4s, v16.4s
 	WORD $0x3dc0242c // ldr q12, [x1, #144]
 	WORD $0x3dc0244d // ldr q13, [x2, #144]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eaf9583 // mla v3.4s, v12.4s, v15.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb09589 // mla v9.4s, v12.4s, v16.4s
 	WORD $0x3dc0282c // ldr q12, [x1, #160]
 	WORD $0x3dc0284d // ldr q13, [x2, #160]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eaf9584 // mla v4.4s, v12.4s, v15.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb0958a // mla v10.4s, v12.4s, v16.4s
 	WORD $0x3dc02c2c // ldr q12, [x1, #176]
 	WORD $0x3dc02c4d // ldr q13, [x2, #176]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eaf9585 // mla v5.4s, v12.4s, v15.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb0958b // mla v11.4s, v12.4s, v16.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -2024,7 +2144,7 @@ raw0_1:
 	WORD $0x3d802984 // str q4, [x12, #160]
 	WORD $0x3d802d85 // str q5, [x12, #176]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -2075,7 +2195,7 @@ raw1_1:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -2239,48 +2359,69 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00030 // ldr q16, [x1, #0]
 	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb49608 // mla v8.4s, v16.4s, v20.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb49609 // mla v9.4s, v16.4s, v20.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc00851 // ldr q17, [x2, #32]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb4960a // mla v10.4s, v16.4s, v20.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc00c51 // ldr q17, [x2, #48]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb4960b // mla v11.4s, v16.4s, v20.4s
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01051 // ldr q17, [x2, #64]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb39604 // mla v4.4s, v16.4s, v19.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb4960c // mla v12.4s, v16.4s, v20.4s
 	WORD $0x3dc01430 // ldr q16, [x1, #80]
 	WORD $0x3dc01451 // ldr q17, [x2, #80]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb39605 // mla v5.4s, v16.4s, v19.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb4960d // mla v13.4s, v16.4s, v20.4s
 	WORD $0x3dc01830 // ldr q16, [x1, #96]
 	WORD $0x3dc01851 // ldr q17, [x2, #96]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb39606 // mla v6.4s, v16.4s, v19.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb4960e // mla v14.4s, v16.4s, v20.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb39607 // mla v7.4s, v16.4s, v19.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb4960f // mla v15.4s, v16.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -2348,7 +2489,7 @@ raw0_0:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -2413,7 +2554,7 @@ raw1_0:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -2568,48 +2709,69 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02030 // ldr q16, [x1, #128]
 	WORD $0x3dc02051 // ldr q17, [x2, #128]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb49608 // mla v8.4s, v16.4s, v20.4s
 	WORD $0x3dc02430 // ldr q16, [x1, #144]
 	WORD $0x3dc02451 // ldr q17, [x2, #144]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb49609 // mla v9.4s, v16.4s, v20.4s
 	WORD $0x3dc02830 // ldr q16, [x1, #160]
 	WORD $0x3dc02851 // ldr q17, [x2, #160]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb4960a // mla v10.4s, v16.4s, v20.4s
 	WORD $0x3dc02c30 // ldr q16, [x1, #176]
 	WORD $0x3dc02c51 // ldr q17, [x2, #176]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb4960b // mla v11.4s, v16.4s, v20.4s
 	WORD $0x3dc03030 // ldr q16, [x1, #192]
 	WORD $0x3dc03051 // ldr q17, [x2, #192]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb39604 // mla v4.4s, v16.4s, v19.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb4960c // mla v12.4s, v16.4s, v20.4s
 	WORD $0x3dc03430 // ldr q16, [x1, #208]
 	WORD $0x3dc03451 // ldr q17, [x2, #208]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb39605 // mla v5.4s, v16.4s, v19.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb4960d // mla v13.4s, v16.4s, v20.4s
 	WORD $0x3dc03830 // ldr q16, [x1, #224]
 	WORD $0x3dc03851 // ldr q17, [x2, #224]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb39606 // mla v6.4s, v16.4s, v19.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb4960e // mla v14.4s, v16.4s, v20.4s
 	WORD $0x3dc03c30 // ldr q16, [x1, #240]
 	WORD $0x3dc03c51 // ldr q17, [x2, #240]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb39607 // mla v7.4s, v16.4s, v19.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb4960f // mla v15.4s, v16.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -2677,7 +2839,7 @@ raw0_1:
 	WORD $0x3d803986 // str q6, [x12, #224]
 	WORD $0x3d803d87 // str q7, [x12, #240]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -2742,7 +2904,7 @@ raw1_1:
 	WORD $0x3d80398e // str q14, [x12, #224]
 	WORD $0x3d803d8f // str q15, [x12, #240]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -2877,32 +3039,51 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
 	WORD $0x3dc0004d // ldr q13, [x2, #0]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb09584 // mla v4.4s, v12.4s, v16.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb19588 // mla v8.4s, v12.4s, v17.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb09585 // mla v5.4s, v12.4s, v16.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb19589 // mla v9.4s, v12.4s, v17.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0084d // ldr q13, [x2, #32]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaf9582 // mla v2.4s, v12.4s, v15.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb09586 // mla v6.4s, v12.4s, v16.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb1958a // mla v10.4s, v12.4s, v17.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc00c4d // ldr q13, [x2, #48]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eaf9583 // mla v3.4s, v12.4s, v15.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb09587 // mla v7.4s, v12.4s, v16.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb1958b // mla v11.4s, v12.4s, v17.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -2942,7 +3123,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -2979,7 +3160,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3016,7 +3197,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3151,32 +3332,51 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
 	WORD $0x3dc0004d // ldr q13, [x2, #0]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb09584 // mla v4.4s, v12.4s, v16.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb19588 // mla v8.4s, v12.4s, v17.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb09585 // mla v5.4s, v12.4s, v16.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb19589 // mla v9.4s, v12.4s, v17.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0084d // ldr q13, [x2, #32]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaf9582 // mla v2.4s, v12.4s, v15.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb09586 // mla v6.4s, v12.4s, v16.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb1958a // mla v10.4s, v12.4s, v17.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc00c4d // ldr q13, [x2, #48]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eaf9583 // mla v3.4s, v12.4s, v15.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb09587 // mla v7.4s, v12.4s, v16.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb1958b // mla v11.4s, v12.4s, v17.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -3216,7 +3416,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3253,7 +3453,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3290,7 +3490,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3415,32 +3615,51 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0102c // ldr q12, [x1, #64]
 	WORD $0x3dc0104d // ldr q13, [x2, #64]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb09584 // mla v4.4s, v12.4s, v16.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb19588 // mla v8.4s, v12.4s, v17.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x3dc0144d // ldr q13, [x2, #80]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb09585 // mla v5.4s, v12.4s, v16.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb19589 // mla v9.4s, v12.4s, v17.4s
 	WORD $0x3dc0182c // ldr q12, [x1, #96]
 	WORD $0x3dc0184d // ldr q13, [x2, #96]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaf9582 // mla v2.4s, v12.4s, v15.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb09586 // mla v6.4s, v12.4s, v16.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb1958a // mla v10.4s, v12.4s, v17.4s
 	WORD $0x3dc01c2c // ldr q12, [x1, #112]
 	WORD $0x3dc01c4d // ldr q13, [x2, #112]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eaf9583 // mla v3.4s, v12.4s, v15.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb09587 // mla v7.4s, v12.4s, v16.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb1958b // mla v11.4s, v12.4s, v17.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -3480,7 +3699,7 @@ raw0_1:
 	WORD $0x3d801982 // str q2, [x12, #96]
 	WORD $0x3d801d83 // str q3, [x12, #112]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3517,7 +3736,7 @@ raw1_1:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3554,7 +3773,7 @@ raw2_1:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3730,44 +3949,69 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00032 // ldr q18, [x1, #0]
 	WORD $0x3dc00053 // ldr q19, [x2, #0]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb69646 // mla v6.4s, v18.4s, v22.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb7964c // mla v12.4s, v18.4s, v23.4s
 	WORD $0x3dc00432 // ldr q18, [x1, #16]
 	WORD $0x3dc00453 // ldr q19, [x2, #16]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb69647 // mla v7.4s, v18.4s, v22.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb7964d // mla v13.4s, v18.4s, v23.4s
 	WORD $0x3dc00832 // ldr q18, [x1, #32]
 	WORD $0x3dc00853 // ldr q19, [x2, #32]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb69648 // mla v8.4s, v18.4s, v22.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb7964e // mla v14.4s, v18.4s, v23.4s
 	WORD $0x3dc00c32 // ldr q18, [x1, #48]
 	WORD $0x3dc00c53 // ldr q19, [x2, #48]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb59643 // mla v3.4s, v18.4s, v21.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb69649 // mla v9.4s, v18.4s, v22.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eb7964f // mla v15.4s, v18.4s, v23.4s
 	WORD $0x3dc01032 // ldr q18, [x1, #64]
 	WORD $0x3dc01053 // ldr q19, [x2, #64]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb59644 // mla v4.4s, v18.4s, v21.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb6964a // mla v10.4s, v18.4s, v22.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eb79650 // mla v16.4s, v18.4s, v23.4s
 	WORD $0x3dc01432 // ldr q18, [x1, #80]
 	WORD $0x3dc01453 // ldr q19, [x2, #80]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb59645 // mla v5.4s, v18.4s, v21.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb6964b // mla v11.4s, v18.4s, v22.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eb79651 // mla v17.4s, v18.4s, v23.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -3821,7 +4065,7 @@ raw0_0:
 	WORD $0x3d801184 // str q4, [x12, #64]
 	WORD $0x3d801585 // str q5, [x12, #80]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3872,7 +4116,7 @@ raw1_0:
 	WORD $0x3d80118a // str q10, [x12, #64]
 	WORD $0x3d80158b // str q11, [x12, #80]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -3923,7 +4167,7 @@ raw2_0:
 	WORD $0x3d801190 // str q16, [x12, #64]
 	WORD $0x3d801591 // str q17, [x12, #80]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4089,44 +4333,69 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01832 // ldr q18, [x1, #96]
 	WORD $0x3dc01853 // ldr q19, [x2, #96]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb69646 // mla v6.4s, v18.4s, v22.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb7964c // mla v12.4s, v18.4s, v23.4s
 	WORD $0x3dc01c32 // ldr q18, [x1, #112]
 	WORD $0x3dc01c53 // ldr q19, [x2, #112]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb69647 // mla v7.4s, v18.4s, v22.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb7964d // mla v13.4s, v18.4s, v23.4s
 	WORD $0x3dc02032 // ldr q18, [x1, #128]
 	WORD $0x3dc02053 // ldr q19, [x2, #128]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb69648 // mla v8.4s, v18.4s, v22.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb7964e // mla v14.4s, v18.4s, v23.4s
 	WORD $0x3dc02432 // ldr q18, [x1, #144]
 	WORD $0x3dc02453 // ldr q19, [x2, #144]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb59643 // mla v3.4s, v18.4s, v21.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb69649 // mla v9.4s, v18.4s, v22.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eb7964f // mla v15.4s, v18.4s, v23.4s
 	WORD $0x3dc02832 // ldr q18, [x1, #160]
 	WORD $0x3dc02853 // ldr q19, [x2, #160]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb59644 // mla v4.4s, v18.4s, v21.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb6964a // mla v10.4s, v18.4s, v22.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eb79650 // mla v16.4s, v18.4s, v23.4s
 	WORD $0x3dc02c32 // ldr q18, [x1, #176]
 	WORD $0x3dc02c53 // ldr q19, [x2, #176]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb59645 // mla v5.4s, v18.4s, v21.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb6964b // mla v11.4s, v18.4s, v22.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eb79651 // mla v17.4s, v18.4s, v23.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -4180,7 +4449,7 @@ raw0_1:
 	WORD $0x3d802984 // str q4, [x12, #160]
 	WORD $0x3d802d85 // str q5, [x12, #176]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4231,7 +4500,7 @@ raw1_1:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4282,7 +4551,7 @@ raw2_1:
 	WORD $0x3d802990 // str q16, [x12, #160]
 	WORD $0x3d802d91 // str q17, [x12, #176]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4440,38 +4709,60 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c852 // ld1r {v18.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002f // ldr q15, [x1, #0]
 	WORD $0x3dc00050 // ldr q16, [x2, #0]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8400 // add v0.4s, v0.4s, v15.4s
-	WORD $0x4eaf84a5 // add v5.4s, v5.4s, v15.4s
-	WORD $0x4eaf854a // add v10.4s, v10.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08400 // sub v0.4s, v0.4s, v16.4s
+	WORD $0x4eb295e0 // mla v0.4s, v15.4s, v18.4s
+	WORD $0x6eb084a5 // sub v5.4s, v5.4s, v16.4s
+	WORD $0x4eb395e5 // mla v5.4s, v15.4s, v19.4s
+	WORD $0x6eb0854a // sub v10.4s, v10.4s, v16.4s
+	WORD $0x4eb495ea // mla v10.4s, v15.4s, v20.4s
 	WORD $0x3dc0042f // ldr q15, [x1, #16]
 	WORD $0x3dc00450 // ldr q16, [x2, #16]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8421 // add v1.4s, v1.4s, v15.4s
-	WORD $0x4eaf84c6 // add v6.4s, v6.4s, v15.4s
-	WORD $0x4eaf856b // add v11.4s, v11.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08421 // sub v1.4s, v1.4s, v16.4s
+	WORD $0x4eb295e1 // mla v1.4s, v15.4s, v18.4s
+	WORD $0x6eb084c6 // sub v6.4s, v6.4s, v16.4s
+	WORD $0x4eb395e6 // mla v6.4s, v15.4s, v19.4s
+	WORD $0x6eb0856b // sub v11.4s, v11.4s, v16.4s
+	WORD $0x4eb495eb // mla v11.4s, v15.4s, v20.4s
 	WORD $0x3dc0082f // ldr q15, [x1, #32]
 	WORD $0x3dc00850 // ldr q16, [x2, #32]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8442 // add v2.4s, v2.4s, v15.4s
-	WORD $0x4eaf84e7 // add v7.4s, v7.4s, v15.4s
-	WORD $0x4eaf858c // add v12.4s, v12.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08442 // sub v2.4s, v2.4s, v16.4s
+	WORD $0x4eb295e2 // mla v2.4s, v15.4s, v18.4s
+	WORD $0x6eb084e7 // sub v7.4s, v7.4s, v16.4s
+	WORD $0x4eb395e7 // mla v7.4s, v15.4s, v19.4s
+	WORD $0x6eb0858c // sub v12.4s, v12.4s, v16.4s
+	WORD $0x4eb495ec // mla v12.4s, v15.4s, v20.4s
 	WORD $0x3dc00c2f // ldr q15, [x1, #48]
 	WORD $0x3dc00c50 // ldr q16, [x2, #48]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8463 // add v3.4s, v3.4s, v15.4s
-	WORD $0x4eaf8508 // add v8.4s, v8.4s, v15.4s
-	WORD $0x4eaf85ad // add v13.4s, v13.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08463 // sub v3.4s, v3.4s, v16.4s
+	WORD $0x4eb295e3 // mla v3.4s, v15.4s, v18.4s
+	WORD $0x6eb08508 // sub v8.4s, v8.4s, v16.4s
+	WORD $0x4eb395e8 // mla v8.4s, v15.4s, v19.4s
+	WORD $0x6eb085ad // sub v13.4s, v13.4s, v16.4s
+	WORD $0x4eb495ed // mla v13.4s, v15.4s, v20.4s
 	WORD $0x3dc0102f // ldr q15, [x1, #64]
 	WORD $0x3dc01050 // ldr q16, [x2, #64]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8484 // add v4.4s, v4.4s, v15.4s
-	WORD $0x4eaf8529 // add v9.4s, v9.4s, v15.4s
-	WORD $0x4eaf85ce // add v14.4s, v14.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08484 // sub v4.4s, v4.4s, v16.4s
+	WORD $0x4eb295e4 // mla v4.4s, v15.4s, v18.4s
+	WORD $0x6eb08529 // sub v9.4s, v9.4s, v16.4s
+	WORD $0x4eb395e9 // mla v9.4s, v15.4s, v19.4s
+	WORD $0x6eb085ce // sub v14.4s, v14.4s, v16.4s
+	WORD $0x4eb495ee // mla v14.4s, v15.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -4518,7 +4809,7 @@ raw0_0:
 	WORD $0x3d800d83 // str q3, [x12, #48]
 	WORD $0x3d801184 // str q4, [x12, #64]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4562,7 +4853,7 @@ raw1_0:
 	WORD $0x3d800d88 // str q8, [x12, #48]
 	WORD $0x3d801189 // str q9, [x12, #64]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4606,7 +4897,7 @@ raw2_0:
 	WORD $0x3d800d8d // str q13, [x12, #48]
 	WORD $0x3d80118e // str q14, [x12, #64]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4754,38 +5045,60 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c852 // ld1r {v18.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0142f // ldr q15, [x1, #80]
 	WORD $0x3dc01450 // ldr q16, [x2, #80]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8400 // add v0.4s, v0.4s, v15.4s
-	WORD $0x4eaf84a5 // add v5.4s, v5.4s, v15.4s
-	WORD $0x4eaf854a // add v10.4s, v10.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08400 // sub v0.4s, v0.4s, v16.4s
+	WORD $0x4eb295e0 // mla v0.4s, v15.4s, v18.4s
+	WORD $0x6eb084a5 // sub v5.4s, v5.4s, v16.4s
+	WORD $0x4eb395e5 // mla v5.4s, v15.4s, v19.4s
+	WORD $0x6eb0854a // sub v10.4s, v10.4s, v16.4s
+	WORD $0x4eb495ea // mla v10.4s, v15.4s, v20.4s
 	WORD $0x3dc0182f // ldr q15, [x1, #96]
 	WORD $0x3dc01850 // ldr q16, [x2, #96]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8421 // add v1.4s, v1.4s, v15.4s
-	WORD $0x4eaf84c6 // add v6.4s, v6.4s, v15.4s
-	WORD $0x4eaf856b // add v11.4s, v11.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08421 // sub v1.4s, v1.4s, v16.4s
+	WORD $0x4eb295e1 // mla v1.4s, v15.4s, v18.4s
+	WORD $0x6eb084c6 // sub v6.4s, v6.4s, v16.4s
+	WORD $0x4eb395e6 // mla v6.4s, v15.4s, v19.4s
+	WORD $0x6eb0856b // sub v11.4s, v11.4s, v16.4s
+	WORD $0x4eb495eb // mla v11.4s, v15.4s, v20.4s
 	WORD $0x3dc01c2f // ldr q15, [x1, #112]
 	WORD $0x3dc01c50 // ldr q16, [x2, #112]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8442 // add v2.4s, v2.4s, v15.4s
-	WORD $0x4eaf84e7 // add v7.4s, v7.4s, v15.4s
-	WORD $0x4eaf858c // add v12.4s, v12.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08442 // sub v2.4s, v2.4s, v16.4s
+	WORD $0x4eb295e2 // mla v2.4s, v15.4s, v18.4s
+	WORD $0x6eb084e7 // sub v7.4s, v7.4s, v16.4s
+	WORD $0x4eb395e7 // mla v7.4s, v15.4s, v19.4s
+	WORD $0x6eb0858c // sub v12.4s, v12.4s, v16.4s
+	WORD $0x4eb495ec // mla v12.4s, v15.4s, v20.4s
 	WORD $0x3dc0202f // ldr q15, [x1, #128]
 	WORD $0x3dc02050 // ldr q16, [x2, #128]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8463 // add v3.4s, v3.4s, v15.4s
-	WORD $0x4eaf8508 // add v8.4s, v8.4s, v15.4s
-	WORD $0x4eaf85ad // add v13.4s, v13.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08463 // sub v3.4s, v3.4s, v16.4s
+	WORD $0x4eb295e3 // mla v3.4s, v15.4s, v18.4s
+	WORD $0x6eb08508 // sub v8.4s, v8.4s, v16.4s
+	WORD $0x4eb395e8 // mla v8.4s, v15.4s, v19.4s
+	WORD $0x6eb085ad // sub v13.4s, v13.4s, v16.4s
+	WORD $0x4eb495ed // mla v13.4s, v15.4s, v20.4s
 	WORD $0x3dc0242f // ldr q15, [x1, #144]
 	WORD $0x3dc02450 // ldr q16, [x2, #144]
-	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
-	WORD $0x4eaf8484 // add v4.4s, v4.4s, v15.4s
-	WORD $0x4eaf8529 // add v9.4s, v9.4s, v15.4s
-	WORD $0x4eaf85ce // add v14.4s, v14.4s, v15.4s
+	WORD $0x4f275610 // shl v16.4s, v16.4s, #7
+	WORD $0x6eb08484 // sub v4.4s, v4.4s, v16.4s
+	WORD $0x4eb295e4 // mla v4.4s, v15.4s, v18.4s
+	WORD $0x6eb08529 // sub v9.4s, v9.4s, v16.4s
+	WORD $0x4eb395e9 // mla v9.4s, v15.4s, v19.4s
+	WORD $0x6eb085ce // sub v14.4s, v14.4s, v16.4s
+	WORD $0x4eb495ee // mla v14.4s, v15.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -4832,7 +5145,7 @@ raw0_1:
 	WORD $0x3d802183 // str q3, [x12, #128]
 	WORD $0x3d802584 // str q4, [x12, #144]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4876,7 +5189,7 @@ raw1_1:
 	WORD $0x3d802188 // str q8, [x12, #128]
 	WORD $0x3d802589 // str q9, [x12, #144]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -4920,7 +5233,7 @@ raw2_1:
 	WORD $0x3d80218d // str q13, [x12, #128]
 	WORD $0x3d80258e // str q14, [x12, #144]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5086,44 +5399,69 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02832 // ldr q18, [x1, #160]
 	WORD $0x3dc02853 // ldr q19, [x2, #160]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb69646 // mla v6.4s, v18.4s, v22.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb7964c // mla v12.4s, v18.4s, v23.4s
 	WORD $0x3dc02c32 // ldr q18, [x1, #176]
 	WORD $0x3dc02c53 // ldr q19, [x2, #176]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb69647 // mla v7.4s, v18.4s, v22.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb7964d // mla v13.4s, v18.4s, v23.4s
 	WORD $0x3dc03032 // ldr q18, [x1, #192]
 	WORD $0x3dc03053 // ldr q19, [x2, #192]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb69648 // mla v8.4s, v18.4s, v22.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb7964e // mla v14.4s, v18.4s, v23.4s
 	WORD $0x3dc03432 // ldr q18, [x1, #208]
 	WORD $0x3dc03453 // ldr q19, [x2, #208]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb59643 // mla v3.4s, v18.4s, v21.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb69649 // mla v9.4s, v18.4s, v22.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eb7964f // mla v15.4s, v18.4s, v23.4s
 	WORD $0x3dc03832 // ldr q18, [x1, #224]
 	WORD $0x3dc03853 // ldr q19, [x2, #224]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb59644 // mla v4.4s, v18.4s, v21.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb6964a // mla v10.4s, v18.4s, v22.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eb79650 // mla v16.4s, v18.4s, v23.4s
 	WORD $0x3dc03c32 // ldr q18, [x1, #240]
 	WORD $0x3dc03c53 // ldr q19, [x2, #240]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb59645 // mla v5.4s, v18.4s, v21.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb6964b // mla v11.4s, v18.4s, v22.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eb79651 // mla v17.4s, v18.4s, v23.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -5177,7 +5515,7 @@ raw0_2:
 	WORD $0x3d803984 // str q4, [x12, #224]
 	WORD $0x3d803d85 // str q5, [x12, #240]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5228,7 +5566,7 @@ raw1_2:
 	WORD $0x3d80398a // str q10, [x12, #224]
 	WORD $0x3d803d8b // str q11, [x12, #240]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5279,7 +5617,7 @@ raw2_2:
 	WORD $0x3d803990 // str q16, [x12, #224]
 	WORD $0x3d803d91 // str q17, [x12, #240]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5443,36 +5781,61 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00030 // ldr q16, [x1, #0]
 	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc00851 // ldr q17, [x2, #32]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc00c51 // ldr q17, [x2, #48]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -5512,7 +5875,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5549,7 +5912,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5586,7 +5949,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5623,7 +5986,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5787,36 +6150,61 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00030 // ldr q16, [x1, #0]
 	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc00851 // ldr q17, [x2, #32]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc00c51 // ldr q17, [x2, #48]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -5856,7 +6244,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5893,7 +6281,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5930,7 +6318,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -5967,7 +6355,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6120,36 +6508,61 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01051 // ldr q17, [x2, #64]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc01430 // ldr q16, [x1, #80]
 	WORD $0x3dc01451 // ldr q17, [x2, #80]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc01830 // ldr q16, [x1, #96]
 	WORD $0x3dc01851 // ldr q17, [x2, #96]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -6189,7 +6602,7 @@ raw0_1:
 	WORD $0x3d801982 // str q2, [x12, #96]
 	WORD $0x3d801d83 // str q3, [x12, #112]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6226,7 +6639,7 @@ raw1_1:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6263,7 +6676,7 @@ raw2_1:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6300,7 +6713,7 @@ raw3_1:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6464,36 +6877,61 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00030 // ldr q16, [x1, #0]
 	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc00851 // ldr q17, [x2, #32]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc00c51 // ldr q17, [x2, #48]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -6533,7 +6971,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6570,7 +7008,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6607,7 +7045,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6644,7 +7082,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6797,36 +7235,61 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01051 // ldr q17, [x2, #64]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc01430 // ldr q16, [x1, #80]
 	WORD $0x3dc01451 // ldr q17, [x2, #80]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc01830 // ldr q16, [x1, #96]
 	WORD $0x3dc01851 // ldr q17, [x2, #96]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -6866,7 +7329,7 @@ raw0_1:
 	WORD $0x3d801982 // str q2, [x12, #96]
 	WORD $0x3d801d83 // str q3, [x12, #112]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6903,7 +7366,7 @@ raw1_1:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6940,7 +7403,7 @@ raw2_1:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -6977,7 +7440,7 @@ raw3_1:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7130,36 +7593,61 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02030 // ldr q16, [x1, #128]
 	WORD $0x3dc02051 // ldr q17, [x2, #128]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc02430 // ldr q16, [x1, #144]
 	WORD $0x3dc02451 // ldr q17, [x2, #144]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc02830 // ldr q16, [x1, #160]
 	WORD $0x3dc02851 // ldr q17, [x2, #160]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc02c30 // ldr q16, [x1, #176]
 	WORD $0x3dc02c51 // ldr q17, [x2, #176]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -7199,7 +7687,7 @@ raw0_2:
 	WORD $0x3d802982 // str q2, [x12, #160]
 	WORD $0x3d802d83 // str q3, [x12, #176]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7236,7 +7724,7 @@ raw1_2:
 	WORD $0x3d802986 // str q6, [x12, #160]
 	WORD $0x3d802d87 // str q7, [x12, #176]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7273,7 +7761,7 @@ raw2_2:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7310,7 +7798,7 @@ raw3_2:
 	WORD $0x3d80298e // str q14, [x12, #160]
 	WORD $0x3d802d8f // str q15, [x12, #176]
 next3_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7474,36 +7962,61 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00030 // ldr q16, [x1, #0]
 	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc00851 // ldr q17, [x2, #32]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc00c51 // ldr q17, [x2, #48]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -7543,7 +8056,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7580,7 +8093,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7617,7 +8130,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7654,7 +8167,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7807,36 +8320,61 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01051 // ldr q17, [x2, #64]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc01430 // ldr q16, [x1, #80]
 	WORD $0x3dc01451 // ldr q17, [x2, #80]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc01830 // ldr q16, [x1, #96]
 	WORD $0x3dc01851 // ldr q17, [x2, #96]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -7876,7 +8414,7 @@ raw0_1:
 	WORD $0x3d801982 // str q2, [x12, #96]
 	WORD $0x3d801d83 // str q3, [x12, #112]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7913,7 +8451,7 @@ raw1_1:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7950,7 +8488,7 @@ raw2_1:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -7987,7 +8525,7 @@ raw3_1:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8140,36 +8678,61 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02030 // ldr q16, [x1, #128]
 	WORD $0x3dc02051 // ldr q17, [x2, #128]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc02430 // ldr q16, [x1, #144]
 	WORD $0x3dc02451 // ldr q17, [x2, #144]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc02830 // ldr q16, [x1, #160]
 	WORD $0x3dc02851 // ldr q17, [x2, #160]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc02c30 // ldr q16, [x1, #176]
 	WORD $0x3dc02c51 // ldr q17, [x2, #176]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -8209,7 +8772,7 @@ raw0_2:
 	WORD $0x3d802982 // str q2, [x12, #160]
 	WORD $0x3d802d83 // str q3, [x12, #176]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8246,7 +8809,7 @@ raw1_2:
 	WORD $0x3d802986 // str q6, [x12, #160]
 	WORD $0x3d802d87 // str q7, [x12, #176]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8283,7 +8846,7 @@ raw2_2:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8320,7 +8883,7 @@ raw3_2:
 	WORD $0x3d80298e // str q14, [x12, #160]
 	WORD $0x3d802d8f // str q15, [x12, #176]
 next3_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8473,36 +9036,61 @@ one3:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one3 // b.ne one3
 end3:
+	ADD $4, R25, R2
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc03030 // ldr q16, [x1, #192]
 	WORD $0x3dc03051 // ldr q17, [x2, #192]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08400 // add v0.4s, v0.4s, v16.4s
-	WORD $0x4eb08484 // add v4.4s, v4.4s, v16.4s
-	WORD $0x4eb08508 // add v8.4s, v8.4s, v16.4s
-	WORD $0x4eb0858c // add v12.4s, v12.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18400 // sub v0.4s, v0.4s, v17.4s
+	WORD $0x4eb39600 // mla v0.4s, v16.4s, v19.4s
+	WORD $0x6eb18484 // sub v4.4s, v4.4s, v17.4s
+	WORD $0x4eb49604 // mla v4.4s, v16.4s, v20.4s
+	WORD $0x6eb18508 // sub v8.4s, v8.4s, v17.4s
+	WORD $0x4eb59608 // mla v8.4s, v16.4s, v21.4s
+	WORD $0x6eb1858c // sub v12.4s, v12.4s, v17.4s
+	WORD $0x4eb6960c // mla v12.4s, v16.4s, v22.4s
 	WORD $0x3dc03430 // ldr q16, [x1, #208]
 	WORD $0x3dc03451 // ldr q17, [x2, #208]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08421 // add v1.4s, v1.4s, v16.4s
-	WORD $0x4eb084a5 // add v5.4s, v5.4s, v16.4s
-	WORD $0x4eb08529 // add v9.4s, v9.4s, v16.4s
-	WORD $0x4eb085ad // add v13.4s, v13.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18421 // sub v1.4s, v1.4s, v17.4s
+	WORD $0x4eb39601 // mla v1.4s, v16.4s, v19.4s
+	WORD $0x6eb184a5 // sub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb49605 // mla v5.4s, v16.4s, v20.4s
+	WORD $0x6eb18529 // sub v9.4s, v9.4s, v17.4s
+	WORD $0x4eb59609 // mla v9.4s, v16.4s, v21.4s
+	WORD $0x6eb185ad // sub v13.4s, v13.4s, v17.4s
+	WORD $0x4eb6960d // mla v13.4s, v16.4s, v22.4s
 	WORD $0x3dc03830 // ldr q16, [x1, #224]
 	WORD $0x3dc03851 // ldr q17, [x2, #224]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08442 // add v2.4s, v2.4s, v16.4s
-	WORD $0x4eb084c6 // add v6.4s, v6.4s, v16.4s
-	WORD $0x4eb0854a // add v10.4s, v10.4s, v16.4s
-	WORD $0x4eb085ce // add v14.4s, v14.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18442 // sub v2.4s, v2.4s, v17.4s
+	WORD $0x4eb39602 // mla v2.4s, v16.4s, v19.4s
+	WORD $0x6eb184c6 // sub v6.4s, v6.4s, v17.4s
+	WORD $0x4eb49606 // mla v6.4s, v16.4s, v20.4s
+	WORD $0x6eb1854a // sub v10.4s, v10.4s, v17.4s
+	WORD $0x4eb5960a // mla v10.4s, v16.4s, v21.4s
+	WORD $0x6eb185ce // sub v14.4s, v14.4s, v17.4s
+	WORD $0x4eb6960e // mla v14.4s, v16.4s, v22.4s
 	WORD $0x3dc03c30 // ldr q16, [x1, #240]
 	WORD $0x3dc03c51 // ldr q17, [x2, #240]
-	WORD $0x6eb18610 // sub v16.4s, v16.4s, v17.4s
-	WORD $0x4eb08463 // add v3.4s, v3.4s, v16.4s
-	WORD $0x4eb084e7 // add v7.4s, v7.4s, v16.4s
-	WORD $0x4eb0856b // add v11.4s, v11.4s, v16.4s
-	WORD $0x4eb085ef // add v15.4s, v15.4s, v16.4s
+	WORD $0x4f275631 // shl v17.4s, v17.4s, #7
+	WORD $0x6eb18463 // sub v3.4s, v3.4s, v17.4s
+	WORD $0x4eb39603 // mla v3.4s, v16.4s, v19.4s
+	WORD $0x6eb184e7 // sub v7.4s, v7.4s, v17.4s
+	WORD $0x4eb49607 // mla v7.4s, v16.4s, v20.4s
+	WORD $0x6eb1856b // sub v11.4s, v11.4s, v17.4s
+	WORD $0x4eb5960b // mla v11.4s, v16.4s, v21.4s
+	WORD $0x6eb185ef // sub v15.4s, v15.4s, v17.4s
+	WORD $0x4eb6960f // mla v15.4s, v16.4s, v22.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -8542,7 +9130,7 @@ raw0_3:
 	WORD $0x3d803982 // str q2, [x12, #224]
 	WORD $0x3d803d83 // str q3, [x12, #240]
 next0_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8579,7 +9167,7 @@ raw1_3:
 	WORD $0x3d803986 // str q6, [x12, #224]
 	WORD $0x3d803d87 // str q7, [x12, #240]
 next1_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8616,7 +9204,7 @@ raw2_3:
 	WORD $0x3d80398a // str q10, [x12, #224]
 	WORD $0x3d803d8b // str q11, [x12, #240]
 next2_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8653,7 +9241,7 @@ raw3_3:
 	WORD $0x3d80398e // str q14, [x12, #224]
 	WORD $0x3d803d8f // str q15, [x12, #240]
 next3_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8846,40 +9434,71 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00034 // ldr q20, [x1, #0]
 	WORD $0x3dc00055 // ldr q21, [x2, #0]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc00834 // ldr q20, [x1, #32]
 	WORD $0x3dc00855 // ldr q21, [x2, #32]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc00c34 // ldr q20, [x1, #48]
 	WORD $0x3dc00c55 // ldr q21, [x2, #48]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -8919,7 +9538,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8956,7 +9575,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -8993,7 +9612,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9030,7 +9649,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9067,7 +9686,7 @@ raw4_0:
 	WORD $0x3d800992 // str q18, [x12, #32]
 	WORD $0x3d800d93 // str q19, [x12, #48]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9260,40 +9879,71 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00034 // ldr q20, [x1, #0]
 	WORD $0x3dc00055 // ldr q21, [x2, #0]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc00834 // ldr q20, [x1, #32]
 	WORD $0x3dc00855 // ldr q21, [x2, #32]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc00c34 // ldr q20, [x1, #48]
 	WORD $0x3dc00c55 // ldr q21, [x2, #48]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -9333,7 +9983,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9370,7 +10020,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9407,7 +10057,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9444,7 +10094,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9481,7 +10131,7 @@ raw4_0:
 	WORD $0x3d800992 // str q18, [x12, #32]
 	WORD $0x3d800d93 // str q19, [x12, #48]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9662,40 +10312,71 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01034 // ldr q20, [x1, #64]
 	WORD $0x3dc01055 // ldr q21, [x2, #64]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc01434 // ldr q20, [x1, #80]
 	WORD $0x3dc01455 // ldr q21, [x2, #80]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc01834 // ldr q20, [x1, #96]
 	WORD $0x3dc01855 // ldr q21, [x2, #96]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc01c34 // ldr q20, [x1, #112]
 	WORD $0x3dc01c55 // ldr q21, [x2, #112]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -9735,7 +10416,7 @@ raw0_1:
 	WORD $0x3d801982 // str q2, [x12, #96]
 	WORD $0x3d801d83 // str q3, [x12, #112]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9772,7 +10453,7 @@ raw1_1:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9809,7 +10490,7 @@ raw2_1:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9846,7 +10527,7 @@ raw3_1:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -9883,7 +10564,7 @@ raw4_1:
 	WORD $0x3d801992 // str q18, [x12, #96]
 	WORD $0x3d801d93 // str q19, [x12, #112]
 next4_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10076,40 +10757,71 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00034 // ldr q20, [x1, #0]
 	WORD $0x3dc00055 // ldr q21, [x2, #0]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc00834 // ldr q20, [x1, #32]
 	WORD $0x3dc00855 // ldr q21, [x2, #32]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc00c34 // ldr q20, [x1, #48]
 	WORD $0x3dc00c55 // ldr q21, [x2, #48]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -10149,7 +10861,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10186,7 +10898,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10223,7 +10935,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10260,7 +10972,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10297,7 +11009,7 @@ raw4_0:
 	WORD $0x3d800992 // str q18, [x12, #32]
 	WORD $0x3d800d93 // str q19, [x12, #48]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10478,40 +11190,71 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01034 // ldr q20, [x1, #64]
 	WORD $0x3dc01055 // ldr q21, [x2, #64]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc01434 // ldr q20, [x1, #80]
 	WORD $0x3dc01455 // ldr q21, [x2, #80]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc01834 // ldr q20, [x1, #96]
 	WORD $0x3dc01855 // ldr q21, [x2, #96]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc01c34 // ldr q20, [x1, #112]
 	WORD $0x3dc01c55 // ldr q21, [x2, #112]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -10551,7 +11294,7 @@ raw0_1:
 	WORD $0x3d801982 // str q2, [x12, #96]
 	WORD $0x3d801d83 // str q3, [x12, #112]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10588,7 +11331,7 @@ raw1_1:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10625,7 +11368,7 @@ raw2_1:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10662,7 +11405,7 @@ raw3_1:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10699,7 +11442,7 @@ raw4_1:
 	WORD $0x3d801992 // str q18, [x12, #96]
 	WORD $0x3d801d93 // str q19, [x12, #112]
 next4_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10880,40 +11623,71 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02034 // ldr q20, [x1, #128]
 	WORD $0x3dc02055 // ldr q21, [x2, #128]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc02434 // ldr q20, [x1, #144]
 	WORD $0x3dc02455 // ldr q21, [x2, #144]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc02834 // ldr q20, [x1, #160]
 	WORD $0x3dc02855 // ldr q21, [x2, #160]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc02c34 // ldr q20, [x1, #176]
 	WORD $0x3dc02c55 // ldr q21, [x2, #176]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -10953,7 +11727,7 @@ raw0_2:
 	WORD $0x3d802982 // str q2, [x12, #160]
 	WORD $0x3d802d83 // str q3, [x12, #176]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -10990,7 +11764,7 @@ raw1_2:
 	WORD $0x3d802986 // str q6, [x12, #160]
 	WORD $0x3d802d87 // str q7, [x12, #176]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11027,7 +11801,7 @@ raw2_2:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11064,7 +11838,7 @@ raw3_2:
 	WORD $0x3d80298e // str q14, [x12, #160]
 	WORD $0x3d802d8f // str q15, [x12, #176]
 next3_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11101,7 +11875,7 @@ raw4_2:
 	WORD $0x3d802992 // str q18, [x12, #160]
 	WORD $0x3d802d93 // str q19, [x12, #176]
 next4_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11294,40 +12068,71 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00034 // ldr q20, [x1, #0]
 	WORD $0x3dc00055 // ldr q21, [x2, #0]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc00834 // ldr q20, [x1, #32]
 	WORD $0x3dc00855 // ldr q21, [x2, #32]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc00c34 // ldr q20, [x1, #48]
 	WORD $0x3dc00c55 // ldr q21, [x2, #48]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -11367,7 +12172,7 @@ raw0_0:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11404,7 +12209,7 @@ raw1_0:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11441,7 +12246,7 @@ raw2_0:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11478,7 +12283,7 @@ raw3_0:
 	WORD $0x3d80098e // str q14, [x12, #32]
 	WORD $0x3d800d8f // str q15, [x12, #48]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11515,7 +12320,7 @@ raw4_0:
 	WORD $0x3d800992 // str q18, [x12, #32]
 	WORD $0x3d800d93 // str q19, [x12, #48]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11696,40 +12501,71 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01034 // ldr q20, [x1, #64]
 	WORD $0x3dc01055 // ldr q21, [x2, #64]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc01434 // ldr q20, [x1, #80]
 	WORD $0x3dc01455 // ldr q21, [x2, #80]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc01834 // ldr q20, [x1, #96]
 	WORD $0x3dc01855 // ldr q21, [x2, #96]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc01c34 // ldr q20, [x1, #112]
 	WORD $0x3dc01c55 // ldr q21, [x2, #112]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -11769,7 +12605,7 @@ raw0_1:
 	WORD $0x3d801982 // str q2, [x12, #96]
 	WORD $0x3d801d83 // str q3, [x12, #112]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11806,7 +12642,7 @@ raw1_1:
 	WORD $0x3d801986 // str q6, [x12, #96]
 	WORD $0x3d801d87 // str q7, [x12, #112]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11843,7 +12679,7 @@ raw2_1:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11880,7 +12716,7 @@ raw3_1:
 	WORD $0x3d80198e // str q14, [x12, #96]
 	WORD $0x3d801d8f // str q15, [x12, #112]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -11917,7 +12753,7 @@ raw4_1:
 	WORD $0x3d801992 // str q18, [x12, #96]
 	WORD $0x3d801d93 // str q19, [x12, #112]
 next4_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12098,40 +12934,71 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02034 // ldr q20, [x1, #128]
 	WORD $0x3dc02055 // ldr q21, [x2, #128]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc02434 // ldr q20, [x1, #144]
 	WORD $0x3dc02455 // ldr q21, [x2, #144]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc02834 // ldr q20, [x1, #160]
 	WORD $0x3dc02855 // ldr q21, [x2, #160]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc02c34 // ldr q20, [x1, #176]
 	WORD $0x3dc02c55 // ldr q21, [x2, #176]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -12171,7 +13038,7 @@ raw0_2:
 	WORD $0x3d802982 // str q2, [x12, #160]
 	WORD $0x3d802d83 // str q3, [x12, #176]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12208,7 +13075,7 @@ raw1_2:
 	WORD $0x3d802986 // str q6, [x12, #160]
 	WORD $0x3d802d87 // str q7, [x12, #176]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12245,7 +13112,7 @@ raw2_2:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12282,7 +13149,7 @@ raw3_2:
 	WORD $0x3d80298e // str q14, [x12, #160]
 	WORD $0x3d802d8f // str q15, [x12, #176]
 next3_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12319,7 +13186,7 @@ raw4_2:
 	WORD $0x3d802992 // str q18, [x12, #160]
 	WORD $0x3d802d93 // str q19, [x12, #176]
 next4_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12500,40 +13367,71 @@ one3:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one3 // b.ne one3
 end3:
+	ADD $4, R25, R2
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85b // ld1r {v27.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc03034 // ldr q20, [x1, #192]
 	WORD $0x3dc03055 // ldr q21, [x2, #192]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48400 // add v0.4s, v0.4s, v20.4s
-	WORD $0x4eb48484 // add v4.4s, v4.4s, v20.4s
-	WORD $0x4eb48508 // add v8.4s, v8.4s, v20.4s
-	WORD $0x4eb4858c // add v12.4s, v12.4s, v20.4s
-	WORD $0x4eb48610 // add v16.4s, v16.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58400 // sub v0.4s, v0.4s, v21.4s
+	WORD $0x4eb79680 // mla v0.4s, v20.4s, v23.4s
+	WORD $0x6eb58484 // sub v4.4s, v4.4s, v21.4s
+	WORD $0x4eb89684 // mla v4.4s, v20.4s, v24.4s
+	WORD $0x6eb58508 // sub v8.4s, v8.4s, v21.4s
+	WORD $0x4eb99688 // mla v8.4s, v20.4s, v25.4s
+	WORD $0x6eb5858c // sub v12.4s, v12.4s, v21.4s
+	WORD $0x4eba968c // mla v12.4s, v20.4s, v26.4s
+	WORD $0x6eb58610 // sub v16.4s, v16.4s, v21.4s
+	WORD $0x4ebb9690 // mla v16.4s, v20.4s, v27.4s
 	WORD $0x3dc03434 // ldr q20, [x1, #208]
 	WORD $0x3dc03455 // ldr q21, [x2, #208]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48421 // add v1.4s, v1.4s, v20.4s
-	WORD $0x4eb484a5 // add v5.4s, v5.4s, v20.4s
-	WORD $0x4eb48529 // add v9.4s, v9.4s, v20.4s
-	WORD $0x4eb485ad // add v13.4s, v13.4s, v20.4s
-	WORD $0x4eb48631 // add v17.4s, v17.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58421 // sub v1.4s, v1.4s, v21.4s
+	WORD $0x4eb79681 // mla v1.4s, v20.4s, v23.4s
+	WORD $0x6eb584a5 // sub v5.4s, v5.4s, v21.4s
+	WORD $0x4eb89685 // mla v5.4s, v20.4s, v24.4s
+	WORD $0x6eb58529 // sub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb99689 // mla v9.4s, v20.4s, v25.4s
+	WORD $0x6eb585ad // sub v13.4s, v13.4s, v21.4s
+	WORD $0x4eba968d // mla v13.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x4ebb9691 // mla v17.4s, v20.4s, v27.4s
 	WORD $0x3dc03834 // ldr q20, [x1, #224]
 	WORD $0x3dc03855 // ldr q21, [x2, #224]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48442 // add v2.4s, v2.4s, v20.4s
-	WORD $0x4eb484c6 // add v6.4s, v6.4s, v20.4s
-	WORD $0x4eb4854a // add v10.4s, v10.4s, v20.4s
-	WORD $0x4eb485ce // add v14.4s, v14.4s, v20.4s
-	WORD $0x4eb48652 // add v18.4s, v18.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58442 // sub v2.4s, v2.4s, v21.4s
+	WORD $0x4eb79682 // mla v2.4s, v20.4s, v23.4s
+	WORD $0x6eb584c6 // sub v6.4s, v6.4s, v21.4s
+	WORD $0x4eb89686 // mla v6.4s, v20.4s, v24.4s
+	WORD $0x6eb5854a // sub v10.4s, v10.4s, v21.4s
+	WORD $0x4eb9968a // mla v10.4s, v20.4s, v25.4s
+	WORD $0x6eb585ce // sub v14.4s, v14.4s, v21.4s
+	WORD $0x4eba968e // mla v14.4s, v20.4s, v26.4s
+	WORD $0x6eb58652 // sub v18.4s, v18.4s, v21.4s
+	WORD $0x4ebb9692 // mla v18.4s, v20.4s, v27.4s
 	WORD $0x3dc03c34 // ldr q20, [x1, #240]
 	WORD $0x3dc03c55 // ldr q21, [x2, #240]
-	WORD $0x6eb58694 // sub v20.4s, v20.4s, v21.4s
-	WORD $0x4eb48463 // add v3.4s, v3.4s, v20.4s
-	WORD $0x4eb484e7 // add v7.4s, v7.4s, v20.4s
-	WORD $0x4eb4856b // add v11.4s, v11.4s, v20.4s
-	WORD $0x4eb485ef // add v15.4s, v15.4s, v20.4s
-	WORD $0x4eb48673 // add v19.4s, v19.4s, v20.4s
+	WORD $0x4f2756b5 // shl v21.4s, v21.4s, #7
+	WORD $0x6eb58463 // sub v3.4s, v3.4s, v21.4s
+	WORD $0x4eb79683 // mla v3.4s, v20.4s, v23.4s
+	WORD $0x6eb584e7 // sub v7.4s, v7.4s, v21.4s
+	WORD $0x4eb89687 // mla v7.4s, v20.4s, v24.4s
+	WORD $0x6eb5856b // sub v11.4s, v11.4s, v21.4s
+	WORD $0x4eb9968b // mla v11.4s, v20.4s, v25.4s
+	WORD $0x6eb585ef // sub v15.4s, v15.4s, v21.4s
+	WORD $0x4eba968f // mla v15.4s, v20.4s, v26.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4ebb9693 // mla v19.4s, v20.4s, v27.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -12573,7 +13471,7 @@ raw0_3:
 	WORD $0x3d803982 // str q2, [x12, #224]
 	WORD $0x3d803d83 // str q3, [x12, #240]
 next0_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12610,7 +13508,7 @@ raw1_3:
 	WORD $0x3d803986 // str q6, [x12, #224]
 	WORD $0x3d803d87 // str q7, [x12, #240]
 next1_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12647,7 +13545,7 @@ raw2_3:
 	WORD $0x3d80398a // str q10, [x12, #224]
 	WORD $0x3d803d8b // str q11, [x12, #240]
 next2_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12684,7 +13582,7 @@ raw3_3:
 	WORD $0x3d80398e // str q14, [x12, #224]
 	WORD $0x3d803d8f // str q15, [x12, #240]
 next3_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12721,7 +13619,7 @@ raw4_3:
 	WORD $0x3d803992 // str q18, [x12, #224]
 	WORD $0x3d803d93 // str q19, [x12, #240]
 next4_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12866,26 +13764,51 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c852 // ld1r {v18.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
 	WORD $0x3dc0004d // ldr q13, [x2, #0]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eb09582 // mla v2.4s, v12.4s, v16.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb19584 // mla v4.4s, v12.4s, v17.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb29586 // mla v6.4s, v12.4s, v18.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb39588 // mla v8.4s, v12.4s, v19.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb4958a // mla v10.4s, v12.4s, v20.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eb09583 // mla v3.4s, v12.4s, v16.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb19585 // mla v5.4s, v12.4s, v17.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb29587 // mla v7.4s, v12.4s, v18.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb39589 // mla v9.4s, v12.4s, v19.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb4958b // mla v11.4s, v12.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -12911,7 +13834,7 @@ raw0_0:
 	WORD $0x3d800180 // str q0, [x12, #0]
 	WORD $0x3d800581 // str q1, [x12, #16]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12934,7 +13857,7 @@ raw1_0:
 	WORD $0x3d800182 // str q2, [x12, #0]
 	WORD $0x3d800583 // str q3, [x12, #16]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12957,7 +13880,7 @@ raw2_0:
 	WORD $0x3d800184 // str q4, [x12, #0]
 	WORD $0x3d800585 // str q5, [x12, #16]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -12980,7 +13903,7 @@ raw3_0:
 	WORD $0x3d800186 // str q6, [x12, #0]
 	WORD $0x3d800587 // str q7, [x12, #16]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13003,7 +13926,7 @@ raw4_0:
 	WORD $0x3d800188 // str q8, [x12, #0]
 	WORD $0x3d800589 // str q9, [x12, #16]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13026,7 +13949,7 @@ raw5_0:
 	WORD $0x3d80018a // str q10, [x12, #0]
 	WORD $0x3d80058b // str q11, [x12, #16]
 next5_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13158,26 +14081,51 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c852 // ld1r {v18.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0084d // ldr q13, [x2, #32]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eb09582 // mla v2.4s, v12.4s, v16.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb19584 // mla v4.4s, v12.4s, v17.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb29586 // mla v6.4s, v12.4s, v18.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb39588 // mla v8.4s, v12.4s, v19.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb4958a // mla v10.4s, v12.4s, v20.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc00c4d // ldr q13, [x2, #48]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eb09583 // mla v3.4s, v12.4s, v16.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb19585 // mla v5.4s, v12.4s, v17.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb29587 // mla v7.4s, v12.4s, v18.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb39589 // mla v9.4s, v12.4s, v19.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb4958b // mla v11.4s, v12.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -13203,7 +14151,7 @@ raw0_1:
 	WORD $0x3d800980 // str q0, [x12, #32]
 	WORD $0x3d800d81 // str q1, [x12, #48]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13226,7 +14174,7 @@ raw1_1:
 	WORD $0x3d800982 // str q2, [x12, #32]
 	WORD $0x3d800d83 // str q3, [x12, #48]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13249,7 +14197,7 @@ raw2_1:
 	WORD $0x3d800984 // str q4, [x12, #32]
 	WORD $0x3d800d85 // str q5, [x12, #48]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13272,7 +14220,7 @@ raw3_1:
 	WORD $0x3d800986 // str q6, [x12, #32]
 	WORD $0x3d800d87 // str q7, [x12, #48]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13295,7 +14243,7 @@ raw4_1:
 	WORD $0x3d800988 // str q8, [x12, #32]
 	WORD $0x3d800d89 // str q9, [x12, #48]
 next4_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13318,7 +14266,7 @@ raw5_1:
 	WORD $0x3d80098a // str q10, [x12, #32]
 	WORD $0x3d800d8b // str q11, [x12, #48]
 next5_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13463,26 +14411,51 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c852 // ld1r {v18.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
 	WORD $0x3dc0004d // ldr q13, [x2, #0]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eb09582 // mla v2.4s, v12.4s, v16.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb19584 // mla v4.4s, v12.4s, v17.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb29586 // mla v6.4s, v12.4s, v18.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb39588 // mla v8.4s, v12.4s, v19.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb4958a // mla v10.4s, v12.4s, v20.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eb09583 // mla v3.4s, v12.4s, v16.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb19585 // mla v5.4s, v12.4s, v17.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb29587 // mla v7.4s, v12.4s, v18.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb39589 // mla v9.4s, v12.4s, v19.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb4958b // mla v11.4s, v12.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -13508,7 +14481,7 @@ raw0_0:
 	WORD $0x3d800180 // str q0, [x12, #0]
 	WORD $0x3d800581 // str q1, [x12, #16]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13531,7 +14504,7 @@ raw1_0:
 	WORD $0x3d800182 // str q2, [x12, #0]
 	WORD $0x3d800583 // str q3, [x12, #16]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13554,7 +14527,7 @@ raw2_0:
 	WORD $0x3d800184 // str q4, [x12, #0]
 	WORD $0x3d800585 // str q5, [x12, #16]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13577,7 +14550,7 @@ raw3_0:
 	WORD $0x3d800186 // str q6, [x12, #0]
 	WORD $0x3d800587 // str q7, [x12, #16]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13600,7 +14573,7 @@ raw4_0:
 	WORD $0x3d800188 // str q8, [x12, #0]
 	WORD $0x3d800589 // str q9, [x12, #16]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13623,7 +14596,7 @@ raw5_0:
 	WORD $0x3d80018a // str q10, [x12, #0]
 	WORD $0x3d80058b // str q11, [x12, #16]
 next5_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13796,35 +14769,66 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00832 // ldr q18, [x1, #32]
 	WORD $0x3dc00853 // ldr q19, [x2, #32]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc00c32 // ldr q18, [x1, #48]
 	WORD $0x3dc00c53 // ldr q19, [x2, #48]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc01032 // ldr q18, [x1, #64]
 	WORD $0x3dc01053 // ldr q19, [x2, #64]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -13857,7 +14861,7 @@ raw0_1:
 	WORD $0x3d800d81 // str q1, [x12, #48]
 	WORD $0x3d801182 // str q2, [x12, #64]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13887,7 +14891,7 @@ raw1_1:
 	WORD $0x3d800d84 // str q4, [x12, #48]
 	WORD $0x3d801185 // str q5, [x12, #64]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13917,7 +14921,7 @@ raw2_1:
 	WORD $0x3d800d87 // str q7, [x12, #48]
 	WORD $0x3d801188 // str q8, [x12, #64]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13947,7 +14951,7 @@ raw3_1:
 	WORD $0x3d800d8a // str q10, [x12, #48]
 	WORD $0x3d80118b // str q11, [x12, #64]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -13977,7 +14981,7 @@ raw4_1:
 	WORD $0x3d800d8d // str q13, [x12, #48]
 	WORD $0x3d80118e // str q14, [x12, #64]
 next4_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14007,7 +15011,7 @@ raw5_1:
 	WORD $0x3d800d90 // str q16, [x12, #48]
 	WORD $0x3d801191 // str q17, [x12, #64]
 next5_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14180,35 +15184,66 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01432 // ldr q18, [x1, #80]
 	WORD $0x3dc01453 // ldr q19, [x2, #80]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc01832 // ldr q18, [x1, #96]
 	WORD $0x3dc01853 // ldr q19, [x2, #96]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc01c32 // ldr q18, [x1, #112]
 	WORD $0x3dc01c53 // ldr q19, [x2, #112]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -14241,7 +15276,7 @@ raw0_2:
 	WORD $0x3d801981 // str q1, [x12, #96]
 	WORD $0x3d801d82 // str q2, [x12, #112]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14271,7 +15306,7 @@ raw1_2:
 	WORD $0x3d801984 // str q4, [x12, #96]
 	WORD $0x3d801d85 // str q5, [x12, #112]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14301,7 +15336,7 @@ raw2_2:
 	WORD $0x3d801987 // str q7, [x12, #96]
 	WORD $0x3d801d88 // str q8, [x12, #112]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14331,7 +15366,7 @@ raw3_2:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next3_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14361,7 +15396,7 @@ raw4_2:
 	WORD $0x3d80198d // str q13, [x12, #96]
 	WORD $0x3d801d8e // str q14, [x12, #112]
 next4_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14391,7 +15426,7 @@ raw5_2:
 	WORD $0x3d801990 // str q16, [x12, #96]
 	WORD $0x3d801d91 // str q17, [x12, #112]
 next5_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14577,35 +15612,66 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00032 // ldr q18, [x1, #0]
 	WORD $0x3dc00053 // ldr q19, [x2, #0]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc00432 // ldr q18, [x1, #16]
 	WORD $0x3dc00453 // ldr q19, [x2, #16]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc00832 // ldr q18, [x1, #32]
 	WORD $0x3dc00853 // ldr q19, [x2, #32]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -14638,7 +15704,7 @@ raw0_0:
 	WORD $0x3d800581 // str q1, [x12, #16]
 	WORD $0x3d800982 // str q2, [x12, #32]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14668,7 +15734,7 @@ raw1_0:
 	WORD $0x3d800584 // str q4, [x12, #16]
 	WORD $0x3d800985 // str q5, [x12, #32]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14698,7 +15764,7 @@ raw2_0:
 	WORD $0x3d800587 // str q7, [x12, #16]
 	WORD $0x3d800988 // str q8, [x12, #32]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14728,7 +15794,7 @@ raw3_0:
 	WORD $0x3d80058a // str q10, [x12, #16]
 	WORD $0x3d80098b // str q11, [x12, #32]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14758,7 +15824,7 @@ raw4_0:
 	WORD $0x3d80058d // str q13, [x12, #16]
 	WORD $0x3d80098e // str q14, [x12, #32]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14788,7 +15854,7 @@ raw5_0:
 	WORD $0x3d800590 // str q16, [x12, #16]
 	WORD $0x3d800991 // str q17, [x12, #32]
 next5_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -14961,35 +16027,66 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00c32 // ldr q18, [x1, #48]
 	WORD $0x3dc00c53 // ldr q19, [x2, #48]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc01032 // ldr q18, [x1, #64]
 	WORD $0x3dc01053 // ldr q19, [x2, #64]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc01432 // ldr q18, [x1, #80]
 	WORD $0x3dc01453 // ldr q19, [x2, #80]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -15022,7 +16119,7 @@ raw0_1:
 	WORD $0x3d801181 // str q1, [x12, #64]
 	WORD $0x3d801582 // str q2, [x12, #80]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15052,7 +16149,7 @@ raw1_1:
 	WORD $0x3d801184 // str q4, [x12, #64]
 	WORD $0x3d801585 // str q5, [x12, #80]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15082,7 +16179,7 @@ raw2_1:
 	WORD $0x3d801187 // str q7, [x12, #64]
 	WORD $0x3d801588 // str q8, [x12, #80]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15112,7 +16209,7 @@ raw3_1:
 	WORD $0x3d80118a // str q10, [x12, #64]
 	WORD $0x3d80158b // str q11, [x12, #80]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15142,7 +16239,7 @@ raw4_1:
 	WORD $0x3d80118d // str q13, [x12, #64]
 	WORD $0x3d80158e // str q14, [x12, #80]
 next4_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15172,7 +16269,7 @@ raw5_1:
 	WORD $0x3d801190 // str q16, [x12, #64]
 	WORD $0x3d801591 // str q17, [x12, #80]
 next5_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15345,35 +16442,66 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01832 // ldr q18, [x1, #96]
 	WORD $0x3dc01853 // ldr q19, [x2, #96]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc01c32 // ldr q18, [x1, #112]
 	WORD $0x3dc01c53 // ldr q19, [x2, #112]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc02032 // ldr q18, [x1, #128]
 	WORD $0x3dc02053 // ldr q19, [x2, #128]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -15406,7 +16534,7 @@ raw0_2:
 	WORD $0x3d801d81 // str q1, [x12, #112]
 	WORD $0x3d802182 // str q2, [x12, #128]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15436,7 +16564,7 @@ raw1_2:
 	WORD $0x3d801d84 // str q4, [x12, #112]
 	WORD $0x3d802185 // str q5, [x12, #128]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15466,7 +16594,7 @@ raw2_2:
 	WORD $0x3d801d87 // str q7, [x12, #112]
 	WORD $0x3d802188 // str q8, [x12, #128]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15496,7 +16624,7 @@ raw3_2:
 	WORD $0x3d801d8a // str q10, [x12, #112]
 	WORD $0x3d80218b // str q11, [x12, #128]
 next3_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15526,7 +16654,7 @@ raw4_2:
 	WORD $0x3d801d8d // str q13, [x12, #112]
 	WORD $0x3d80218e // str q14, [x12, #128]
 next4_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15556,7 +16684,7 @@ raw5_2:
 	WORD $0x3d801d90 // str q16, [x12, #112]
 	WORD $0x3d802191 // str q17, [x12, #128]
 next5_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15729,35 +16857,66 @@ one3:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one3 // b.ne one3
 end3:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02432 // ldr q18, [x1, #144]
 	WORD $0x3dc02453 // ldr q19, [x2, #144]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc02832 // ldr q18, [x1, #160]
 	WORD $0x3dc02853 // ldr q19, [x2, #160]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc02c32 // ldr q18, [x1, #176]
 	WORD $0x3dc02c53 // ldr q19, [x2, #176]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -15790,7 +16949,7 @@ raw0_3:
 	WORD $0x3d802981 // str q1, [x12, #160]
 	WORD $0x3d802d82 // str q2, [x12, #176]
 next0_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15820,7 +16979,7 @@ raw1_3:
 	WORD $0x3d802984 // str q4, [x12, #160]
 	WORD $0x3d802d85 // str q5, [x12, #176]
 next1_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15850,7 +17009,7 @@ raw2_3:
 	WORD $0x3d802987 // str q7, [x12, #160]
 	WORD $0x3d802d88 // str q8, [x12, #176]
 next2_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15880,7 +17039,7 @@ raw3_3:
 	WORD $0x3d80298a // str q10, [x12, #160]
 	WORD $0x3d802d8b // str q11, [x12, #176]
 next3_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15910,7 +17069,7 @@ raw4_3:
 	WORD $0x3d80298d // str q13, [x12, #160]
 	WORD $0x3d802d8e // str q14, [x12, #176]
 next4_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -15940,7 +17099,7 @@ raw5_3:
 	WORD $0x3d802990 // str q16, [x12, #160]
 	WORD $0x3d802d91 // str q17, [x12, #176]
 next5_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16085,26 +17244,51 @@ one0:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one0 // b.ne one0
 end0:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c852 // ld1r {v18.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
 	WORD $0x3dc0004d // ldr q13, [x2, #0]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eb09582 // mla v2.4s, v12.4s, v16.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb19584 // mla v4.4s, v12.4s, v17.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb29586 // mla v6.4s, v12.4s, v18.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb39588 // mla v8.4s, v12.4s, v19.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb4958a // mla v10.4s, v12.4s, v20.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eb09583 // mla v3.4s, v12.4s, v16.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb19585 // mla v5.4s, v12.4s, v17.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb29587 // mla v7.4s, v12.4s, v18.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb39589 // mla v9.4s, v12.4s, v19.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb4958b // mla v11.4s, v12.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -16130,7 +17314,7 @@ raw0_0:
 	WORD $0x3d800180 // str q0, [x12, #0]
 	WORD $0x3d800581 // str q1, [x12, #16]
 next0_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16153,7 +17337,7 @@ raw1_0:
 	WORD $0x3d800182 // str q2, [x12, #0]
 	WORD $0x3d800583 // str q3, [x12, #16]
 next1_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16176,7 +17360,7 @@ raw2_0:
 	WORD $0x3d800184 // str q4, [x12, #0]
 	WORD $0x3d800585 // str q5, [x12, #16]
 next2_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16199,7 +17383,7 @@ raw3_0:
 	WORD $0x3d800186 // str q6, [x12, #0]
 	WORD $0x3d800587 // str q7, [x12, #16]
 next3_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16222,7 +17406,7 @@ raw4_0:
 	WORD $0x3d800188 // str q8, [x12, #0]
 	WORD $0x3d800589 // str q9, [x12, #16]
 next4_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16245,7 +17429,7 @@ raw5_0:
 	WORD $0x3d80018a // str q10, [x12, #0]
 	WORD $0x3d80058b // str q11, [x12, #16]
 next5_0:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16418,35 +17602,66 @@ one1:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one1 // b.ne one1
 end1:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc00832 // ldr q18, [x1, #32]
 	WORD $0x3dc00853 // ldr q19, [x2, #32]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc00c32 // ldr q18, [x1, #48]
 	WORD $0x3dc00c53 // ldr q19, [x2, #48]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc01032 // ldr q18, [x1, #64]
 	WORD $0x3dc01053 // ldr q19, [x2, #64]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -16479,7 +17694,7 @@ raw0_1:
 	WORD $0x3d800d81 // str q1, [x12, #48]
 	WORD $0x3d801182 // str q2, [x12, #64]
 next0_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16509,7 +17724,7 @@ raw1_1:
 	WORD $0x3d800d84 // str q4, [x12, #48]
 	WORD $0x3d801185 // str q5, [x12, #64]
 next1_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16539,7 +17754,7 @@ raw2_1:
 	WORD $0x3d800d87 // str q7, [x12, #48]
 	WORD $0x3d801188 // str q8, [x12, #64]
 next2_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16569,7 +17784,7 @@ raw3_1:
 	WORD $0x3d800d8a // str q10, [x12, #48]
 	WORD $0x3d80118b // str q11, [x12, #64]
 next3_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16599,7 +17814,7 @@ raw4_1:
 	WORD $0x3d800d8d // str q13, [x12, #48]
 	WORD $0x3d80118e // str q14, [x12, #64]
 next4_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16629,7 +17844,7 @@ raw5_1:
 	WORD $0x3d800d90 // str q16, [x12, #48]
 	WORD $0x3d801191 // str q17, [x12, #64]
 next5_1:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16802,35 +18017,66 @@ one2:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one2 // b.ne one2
 end2:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc01432 // ldr q18, [x1, #80]
 	WORD $0x3dc01453 // ldr q19, [x2, #80]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc01832 // ldr q18, [x1, #96]
 	WORD $0x3dc01853 // ldr q19, [x2, #96]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc01c32 // ldr q18, [x1, #112]
 	WORD $0x3dc01c53 // ldr q19, [x2, #112]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -16863,7 +18109,7 @@ raw0_2:
 	WORD $0x3d801981 // str q1, [x12, #96]
 	WORD $0x3d801d82 // str q2, [x12, #112]
 next0_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16893,7 +18139,7 @@ raw1_2:
 	WORD $0x3d801984 // str q4, [x12, #96]
 	WORD $0x3d801d85 // str q5, [x12, #112]
 next1_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16923,7 +18169,7 @@ raw2_2:
 	WORD $0x3d801987 // str q7, [x12, #96]
 	WORD $0x3d801d88 // str q8, [x12, #112]
 next2_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16953,7 +18199,7 @@ raw3_2:
 	WORD $0x3d80198a // str q10, [x12, #96]
 	WORD $0x3d801d8b // str q11, [x12, #112]
 next3_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -16983,7 +18229,7 @@ raw4_2:
 	WORD $0x3d80198d // str q13, [x12, #96]
 	WORD $0x3d801d8e // str q14, [x12, #112]
 next4_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17013,7 +18259,7 @@ raw5_2:
 	WORD $0x3d801990 // str q16, [x12, #96]
 	WORD $0x3d801d91 // str q17, [x12, #112]
 next5_2:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17145,26 +18391,51 @@ one3:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one3 // b.ne one3
 end3:
+	ADD $4, R25, R2
+	WORD $0x4d40c84f // ld1r {v15.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c850 // ld1r {v16.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c851 // ld1r {v17.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c852 // ld1r {v18.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c853 // ld1r {v19.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c854 // ld1r {v20.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc0202c // ldr q12, [x1, #128]
 	WORD $0x3dc0204d // ldr q13, [x2, #128]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8400 // add v0.4s, v0.4s, v12.4s
-	WORD $0x4eac8442 // add v2.4s, v2.4s, v12.4s
-	WORD $0x4eac8484 // add v4.4s, v4.4s, v12.4s
-	WORD $0x4eac84c6 // add v6.4s, v6.4s, v12.4s
-	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
-	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8400 // sub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaf9580 // mla v0.4s, v12.4s, v15.4s
+	WORD $0x6ead8442 // sub v2.4s, v2.4s, v13.4s
+	WORD $0x4eb09582 // mla v2.4s, v12.4s, v16.4s
+	WORD $0x6ead8484 // sub v4.4s, v4.4s, v13.4s
+	WORD $0x4eb19584 // mla v4.4s, v12.4s, v17.4s
+	WORD $0x6ead84c6 // sub v6.4s, v6.4s, v13.4s
+	WORD $0x4eb29586 // mla v6.4s, v12.4s, v18.4s
+	WORD $0x6ead8508 // sub v8.4s, v8.4s, v13.4s
+	WORD $0x4eb39588 // mla v8.4s, v12.4s, v19.4s
+	WORD $0x6ead854a // sub v10.4s, v10.4s, v13.4s
+	WORD $0x4eb4958a // mla v10.4s, v12.4s, v20.4s
 	WORD $0x3dc0242c // ldr q12, [x1, #144]
 	WORD $0x3dc0244d // ldr q13, [x2, #144]
-	WORD $0x6ead858c // sub v12.4s, v12.4s, v13.4s
-	WORD $0x4eac8421 // add v1.4s, v1.4s, v12.4s
-	WORD $0x4eac8463 // add v3.4s, v3.4s, v12.4s
-	WORD $0x4eac84a5 // add v5.4s, v5.4s, v12.4s
-	WORD $0x4eac84e7 // add v7.4s, v7.4s, v12.4s
-	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
-	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
+	WORD $0x4f2755ad // shl v13.4s, v13.4s, #7
+	WORD $0x6ead8421 // sub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaf9581 // mla v1.4s, v12.4s, v15.4s
+	WORD $0x6ead8463 // sub v3.4s, v3.4s, v13.4s
+	WORD $0x4eb09583 // mla v3.4s, v12.4s, v16.4s
+	WORD $0x6ead84a5 // sub v5.4s, v5.4s, v13.4s
+	WORD $0x4eb19585 // mla v5.4s, v12.4s, v17.4s
+	WORD $0x6ead84e7 // sub v7.4s, v7.4s, v13.4s
+	WORD $0x4eb29587 // mla v7.4s, v12.4s, v18.4s
+	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
+	WORD $0x4eb39589 // mla v9.4s, v12.4s, v19.4s
+	WORD $0x6ead856b // sub v11.4s, v11.4s, v13.4s
+	WORD $0x4eb4958b // mla v11.4s, v12.4s, v20.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -17190,7 +18461,7 @@ raw0_3:
 	WORD $0x3d802180 // str q0, [x12, #128]
 	WORD $0x3d802581 // str q1, [x12, #144]
 next0_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17213,7 +18484,7 @@ raw1_3:
 	WORD $0x3d802182 // str q2, [x12, #128]
 	WORD $0x3d802583 // str q3, [x12, #144]
 next1_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17236,7 +18507,7 @@ raw2_3:
 	WORD $0x3d802184 // str q4, [x12, #128]
 	WORD $0x3d802585 // str q5, [x12, #144]
 next2_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17259,7 +18530,7 @@ raw3_3:
 	WORD $0x3d802186 // str q6, [x12, #128]
 	WORD $0x3d802587 // str q7, [x12, #144]
 next3_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17282,7 +18553,7 @@ raw4_3:
 	WORD $0x3d802188 // str q8, [x12, #128]
 	WORD $0x3d802589 // str q9, [x12, #144]
 next4_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17305,7 +18576,7 @@ raw5_3:
 	WORD $0x3d80218a // str q10, [x12, #128]
 	WORD $0x3d80258b // str q11, [x12, #144]
 next5_3:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17478,35 +18749,66 @@ one4:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one4 // b.ne one4
 end4:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc02832 // ldr q18, [x1, #160]
 	WORD $0x3dc02853 // ldr q19, [x2, #160]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc02c32 // ldr q18, [x1, #176]
 	WORD $0x3dc02c53 // ldr q19, [x2, #176]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc03032 // ldr q18, [x1, #192]
 	WORD $0x3dc03053 // ldr q19, [x2, #192]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -17539,7 +18841,7 @@ raw0_4:
 	WORD $0x3d802d81 // str q1, [x12, #176]
 	WORD $0x3d803182 // str q2, [x12, #192]
 next0_4:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17569,7 +18871,7 @@ raw1_4:
 	WORD $0x3d802d84 // str q4, [x12, #176]
 	WORD $0x3d803185 // str q5, [x12, #192]
 next1_4:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17599,7 +18901,7 @@ raw2_4:
 	WORD $0x3d802d87 // str q7, [x12, #176]
 	WORD $0x3d803188 // str q8, [x12, #192]
 next2_4:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17629,7 +18931,7 @@ raw3_4:
 	WORD $0x3d802d8a // str q10, [x12, #176]
 	WORD $0x3d80318b // str q11, [x12, #192]
 next3_4:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17659,7 +18961,7 @@ raw4_4:
 	WORD $0x3d802d8d // str q13, [x12, #176]
 	WORD $0x3d80318e // str q14, [x12, #192]
 next4_4:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17689,7 +18991,7 @@ raw5_4:
 	WORD $0x3d802d90 // str q16, [x12, #176]
 	WORD $0x3d803191 // str q17, [x12, #192]
 next5_4:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17862,35 +19164,66 @@ one5:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE one5 // b.ne one5
 end5:
+	ADD $4, R25, R2
+	WORD $0x4d40c855 // ld1r {v21.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c856 // ld1r {v22.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c857 // ld1r {v23.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c858 // ld1r {v24.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c859 // ld1r {v25.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
+	WORD $0x4d40c85a // ld1r {v26.4s}, [x2]
+	ADD $8, R2, R2 // add x2, x2, #8
 	MOVD mul8Args_shift(R0), R1
 	MOVD mul8Args_own(R0), R2
 	WORD $0x3dc03432 // ldr q18, [x1, #208]
 	WORD $0x3dc03453 // ldr q19, [x2, #208]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x4eb284c6 // add v6.4s, v6.4s, v18.4s
-	WORD $0x4eb28529 // add v9.4s, v9.4s, v18.4s
-	WORD $0x4eb2858c // add v12.4s, v12.4s, v18.4s
-	WORD $0x4eb285ef // add v15.4s, v15.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38400 // sub v0.4s, v0.4s, v19.4s
+	WORD $0x4eb59640 // mla v0.4s, v18.4s, v21.4s
+	WORD $0x6eb38463 // sub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb69643 // mla v3.4s, v18.4s, v22.4s
+	WORD $0x6eb384c6 // sub v6.4s, v6.4s, v19.4s
+	WORD $0x4eb79646 // mla v6.4s, v18.4s, v23.4s
+	WORD $0x6eb38529 // sub v9.4s, v9.4s, v19.4s
+	WORD $0x4eb89649 // mla v9.4s, v18.4s, v24.4s
+	WORD $0x6eb3858c // sub v12.4s, v12.4s, v19.4s
+	WORD $0x4eb9964c // mla v12.4s, v18.4s, v25.4s
+	WORD $0x6eb385ef // sub v15.4s, v15.4s, v19.4s
+	WORD $0x4eba964f // mla v15.4s, v18.4s, v26.4s
 	WORD $0x3dc03832 // ldr q18, [x1, #224]
 	WORD $0x3dc03853 // ldr q19, [x2, #224]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
-	WORD $0x4eb28484 // add v4.4s, v4.4s, v18.4s
-	WORD $0x4eb284e7 // add v7.4s, v7.4s, v18.4s
-	WORD $0x4eb2854a // add v10.4s, v10.4s, v18.4s
-	WORD $0x4eb285ad // add v13.4s, v13.4s, v18.4s
-	WORD $0x4eb28610 // add v16.4s, v16.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38421 // sub v1.4s, v1.4s, v19.4s
+	WORD $0x4eb59641 // mla v1.4s, v18.4s, v21.4s
+	WORD $0x6eb38484 // sub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb69644 // mla v4.4s, v18.4s, v22.4s
+	WORD $0x6eb384e7 // sub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb79647 // mla v7.4s, v18.4s, v23.4s
+	WORD $0x6eb3854a // sub v10.4s, v10.4s, v19.4s
+	WORD $0x4eb8964a // mla v10.4s, v18.4s, v24.4s
+	WORD $0x6eb385ad // sub v13.4s, v13.4s, v19.4s
+	WORD $0x4eb9964d // mla v13.4s, v18.4s, v25.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x4eba9650 // mla v16.4s, v18.4s, v26.4s
 	WORD $0x3dc03c32 // ldr q18, [x1, #240]
 	WORD $0x3dc03c53 // ldr q19, [x2, #240]
-	WORD $0x6eb38652 // sub v18.4s, v18.4s, v19.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
-	WORD $0x4eb284a5 // add v5.4s, v5.4s, v18.4s
-	WORD $0x4eb28508 // add v8.4s, v8.4s, v18.4s
-	WORD $0x4eb2856b // add v11.4s, v11.4s, v18.4s
-	WORD $0x4eb285ce // add v14.4s, v14.4s, v18.4s
-	WORD $0x4eb28631 // add v17.4s, v17.4s, v18.4s
+	WORD $0x4f275673 // shl v19.4s, v19.4s, #7
+	WORD $0x6eb38442 // sub v2.4s, v2.4s, v19.4s
+	WORD $0x4eb59642 // mla v2.4s, v18.4s, v21.4s
+	WORD $0x6eb384a5 // sub v5.4s, v5.4s, v19.4s
+	WORD $0x4eb69645 // mla v5.4s, v18.4s, v22.4s
+	WORD $0x6eb38508 // sub v8.4s, v8.4s, v19.4s
+	WORD $0x4eb79648 // mla v8.4s, v18.4s, v23.4s
+	WORD $0x6eb3856b // sub v11.4s, v11.4s, v19.4s
+	WORD $0x4eb8964b // mla v11.4s, v18.4s, v24.4s
+	WORD $0x6eb385ce // sub v14.4s, v14.4s, v19.4s
+	WORD $0x4eb9964e // mla v14.4s, v18.4s, v25.4s
+	WORD $0x6eb38631 // sub v17.4s, v17.4s, v19.4s
+	WORD $0x4eba9651 // mla v17.4s, v18.4s, v26.4s
 	MOVD mul8Args_scale(R0), R1
 	MOVD R25, R2
 	MOVD mul8Args_dstRow(R0), R3
@@ -17923,7 +19256,7 @@ raw0_5:
 	WORD $0x3d803981 // str q1, [x12, #224]
 	WORD $0x3d803d82 // str q2, [x12, #240]
 next0_5:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17953,7 +19286,7 @@ raw1_5:
 	WORD $0x3d803984 // str q4, [x12, #224]
 	WORD $0x3d803d85 // str q5, [x12, #240]
 next1_5:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -17983,7 +19316,7 @@ raw2_5:
 	WORD $0x3d803987 // str q7, [x12, #224]
 	WORD $0x3d803d88 // str q8, [x12, #240]
 next2_5:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -18013,7 +19346,7 @@ raw3_5:
 	WORD $0x3d80398a // str q10, [x12, #224]
 	WORD $0x3d803d8b // str q11, [x12, #240]
 next3_5:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -18043,7 +19376,7 @@ raw4_5:
 	WORD $0x3d80398d // str q13, [x12, #224]
 	WORD $0x3d803d8e // str q14, [x12, #240]
 next4_5:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -18073,7 +19406,7 @@ raw5_5:
 	WORD $0x3d803990 // str q16, [x12, #224]
 	WORD $0x3d803d91 // str q17, [x12, #240]
 next5_5:
-	ADD $4, R2, R2 // add x2, x2, #4
+	ADD $8, R2, R2 // add x2, x2, #8
 	ADD R3, R12, R12 // add x12, x12, x3
 	ADD R16, R13, R13 // add x13, x13, x16
 	ADD R17, R15, R15 // add x15, x15, x17
@@ -18116,7 +19449,7 @@ panel:
 	MOVD mul8Args_init(R0), R8
 	MOVD mul8Args_last(R0), R9
 	MOVD mul8Args_a(R0), R6
-	MOVD mul8Args_rowScale(R0), R25
+	MOVD mul8Args_steps(R0), R25
 	MOVD mul8Args_big(R0), R10
 	B bigNext
 big:
@@ -18124,7 +19457,7 @@ big:
 	CALL (R17)
 	MOVD mul8Args_bigBytes(R0), R17
 	ADD R17, R6
-	MOVD mul8Args_bigScales(R0), R17
+	MOVD mul8Args_bigSteps(R0), R17
 	ADD R17, R25
 	SUB $1, R10
 bigNext:
@@ -18136,7 +19469,7 @@ small:
 	CALL (R17)
 	MOVD mul8Args_smallBytes(R0), R17
 	ADD R17, R6
-	MOVD mul8Args_smallScales(R0), R17
+	MOVD mul8Args_smallSteps(R0), R17
 	ADD R17, R25
 	SUB $1, R10
 smallNext:

@@ -59,7 +59,8 @@ func (c mul8Case) integer(r *rand.Rand) int8 {
 // operands are what a case multiplies, drawn from a seed, at the border of
 // forbidden memory.
 type operands8 struct {
-	w, a  []int8 // [gates][units][k], [m][k] less 128
+	w     []int8  // [gates][units][k]
+	a     []uint8 // [m][k]
 	p     *Panels8
 	rows  Rows8
 	shift []int32
@@ -71,7 +72,7 @@ type operands8 struct {
 func (c mul8Case) operands(t *testing.T, seed uint64) *operands8 {
 	r := rand.New(rand.NewPCG(seed, 8))
 	s := source{r, 0}
-	o := &operands8{w: make([]int8, c.gates*c.units*c.k), a: make([]int8, c.m*c.k), p: &Panels8{}}
+	o := &operands8{w: make([]int8, c.gates*c.units*c.k), a: make([]uint8, c.m*c.k), p: &Panels8{}}
 	l := c.layout()
 	o.p.Data = testkit.AtBorder[int8](t, l.Groups()*4*l.Gates*Pad(l.Units), seed%2 == 0)
 	o.p.Scale = testkit.AtBorder[float32](t, l.Len()*l.MaxCols(), seed%3 == 0)
@@ -97,12 +98,17 @@ func (c mul8Case) operands(t *testing.T, seed uint64) *operands8 {
 		o.rows.Data[i] = uint8(r.Uint32())
 	}
 	for i := range o.a {
-		o.a[i] = c.integer(r)
-		o.rows.Data[i/c.k*o.rows.Row+i%c.k] = uint8(int(o.a[i]) + 128)
+		o.a[i] = uint8(c.integer(r)) ^ 128
+		o.rows.Data[i/c.k*o.rows.Row+i%c.k] = o.a[i]
 	}
-	if !c.raw {
-		o.rows.Scale = testkit.AtBorder[float32](t, c.m, seed%7 == 0)
-		s.fill(o.rows.Scale)
+	if !c.raw && seed%4 > 0 {
+		memory := testkit.AtBorder[float32](t, 2*c.m, seed%7 == 0)
+		o.rows.Steps = unsafe.Slice((*Steps)(unsafe.Pointer(&memory[0])), c.m)
+		scales := make([]float32, c.m)
+		s.fill(scales)
+		for i, scale := range scales {
+			o.rows.Steps[i] = Steps{scale, int32(c.integer(r)) + 128}
+		}
 	}
 	n, cols := c.p1-c.p0, l.Cols(c.p1-1)
 	o.dst = testkit.AtBorder[float32](t, (n-1)*c.m*c.row+(c.m-1)*c.row+cols, seed%3 == 0)
@@ -162,10 +168,16 @@ func TestMul8IsItsDefinition(t *testing.T) {
 				sum := int64(0)
 				for k := range c.k {
 					a, w := int64(o.a[row*c.k+k]), int64(o.w[(g*c.units+u)*c.k+k])
-					if c.raw {
-						a += 128 // no zero point is taken off
+					if o.rows.Steps != nil {
+						a -= int64(o.rows.Steps[row].Zero)
 					}
 					sum += a * w
+				}
+				scale := float32(1)
+				if o.rows.Steps != nil {
+					scale = o.rows.Steps[row].Scale
+				} else if !c.raw {
+					sum += int64(o.shift[i*l.MaxCols()+col])
 				}
 				x := got[(i-c.p0)*c.m*c.row+row*c.row+col]
 				if c.raw {
@@ -178,7 +190,7 @@ func TestMul8IsItsDefinition(t *testing.T) {
 				if c.tail && g == c.gates-1 {
 					start = o.tail[(i-c.p0)*l.UnitsPer()+u-i*l.UnitsPer()]
 				}
-				want := float32(math.FMA(float64(float32(sum)), float64(o.rows.Scale[row]*o.p.Scale[i*l.MaxCols()+col]), float64(start)))
+				want := float32(math.FMA(float64(float32(sum)), float64(scale*o.p.Scale[i*l.MaxCols()+col]), float64(start)))
 				if math.Abs(float64(x-want)) > 1e-7*math.Abs(float64(want)) { // want rounds twice
 					t.Fatalf("%+v: %g, want %g", c, x, want)
 				}
@@ -263,7 +275,12 @@ func TestQuantiseLevelsAgree(t *testing.T) {
 					if level == "go" {
 						want = got
 					}
-					sameBits(t, level, got.Scale, want.Scale)
+					sameBits(t, level, scales(got), scales(want))
+					for r, s := range got.Steps {
+						if s.Zero != want.Steps[r].Zero {
+							t.Fatalf("%s: %d numbers: zero %d, want %d", level, n, s.Zero, want.Steps[r].Zero)
+						}
+					}
 					if string(got.Data) != string(want.Data) {
 						t.Fatalf("%s: %d numbers: %v, want %v", level, n, got.Data, want.Data)
 					}
@@ -273,8 +290,18 @@ func TestQuantiseLevelsAgree(t *testing.T) {
 	}
 }
 
-// TestQuantiseRoundsToTheNearest: a number is at most half a step from what its
-// byte stands for, but for the rounding of the step, and the largest is whole.
+// scales are those of the rows.
+func scales(x Rows8) []float32 {
+	s := make([]float32, len(x.Steps))
+	for r := range s {
+		s[r] = x.Steps[r].Scale
+	}
+	return s
+}
+
+// TestQuantiseRoundsToTheNearest: a number is at most half a step from what its byte
+// stands for, but for the rounding of the step, 0 is whole, and 255 steps are the way
+// from the least number to the largest.
 func TestQuantiseRoundsToTheNearest(t *testing.T) {
 	r := rand.New(rand.NewPCG(45, 46))
 	for _, level := range Levels() {
@@ -283,21 +310,28 @@ func TestQuantiseRoundsToTheNearest(t *testing.T) {
 				n := 1 + r.IntN(100)
 				src := make([]float32, n)
 				size := math.Exp(r.Float64()*80 - 40)
+				middle, lo, hi := []float64{0, 3, -3}[n%3], 0.0, 0.0
 				for i := range src {
-					src[i] = float32(r.NormFloat64() * size)
+					src[i] = float32((r.NormFloat64() + middle) * size)
+				}
+				src[r.IntN(n)] = 0
+				for _, v := range src {
+					lo, hi = min(lo, float64(v)), max(hi, float64(v))
 				}
 				var x Rows8
 				Quantise(&x, Rows[float32]{src, n}, 1, n)
-				step, largest := float64(x.Scale[0]), 0
+				step, zero := float64(x.Steps[0].Scale), int(x.Steps[0].Zero)
 				for i, v := range src {
-					q := int(x.Data[i]) - 128
-					if d := math.Abs(float64(q)*step - float64(v)); d > step*0.50002 {
+					q := int(x.Data[i]) - zero
+					if d := math.Abs(float64(q)*step - float64(v)); d > step*0.50004 {
 						t.Fatalf("%g became %d steps of %g", v, q, step)
 					}
-					largest = max(largest, q, -q)
+					if v == 0 && q != 0 {
+						t.Fatalf("0 became %d steps", q)
+					}
 				}
-				if largest != 127 {
-					t.Fatalf("the largest of %v is %d", src, largest)
+				if math.Abs(step*255-(hi-lo)) > 2e-7*(hi-lo) {
+					t.Fatalf("255 steps of %g, from %g to %g", step, lo, hi)
 				}
 			}
 		})
@@ -311,7 +345,10 @@ func TestQuantiseOddRows(t *testing.T) {
 		{0, 0},
 		{0x1p-101, 0},
 		{0x1p-149, 0},
-		{0x1p-100, 0x1p-100 / 127},
+		{0x1p-100, 0x1p-100 / 255},
+		{-0x1p-100, 0x1p-100 / 255},
+		{math.MaxFloat32, math.MaxFloat32 / 255},
+		{-math.MaxFloat32, math.MaxFloat32 / 255},
 		{float32(math.Inf(1)), float32(math.NaN())},
 		{float32(math.Inf(-1)), float32(math.NaN())},
 		{float32(math.NaN()), float32(math.NaN())},
@@ -322,9 +359,16 @@ func TestQuantiseOddRows(t *testing.T) {
 				src[20] = c.x
 				var x Rows8
 				Quantise(&x, Rows[float32]{src, 33}, 1, 33)
-				sameBits(t, fmt.Sprint(level, c), x.Scale, []float32{c.scale})
-				if want := c.scale == c.scale && c.scale > 0; (x.Data[20] != 128) != want {
-					t.Errorf("%s: %g became %d", level, c.x, x.Data[20])
+				sameBits(t, fmt.Sprint(level, c), scales(x), []float32{c.scale})
+				want, q := 0, int(x.Data[20])-int(x.Steps[0].Zero)
+				switch {
+				case c.scale > 0 && c.x > 0:
+					want = 255
+				case c.scale > 0:
+					want = -255
+				}
+				if q != want {
+					t.Errorf("%s: %g became %d", level, c.x, q)
 				}
 			})
 		}
@@ -417,7 +461,7 @@ func TestMul8ChecksBounds(t *testing.T) {
 		"init":  func(o *operands8) { o.init.Data = o.init.Data[1:] },
 		"tail":  func(o *operands8) { o.tail = o.tail[1:] },
 		"a":     func(o *operands8) { o.rows.Data = o.rows.Data[1:] },
-		"scale": func(o *operands8) { o.rows.Scale = o.rows.Scale[1:] },
+		"steps": func(o *operands8) { o.rows.Steps = o.rows.Steps[1:] },
 		"shift": func(o *operands8) { o.p.Shift = o.p.Shift[1:] },
 	} {
 		o := c.operands(t, 1)
@@ -430,6 +474,36 @@ func TestMul8ChecksBounds(t *testing.T) {
 			}()
 			Mul8(o.p, 0, 2, Block[float32]{o.dst, 3 * 64, 64}, o.init, o.tail, o.rows, 3)
 		}()
+	}
+}
+
+// TestMul8LongestSum: the largest sum that a row of MaxK8 numbers can have fits.
+func TestMul8LongestSum(t *testing.T) {
+	var p Panels8
+	p.Resize(NewLayout(MaxK8, 1, 1))
+	least := make([]int8, MaxK8)
+	for k := range least {
+		least[k] = -128
+	}
+	p.PackInt8(func(_ int, to []int8) { copy(to, least) })
+	for _, c := range []struct {
+		number uint8
+		zero   int32
+		want   float32
+	}{{255, 0, -255 * 128 * MaxK8}, {0, 255, 255 * 128 * MaxK8}} {
+		rows := Rows8{Data: make([]uint8, MaxK8), Row: MaxK8, Steps: []Steps{{1, c.zero}}}
+		for k := range rows.Data {
+			rows.Data[k] = c.number
+		}
+		for _, level := range Levels() {
+			atLevel(t, level, func() {
+				dst := make([]float32, p.MaxCols())
+				Mul8(&p, 0, 1, Block[float32]{Data: dst}, Block[float32]{}, nil, rows, 1)
+				if dst[0] != c.want {
+					t.Errorf("%s: %g, want %g", level, dst[0], c.want)
+				}
+			})
+		}
 	}
 }
 

@@ -25,17 +25,19 @@ type mul8Args struct {
 	lastRow      int
 	a            unsafe.Pointer
 	row          int
-	rowScale     unsafe.Pointer
-	raw          int // not 0: store sums, and read no scales
+	steps        unsafe.Pointer // of the first row
+	stepsRow     int            // from row to row; 0: the same for each block of rows
+	raw          int            // not 0: store sums
 	panels       int
+	ahead        int     // what a block of rows prefetches of the next panel, beyond its own place
 	kernel       uintptr // the microkernel of the big blocks of rows
 	big          int     // number of big blocks of rows
 	bigBytes     int     // rows of a big block times row
-	bigScales    int     // rows of a big block times 4
+	bigSteps     int     // rows of a big block times stepsRow
 	kernelSmall  uintptr
 	small        int
 	smallBytes   int
-	smallScales  int
+	smallSteps   int
 }
 
 // micros8 are the microkernels of a level by rows and vectors, each less one, and
@@ -82,7 +84,10 @@ func mul8Vector(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32
 		initRow:   init.Row * 4,
 		a:         unsafe.Pointer(unsafe.SliceData(a.Data)),
 		row:       a.Row,
-		rowScale:  unsafe.Pointer(unsafe.SliceData(a.Scale)),
+		steps:     unsafe.Pointer(&one),
+	}
+	if a.Steps != nil {
+		g.steps, g.stepsRow = unsafe.Pointer(unsafe.SliceData(a.Steps)), int(unsafe.Sizeof(Steps{}))
 	}
 	if raw {
 		g.raw = 1
@@ -106,7 +111,7 @@ func (g *mul8Args) run(micros *micros8, n, nv, m int) {
 	if m <= microRows && micros[m-1][nv-1] != 0 && n*m*max(g.groups*group8, 1)*nv*Lane <= limits.Work {
 		// One block of rows in one call, as in a step of a stream.
 		g.panels, g.big, g.small = n, 1, 0
-		g.bigBytes, g.bigScales, g.kernel = m*g.row, m*4, micros[m-1][nv-1]
+		g.bigBytes, g.bigSteps, g.kernel = m*g.row, m*g.stepsRow, micros[m-1][nv-1]
 		mul8Routine(micros, g)
 		return
 	}
@@ -125,9 +130,7 @@ func (g *mul8Args) run(micros *micros8, n, nv, m int) {
 		h.init = unsafe.Add(g.init, lo*g.initRow)
 		h.last = unsafe.Add(g.last, lo*g.lastRow)
 		h.a = unsafe.Add(g.a, lo*g.row)
-		if g.raw == 0 {
-			h.rowScale = unsafe.Add(g.rowScale, lo*4)
-		}
+		h.steps = unsafe.Add(g.steps, lo*g.stepsRow)
 		h.rows(micros, most, nv, hi-lo)
 		h.panelsOf(micros, n, max(limits.Work/(depth*nv*Lane*(hi-lo)), 1))
 	}
@@ -139,8 +142,8 @@ func (g *mul8Args) rows(micros *micros8, most, nv, m int) {
 	rows := (m + blocks - 1) / blocks
 	g.big = m - blocks*(rows-1)
 	g.small = blocks - g.big
-	g.bigBytes, g.bigScales = rows*g.row, rows*4
-	g.smallBytes, g.smallScales = g.bigBytes-g.row, g.bigScales-4
+	g.bigBytes, g.bigSteps = rows*g.row, rows*g.stepsRow
+	g.smallBytes, g.smallSteps = g.bigBytes-g.row, g.bigSteps-g.stepsRow
 	g.kernel = micros[rows-1][nv-1]
 	g.kernelSmall = micros[max(rows-2, 0)][nv-1]
 }
@@ -163,28 +166,28 @@ func (g *mul8Args) panelsOf(micros *micros8, n, most int) {
 	}
 }
 
-// absMaxBlocks returns the largest magnitude, as bits, of the first numbers of x
-// and how many it looked at.
-func absMaxBlocks(x []float32) (most uint32, n int) {
+// boundsBlocks returns the largest bits of the first numbers of x, as unsigned and as
+// signed integers (0 at least), and how many it looked at.
+func boundsBlocks(x []float32) (least uint32, most int32, n int) {
 	n = min(len(x), limits.Blocks*Lane) / Lane
 	lv := level.Load()
 	if lv == levelGo || n == 0 {
-		return 0, 0
+		return 0, 0, 0
 	}
-	most = absMaxRoutine(lv, &x[0], n)
+	least, most = boundsRoutine(lv, &x[0], n)
 	raceRange(x[:n*Lane], reads)
-	return most, n * Lane
+	return least, most, n * Lane
 }
 
 // quantiseBlocks does the loop of quantiseRow for the first numbers and returns
 // how many it did.
-func quantiseBlocks(dst []uint8, src []float32, times float32) int {
+func quantiseBlocks(dst []uint8, src []float32, times float32, zero int32) int {
 	n := min(len(src), limits.Blocks*Lane) / Lane
 	lv := level.Load()
 	if lv == levelGo || n == 0 {
 		return 0
 	}
-	quantiseRoutine(lv, &dst[0], &src[0], n, times)
+	quantiseRoutine(lv, &dst[0], &src[0], n, times, zero)
 	raceRange(src[:n*Lane], reads)
 	raceRange(dst[:n*Lane], writes)
 	return n * Lane

@@ -36,9 +36,9 @@ func mul8Vector(*Panels8, int, int, Block[float32], Block[float32], []float32, [
 	return false
 }
 
-func absMaxBlocks([]float32) (uint32, int) { return 0, 0 }
+func boundsBlocks([]float32) (uint32, int32, int) { return 0, 0, 0 }
 
-func quantiseBlocks([]uint8, []float32, float32) int { return 0 }
+func quantiseBlocks([]uint8, []float32, float32, int32) int { return 0 }
 
 func bytesBlocks([]uint8, []float32, float32, int32) int { return 0 }
 

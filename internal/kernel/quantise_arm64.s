@@ -5,69 +5,74 @@
 #include "textflag.h"
 #include "go_asm.h"
 
-TEXT ·absMaxNEON(SB), NOSPLIT, $0-20
+TEXT ·boundsNEON(SB), NOSPLIT, $0-24
 	MOVD x+0(FP), R1
 	MOVD n+8(FP), R2
-	WORD $0x4f04e410 // movi v16.16b, #128
-	WORD $0x4f385610 // shl v16.4s, v16.4s, #24
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
 loop:
-	WORD $0xad401424 // ldp q4, q5, [x1, #0]
-	WORD $0xad411c26 // ldp q6, q7, [x1, #32]
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x6ea46400 // umax v0.4s, v0.4s, v4.4s
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x6ea56421 // umax v1.4s, v1.4s, v5.4s
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x6ea66442 // umax v2.4s, v2.4s, v6.4s
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x6ea76463 // umax v3.4s, v3.4s, v7.4s
+	WORD $0xad404430 // ldp q16, q17, [x1, #0]
+	WORD $0xad414c32 // ldp q18, q19, [x1, #32]
+	WORD $0x6eb06400 // umax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb06484 // smax v4.4s, v4.4s, v16.4s
+	WORD $0x6eb16421 // umax v1.4s, v1.4s, v17.4s
+	WORD $0x4eb164a5 // smax v5.4s, v5.4s, v17.4s
+	WORD $0x6eb26442 // umax v2.4s, v2.4s, v18.4s
+	WORD $0x4eb264c6 // smax v6.4s, v6.4s, v18.4s
+	WORD $0x6eb36463 // umax v3.4s, v3.4s, v19.4s
+	WORD $0x4eb364e7 // smax v7.4s, v7.4s, v19.4s
 	ADD $64, R1, R1 // add x1, x1, #64
 	SUBS $1, R2 // subs x2, x2, #1
 	BNE loop // b.ne loop
 	WORD $0x6ea16400 // umax v0.4s, v0.4s, v1.4s
 	WORD $0x6ea36442 // umax v2.4s, v2.4s, v3.4s
 	WORD $0x6ea26400 // umax v0.4s, v0.4s, v2.4s
+	WORD $0x4ea56484 // smax v4.4s, v4.4s, v5.4s
+	WORD $0x4ea764c6 // smax v6.4s, v6.4s, v7.4s
+	WORD $0x4ea66484 // smax v4.4s, v4.4s, v6.4s
 	WORD $0x6eb0a800 // umaxv s0, v0.4s
+	WORD $0x4eb0a884 // smaxv s4, v4.4s
 	FMOVS F0, R1
-	MOVW R1, ret+16(FP)
+	MOVW R1, least+16(FP)
+	FMOVS F4, R1
+	MOVW R1, most+20(FP)
 	RET
 
-TEXT ·quantiseNEON(SB), NOSPLIT, $0-28
+TEXT ·quantiseNEON(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
 	MOVD n+16(FP), R3
 	MOVD $times+24(FP), R4
+	MOVD $zero+28(FP), R5
 	WORD $0x4d40c890 // ld1r {v16.4s}, [x4]
-	MOVD $0x4b400000, R5
-	WORD $0x4e040cb1 // dup v17.4s, w5
-	MOVD $128, R6
-	SUB R5, R6
-	WORD $0x4e040cd2 // dup v18.4s, w6
+	WORD $0x4d40c8b1 // ld1r {v17.4s}, [x5]
 loop:
 	WORD $0xad400440 // ldp q0, q1, [x2, #0]
 	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
 	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
-	WORD $0x4eb28400 // add v0.4s, v0.4s, v18.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4eb18400 // add v0.4s, v0.4s, v17.4s
 	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x4eb28421 // add v1.4s, v1.4s, v18.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4eb18421 // add v1.4s, v1.4s, v17.4s
 	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
-	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
-	WORD $0x4eb28442 // add v2.4s, v2.4s, v18.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4eb18442 // add v2.4s, v2.4s, v17.4s
 	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0x4eb28463 // add v3.4s, v3.4s, v18.4s
-	WORD $0x0e612804 // xtn v4.4h, v0.4s
-	WORD $0x4e612824 // xtn2 v4.8h, v1.4s
-	WORD $0x0e612845 // xtn v5.4h, v2.4s
-	WORD $0x4e612865 // xtn2 v5.8h, v3.4s
-	WORD $0x0e212886 // xtn v6.8b, v4.8h
-	WORD $0x4e2128a6 // xtn2 v6.16b, v5.8h
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4eb18463 // add v3.4s, v3.4s, v17.4s
+	WORD $0x2e612804 // sqxtun v4.4h, v0.4s
+	WORD $0x6e612824 // sqxtun2 v4.8h, v1.4s
+	WORD $0x2e612845 // sqxtun v5.4h, v2.4s
+	WORD $0x6e612865 // sqxtun2 v5.8h, v3.4s
+	WORD $0x2e214886 // uqxtn v6.8b, v4.8h
+	WORD $0x6e2148a6 // uqxtn2 v6.16b, v5.8h
 	WORD $0x3d800026 // str q6, [x1, #0]
 	ADD $16, R1, R1 // add x1, x1, #16
 	ADD $64, R2, R2 // add x2, x2, #64

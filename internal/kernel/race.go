@@ -78,8 +78,8 @@ func raceMul8(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32, 
 		raceRows(Rows[float32]{init.Data[i*init.Panel:], init.Row}, m, started, reads)
 		raceRows(Rows[float32]{dst.Data[i*dst.Panel:], dst.Row}, m, cols, writes)
 	}
-	if !raw {
-		raceRange(a.Scale[:m], reads)
+	if a.Steps != nil {
+		raceRange(a.Steps[:m], reads)
 	}
 	for r := range m {
 		raceRange(a.Data[r*a.Row:r*a.Row+w.Groups()*group8], reads)

@@ -117,17 +117,17 @@ func mul8Routine(m *micros8, g *mul8Args) {
 	}
 }
 
-func absMaxRoutine(lv int32, x *float32, n int) uint32 {
+func boundsRoutine(lv int32, x *float32, n int) (least uint32, most int32) {
 	if lv == levelAVX512 {
-		return absMax512(x, n)
+		return bounds512(x, n)
 	}
-	return absMax256(x, n)
+	return bounds256(x, n)
 }
 
-func quantiseRoutine(lv int32, dst *uint8, src *float32, n int, times float32) {
+func quantiseRoutine(lv int32, dst *uint8, src *float32, n int, times float32, zero int32) {
 	if lv == levelAVX512 {
-		quantise512(dst, src, n, times)
+		quantise512(dst, src, n, times, zero)
 	} else {
-		quantise256(dst, src, n, times)
+		quantise256(dst, src, n, times, zero)
 	}
 }

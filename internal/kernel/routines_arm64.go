@@ -44,10 +44,10 @@ func micros8Of(int32) *micros8 {
 
 func mul8Routine(_ *micros8, g *mul8Args) { mul8xNEON(g) }
 
-func absMaxRoutine(_ int32, x *float32, n int) uint32 { return absMaxNEON(x, n) }
+func boundsRoutine(_ int32, x *float32, n int) (least uint32, most int32) { return boundsNEON(x, n) }
 
-func quantiseRoutine(_ int32, dst *uint8, src *float32, n int, times float32) {
-	quantiseNEON(dst, src, n, times)
+func quantiseRoutine(_ int32, dst *uint8, src *float32, n int, times float32, zero int32) {
+	quantiseNEON(dst, src, n, times, zero)
 }
 
 var fusedNEON [numOps]uintptr
@@ -120,7 +120,7 @@ func subScaledNEON(dst, src *float32, n int, a float32)
 func mul8xNEON(p *mul8Args)
 
 //go:noescape
-func absMaxNEON(x *float32, n int) uint32
+func boundsNEON(x *float32, n int) (least uint32, most int32)
 
 //go:noescape
-func quantiseNEON(dst *uint8, src *float32, n int, times float32)
+func quantiseNEON(dst *uint8, src *float32, n int, times float32, zero int32)

@@ -30,21 +30,21 @@ func mul8x512(p *mul8Args)
 //go:noescape
 func mul8x256(p *mul8Args)
 
-// for i := range 16*n { most = max(most, bits of |x[i]|) }
+// for i := range 16*n { least, most = max(least, bits of x[i]), max(most, int32(bits of x[i])) }
 //
 //go:noescape
-func absMax512(x *float32, n int) uint32
+func bounds512(x *float32, n int) (least uint32, most int32)
 
 //go:noescape
-func absMax256(x *float32, n int) uint32
+func bounds256(x *float32, n int) (least uint32, most int32)
 
-// for i := range 16*n { dst[i] = uint8(128 + nearest(src[i]*times)) }
+// for i := range 16*n { dst[i] = nearest(src[i]*times) + zero, at least 0, at most 255 }
 //
 //go:noescape
-func quantise512(dst *uint8, src *float32, n int, times float32)
+func quantise512(dst *uint8, src *float32, n int, times float32, zero int32)
 
 //go:noescape
-func quantise256(dst *uint8, src *float32, n int, times float32)
+func quantise256(dst *uint8, src *float32, n int, times float32, zero int32)
 
 // for i := range 16*n { dst[i] = nearest(src[i]/scale) + zero, at least 0, at most 255 }
 //

@@ -28,8 +28,8 @@ type Layer struct {
 	Bidirectional bool
 	Params        map[string][]float64
 	Variant       Variant
-	// Int8, by layer, makes 127 steps of the largest of what weights multiply: a
-	// vector of float64 stays where nil or false. The weights are taken as they are.
+	// Int8, by layer, makes Steps of what weights multiply: a vector of float64 stays
+	// where nil or false. The weights are taken as they are.
 	Int8 []bool
 }
 
@@ -341,7 +341,7 @@ func (c cell) peephole(k, j int) float64 {
 // dot is the product of a matrix's row with x, or with int8 of what x is rounded to.
 func (c cell) dot(w []float64, row int, x []float64) float64 {
 	if c.int8 {
-		x = steps(x)
+		x = Steps(x)
 	}
 	s := 0.0
 	for i, v := range x {
@@ -350,18 +350,21 @@ func (c cell) dot(w []float64, row int, x []float64) float64 {
 	return s
 }
 
-// steps rounds x to whole 127ths of its largest magnitude.
-func steps(x []float64) []float64 {
-	most := 0.0
+// Steps rounds x to whole steps of 255 from its least number to its largest, 0 among
+// them.
+func Steps(x []float64) []float64 {
+	lo, hi := 0.0, 0.0
 	for _, v := range x {
-		most = max(most, math.Abs(v))
+		lo, hi = min(lo, v), max(hi, v)
 	}
-	if most == 0 {
+	if lo == hi {
 		return x
 	}
+	step := (hi - lo) / 255
+	below := math.RoundToEven(-lo / step)
 	y := make([]float64, len(x))
 	for i, v := range x {
-		y[i] = math.RoundToEven(v*127/most) * most / 127
+		y[i] = step * min(math.RoundToEven(v/step), 255-below)
 	}
 	return y
 }

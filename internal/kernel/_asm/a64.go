@@ -17,7 +17,7 @@ var three = map[string]uint32{
 	"fmla": 0x4e20cc00, "fmls": 0x4ea0cc00,
 	"fcmeq": 0x4e20e400, "fcmgt": 0x6ea0e400, "fcmge": 0x6e20e400, "fmax": 0x4e20f400, "fmin": 0x4ea0f400,
 	"cmgt": 0x4ea03400, "mul": 0x4ea09c00, "add": 0x4ea08400, "sub": 0x6ea08400,
-	"trn1": 0x4e802800, "trn2": 0x4e806800, "umax": 0x6ea06400,
+	"trn1": 0x4e802800, "trn2": 0x4e806800, "umax": 0x6ea06400, "smax": 0x4ea06400, "mla": 0x4ea09400,
 }
 
 // bitwise are those on whole registers.

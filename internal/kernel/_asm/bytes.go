@@ -1,15 +1,21 @@
 package main
 
-// bytesFile writes bytes512 or bytes256: blocks of 16 numbers over a scale, rounded,
-// plus a zero point, to the bounds of a byte.
+// bytesFile writes bytes512 or bytes256.
 func bytesFile(w *writer, s isa) {
 	v := newVec(w, s)
-	v.text("·bytes"+v.s.name, "NOSPLIT", 0, 32)
+	v.toBytes("bytes", "scale", "VDIVPS")
+	v.tables()
+}
+
+// toBytes writes a routine of blocks of 16 numbers: over a scale or times one, rounded,
+// plus a zero point, to the bounds of a byte.
+func (v *vec) toBytes(name, factor, op string) {
+	v.text("·"+name+v.s.name, "NOSPLIT", 0, 32)
 	v.op("MOVQ", "dst+0(FP)", "DI")
 	v.op("MOVQ", "src+8(FP)", "SI")
 	v.op("MOVQ", "n+16(FP)", "DX")
 	scale, zero, none := v.get(), v.get(), v.get()
-	v.op("VBROADCASTSS", "scale+24(FP)", scale)
+	v.op("VBROADCASTSS", factor+"+24(FP)", scale)
 	v.op("VBROADCASTSS", "zero+28(FP)", zero)
 	v.op("VXORPS", none, none, none)
 	v.align()
@@ -18,7 +24,7 @@ func bytesFile(w *writer, s isa) {
 	for i := range 16 / v.s.lanes {
 		x = append(x, v.get())
 		v.op("VMOVUPS", mem("SI", i*v.s.bytes()), x[i])
-		v.op("VDIVPS", scale, x[i], x[i])
+		v.op(op, scale, x[i], x[i])
 		v.op("VCVTPS2DQ", x[i], x[i])
 		v.op("VPADDD", zero, x[i], x[i])
 	}
@@ -39,13 +45,15 @@ func bytesFile(w *writer, s isa) {
 	v.op("VZEROUPPER")
 	v.ret()
 	v.put(append(x, scale, zero, none)...)
-	v.tables()
 }
 
 // bytesNEONFile writes bytesNEON.
-func bytesNEONFile(w *writer) {
-	w.text("·bytesNEON", "NOSPLIT", 0, 32)
-	for _, load := range []string{"MOVD dst+0(FP), R1", "MOVD src+8(FP), R2", "MOVD n+16(FP), R3", "MOVD $scale+24(FP), R4", "MOVD $zero+28(FP), R5"} {
+func bytesNEONFile(w *writer) { toBytesNEON(w, "bytes", "scale", "fdiv") }
+
+// toBytesNEON is toBytes for arm64.
+func toBytesNEON(w *writer, name, factor, op string) {
+	w.text("·"+name+"NEON", "NOSPLIT", 0, 32)
+	for _, load := range []string{"MOVD dst+0(FP), R1", "MOVD src+8(FP), R2", "MOVD n+16(FP), R3", "MOVD $" + factor + "+24(FP), R4", "MOVD $zero+28(FP), R5"} {
 		w.WriteString("\t" + load + "\n")
 	}
 	w.broadcast("V16", "R4")
@@ -55,7 +63,7 @@ func bytesNEONFile(w *writer) {
 	w.ldpq("V2", "V3", "R2", 32)
 	for i := range 4 {
 		x := neonReg(i)
-		w.v3("fdiv", x, x, "V16")
+		w.v3(op, x, x, "V16")
 		w.nearest(x, x)
 		w.v3("add", x, x, "V17")
 	}

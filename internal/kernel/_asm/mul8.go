@@ -7,12 +7,12 @@ import "fmt"
 //
 //	DI   arguments           BX   bytes between rows of a
 //	R14  first row of a      R8, R9, R10   3, 5 and 7 times BX
-//	R11  scale of the first row
+//	R11  steps of the first row
 //	R12  dst, R13 init, R15 init of the last vector: the microkernel moves them
 //	     on by the rows it did
 //
 // The microkernel uses SI (weights, then shifts), AX (a), DX (groups left) and CX
-// (scales) freely. Sums are integers, which are exact in any order: where rows are
+// (ahead, then scales) freely. Sums are integers, which are exact in any order: where rows are
 // few, several sums share a column to hide the latency of an addition.
 
 func arg8(name string) string { return field("mul8Args_" + name) }
@@ -31,6 +31,9 @@ func rows8(s isa, nv int) int {
 	}
 	return 8
 }
+
+// stepsSize is the size of Steps: a scale and a zero point.
+const stepsSize = 8
 
 // splits8 is how many sums share a column.
 func splits8(rows int) int { return max(4/rows, 1) }
@@ -53,9 +56,12 @@ func mul8File(w *writer, s isa) {
 	}
 	fmt.Fprintf(w, "GLOBL ·micro8x%s(SB), RODATA|NOPTR, $(8*const_microRows*const_microVecs)\n", s.name)
 	drive(w, "·mul8x"+s.name, arg8, append([][2]string{{"cols", "scale"}, {"cols", "shift"}}, advances...), func() {}, func() {
-		w.op("MOVQ", arg8("rowScale"), "R11")
+		w.op("MOVQ", arg8("steps"), "R11")
+		w.op("MOVQ", arg8("panel"), "AX")
+		w.op("MOVQ", "AX", arg8("ahead"))
 	}, func(part string) {
-		w.op("ADDQ", arg8(part+"Scales"), "R11")
+		w.op("ADDQ", 64, arg8("ahead"))
+		w.op("ADDQ", arg8(part+"Steps"), "R11")
 	})
 }
 
@@ -113,6 +119,9 @@ func (m *integers) vnni() {
 	m.op("MOVQ", arg8("w"), "SI")
 	m.op("MOVQ", "R14", "AX")
 	m.op("MOVQ", arg8("groups"), "DX")
+	if m.rows > 3 {
+		m.op("MOVQ", arg8("ahead"), "CX")
+	}
 	group := func(split int) {
 		weight := func(v int) string { return mem("SI", (split*m.nv+v)*64) }
 		if m.rows > 1 {
@@ -120,6 +129,9 @@ func (m *integers) vnni() {
 				m.op("VMOVDQU32", weight(v), m.s.r(free+v))
 			}
 			weight = func(v int) string { return m.s.r(free + v) }
+		}
+		if m.rows > 3 { // one line of the next panel, each block of rows another
+			m.op("PREFETCHT1", fmt.Sprintf("%d(SI)(CX*1)", split*m.nv*64))
 		}
 		for r := range m.rows {
 			x := m.s.r(m.s.regs - 1 - (split*m.rows+r)%(m.s.regs-free-m.nv))
@@ -201,9 +213,13 @@ func (m *integers) store(lo, hi int, acc func(r, v int) string, free int) {
 	lastVec := (m.nv - 1) * 64 / bytes // from here on init comes from R15
 	m.op("MOVQ", arg8("shift"), "SI")
 	m.op("MOVQ", arg8("scale"), "CX")
-	for v := lo; v < hi; v++ {
-		for r := range m.rows {
-			m.op("VPADDD", mem("SI", v*bytes), acc(r, v), acc(r, v))
+	scale, t := m.s.r(m.s.regs-1), m.s.r(m.s.regs-2)
+	zero := scale // first of all
+	for r := range m.rows {
+		m.op("VBROADCASTSS", mem("R11", stepsSize*r+4), zero)
+		for v := lo; v < hi; v++ {
+			m.op("VPMULLD", mem("SI", v*bytes), zero, t)
+			m.op("VPADDD", t, acc(r, v), acc(r, v))
 		}
 	}
 	raw, done := fmt.Sprintf("raw%d", lo), fmt.Sprintf("done%d", lo)
@@ -225,9 +241,8 @@ func (m *integers) store(lo, hi int, acc func(r, v int) string, free int) {
 	}
 	m.op("CMPQ", arg8("raw"), 0)
 	m.jump("JNE", raw)
-	scale, t := m.s.r(m.s.regs-1), m.s.r(m.s.regs-2)
 	rows(func(r int) {
-		m.op("VBROADCASTSS", mem("R11", 4*r), scale)
+		m.op("VBROADCASTSS", mem("R11", stepsSize*r), scale)
 		for v := lo; v < hi; v++ {
 			from := mem("R13", v*bytes)
 			if v >= lastVec {

@@ -189,22 +189,22 @@ func neonReg(i int) string {
 	return fmt.Sprintf("V%d", i)
 }
 
-// driverNEON is driver for arm64. R25 is the scale of the first row, where there are
-// scales.
-func driverNEON(w *writer, name string, argNEON func(string) string, advances [][2]string, scales string) {
+// driverNEON is driver for arm64. R25 is the steps of the first row, where there are
+// steps.
+func driverNEON(w *writer, name string, argNEON func(string) string, advances [][2]string, steps string) {
 	w.text("·"+name, "0", 32, 8)
 	line := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
 	line("MOVD p+0(FP), R0")
 	line("MOVD %s, R4", argNEON("row"))
-	if scales == "" {
+	if steps == "" {
 		line("MOVD %s, R5", argNEON("col"))
 	}
 	w.label("panel")
 	for _, p := range [][2]string{{"dst", "R7"}, {"init", "R8"}, {"last", "R9"}, {"a", "R6"}} {
 		line("MOVD %s, %s", argNEON(p[0]), p[1])
 	}
-	if scales != "" {
-		line("MOVD %s, R25", argNEON(scales))
+	if steps != "" {
+		line("MOVD %s, R25", argNEON(steps))
 	}
 	for _, part := range []struct{ name, kernel, bytes string }{{"big", "kernel", "bigBytes"}, {"small", "kernelSmall", "smallBytes"}} {
 		line("MOVD %s, R10", argNEON(part.name))
@@ -214,8 +214,8 @@ func driverNEON(w *writer, name string, argNEON func(string) string, advances []
 		line("CALL (R17)")
 		line("MOVD %s, R17", argNEON(part.bytes))
 		line("ADD R17, R6")
-		if scales != "" {
-			line("MOVD %s, R17", argNEON(part.name+"Scales"))
+		if steps != "" {
+			line("MOVD %s, R17", argNEON(part.name+"Steps"))
 			line("ADD R17, R25")
 		}
 		line("SUB $1, R10")

@@ -5,7 +5,7 @@ import "fmt"
 // The product of 8-bit integers on arm64 multiplies signed bytes with signed ones: the
 // left side has 128 taken off (the sign bit turned) as it is loaded, so that the sum of
 // a column lacks 128 times the sum of its weights, which own has with a minus sign.
-// Registers are those of neon_mul.go; the microkernel takes R25, the scale of the first
+// Registers are those of neon_mul.go; the microkernel takes R25, the steps of the first
 // row, too.
 
 func arg8NEON(name string) string { return fieldNEON("mul8Args_" + name) }
@@ -29,7 +29,7 @@ func mul8NEONFile(w *writer) {
 		}
 	}
 	fmt.Fprintf(w, "GLOBL ·micro8xNEON(SB), RODATA|NOPTR, $(8*const_microRows*const_microVecs)\n")
-	driverNEON(w, "mul8xNEON", arg8NEON, append([][2]string{{"cols", "scale"}, {"cols", "shift"}, {"cols", "own"}}, advances...), "rowScale")
+	driverNEON(w, "mul8xNEON", arg8NEON, append([][2]string{{"cols", "scale"}, {"cols", "shift"}, {"cols", "own"}}, advances...), "steps")
 }
 
 // micro8NEON writes the microkernel of rows x nv*16 columns.
@@ -91,14 +91,21 @@ func group8NEON(w *writer, rows int, g group, nv, index int) {
 
 	// Column by column what a sum starts from; registers beyond the sums are free.
 	t, u, scale := neonReg(rows*n), neonReg(rows*n+1), neonReg(rows*n+2)
+	zero := func(r int) string { return neonReg(rows*n + 3 + r) }
+	line("ADD $4, R25, R2")
+	for r := range rows {
+		w.broadcast(zero(r), "R2")
+		w.addi("R2", "R2", stepsSize)
+	}
 	line("MOVD %s, R1", arg8NEON("shift"))
 	line("MOVD %s, R2", arg8NEON("own"))
 	for v := range n {
 		w.ldrq(t, "R1", (g.lo+v)*16)
 		w.ldrq(u, "R2", (g.lo+v)*16)
-		w.v3("sub", t, t, u)
+		w.shiftLeft(7, u, u)
 		for r := range rows {
-			w.v3("add", acc(r, v), acc(r, v), t)
+			w.v3("sub", acc(r, v), acc(r, v), u)
+			w.v3("mla", acc(r, v), t, zero(r))
 		}
 	}
 	line("MOVD %s, R1", arg8NEON("scale"))
@@ -129,7 +136,7 @@ func group8NEON(w *writer, rows int, g group, nv, index int) {
 			w.strq(acc(r, v), "R12", (g.lo+v)*16)
 		}
 		w.label(next)
-		w.addi("R2", "R2", 4)
+		w.addi("R2", "R2", stepsSize)
 		w.addr("R12", "R12", "R3")
 		w.addr("R13", "R13", "R16")
 		w.addr("R15", "R15", "R17")
@@ -171,66 +178,39 @@ func step8NEON(w *writer, rows, n, steps int, acc func(r, v int) string) {
 	}
 }
 
-// quantiseNEONFile writes what quantiseFile does: the largest magnitude of n vectors of
-// 16 numbers, and their bytes.
+// quantiseNEONFile writes what quantiseFile does: the bounds of n vectors of 16 numbers,
+// and their bytes.
 func quantiseNEONFile(w *writer) {
 	line := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
-	w.text("·absMaxNEON", "NOSPLIT", 0, 20)
+	w.text("·boundsNEON", "NOSPLIT", 0, 24)
 	line("MOVD x+0(FP), R1")
 	line("MOVD n+8(FP), R2")
-	w.word(0x4f04e400|16, "movi v16.16b, #128")
-	w.shiftLeft(24, "V16", "V16") // the sign
-	for i := range 4 {
+	for i := range 8 {
 		r := neonReg(i)
 		w.v3("eor", r, r, r)
 	}
 	w.label("loop")
-	w.ldpq("V4", "V5", "R1", 0)
-	w.ldpq("V6", "V7", "R1", 32)
+	w.ldpq("V16", "V17", "R1", 0)
+	w.ldpq("V18", "V19", "R1", 32)
 	for i := range 4 {
-		x, most := neonReg(4+i), neonReg(i)
-		w.v3("bic", x, x, "V16")
-		w.v3("umax", most, most, x)
+		x := neonReg(16 + i)
+		w.v3("umax", neonReg(i), neonReg(i), x)
+		w.v3("smax", neonReg(4+i), neonReg(4+i), x)
 	}
 	w.addi("R1", "R1", 64)
 	w.countDown("R2", "loop")
-	w.v3("umax", "V0", "V0", "V1")
-	w.v3("umax", "V2", "V2", "V3")
-	w.v3("umax", "V0", "V0", "V2")
-	w.word(0x6eb0a800, "umaxv s0, v0.4s")
-	line("FMOVS F0, R1")
-	line("MOVW R1, ret+16(FP)")
-	w.ret()
-
-	w.text("·quantiseNEON", "NOSPLIT", 0, 28)
-	line("MOVD dst+0(FP), R1")
-	line("MOVD src+8(FP), R2")
-	line("MOVD n+16(FP), R3")
-	line("MOVD $times+24(FP), R4")
-	w.broadcast("V16", "R4")
-	line("MOVD $0x4b400000, R5") // 3 << 22, which leaves no room for a fraction
-	w.word(0x4e040c00|5<<5|17, "dup v17.4s, w5")
-	line("MOVD $128, R6")
-	line("SUB R5, R6")
-	w.word(0x4e040c00|6<<5|18, "dup v18.4s, w6")
-	w.label("loop")
-	w.ldpq("V0", "V1", "R2", 0)
-	w.ldpq("V2", "V3", "R2", 32)
-	for i := range 4 {
-		x := neonReg(i)
-		w.v3("fmul", x, x, "V16")
-		w.v3("fadd", x, x, "V17")
-		w.v3("add", x, x, "V18")
+	for i, op := range []string{"umax", "smax"} {
+		r := func(k int) string { return neonReg(4*i + k) }
+		w.v3(op, r(0), r(0), r(1))
+		w.v3(op, r(2), r(2), r(3))
+		w.v3(op, r(0), r(0), r(2))
 	}
-	w.narrow(true, false, "V4", "V0")
-	w.narrow(true, true, "V4", "V1")
-	w.narrow(true, false, "V5", "V2")
-	w.narrow(true, true, "V5", "V3")
-	w.narrow(false, false, "V6", "V4")
-	w.narrow(false, true, "V6", "V5")
-	w.strq("V6", "R1", 0)
-	w.addi("R1", "R1", 16)
-	w.addi("R2", "R2", 64)
-	w.countDown("R3", "loop")
+	w.word(0x6eb0a800, "umaxv s0, v0.4s")
+	w.word(0x4eb0a800|4<<5|4, "smaxv s4, v4.4s")
+	line("FMOVS F0, R1")
+	line("MOVW R1, least+16(FP)")
+	line("FMOVS F4, R1")
+	line("MOVW R1, most+20(FP)")
 	w.ret()
+	toBytesNEON(w, "quantise", "times", "fmul")
 }
