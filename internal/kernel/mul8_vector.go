@@ -85,6 +85,7 @@ func mul8Vector(w *Panels8, p0, p1 int, dst, init Block[float32], tail []float32
 		a:         unsafe.Pointer(unsafe.SliceData(a.Data)),
 		row:       a.Row,
 		steps:     unsafe.Pointer(&one),
+		ahead:     w.Groups() * group8 * cols, // the routine counts on from it
 	}
 	if a.Steps != nil {
 		g.steps, g.stepsRow = unsafe.Pointer(unsafe.SliceData(a.Steps)), int(unsafe.Sizeof(Steps{}))
