@@ -80,7 +80,7 @@ func TestInspectNamesWhatIsNotRun(t *testing.T) {
 			{Op: "If", Inputs: []string{"c"}, Outputs: []string{"y"}, Attributes: []onnx.Attribute{{Name: "then_branch", Kind: onnx.GraphKind, G: branch("Relu")}, {Name: "else_branch", Kind: onnx.GraphKind, G: branch("StringNormalizer")}}},
 			{Op: "Mystery", Domain: "com.example", Name: "m", Inputs: []string{"y"}, Outputs: []string{"z"}},
 		},
-		Inputs:  []onnx.Value{{Name: "x", Type: "F32", Shape: []onnx.Dim{{Size: -1, Name: "T"}, {Size: 2}}}, {Name: "c", Type: "BOOL", Shape: []onnx.Dim{}}, {Name: "s", Type: "U16", Shape: []onnx.Dim{{Size: 3}}}},
+		Inputs:  []onnx.Value{{Name: "x", Type: "F32", Shape: []onnx.Dim{{Size: -1, Name: "T"}, {Size: 2}}}, {Name: "c", Type: "BOOL", Shape: []onnx.Dim{}}, {Name: "s", Type: "STRING", Shape: []onnx.Dim{{Size: 3}}}},
 		Outputs: []onnx.Value{{Name: "z", Type: "F32"}},
 	}
 	path := filepath.Join(t.TempDir(), "odd.onnx")

@@ -75,3 +75,47 @@ func TestOneSideOfAnotherLength(t *testing.T) {
 		}
 	}
 }
+
+// Integers that are given as longer ones are in the range of the file's type.
+func TestIntegersInTheFilesRange(t *testing.T) {
+	for typ, c := range map[Type]struct {
+		fits, not []int64
+	}{
+		I16: {[]int64{-32768, 32767}, []int64{-32769, 32768}},
+		U16: {[]int64{0, 65535}, []int64{-1, 65536}},
+		U32: {[]int64{0, 1<<32 - 1}, []int64{-1, 1 << 32}},
+		U64: {[]int64{0, 1 << 62}, []int64{-1}},
+	} {
+		g := &Graph{
+			Opsets: map[string]int64{"": 17}, Outputs: []Port{{Name: "y"}},
+			Inputs: []Port{{Name: "x", Type: typ, Shape: []Dim{{Size: 2}}}},
+			Nodes:  []Node{{Op: "Cast", Inputs: []string{"x"}, Outputs: []string{"y"}, Attrs: Attrs{"to": int64(1)}}},
+		}
+		p, err := Compile(g, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(last int64) error {
+			x, err := New(typ.Held(), 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if x.Type == I32 {
+				data[int32](&x)[1] = int32(last)
+			} else {
+				data[int64](&x)[1] = last
+			}
+			return p.Run([]Value{x}, make([]Value, 1))
+		}
+		for _, n := range c.fits {
+			if err := run(n); err != nil {
+				t.Errorf("%s: %d: %v", typ, n, err)
+			}
+		}
+		for _, n := range c.not {
+			if err := run(n); err == nil || !strings.Contains(err.Error(), `input "x": element 1 is `) {
+				t.Errorf("%s: %d gives %v, want an error", typ, n, err)
+			}
+		}
+	}
+}

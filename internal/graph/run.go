@@ -173,8 +173,27 @@ func (p *Program) checkRun(inputs, outputs []Value) error {
 		if !fits {
 			return &Error{Place: fmt.Sprintf("input %q", in.Name), Reason: fmt.Sprintf("got %s, expected %s", v, in), Err: ErrInput}
 		}
+		if i := in.Type.beyond(v); i >= 0 {
+			list, _ := v.ints() // of integers alone
+			return &Error{Place: fmt.Sprintf("input %q", in.Name), Reason: fmt.Sprintf("element %d is %d, expected a number of %s, which the file has there", i, list[i], in.Type), Err: ErrInput}
+		}
 	}
 	return nil
+}
+
+// beyond returns the first element of a value held for t that t does not have, or -1.
+func (t Type) beyond(v *Value) int {
+	switch t {
+	case I16:
+		return slices.IndexFunc(data[int32](v), func(x int32) bool { return x != int32(int16(x)) })
+	case U16:
+		return slices.IndexFunc(data[int32](v), func(x int32) bool { return x != int32(uint16(x)) })
+	case U32:
+		return slices.IndexFunc(data[int64](v), func(x int64) bool { return x != int64(uint32(x)) })
+	case U64:
+		return slices.IndexFunc(data[int64](v), func(x int64) bool { return x < 0 })
+	}
+	return -1
 }
 
 // String returns type and shape.

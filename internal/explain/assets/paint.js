@@ -22,6 +22,7 @@ function paint() {
   pen.clearRect(0, 0, w, h);
   missing.clear();
   paintView();
+  chosenNumbers(); // which are said, also where the cell is out of view or shows a loop's
   askMissing();
   paintMore(h);
   legend();

@@ -61,11 +61,13 @@ function notice(content, bad = false) {
   relayout();
 }
 
+const chosenNumbers = () => vector(S.lane < 0 ? 'x' : S.what, S.lane, S.t);
+
 // say puts the chosen cell in words, under the grid and for a screen reader,
 // which hears the cell again because it is another element each time.
 let spoken = 0;
 function say() {
-  const what = S.lane < 0 ? 'x' : S.what, v = vector(what, S.lane, S.t), place = `${laneName(S.lane)}, step ${S.t}`;
+  const v = chosenNumbers(), place = `${laneName(S.lane)}, step ${S.t}`;
   let content = place + ', ' + (v ? [...v.subarray(0, 8)].map(short).join(', ') : 'being computed');
   if (v && v.length > 8) content += ' …';
   if (S.lane < 0 && S.kind === 'notes' && v) {
