@@ -21,7 +21,6 @@ type Team struct {
 	waited  atomic.Int64 // nanoseconds that workers of this run waited beyond looking
 	naps    atomic.Int64 // of workers at barriers, in all runs
 	waits   waits
-	places  places
 	turns   *turns // nil but in tests of schedules
 }
 
@@ -68,15 +67,8 @@ func (t *Team) Run(task Task, n int) {
 	t.arrived.Store(0)
 	t.left.Store(t.n - 1)
 	t.wait.Add(n - 1)
-	begun := false
 	for w := 1; w < n; w++ {
-		h, away := takeHelper()
-		// Who looks for work has a processor, unless the run before waited for it.
-		if h.settles = (away || t.waits.watching) && n <= processors(); h.settles && !begun {
-			t.places.begin()
-			begun = true
-		}
-		h.start(t, task, w)
+		takeHelper().start(t, task, w)
 	}
 	task.Work(0, n)
 	if !t.look(spins) {
@@ -155,9 +147,7 @@ type helper struct {
 	team  *Team
 	task  Task
 	w     int
-	// settles tells it to begin on a processor without another worker of the team.
-	settles bool
-	_       [64]byte // no other helper's state on the same cache line
+	_     [64]byte // no other helper's state on the same cache line
 }
 
 // free are the helpers without work; the last one in, which most likely still
@@ -167,19 +157,17 @@ var free struct {
 	helpers []*helper
 }
 
-// takeHelper returns one without work, and whether it does not look for any yet or any
-// more.
-func takeHelper() (h *helper, away bool) {
+func takeHelper() *helper {
 	free.Lock()
 	defer free.Unlock()
 	if k := len(free.helpers); k > 0 {
-		h = free.helpers[k-1]
+		h := free.helpers[k-1]
 		free.helpers = free.helpers[:k-1]
-		return h, h.state.Load() == helperAway
+		return h
 	}
-	h = &helper{wake: make(chan struct{}, 1)}
+	h := &helper{wake: make(chan struct{}, 1)}
 	go h.loop()
-	return h, true
+	return h
 }
 
 // start gives a helper that nobody else holds its work.
@@ -200,9 +188,6 @@ func (h *helper) loop() {
 			}
 		}
 		t := h.team
-		if h.settles {
-			t.places.settle()
-		}
 		h.task.Work(h.w, int(t.n))
 		h.team, h.task = nil, nil
 		h.state.Store(helperFree)
