@@ -106,20 +106,26 @@ func several(f func(b *builder, l *keras.Layer, x value) ([]value, error)) row {
 	}
 }
 
-// splitOp: a number says how many parts, a list where to cut.
-func splitOp(b *builder, l *keras.Layer, x value) ([]value, error) {
+// partsAxis is the axis that x is parted along, whose size is known.
+func partsAxis(l *keras.Layer, x value) (int, error) {
 	a, err := l.Config.Int("axis", 0)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	at, err := axis(a, len(x.dims))
+	if err == nil && (at == 0 || x.dims[at] < 0) {
+		err = refuse(l, "parts along axis %d of shape %s", at, shown(x.dims))
+	}
+	return at, err
+}
+
+// splitOp: a number says how many parts, a list where to cut.
+func splitOp(b *builder, l *keras.Layer, x value) ([]value, error) {
+	at, err := partsAxis(l, x)
 	if err != nil {
 		return nil, err
 	}
 	n := x.dims[at]
-	if at == 0 || n < 0 {
-		return nil, refuse(l, "parts along axis %d of shape %s", at, shown(x.dims))
-	}
 	cuts, err := l.Config.Ints("indices_or_sections")
 	if err != nil {
 		return nil, err
@@ -152,16 +158,9 @@ func (b *builder) cut(l *keras.Layer, x value, at int, cuts []int) ([]value, err
 }
 
 func unstackOp(b *builder, l *keras.Layer, x value) ([]value, error) {
-	a, err := l.Config.Int("axis", 0)
+	at, err := partsAxis(l, x)
 	if err != nil {
 		return nil, err
-	}
-	at, err := axis(a, len(x.dims))
-	if err != nil {
-		return nil, err
-	}
-	if at == 0 || x.dims[at] < 0 {
-		return nil, refuse(l, "parts along axis %d of shape %s", at, shown(x.dims))
 	}
 	var out []value
 	for i := range x.dims[at] {

@@ -14,18 +14,26 @@ import (
 
 // TestGoldens runs a model for each layer and argument against Keras's own
 // results: testdata/make.py wrote both.
-func TestGoldens(t *testing.T) {
-	numbers, err := array.Open("testdata/io.npz", array.Options{})
+func TestGoldens(t *testing.T) { goldens(t, "testdata", ".keras", 150) }
+
+// TestGoldensOfKeras2 runs .h5 files as Keras 2 writes them against its own results:
+// testdata/keras2/make.py wrote both.
+func TestGoldensOfKeras2(t *testing.T) { goldens(t, "testdata/keras2", ".h5", 8) }
+
+// goldens runs the models of a folder, so many at least, against the results in its
+// io.npz.
+func goldens(t *testing.T, folder, ending string, least int) {
+	numbers, err := array.Open(filepath.Join(folder, "io.npz"), array.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer numbers.Close()
-	files, err := filepath.Glob("testdata/*.keras")
-	if err != nil || len(files) < 150 {
+	files, err := filepath.Glob(filepath.Join(folder, "*"+ending))
+	if err != nil || len(files) < least {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, path := range files {
-		name := strings.TrimSuffix(filepath.Base(path), ".keras")
+		name := strings.TrimSuffix(filepath.Base(path), ending)
 		t.Run(name, func(t *testing.T) {
 			m, err := keras.Open(path)
 			if err != nil {
