@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	unroll "github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/checkpoint/onnx"
 	"github.com/unroll-ml/unroll/rng"
 )
 
@@ -22,27 +21,7 @@ func TestNamedLayersAreThoseThatRun(t *testing.T) {
 	in := []Value{drawn(t, rng.New(2), 3, 2, 5)}
 	want := outputsOf(t, g, in)
 	for _, first := range []string{"named", "run"} {
-		f, err := onnx.Parse(b.Bytes(), "x.onnx")
-		if err != nil {
-			t.Fatal(err)
-		}
-		lazy, err := FromONNX(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		read := map[string]int{}
-		for i := range lazy.Constants {
-			c := &lazy.Constants[i]
-			load := c.Load
-			c.Load = func() (Value, error) {
-				read[c.Name]++
-				return load()
-			}
-		}
-		p, err := Compile(lazy, Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p, lazy, read := counting(t, b.Bytes())
 		var layers []NamedLayer
 		for _, step := range map[string][]string{"named": {"named", "run", "named"}, "run": {"run", "named"}}[first] {
 			if step == "run" {

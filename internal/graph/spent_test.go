@@ -9,18 +9,10 @@ import (
 	"github.com/unroll-ml/unroll/rng"
 )
 
-// The weights of a recurrent node are given up once its layer has them: another plan
-// reads nothing, results stay the same, and what shows or hashes constants reads them
-// again.
-func TestWeightsAreGivenUpToTheirLayer(t *testing.T) {
-	defer func(n int64) { minSpent = n }(minSpent)
-	minSpent = 0
-	g := stacked(t, unroll.Config{Mode: unroll.LSTM, InputSize: 5, HiddenSize: 7, NumLayers: 2}, "")
-	var b bytes.Buffer
-	if err := WriteVersion(&b, g, 17); err != nil {
-		t.Fatal(err)
-	}
-	f, err := onnx.Parse(b.Bytes(), "x.onnx")
+// counting compiles a file's graph and counts how often each constant is read.
+func counting(t *testing.T, file []byte) (*Program, *Graph, map[string]int) {
+	t.Helper()
+	f, err := onnx.Parse(file, "x.onnx")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +33,21 @@ func TestWeightsAreGivenUpToTheirLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, lazy, read
+}
+
+// The weights of a recurrent node are given up once its layer has them: another plan
+// reads nothing, results stay the same, and what shows or hashes constants reads them
+// again.
+func TestWeightsAreGivenUpToTheirLayer(t *testing.T) {
+	defer func(n int64) { minSpent = n }(minSpent)
+	minSpent = 0
+	g := stacked(t, unroll.Config{Mode: unroll.LSTM, InputSize: 5, HiddenSize: 7, NumLayers: 2}, "")
+	var b bytes.Buffer
+	if err := WriteVersion(&b, g, 17); err != nil {
+		t.Fatal(err)
+	}
+	p, lazy, read := counting(t, b.Bytes())
 	hash := func() string {
 		var text bytes.Buffer
 		if err := p.Describe(&text); err != nil {
