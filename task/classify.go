@@ -75,7 +75,7 @@ func (t *Classify) Load(path string) (*Set, error) {
 	}
 	labels, keys := make([]string, len(all)), make([]string, len(all))
 	for i, l := range all {
-		labels[i], keys[i] = l.Label, fmt.Sprintf("%q %q %v %q", l.Text, l.Tokens, l.Rows, l.Label)
+		labels[i], keys[i] = l.Label, key("%q %q %v %q", l.Text, l.Tokens, l.Rows, l.Label)
 	}
 	a, v, e := data.SharesByClass(labels, t.Valid, t.Test, t.Seed)
 	if t.plain {

@@ -1,6 +1,16 @@
 package task
 
-import "fmt"
+import (
+	"crypto/sha256"
+	"fmt"
+)
+
+// key tells an item with its label from others, in 32 bytes however long it is.
+func key(format string, parts ...any) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, format, parts...) // a hash takes all
+	return string(h.Sum(nil))
+}
 
 // repeated says, in a sentence, how many items of the parts that are measured stand in
 // the training part too, with the same label: a model answers those from memory, and

@@ -77,7 +77,7 @@ func (t *Tag) Load(path string) (*Set, error) {
 	}
 	keys := make([]string, len(all))
 	for i, s := range all {
-		keys[i] = fmt.Sprintf("%q %q", s.Words, s.Labels)
+		keys[i] = key("%q %q", s.Words, s.Labels)
 	}
 	s := &Set{
 		Notes:     append(append(notes, t.unmeasured(all, e)...), repeated("sentence", keys, a, v, e)...),
