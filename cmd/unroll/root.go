@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,7 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 	explainCompletion(root)
 	completeValues(root)
 	guardPaths(root)
+	guardNumbers(root)
 	tagFailures(root)
 	return root
 }
@@ -151,7 +153,7 @@ func tagFailures(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return fmt.Errorf("%s: got %s, expected \"unroll %s\"", cmd.Name(), counted(args), cmd.Use)
+				return fmt.Errorf("%s: got %s, expected \"unroll %s\"%s", cmd.Name(), counted(args), cmd.Use, gone(cmd, args))
 			}
 			return nil
 		}
@@ -167,6 +169,19 @@ func tagFailures(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		tagFailures(sub)
 	}
+}
+
+// gone says which of too few arguments is no file, too.
+func gone(cmd *cobra.Command, args []string) string {
+	for i, use := range places[cmd.Name()].args {
+		if i >= len(args) || args[i] == std || use == useConvert {
+			break
+		}
+		if _, err := os.Stat(args[i]); err != nil {
+			return fmt.Sprintf("; and there is no %s", args[i])
+		}
+	}
+	return ""
 }
 
 func counted(args []string) string {
