@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/train/data"
 )
 
@@ -123,6 +124,13 @@ func (q *Query) lines(ctx context.Context, answer func(text string) error) error
 	}
 	in := bufio.NewReaderSize(r, 1<<16)
 	next := reader(ctx, in)
+	name := q.name(file)
+	if file != "" { // what a talker sends is waited for line by line
+		begin, _ := in.Peek(text.Begin) // fewer are all there are
+		if kind := text.Foreign(begin); kind != "" {
+			return data.Fault(name, 0, "it is %s", kind)
+		}
+	}
 	some := false
 	for n := 1; ; n++ {
 		line, err := next()
@@ -133,7 +141,13 @@ func (q *Query) lines(ctx context.Context, answer func(text string) error) error
 			return fmt.Errorf(where+": %w", n, err)
 		}
 		if n == 1 {
+			if kind := text.Foreign([]byte(line + "\n")); kind != "" {
+				return data.Fault(name, 0, "it is %s", kind)
+			}
 			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		if what := data.NoText([]byte(line)); what != "" {
+			return data.Fault(name, n, "%s", what)
 		}
 		if text := strings.TrimSpace(line); text != "" {
 			some = true
@@ -154,6 +168,17 @@ func (q *Query) lines(ctx context.Context, answer func(text string) error) error
 		return badArg("input", "has no text: give it, or lines on standard input")
 	}
 	return nil
+}
+
+// name is what source read, for messages.
+func (q *Query) name(file string) string {
+	switch {
+	case file != "":
+		return file
+	case q.Text || q.Input != "" && q.Input != std:
+		return "the text"
+	}
+	return "standard input"
 }
 
 // flush hands on what Out keeps, if it keeps anything.
