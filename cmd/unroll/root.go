@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"strings"
@@ -143,6 +144,20 @@ func explainCompletion(root *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		sub.Short, sub.Long, sub.Example = "Write the completion for "+sub.Name(), "", lines[sub.Name()]
 		sub.Args = cobra.NoArgs
+		if sub.Name() == "bash" {
+			sub.RunE = func(cmd *cobra.Command, _ []string) error {
+				bare, err := cmd.Flags().GetBool("no-descriptions")
+				if err != nil {
+					return err
+				}
+				script, err := bashScript(root, !bare)
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(cmd.OutOrStdout(), script)
+				return err
+			}
+		}
 	}
 }
 
