@@ -82,6 +82,7 @@ box.form.addEventListener("submit", (e) => {
 // something else is touched.
 list.addEventListener("click", (e) => { if (e.target.closest("a")) list.hidden = true; });
 document.addEventListener("pointerdown", (e) => { if (!list.contains(e.target) && e.target !== box) list.hidden = true; });
+addEventListener("blur", () => { if (document.activeElement.tagName === "IFRAME") list.hidden = true; }); // the grid was
 box.addEventListener("focus", () => { list.hidden = !words(box.value).length; });
 if (matchMedia("(hover: hover)").matches) box.placeholder = "Search (press /)"; // where there is a keyboard
 // A link with ?q=words searches at once.
