@@ -72,9 +72,13 @@ func (q *Query) object(v any) error {
 // maxLine bounds a line of input, in bytes.
 const maxLine = 1 << 24
 
-// textEndings are those of files that people have texts in: a word that ends so
-// is no text to be answered, but a file that is not there.
-var textEndings = []string{".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".log", ".conll", ".bio", ".dat"}
+// fileEndings are those of files that people have texts in, or give by mistake: a word
+// that ends so is no text to be answered, but a file that is not there.
+var fileEndings = []string{
+	".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".log", ".conll", ".bio", ".dat",
+	".parquet", ".xlsx", ".npy", ".npz", ".safetensors", ".onnx", ".keras", ".zip", ".gz", ".pdf", ".html",
+	".png", ".jpg", ".jpeg", ".gif", ".svg", ".wav", ".mp3", ".mid",
+}
 
 // source is what Input stands for: In for "-" or nothing, a file that is there,
 // or else the text itself. A text that can only be meant as a file is an
@@ -102,7 +106,7 @@ func (q *Query) source() (r io.ReadCloser, file string, err error) {
 	}
 	_, err = os.Stat(filepath.Dir(q.Input))
 	path := strings.HasPrefix(q.Input, "./") || strings.HasPrefix(q.Input, "../") || filepath.IsAbs(q.Input) || strings.ContainsRune(q.Input, filepath.Separator) && err == nil
-	if !strings.ContainsAny(q.Input, " \t\n") && (path || slices.Contains(textEndings, ending(q.Input))) {
+	if !strings.ContainsAny(q.Input, " \t\n") && (path || slices.Contains(fileEndings, ending(q.Input))) {
 		return nil, "", &ArgError{"input", fmt.Sprintf("%q looks like a file, and there is none", q.Input), "say %s if it is a text", []string{"text"}}
 	}
 	return io.NopCloser(strings.NewReader(q.Input)), "", nil

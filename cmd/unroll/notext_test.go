@@ -32,6 +32,11 @@ func TestFilesThatAreNoText(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir())
+	for _, name := range []string{"no.png", "no.csv", "no.parquet", "./no"} {
+		if said := refused(t, codeUsage, "predict", models+"/text", name); !strings.Contains(said, "looks like a file, and there is none") {
+			t.Errorf("predict %s says %q", name, said)
+		}
+	}
 	many := strings.Repeat("x", 99) + "\n"
 	for want, b := range map[string][]byte{
 		"a PNG picture": picture,
