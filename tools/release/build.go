@@ -286,8 +286,10 @@ func listOutdated(root string) error {
 		if err != nil {
 			return err
 		}
-		s, err := output(filepath.Join(root, dir), nil, "go", append([]string{"list", "-mod=mod", "-m", "-u", "-f",
-			"{{if .Update}}{{.Path}} {{.Version}}, newer is {{.Update.Version}}{{end}}"}, direct...)...)
+		s, err := output(filepath.Join(root, dir), nil, "go", append([]string{
+			"list", "-mod=mod", "-m", "-u", "-f",
+			"{{if .Update}}{{.Path}} {{.Version}}, newer is {{.Update.Version}}{{end}}",
+		}, direct...)...)
 		if err != nil {
 			return err
 		}
