@@ -90,6 +90,15 @@ func TestStepsThatAreNotThereAreUsage(t *testing.T) {
 	}
 }
 
+// TestPrefixOfAWholeModelIsUsage: there is nothing to choose from.
+func TestPrefixOfAWholeModelIsUsage(t *testing.T) {
+	for _, model := range []string{"../../examples/bach", "../../examples/names/model.onnx"} {
+		if said := refused(t, codeUsage, "bench", model, "--runs", "1", "--prefix", "x"); !strings.Contains(said, "holds a whole model") {
+			t.Errorf("bench %s --prefix x says %s", model, said)
+		}
+	}
+}
+
 // refused runs a command line that has to fail with a code and an empty stdout, and
 // returns what it says.
 func refused(t *testing.T, code int, args ...string) string {
