@@ -119,8 +119,14 @@ func (e *Measurement) Text() string {
 		for _, n := range []string{"model", "naive", "seasonal naive"} {
 			fmt.Fprintf(&b, "%-15s %10s %10s %10s\n", n, figure(e.MAE[n], 0.001), figure(e.MSE[n], 0.001), figure(e.Scaled[n], 0.001))
 		}
-		if e.MSE["model"] >= min(e.MSE["naive"], e.MSE["seasonal naive"]) {
-			b.WriteString("the model does not beat the naive forecasts: do not use it\n")
+		var better []string
+		for _, n := range []string{"naive", "seasonal naive"} {
+			if e.MSE["model"] >= e.MSE[n] {
+				better = append(better, n)
+			}
+		}
+		if len(better) > 0 {
+			fmt.Fprintf(&b, "the model does not beat the %s forecast: do not use it as it is\n", strings.Join(better, " nor the "))
 		}
 	}
 	return b.String()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/train/data"
 )
 
@@ -71,9 +72,13 @@ func (q *Query) object(v any) error {
 // maxLine bounds a line of input, in bytes.
 const maxLine = 1 << 24
 
-// textEndings are those of files that people have texts in: a word that ends so
-// is no text to be answered, but a file that is not there.
-var textEndings = []string{".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".log", ".conll", ".bio", ".dat"}
+// fileEndings are those of files that people have texts in, or give by mistake: a word
+// that ends so is no text to be answered, but a file that is not there.
+var fileEndings = []string{
+	".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".log", ".conll", ".bio", ".dat",
+	".parquet", ".xlsx", ".npy", ".npz", ".safetensors", ".onnx", ".keras", ".zip", ".gz", ".pdf", ".html",
+	".png", ".jpg", ".jpeg", ".gif", ".svg", ".wav", ".mp3", ".mid",
+}
 
 // source is what Input stands for: In for "-" or nothing, a file that is there,
 // or else the text itself. A text that can only be meant as a file is an
@@ -101,7 +106,7 @@ func (q *Query) source() (r io.ReadCloser, file string, err error) {
 	}
 	_, err = os.Stat(filepath.Dir(q.Input))
 	path := strings.HasPrefix(q.Input, "./") || strings.HasPrefix(q.Input, "../") || filepath.IsAbs(q.Input) || strings.ContainsRune(q.Input, filepath.Separator) && err == nil
-	if !strings.ContainsAny(q.Input, " \t\n") && (path || slices.Contains(textEndings, ending(q.Input))) {
+	if !strings.ContainsAny(q.Input, " \t\n") && (path || slices.Contains(fileEndings, ending(q.Input))) {
 		return nil, "", &ArgError{"input", fmt.Sprintf("%q looks like a file, and there is none", q.Input), "say %s if it is a text", []string{"text"}}
 	}
 	return io.NopCloser(strings.NewReader(q.Input)), "", nil
@@ -123,6 +128,13 @@ func (q *Query) lines(ctx context.Context, answer func(text string) error) error
 	}
 	in := bufio.NewReaderSize(r, 1<<16)
 	next := reader(ctx, in)
+	name := q.name(file)
+	if file != "" { // what a talker sends is waited for line by line
+		begin, _ := in.Peek(text.Begin) // fewer are all there are
+		if kind := text.Foreign(begin); kind != "" {
+			return data.Fault(name, 0, "it is %s", kind)
+		}
+	}
 	some := false
 	for n := 1; ; n++ {
 		line, err := next()
@@ -133,7 +145,13 @@ func (q *Query) lines(ctx context.Context, answer func(text string) error) error
 			return fmt.Errorf(where+": %w", n, err)
 		}
 		if n == 1 {
+			if kind := text.Foreign([]byte(line + "\n")); kind != "" {
+				return data.Fault(name, 0, "it is %s", kind)
+			}
 			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		if what := data.NoText([]byte(line)); what != "" {
+			return data.Fault(name, n, "%s", what)
 		}
 		if text := strings.TrimSpace(line); text != "" {
 			some = true
@@ -154,6 +172,17 @@ func (q *Query) lines(ctx context.Context, answer func(text string) error) error
 		return badArg("input", "has no text: give it, or lines on standard input")
 	}
 	return nil
+}
+
+// name is what source read, for messages.
+func (q *Query) name(file string) string {
+	switch {
+	case file != "":
+		return file
+	case q.Text || q.Input != "" && q.Input != std:
+		return "the text"
+	}
+	return "standard input"
 }
 
 // flush hands on what Out keeps, if it keeps anything.

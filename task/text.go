@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"slices"
 	"strings"
 
@@ -125,11 +124,14 @@ func (t *Text) watch(*Set, *Measurement) func(*train.Batch, tensor.Dense) error 
 // Answer implements Task: it writes on from q.Input, a text or a file, or else
 // from q.Prompt. q.Log is told of tokens that the model does not know.
 func (t *Text) Answer(ctx context.Context, m *nn.Model, q Query) error {
+	if err := q.check(); err != nil {
+		return err
+	}
 	if q.Input != "" {
 		if q.Prompt != "" && q.Prompt != DefaultQuery().Prompt {
 			return badArg("prompt", "and an input are both given to write on from; give one of them")
 		}
-		r, _, err := q.source()
+		r, file, err := q.source()
 		if err != nil {
 			return err
 		}
@@ -141,7 +143,12 @@ func (t *Text) Answer(ctx context.Context, m *nn.Model, q Query) error {
 		if len(b) > maxLine {
 			return badArg("input", "has more than %d bytes", maxLine)
 		}
-		q.Prompt = strings.TrimPrefix(string(b), "\ufeff")
+		if q.Prompt, err = data.Text(q.name(file), b); err != nil {
+			return err
+		}
+	}
+	if len(data.Split(q.Prompt, t.Vocabulary.Level)) == 0 {
+		return badArg("prompt", "is empty: give at least one %s", t.Vocabulary.Level)
 	}
 	q.strange(t.Vocabulary, "prompt", data.Split(q.Prompt, t.Level), true)
 	fmt.Fprint(q.Out, q.Prompt)
@@ -239,11 +246,11 @@ func textFile(v *data.Vocabulary, path string) (Reading, bool, error) {
 	if ext := ending(path); v == nil || ext != ".txt" && ext != "" {
 		return Reading{}, false, nil
 	}
-	b, err := os.ReadFile(path)
+	s, err := data.ReadText(data.File{Path: path})
 	if err != nil {
 		return Reading{}, true, err
 	}
-	r, err := readText(v, strings.TrimRight(string(b), "\n"))
+	r, err := readText(v, strings.TrimRight(s, "\n"))
 	return r, true, err
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/kernel"
 )
@@ -74,19 +73,13 @@ the state, of --rows sequences together.`,
 				return err
 			}
 			if shaped {
-				if own.cfg.Mode, err = unroll.ParseMode(mode); err != nil {
-					return usageError{err}
+				if own.cfg.Mode, err = parseMode(mode); err != nil {
+					return err
 				}
 				if err := own.check(); err != nil {
 					return usageError{err}
 				}
 				list = []workload{own}
-			}
-			if err := checkWorkers(workers); err != nil {
-				return err
-			}
-			if runs < 1 {
-				return usagef("--runs: got %d, expected at least 1", runs)
 			}
 			return runBench(cmd, list, workers, runs, asJSON)
 		},
@@ -113,15 +106,6 @@ the state, of --rows sequences together.`,
 	return cmd
 }
 
-func checkWorkers(workers []int) error {
-	for _, n := range workers {
-		if n < 1 || n > 64 {
-			return usagef("--workers: got %d, expected 1 to 64", n)
-		}
-	}
-	return nil
-}
-
 func isWorkload(name string) bool {
 	return slices.ContainsFunc(workloads, func(w workload) bool { return strings.EqualFold(w.name, name) })
 }
@@ -146,7 +130,7 @@ func (w *workload) check() error {
 	w.name = fmt.Sprintf("%v T=%d B=%d", w.cfg, w.steps, w.batch)
 	switch {
 	case w.steps < 1 || w.batch < 1 || w.steps > 1<<24/w.batch:
-		return fmt.Errorf("--steps %d, --batch %d: expected at least 1 each and together at most %d", w.steps, w.batch, 1<<24)
+		return usagef("--steps %d, --batch %d: expected at least 1 each and together at most %d", w.steps, w.batch, 1<<24)
 	case w.stream && (w.steps != 1 || w.train || w.cfg.Bidirectional):
 		return fmt.Errorf("--stream is one step a call in one direction, without --train")
 	}

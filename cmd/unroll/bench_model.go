@@ -96,12 +96,6 @@ func benchModel(cmd *cobra.Command, path string, workers []int, o modelBench) er
 	if !cmd.Flags().Changed("workers") {
 		workers = []int{1}
 	}
-	if err := checkWorkers(workers); err != nil {
-		return err
-	}
-	if o.runs < 1 || o.rows < 1 {
-		return usagef("--runs %d, --rows %d: expected at least 1", o.runs, o.rows)
-	}
 	if o.rows > 1 && !o.stream {
 		return usagef("--rows says how many sequences step together, for --stream; the number of a whole run is an open dimension, --size")
 	}

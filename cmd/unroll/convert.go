@@ -100,7 +100,7 @@ func (c *conversion) run(cmd *cobra.Command) error {
 		return err
 	}
 	if c.mode != "" {
-		m, err := unroll.ParseMode(c.mode)
+		m, err := parseMode(c.mode)
 		if err != nil {
 			return ofFlag("mode", err)
 		}
@@ -120,7 +120,7 @@ func (c *conversion) run(cmd *cobra.Command) error {
 		return convertPrecision(cmd, c.in, c.out, c.opt, p, c.low)
 	}
 	if c.to != "" && !slices.Contains(fewValues()["to"], c.to) {
-		return fmt.Errorf("--to: %w: %q; safetensors, npz, pt, onnx and folder are written, int8 and bfloat16 round weights", modelfile.ErrUnknown, c.to)
+		return usagef("--to: %v: %q; safetensors, npz, pt, onnx and folder are written, int8 and bfloat16 round weights", modelfile.ErrUnknown, c.to)
 	}
 	c.format = modelfile.Format(c.to)
 	if c.to == "" {

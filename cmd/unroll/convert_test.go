@@ -169,11 +169,11 @@ func TestConvertRefusesWhatItCannotDo(t *testing.T) {
 		"head":       {2, []string{"--head", "first", adam, "x.npz"}, "all or last"},
 		"told":       {2, []string{"--batch-first", languageModel, "x.npz"}, "--batch-first: " + languageModel + " tells that itself"},
 		"mode":       {2, []string{"--mode", "QRNN", adam, "x.npz"}, "--mode"},
-		"format":     {1, []string{"--to", "h5", adam, "x.h5"}, `"h5"; safetensors, npz, pt, onnx and folder`},
+		"format":     {2, []string{"--to", "h5", adam, "x.h5"}, `"h5"; safetensors, npz, pt, onnx and folder`},
 		"keras":      {1, []string{hdf5, "x.npz"}, "superblock"},
-		"opset":      {1, []string{"--opset", "3", adam, filepath.Join(t.TempDir(), "x.onnx")}, "opset 3, expected 7 to 22"},
+		"opset":      {2, []string{"--opset", "3", adam, filepath.Join(t.TempDir(), "x.onnx")}, "--opset: got 3, expected 7 to 22"},
 		"projection": {1, []string{"../../checkpoint/torchfile/testdata/golden/state_dict_lstm_bi_proj.pth", "x.onnx"}, "no projection"},
-		"prefix":     {1, []string{"--prefix", "encoder", adam, "x.npz"}, `"encoder"; there is "model_state_dict/rnn"`},
+		"prefix":     {2, []string{"--prefix", "encoder", adam, "x.npz"}, `"encoder"; there is "model_state_dict/rnn"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/chain"
+	"github.com/unroll-ml/unroll/internal/statedict"
 )
 
 // Exit codes.
@@ -43,10 +44,13 @@ func asking(err error) error {
 func exitCode(err error) int {
 	var u usageError
 	var f failure
+	var a *unroll.ArgError
 	switch {
 	case err == nil:
 		return codeOK
-	case errors.As(err, &u) || !errors.As(err, &f):
+	case errors.As(err, &u) || !errors.As(err, &f) || errors.Is(err, statedict.ErrPrefix):
+		return codeUsage
+	case errors.As(err, &a) && strings.HasPrefix(a.Arg, "--"): // a package knew the flag
 		return codeUsage
 	}
 	return codeFailure

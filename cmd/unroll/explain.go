@@ -128,6 +128,11 @@ func explainText(cmd *cobra.Command, t *explain.Trace, w *wholeRun, opt explain.
 	if w == nil {
 		return t.Text(cmd.OutOrStdout(), opt)
 	}
+	for _, p := range w.parts { // of all, before the first is written
+		if err := p.Trace.Check(opt); err != nil {
+			return fmt.Errorf("%s: %w", visible(p.Name), err)
+		}
+	}
 	if !opt.LaTeX && opt.Step < 0 && opt.Layer < 0 && opt.Unit < 0 {
 		if err := explain.Boxes(cmd.OutOrStdout(), w.boxes); err != nil {
 			return err

@@ -45,6 +45,8 @@ func (s *explainSource) check(cmd *cobra.Command, args []string) error {
 	switch {
 	case f.sized && s.text != "":
 		return usagef("--text is for model folders with a vocabulary, and a fresh layer has none")
+	case len(args) == 0 && s.sequence != 0:
+		return usagef("--sequence %d: the input is one sequence", s.sequence)
 	case f.sized && len(args) == 2:
 		return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
 	case f.sized:
@@ -53,7 +55,7 @@ func (s *explainSource) check(cmd *cobra.Command, args []string) error {
 		return usagef("--seed draws the parameters of a fresh layer, and %s has parameters: give one of them", args[0])
 	case len(args) == 1 && len(s.run.inputs)+len(s.run.set) > 0: // of a whole model
 	case len(args) == 1 && s.text == "":
-		return usagef("explain needs MODEL and INPUT (or --text), or neither; for a fresh layer give --input-size and --hidden-size")
+		return lacking(args, "explain needs MODEL and INPUT (or --text), or neither; for a fresh layer give --input-size and --hidden-size")
 	case s.text != "" && len(args) != 1:
 		return usagef("--text stands for INPUT: give MODEL and --text")
 	}
@@ -164,9 +166,9 @@ func openFile(path string) (*modelfile.File, error) {
 func (s *explainSource) load(cmd *cobra.Command, f *modelfile.File, args []string) (layer *unroll.Layer, in explainInput, err error) {
 	var opt modelfile.Options
 	if s.mode != "" {
-		m, err := unroll.ParseMode(s.mode)
+		m, err := parseMode(s.mode)
 		if err != nil {
-			return nil, in, usageError{err}
+			return nil, in, err
 		}
 		opt.Mode = &m
 	}
@@ -237,6 +239,9 @@ func (s *explainSource) input(cmd *cobra.Command, l *modelfile.Loaded, path stri
 	if !reads {
 		in, err = s.arrays(cmd, l, path)
 		return in, t, err
+	}
+	if r.Tokens != nil && s.sequence != 0 {
+		return in, t, usagef("--sequence %d: the input is one text", s.sequence)
 	}
 	in.kind, in.labels, in.columns = r.Kind, r.Steps, r.Columns
 	if r.Tokens == nil {

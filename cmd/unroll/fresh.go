@@ -24,5 +24,14 @@ func freshFlags(cmd *cobra.Command, c *unroll.Config, seed *uint64) {
 	f.BoolVar(&c.NoBias, "no-bias", false, "a fresh layer has no biases")
 }
 
+// parseMode reads the flag --mode.
+func parseMode(text string) (unroll.Mode, error) {
+	m, err := unroll.ParseMode(text)
+	if err != nil {
+		return m, ofFlag("mode", err)
+	}
+	return m, nil
+}
+
 // isSized reports whether a flag asks for a fresh layer.
 func isSized(cmd *cobra.Command) bool { return slices.ContainsFunc(sizes, cmd.Flags().Changed) }

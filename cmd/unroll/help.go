@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -131,34 +132,48 @@ func printCommands(w io.Writer, cmd *cobra.Command) {
 	}
 }
 
-// printFlags lists the flags by their groups. With --task it leaves out those of
-// other tasks.
+// flagsByGroup yields the headings of a command's help with their flags. With --task it
+// leaves out those of other tasks.
+func flagsByGroup(cmd *cobra.Command) iter.Seq2[string, []*pflag.Flag] {
+	return func(yield func(string, []*pflag.Flag) bool) {
+		only, named := shownTask(cmd)
+		for _, heading := range append(groupsOf(cmd), more) {
+			var flags []*pflag.Flag
+			cmd.Flags().VisitAll(func(f *pflag.Flag) {
+				if !f.Hidden && headingOf(f) == heading && (!named || belongs(f, only)) {
+					flags = append(flags, f)
+				}
+			})
+			slices.SortStableFunc(flags, func(a, b *pflag.Flag) int { return strings.Compare(placeOf(a), placeOf(b)) })
+			if len(flags) > 0 && !yield(heading, flags) {
+				return
+			}
+		}
+	}
+}
+
+// printFlags lists the flags by their groups.
 func printFlags(w io.Writer, cmd *cobra.Command) {
 	columns := columnsOf(w)
-	only, named := shownTask(cmd)
-	for _, heading := range append(groupsOf(cmd), more) {
-		var flags []*pflag.Flag
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden && headingOf(f) == heading && (!named || belongs(f, only)) {
-				flags = append(flags, f)
-			}
-		})
-		if len(flags) == 0 {
-			continue
-		}
-		slices.SortStableFunc(flags, func(a, b *pflag.Flag) int { return strings.Compare(placeOf(a), placeOf(b)) })
-		set := pflag.NewFlagSet("", pflag.ContinueOnError)
-		set.SortFlags = false
-		for _, f := range flags {
-			if f.Value.Type() == "bool" {
-				plain := *f
-				plain.Value, plain.NoOptDefVal = onOff{f.Value}, ""
-				f = &plain
-			}
-			set.AddFlag(f)
-		}
-		fmt.Fprintf(w, "\n%s:\n%s", heading, set.FlagUsagesWrapped(columns))
+	for heading, flags := range flagsByGroup(cmd) {
+		fmt.Fprintf(w, "\n%s:\n%s", heading, listFlags(flags, columns))
 	}
+}
+
+// listFlags lists flags as a reader types them, in their order; 0 columns: each on one
+// line.
+func listFlags(flags []*pflag.Flag, columns int) string {
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	set.SortFlags = false
+	for _, f := range flags {
+		if f.Value.Type() == "bool" {
+			plain := *f
+			plain.Value, plain.NoOptDefVal = onOff{f.Value}, ""
+			f = &plain
+		}
+		set.AddFlag(f)
+	}
+	return set.FlagUsagesWrapped(columns)
 }
 
 // onOff is a flag without an argument, which pflag would list as --flag[=true|false].

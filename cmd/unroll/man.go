@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 )
 
 // With the build tag manpages, which tools/release sets for a binary of its own,
@@ -31,6 +33,7 @@ func init() {
 				root := cmd.Root()
 				root.DisableAutoGenTag = true
 				root.RemoveCommand(cmd)
+				root.InitDefaultVersionFlag()
 				keepLists(root)
 				if err := os.MkdirAll(args[0], 0o755); err != nil {
 					return err
@@ -56,7 +59,7 @@ func init() {
 				if err != nil {
 					return err
 				}
-				return tidyPages(args[0], date)
+				return tidyPages(root, args[0], date)
 			},
 		}
 	})
@@ -90,29 +93,77 @@ func groupMarkdown(cmd *cobra.Command, dir string) error {
 	return nil
 }
 
-// tidyPages gives manual pages a date that can be read, flags' words an indent that is
-// one, and flags without an argument their name alone: cobra writes a month, a tab in
-// text that is filled, and --open[=false].
-func tidyPages(dir string, date time.Time) error {
-	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
+// tidyPages gives the manual pages of cmd and the commands below it a date that can be
+// read, and their flags as a reader types them, by the groups of the help: cobra writes a
+// month, and --open[=false] and --output="" by letters.
+func tidyPages(cmd *cobra.Command, dir string, date time.Time) error {
+	page := filepath.Join(dir, strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1")
+	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	month, tab := regexp.MustCompile(`(?m)^(\.TH "UNROLL" "1" )"[^"]*"`), regexp.MustCompile(`(?m)^\t(.+)$`)
-	off := regexp.MustCompile(`(?m)^(\\fB-.*\\fP)\[=false\]$`)
-	for _, p := range pages {
-		text, err := os.ReadFile(p)
-		if err != nil {
-			return err
+	month := regexp.MustCompile(`(?m)^(\.TH "UNROLL" "1" )"[^"]*"`)
+	text = month.ReplaceAll(text, []byte(`${1}"`+date.Format(time.DateOnly)+`"`))
+	options := regexp.MustCompile(`(?s)\.SH OPTIONS\n.*?\n\n\n(\.SH|$)`)
+	inherited := regexp.MustCompile(`(?s)\.SH OPTIONS INHERITED FROM PARENT COMMANDS\n.*?\n\n\n(\.SH|$)`)
+	text = inherited.ReplaceAll(text, []byte("$1"))
+	text = bytes.Replace(text, []byte(`\fB`+cmd.CommandPath()+` [flags]\fP`), []byte(`\fB`+usageLine(cmd)+`\fP`), 1)
+	text = options.ReplaceAllFunc(text, func(old []byte) []byte {
+		return append([]byte(manCommands(cmd)+manFlags(cmd)+"\n\n"), options.FindSubmatch(old)[1]...)
+	})
+	if err := os.WriteFile(page, text, 0o644); err != nil {
+		return err
+	}
+	for _, sub := range cmd.Commands() {
+		if !sub.IsAvailableCommand() {
+			continue
 		}
-		text = month.ReplaceAll(text, []byte(`${1}"`+date.Format(time.DateOnly)+`"`))
-		text = off.ReplaceAll(text, []byte("$1"))
-		text = tab.ReplaceAll(text, []byte(".RS\n$1\n.RE"))
-		if err := os.WriteFile(p, text, 0o644); err != nil {
+		if err := tidyPages(sub, dir, date); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// literal is text as it is, for roff.
+var literal = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace
+
+// manCommands is the section of a manual page on the commands below one.
+func manCommands(cmd *cobra.Command) string {
+	var b strings.Builder
+	for _, sub := range cmd.Commands() {
+		if !sub.IsAvailableCommand() {
+			continue
+		}
+		if b.Len() == 0 {
+			b.WriteString(".SH COMMANDS\n")
+		}
+		fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n\\&%s\n", literal(sub.Name()), literal(sub.Short))
+	}
+	return b.String()
+}
+
+// manFlags is the section of a manual page on flags.
+func manFlags(cmd *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString(".SH OPTIONS\n")
+	for heading, flags := range flagsByGroup(cmd) {
+		if len(groupsOf(cmd)) > 0 {
+			fmt.Fprintf(&b, ".SS %s\n", heading)
+		}
+		for _, f := range flags {
+			line := strings.TrimSpace(listFlags([]*pflag.Flag{f}, 0))
+			typed, words, _ := strings.Cut(line, "   ")
+			names, value, _ := strings.Cut(typed, "--")
+			name, value, ok := strings.Cut(value, " ")
+			if ok {
+				value = ` \fI` + literal(value) + `\fP`
+			}
+			// A zero-width \& goes before what could be a request.
+			fmt.Fprintf(&b, ".TP\n\\fB%s\\fP%s\n\\&%s\n", literal(names+"--"+name), value, literal(strings.TrimSpace(words)))
+		}
+	}
+	return b.String()
 }
 
 // keepLists indents the lists in the words of all commands as Markdown wants it for

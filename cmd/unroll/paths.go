@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -92,6 +94,9 @@ func guardPaths(cmd *cobra.Command) {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			p := pathsOf(cmd, args)
 			if err := p.check(); err != nil {
+				return err
+			}
+			if err := p.there(); err != nil {
 				return err
 			}
 			cmd.SetContext(context.WithValue(cmd.Context(), pathsKey{}, p))
@@ -216,6 +221,32 @@ func (p *paths) add(at place) {
 		}
 		p.written = append(p.written, at) // --to writes any format to any name
 	}
+}
+
+// lacking is a complaint about arguments that are missing, unless one of those that are
+// given is what is wrong: a file that is not there.
+func lacking(args []string, format string, a ...any) error {
+	for _, arg := range args {
+		if _, err := os.Stat(arg); arg != std && err != nil {
+			return err
+		}
+	}
+	return usagef(format, a...)
+}
+
+// there refuses to write into a folder that is not there, before anything is computed.
+func (p *paths) there() error {
+	for _, w := range p.written {
+		if w.use != useOutput && w.use != useStateOut {
+			continue // the others make their folders, or are beside what makes them
+		}
+		dir := filepath.Dir(w.path)
+		var p *fs.PathError
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && errors.As(err, &p) {
+			return fmt.Errorf("saving %s: there is no folder %s: %w", w.path, dir, p.Err)
+		}
+	}
+	return nil
 }
 
 // check refuses a command line that would write over what it reads.

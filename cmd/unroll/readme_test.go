@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"html"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +15,35 @@ import (
 
 	"github.com/unroll-ml/unroll/model"
 )
+
+// The picture of a training is of the run that the README's text shows.
+func TestReadmePictureIsOfItsRun(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := os.ReadFile("../../docs/images/train.session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := os.ReadFile("../../docs/images/train.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn := strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile("<[^>]*>").ReplaceAllString(string(picture), ""))), " ")
+	block := regexp.MustCompile(`(?s)\$ \./(unroll train .*?)\n(test loss .*?)\n(test accuracy .*?)\n.*?predict names-model Satoshi\n(.*?)\n`).FindStringSubmatch(string(readme))
+	if block == nil {
+		t.Fatal("the README shows no training")
+	}
+	if !strings.Contains(string(session), block[1]+"\n") {
+		t.Errorf("docs/images/train.session does not run\n%s", block[1])
+	}
+	for _, line := range block[1:] {
+		if line = strings.Join(strings.Fields(line), " "); !strings.Contains(drawn, line) {
+			t.Errorf("docs/images/train.svg does not show %q:\n%s\ndocs/images/make.sh says how it is made", line, drawn)
+		}
+	}
+}
 
 // The README's console blocks are a session: each command of ours runs, in
 // order, and prints what stands below it, where "..." is any text. A command

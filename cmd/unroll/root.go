@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,6 +72,7 @@ interrupt (Ctrl-C), 143 after SIGTERM.`,
 	explainCompletion(root)
 	completeValues(root)
 	guardPaths(root)
+	guardNumbers(root)
 	tagFailures(root)
 	return root
 }
@@ -141,6 +144,20 @@ func explainCompletion(root *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		sub.Short, sub.Long, sub.Example = "Write the completion for "+sub.Name(), "", lines[sub.Name()]
 		sub.Args = cobra.NoArgs
+		if sub.Name() == "bash" {
+			sub.RunE = func(cmd *cobra.Command, _ []string) error {
+				bare, err := cmd.Flags().GetBool("no-descriptions")
+				if err != nil {
+					return err
+				}
+				script, err := bashScript(root, !bare)
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(cmd.OutOrStdout(), script)
+				return err
+			}
+		}
 	}
 }
 
@@ -151,7 +168,7 @@ func tagFailures(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return fmt.Errorf("%s: got %s, expected \"unroll %s\"", cmd.Name(), counted(args), cmd.Use)
+				return fmt.Errorf("%s: got %s, expected \"unroll %s\"%s", cmd.Name(), counted(args), cmd.Use, gone(cmd, args))
 			}
 			return nil
 		}
@@ -167,6 +184,19 @@ func tagFailures(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		tagFailures(sub)
 	}
+}
+
+// gone says which of too few arguments is no file, too.
+func gone(cmd *cobra.Command, args []string) string {
+	for i, use := range places[cmd.Name()].args {
+		if i >= len(args) || args[i] == std || use == useConvert {
+			break
+		}
+		if _, err := os.Stat(args[i]); err != nil {
+			return fmt.Sprintf("; and there is no %s", args[i])
+		}
+	}
+	return ""
 }
 
 func counted(args []string) string {

@@ -208,17 +208,13 @@ func (o runOptions) check(args []string, seeded bool) error {
 	case o.sized && len(args) == 2:
 		return usagef("a fresh layer has no MODEL: give the sizes or %s", args[0])
 	case !o.sized && len(args) == 1 && len(o.inputs)+len(o.set) == 0 && o.chain == "" && !isGraph(args):
-		return usagef("run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
+		return lacking(args, "run needs MODEL and INPUT; for a fresh layer give --input-size and --hidden-size")
 	case len(args) == 2 && args[0] == std:
 		return usagef("MODEL is a file or folder; only INPUT can be standard input")
 	case len(args) == 2 && seeded:
 		return usagef("--seed draws the parameters of a fresh layer, and %s has parameters: give one of them", args[0])
 	case len(args) < 2 && o.prefix != "":
 		return usagef("--prefix %s chooses a layer of a MODEL, and there is no MODEL", o.prefix)
-	case o.fresh.NumLayers < 1:
-		return usagef("--num-layers: got %d, expected at least 1", o.fresh.NumLayers)
-	case o.workers < 0:
-		return usagef("--workers: got %d, expected at least 1, or 0 to let unroll choose", o.workers)
 	case o.statesOut != "" && !slices.Contains([]string{".safetensors", ".npz"}, strings.ToLower(filepath.Ext(o.statesOut))):
 		return usagef("--states-out %s: the ending must be .safetensors or .npz, which hold tensors by name", o.statesOut)
 	}

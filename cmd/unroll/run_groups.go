@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/internal/score"
@@ -112,9 +111,9 @@ func openSeries(cmd *cobra.Command, path string, o runOptions) (*model.Model, er
 		return nil, err
 	}
 	if o.moded {
-		mode, err := unroll.ParseMode(o.mode)
+		mode, err := parseMode(o.mode)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, err
 		}
 		opt.Mode = &mode
 	}

@@ -212,8 +212,8 @@ func lineLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) 
 	}
 	cfg := o.fresh
 	var err error
-	if cfg.Mode, err = unroll.ParseMode(o.mode); err != nil {
-		return nil, usageError{err}
+	if cfg.Mode, err = parseMode(o.mode); err != nil {
+		return nil, err
 	}
 	layer, err := unroll.NewOf[F](cfg)
 	if err != nil {

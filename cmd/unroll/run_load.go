@@ -40,8 +40,8 @@ func runLayer[F tensor.Float](cmd *cobra.Command, args []string, o runOptions) (
 	}
 	cfg := o.fresh
 	cfg.BatchFirst = o.batchFirst
-	if cfg.Mode, err = unroll.ParseMode(o.mode); err != nil {
-		return nil, nil, usageError{err}
+	if cfg.Mode, err = parseMode(o.mode); err != nil {
+		return nil, nil, err
 	}
 	if layer, err = unroll.NewOf[F](cfg); err != nil {
 		return nil, nil, usageError{err}
@@ -67,9 +67,9 @@ func loadLayer[F tensor.Float](cmd *cobra.Command, path string, o runOptions) (l
 		return nil, false, err
 	}
 	if o.moded {
-		m, err := unroll.ParseMode(o.mode)
+		m, err := parseMode(o.mode)
 		if err != nil {
-			return nil, false, usageError{err}
+			return nil, false, err
 		}
 		opt.Mode = &m
 	}

@@ -29,6 +29,11 @@ func isWhole(f *modelfile.File) bool {
 
 // openModel makes a model of the file of a command line, which it owns then, and says what was assumed.
 func openModel(cmd *cobra.Command, f *modelfile.File, o runOptions) (*model.Model, error) {
+	if o.prefix != "" && o.chain == "" && isWhole(f) {
+		name := f.Path
+		_ = f.Close() // it was only read
+		return nil, usagef("--prefix %s chooses among the layers of a file of weights, and %s holds a whole model; leave it out", o.prefix, name)
+	}
 	opt := model.Options{Chain: o.chain, Prefix: o.prefix, Loose: o.loose, Workers: o.workers}
 	opt.States = o.states || o.carries()
 	switch o.dtype {

@@ -214,8 +214,8 @@ func TestRunPrefixChoosesALayer(t *testing.T) {
 			t.Errorf("--prefix %s printed\n%s\nwant\n%s", prefix, got, want)
 		}
 	}
-	for _, args := range [][]string{{}, {"--prefix", "rnn"}} {
-		_, errs := command(t, codeFailure, append([]string{"run", model, input}, args...)...)
+	for code, args := range map[int][]string{codeFailure: nil, codeUsage: {"--prefix", "rnn"}} {
+		_, errs := command(t, code, append([]string{"run", model, input}, args...)...)
 		if !strings.Contains(errs, `"enc" (GRU)`) || !strings.Contains(errs, `"dec.rnn" (LSTM)`) {
 			t.Errorf("%v: %q does not list the layers", args, errs)
 		}

@@ -179,10 +179,26 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) error {
 		if o.listen != "" {
 			var err error
 			if host, _, err = net.SplitHostPort(o.listen); err != nil {
-				return usagef("--listen is %q, expected HOST:PORT", o.listen)
+				return usagef("--listen: got %q, expected HOST:PORT", o.listen)
 			}
 		}
 		o.GRPC = net.JoinHostPort(host, "8001")
+	}
+	for _, at := range [][2]string{{"listen", o.HTTP}, {"grpc", o.GRPC}} {
+		flag, addr := at[0], at[1]
+		if addr == "" {
+			continue
+		}
+		_, port, err := net.SplitHostPort(addr)
+		if _, e := net.LookupPort("tcp", port); err != nil || e != nil {
+			return usagef("--%s: got %q, expected HOST:PORT", flag, addr)
+		}
+	}
+	switch {
+	case (o.Cert == "") != (o.Key == ""):
+		return usagef("--tls-cert and --tls-key belong together: give both")
+	case o.ClientCA != "" && o.Cert == "":
+		return usagef("--tls-client-ca asks for clients' certificates, and the server has none of its own: give --tls-cert and --tls-key too")
 	}
 	o.Version = readVersion().Version
 	level := slog.LevelInfo

@@ -150,7 +150,7 @@ func TestServeRefusesByName(t *testing.T) {
 		{"x=../../examples/bach y=../../examples/bach --size x:foo=3", codeUsage, "--size foo: no model leaves a size of that name open; open are ["},
 		{"a/b c=../../examples/bach --log xml", codeUsage, "text or json"},
 		{"../../examples/bach bach=../../examples/bach", codeFailure, "two models"},
-		{"../../examples/bach --max-body -1", codeFailure, "Limits.Body"},
+		{"../../examples/bach --max-body -1", codeUsage, "--max-body: got -1, expected at least 0"},
 		{"-", codeUsage, "standard stream"},
 		{"../../examples/bach/model.safetensors", codeUsage, "--time-first"},
 		{"../../examples/bach --precision int4", codeUsage, "float32, int8, bfloat16"},

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	unroll "github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/task"
 	"github.com/unroll-ml/unroll/train"
@@ -97,8 +96,8 @@ func (t *trainFlags) warmup() *train.LinearLR {
 
 // recipe is what the flags ask for.
 func (t *trainFlags) recipe(of task.Task) (r task.Recipe, err error) {
-	if r.Mode, err = unroll.ParseMode(t.Mode); err != nil {
-		return r, usageError{err}
+	if r.Mode, err = parseMode(t.Mode); err != nil {
+		return r, err
 	}
 	if r.Algorithm, err = t.algorithm(); err != nil {
 		return r, err

@@ -52,6 +52,20 @@ func (t *Trace) first(n int) (*Trace, error) {
 	return f, f.Run(nil)
 }
 
+// Check refuses options that this trace has no step, layer or unit for, as Text does
+// before it computes or writes anything.
+func (t *Trace) Check(opt TextOptions) error {
+	for _, a := range []struct {
+		name string
+		v, n int
+	}{{"--step", opt.Step, t.Steps()}, {"--layer", opt.Layer, t.cfg.NumLayers}, {"--unit", opt.Unit, t.cfg.StateSize()}} {
+		if a.v < -1 || a.v >= a.n {
+			return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: a.name, Got: fmt.Sprint(a.v), Want: fmt.Sprintf("0 to %d", a.n-1)}
+		}
+	}
+	return nil
+}
+
 // Text writes the run for a terminal: the grid, then each step through each
 // layer as formula, formula with numbers and result, then why the last row of
 // output is in h_n, then what is wrong in the hand-written loop. It computes what of
@@ -61,13 +75,8 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	if opt.Width <= 0 {
 		opt.Width = 100
 	}
-	for _, a := range []struct {
-		name string
-		v, n int
-	}{{"--step", opt.Step, t.Steps()}, {"--layer", opt.Layer, t.cfg.NumLayers}, {"--unit", opt.Unit, t.cfg.StateSize()}} {
-		if a.v < -1 || a.v >= a.n {
-			return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: a.name, Got: fmt.Sprint(a.v), Want: fmt.Sprintf("0 to %d", a.n-1)}
-		}
+	if err := t.Check(opt); err != nil {
+		return err
 	}
 	from, to, top := 0, t.Steps(), t.cfg.NumLayers-1
 	if opt.Step >= 0 {

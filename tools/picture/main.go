@@ -3,8 +3,8 @@
 //
 //	go run -C tools ./picture ../docs/images/train.session
 //
-// The session has a command a line; a line that begins with # followed by a number
-// shows so many lines of the command below it at most. The folder is a new one, with
+// The session has a command a line, or on several that end in a backslash; a line that
+// begins with # followed by a number shows so many lines of the command below it at most. The folder is a new one, with
 // examples linked into it and unroll, built of these sources, on the path. The
 // picture has the session's name, and ending svg.
 package main
@@ -23,6 +23,9 @@ import (
 
 // Pixels of a letter and a line, and what stands around them.
 const charWidth, lineHeight, margin = 8.43, 20, 16
+
+// columns of the terminal.
+const columns = 100
 
 func main() {
 	if len(os.Args) != 2 {
@@ -75,8 +78,15 @@ func run(session string) error {
 // commands begin with "$ ".
 func record(session string, shell func(string) (string, error)) (lines []string, err error) {
 	most := 1 << 20
-	for command := range strings.Lines(session) {
-		command = strings.TrimSpace(command)
+	begun := "" // a command whose line goes on
+	for line := range strings.Lines(session) {
+		line = strings.TrimRight(line, " \r\n")
+		if begun += line; strings.HasSuffix(line, "\\") {
+			begun += "\n"
+			continue
+		}
+		command := strings.TrimSpace(begun)
+		begun = ""
 		if n, ok := strings.CutPrefix(command, "#"); ok {
 			if most, err = strconv.Atoi(strings.TrimSpace(n)); err != nil {
 				return nil, err
@@ -93,7 +103,7 @@ func record(session string, shell func(string) (string, error)) (lines []string,
 		if lines != nil {
 			lines = append(lines, "")
 		}
-		lines = append(lines, "$ "+command)
+		lines = append(lines, strings.Split("$ "+command, "\n")...)
 		var shown []string
 		if out = strings.TrimRight(out, "\n"); out != "" {
 			shown = strings.Split(out, "\n")
@@ -102,11 +112,29 @@ func record(session string, shell func(string) (string, error)) (lines []string,
 			shown = append(shown[:most], "...")
 		}
 		for _, l := range shown {
-			lines = append(lines, untab(l))
+			lines = append(lines, folded(untab(l))...)
 		}
 		most = 1 << 20
 	}
 	return lines, nil
+}
+
+// folded breaks a line of more than so many columns, where a terminal would, or at the
+// last blank before, so that words stay whole.
+func folded(line string) (lines []string) {
+	for r := []rune(line); ; {
+		if len(r) <= columns {
+			return append(lines, string(r))
+		}
+		at := columns
+		for i := columns; i > 0; i-- {
+			if r[i] == ' ' {
+				at = i
+				break
+			}
+		}
+		lines, r = append(lines, string(r[:at])), []rune(strings.TrimLeft(string(r[at:]), " "))
+	}
 }
 
 // untab puts spaces for tabs, whose stops are eight letters apart.
@@ -125,11 +153,11 @@ func untab(line string) string {
 
 // draw lays lines out as they stand on a terminal.
 func draw(lines []string) []byte {
-	columns := 0
+	widest := 0
 	for _, l := range lines {
-		columns = max(columns, len([]rune(l)))
+		widest = max(widest, len([]rune(l)))
 	}
-	w, h := int(float64(columns)*charWidth)+2*margin, len(lines)*lineHeight+2*margin
+	w, h := int(float64(widest)*charWidth)+2*margin, len(lines)*lineHeight+2*margin
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">`+"\n", w, h, w, h)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" rx="8" fill="#14181f"/>`+"\n", w, h)
@@ -138,7 +166,7 @@ func draw(lines []string) []byte {
 			continue
 		}
 		colour := "#d5dae1"
-		if strings.HasPrefix(l, "$ ") {
+		if strings.HasPrefix(l, "$ ") || i > 0 && strings.HasPrefix(lines[i-1], "$ ") && strings.HasSuffix(lines[i-1], "\\") {
 			colour = "#ffb454"
 		}
 		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="%s" xml:space="preserve" textLength="%.1f" lengthAdjust="spacingAndGlyphs">`,

@@ -40,6 +40,21 @@ func TestSessionIsShownAsATerminalShowsIt(t *testing.T) {
 	}
 }
 
+// A command may go on on the next line, and a long line of its output is folded.
+func TestLongLines(t *testing.T) {
+	ran := ""
+	lines, err := record("# 1\na \\\n    --b\n", func(c string) (string, error) {
+		ran = c
+		return strings.Repeat("x", columns-1) + " yy\nmore\n", nil
+	})
+	if want := "$ a \\|    --b|" + strings.Repeat("x", columns-1) + "|yy|..."; err != nil || ran != "a \\\n    --b" || strings.Join(lines, "|") != want {
+		t.Errorf("ran %q, got %q, %v", ran, lines, err)
+	}
+	if n := strings.Count(string(draw(lines)), "#ffb454"); n != 2 {
+		t.Errorf("%d lines have the colour of a command, want 2", n)
+	}
+}
+
 func TestFailedCommandIsNoPicture(t *testing.T) {
 	if _, err := record("x\n", func(string) (string, error) { return "no x", errors.New("exit 1") }); err == nil {
 		t.Error("a command that failed was drawn")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -152,7 +153,7 @@ func (r *release) words(work string) ([]file, error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file{name, text, 0o644})
+		files = append(files, file{name, away(text, r.version), 0o644})
 	}
 	licences, err := r.licences()
 	if err != nil {
@@ -161,6 +162,20 @@ func (r *release) words(work string) ([]file, error) {
 	files = append(files, licences...)
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return files, nil
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// away leads the links of a page of the sources to those of a version in the network:
+// the archive has no folder docs.
+func away(text []byte, version string) []byte {
+	return link.ReplaceAllFunc(text, func(m []byte) []byte {
+		to := string(m[2 : len(m)-1])
+		if strings.HasPrefix(to, "#") || strings.Contains(to, "://") {
+			return m
+		}
+		return []byte("](" + homepage + "/blob/" + version + "/" + to + ")")
+	})
 }
 
 type sum struct{ name, sum string }
@@ -271,8 +286,10 @@ func listOutdated(root string) error {
 		if err != nil {
 			return err
 		}
-		s, err := output(filepath.Join(root, dir), nil, "go", append([]string{"list", "-mod=mod", "-m", "-u", "-f",
-			"{{if .Update}}{{.Path}} {{.Version}}, newer is {{.Update.Version}}{{end}}"}, direct...)...)
+		s, err := output(filepath.Join(root, dir), nil, "go", append([]string{
+			"list", "-mod=mod", "-m", "-u", "-f",
+			"{{if .Update}}{{.Path}} {{.Version}}, newer is {{.Update.Version}}{{end}}",
+		}, direct...)...)
 		if err != nil {
 			return err
 		}

@@ -38,9 +38,13 @@ type release struct {
 }
 
 var all = []target{
-	{"linux", "amd64"}, {"linux", "arm64"}, {"linux", "arm"},
-	{"darwin", "amd64"}, {"darwin", "arm64"},
-	{"windows", "amd64"}, {"windows", "arm64"},
+	{"linux", "amd64"},
+	{"linux", "arm64"},
+	{"linux", "arm"},
+	{"darwin", "amd64"},
+	{"darwin", "arm64"},
+	{"windows", "amd64"},
+	{"windows", "arm64"},
 }
 
 type target struct{ os, arch string }

@@ -270,13 +270,20 @@ One static file, without cgo, for each system. The archives hold it with manual
 pages, completions, and the licences of all that is in it; a file *.cdx.json lists
 that.
 
-Linux, macOS:
+Linux on amd64; other names end in linux_arm64, linux_arm, darwin_arm64 (Macs) and
+darwin_amd64:
 
     curl -LO {{.URL}}/unroll_{{.Number}}_linux_amd64.tar.gz
     curl -LO {{.URL}}/SHA256SUMS
     sha256sum --check --ignore-missing SHA256SUMS
     tar xzf unroll_{{.Number}}_linux_amd64.tar.gz
     unroll_{{.Number}}_linux_amd64/unroll run
+    sudo install unroll_{{.Number}}_linux_amd64/unroll /usr/local/bin/
+
+macOS has ` + "`shasum -a 256 --check --ignore-missing SHA256SUMS`" + ` instead. Windows: unpack
+unroll_{{.Number}}_windows_amd64.zip, or arm64; unroll.exe needs nothing beside it.
+` + "`source <(unroll completion bash)`" + `, or zsh, completes commands; ` + "`man -l man/unroll.1`" + ` in
+the folder is the manual.
 
 Debian and Ubuntu: ` + "`dpkg -i unroll_*_amd64.deb`" + `, or arm64, or armhf.
 Homebrew: ` + "`brew install --formula ./unroll.rb`" + `.

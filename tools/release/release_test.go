@@ -73,6 +73,15 @@ func TestArchivesTellNothingOfTheMachine(t *testing.T) {
 	}
 }
 
+// Links of the README lead somewhere from an archive, too.
+func TestLinksOfAnArchiveLeadAway(t *testing.T) {
+	got := string(away([]byte("[a](docs/install.md#x) ![b](docs/images/run.svg) [c](https://example.org) [d](#here) f(x)"), "v1.2.3"))
+	want := "[a](https://github.com/unroll-ml/unroll/blob/v1.2.3/docs/install.md#x) ![b](https://github.com/unroll-ml/unroll/blob/v1.2.3/docs/images/run.svg) [c](https://example.org) [d](#here) f(x)"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // The formula has the sum of the archive that it names beside it.
 func TestFormulaHasTheSumsOfItsArchives(t *testing.T) {
 	out := t.TempDir()

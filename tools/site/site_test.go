@@ -68,6 +68,47 @@ func TestCheckFindsOnlyBrokenLinks(t *testing.T) {
 	}
 }
 
+// Answers do not stay over the page that was chosen, nor over what is touched beside them.
+func TestSearchPutsItsAnswersAway(t *testing.T) {
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium on the path")
+	}
+	out := smallSite(t)
+	if _, err := index(out); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(out, "b.html") // which the answer is on
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page = append(page, `<script defer src="act.js"></script>`...)
+	if err := os.WriteFile(name, page, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, act := range map[string]string{
+		"a chosen answer": `list.querySelector("a").click();`,
+		"a touch":         `document.querySelector("main").dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));`,
+		"the return key":  `box.form.requestSubmit();`,
+	} {
+		act = `box.value = "dropout"; show(); const shown = !list.hidden; ` + act + ` document.title = "shown " + shown + ", hidden " + list.hidden;`
+		if err := os.WriteFile(filepath.Join(out, "act.js"), []byte(act), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		dom, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(),
+			"--dump-dom", "file://"+name).Output()
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(dom), "<title>shown true, hidden true</title>") {
+			t.Errorf("%s leaves the answers where they are:\n%s", what, dom)
+		}
+	}
+}
+
 // The search of a page, in a browser: what has all words, titles first.
 func TestSearchFindsSections(t *testing.T) {
 	browser, err := exec.LookPath("chromium")

@@ -125,11 +125,21 @@ func ReadText(f File) (string, error) {
 
 // readText is readFile for text.
 func readText(f File) ([]byte, error) {
-	path := f.Name()
 	b, err := readFile(f)
 	if err != nil {
 		return nil, err
 	}
+	return asText(f.Name(), b)
+}
+
+// Text is what was read, under a name for errors, as text: UTF-8, without the mark
+// some editors put in front. What it takes for something else it says.
+func Text(name string, read []byte) (string, error) {
+	b, err := asText(name, read)
+	return string(b), err
+}
+
+func asText(path string, b []byte) ([]byte, error) {
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	if len(b) == 0 {
 		return nil, Fault(path, 0, "it is empty")
@@ -137,17 +147,25 @@ func readText(f File) ([]byte, error) {
 	if kind := text.Foreign(b); kind != "" {
 		return nil, Fault(path, 0, "it is %s", kind)
 	}
-	if !utf8.Valid(b) {
-		line := 1
-		for l := range bytes.Lines(b) {
-			if !utf8.Valid(l) {
-				break
-			}
-			line++
+	line := 0
+	for l := range bytes.Lines(b) {
+		line++
+		if what := NoText(l); what != "" {
+			return nil, Fault(path, line, "%s", what)
 		}
-		return nil, Fault(path, line, "it is not valid UTF-8; convert the file, with iconv for instance")
 	}
 	return b, nil
+}
+
+// NoText says why a line cannot be one of a text, "" of one that can.
+func NoText(line []byte) string {
+	switch {
+	case !utf8.Valid(line):
+		return "it is not valid UTF-8; convert the file, with iconv for instance"
+	case bytes.IndexByte(line, 0) >= 0:
+		return "it holds a byte that is 0, as no text does; if it is UTF-16, save it as UTF-8"
+	}
+	return ""
 }
 
 // alike is a note on labels that people take for one: they differ in case, in accents

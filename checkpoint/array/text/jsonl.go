@@ -34,7 +34,7 @@ func ReadJSONLines[F tensor.Float](r io.Reader, file string) ([]Named[F], error)
 	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
 		_, _ = in.Discard(3)
 	}
-	if first, _ := in.Peek(8); Foreign(first) != "" {
+	if first, _ := in.Peek(Begin); Foreign(first) != "" {
 		return nil, &checkpoint.Error{File: file, Reason: "it is " + Foreign(first)}
 	}
 	var all lines[F]

@@ -70,7 +70,7 @@ func NewRows(r io.Reader, file string, d Dialect) (*Rows, error) {
 	if bom, err := b.Peek(3); err == nil && bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		_, _ = b.Discard(3)
 	}
-	if first, _ := b.Peek(8); Foreign(first) != "" {
+	if first, _ := b.Peek(Begin); Foreign(first) != "" {
 		return nil, &checkpoint.Error{Reason: "it is " + Foreign(first)}
 	}
 	if first, _ := b.Peek(sampled); bytes.IndexByte(first, '\n') < 0 && bytes.IndexByte(first, '\r') >= 0 {

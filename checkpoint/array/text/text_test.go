@@ -51,6 +51,9 @@ func TestReadCSV(t *testing.T) {
 func TestForeignFiles(t *testing.T) {
 	for text, want := range map[string]string{
 		"\xff\xfea\x00": "f: it is UTF-16; save it as UTF-8", "\xfe\xff\x00a": "f: it is UTF-16", "\x1f\x8b\x08": "f: it is compressed with gzip; unpack it",
+		"\x89PNG\r\n\x1a\n": "f: it is a PNG picture; a file of text is expected", "\xff\xd8\xff\xe0": "f: it is a JPEG picture", "GIF89a": "f: it is a GIF picture",
+		"RIFF\x24\x00\x00\x00WAVEfmt ": "f: it is WAV sound", "RIFF\x24\x00\x00\x00WEBPVP8 ": "f: it is a WebP picture", "%PDF-1.7": "f: it is a PDF document",
+		"SQLite format 3\x00": "f: it is an SQLite database", "BZh91AY&SY": "f: it is compressed with bzip2", "\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":1": "f: it is a file of safetensors",
 		"PAR1": "f: it is a Parquet file", "PK\x03\x04": "f: it is a zip archive", "\x93NUMPY": "f: it is a NumPy array", "\x89HDF\r\n": "f: it is an HDF5 file",
 	} {
 		_, _, err := ReadCSV[float32](strings.NewReader(text), CSV{File: "f"})

@@ -29,8 +29,11 @@ function search(query) {
 }
 
 function around(text, word) {
-  const at = Math.max(0, text.toLowerCase().indexOf(word)), from = Math.max(0, at - 60);
-  return [text.slice(from, at), text.slice(at, at + word.length), text.slice(at + word.length, at + 100)];
+  const at = Math.max(0, text.toLowerCase().indexOf(word)), from = Math.max(0, at - 60), to = at + 100;
+  let before = text.slice(from, at), after = text.slice(at + word.length, to);
+  if (from) before = "\u2026" + before.slice(before.indexOf(" "));
+  if (to < text.length) after = after.slice(0, Math.max(0, after.lastIndexOf(" "))) + " \u2026";
+  return [before, text.slice(at, at + word.length), after];
 }
 
 function show() {
@@ -73,8 +76,15 @@ box.addEventListener("keydown", (e) => {
 box.form.addEventListener("submit", (e) => {
   e.preventDefault();
   const a = list.querySelector("a.on") || list.querySelector("a");
-  if (a) location.href = a.href;
+  if (a) { list.hidden = true; location.href = a.href; }
 });
+// Answers are put away when one is chosen, which may be on this very page, and when
+// something else is touched.
+list.addEventListener("click", (e) => { if (e.target.closest("a")) list.hidden = true; });
+document.addEventListener("pointerdown", (e) => { if (!list.contains(e.target) && e.target !== box) list.hidden = true; });
+addEventListener("blur", () => { if (document.activeElement.tagName === "IFRAME") list.hidden = true; }); // the grid was
+box.addEventListener("focus", () => { list.hidden = !words(box.value).length; });
+if (matchMedia("(hover: hover)").matches) box.placeholder = "Search (press /)"; // where there is a keyboard
 // A link with ?q=words searches at once.
 const asked = new URLSearchParams(location.search).get("q");
 if (asked) { box.value = asked; show(); }
