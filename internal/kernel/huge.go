@@ -17,7 +17,7 @@ const hugePage = 2 << 20
 // asked to keep it in large pages: a product walks weights from first to last byte, and
 // crosses 500 times fewer borders, at which prefetchers stop and addresses are looked
 // up; and who fills it waits 500 times less often for the system to clear a page.
-func Large[E Float | int8 | uint16](s []E, n int) []E {
+func Large[E Float | int8 | uint8 | uint16](s []E, n int) []E {
 	if cap(s) >= n {
 		return s[:n]
 	}
