@@ -10,6 +10,7 @@ import (
 	"weak"
 
 	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/internal/scan"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
@@ -62,7 +63,11 @@ func NewOf[F tensor.Float](cfg Config) (*LayerOf[F], error) {
 	}
 	l := &LayerOf[F]{cfg: cfg}
 	for _, p := range layout(cfg) {
-		l.params = append(l.params, ParamOf[F]{p.name, tensor.NewOf[F](p.shape...)})
+		n, err := tensor.Size(p.shape)
+		if err != nil {
+			return nil, err // Validate has counted them
+		}
+		l.params = append(l.params, ParamOf[F]{p.name, tensor.DenseOf[F]{Shape: p.shape, Data: kernel.Large[F](nil, n)}})
 	}
 	l.build(new(atomic.Uint64))
 	return l, nil

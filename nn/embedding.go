@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -46,7 +47,7 @@ func NewEmbeddingOf[F tensor.Float](num, dim int, padding *int) (*EmbeddingOf[F]
 			return nil, badConfig("padding_idx", *padding, fmt.Sprintf("within num_embeddings %d", num))
 		}
 	}
-	e.Weight = tensor.NewOf[F](num, dim)
+	e.Weight = tensor.DenseOf[F]{Shape: []int{num, dim}, Data: kernel.Large[F](nil, num*dim)}
 	return e, nil
 }
 

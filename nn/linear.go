@@ -48,7 +48,7 @@ func NewLinearOf[F tensor.Float](in, out int, bias bool) (*LinearOf[F], error) {
 	if out < 1 || out > maxSize/in {
 		return nil, badConfig("out_features", out, fmt.Sprintf("1 to %d, so that the weights can be counted", maxSize/in))
 	}
-	l := &LinearOf[F]{in: in, out: out, weight: tensor.NewOf[F](out, in)}
+	l := &LinearOf[F]{in: in, out: out, weight: tensor.DenseOf[F]{Shape: []int{out, in}, Data: kernel.Large[F](nil, out*in)}}
 	if bias {
 		l.bias = tensor.NewOf[F](out)
 	}

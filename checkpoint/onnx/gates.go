@@ -1,5 +1,7 @@
 package onnx
 
+import "github.com/unroll-ml/unroll/internal/kernel"
+
 // operator is what is known of a recurrent operator. PyTorch's order of gates
 // and ONNX's differ; this is the one place that knows both.
 type operator struct {
@@ -22,7 +24,7 @@ const peepholes = "iof"
 
 // reorder copies equal blocks of src from one order to another.
 func reorder(src []byte, from, to string) []byte {
-	out := make([]byte, 0, len(src))
+	out := kernel.Large[byte](nil, len(src))[:0]
 	size := len(src) / len(from)
 	for _, gate := range to {
 		for at, g := range from {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/unroll-ml/unroll/checkpoint"
+	"github.com/unroll-ml/unroll/internal/kernel"
 )
 
 // minHeld is from how many bytes on the numbers of a constant stay in the file until
@@ -177,7 +178,7 @@ func (h held) hold(t *stored) error {
 
 // readHeld reads the numbers of a constant from the file.
 func (f *File) readHeld(t *stored) ([]byte, error) {
-	b := make([]byte, t.Bytes)
+	b := kernel.Large[byte](nil, int(t.Bytes))
 	_, err := io.ReadFull(io.NewSectionReader(f.own, t.held.offset, t.held.length), b)
 	return b, err
 }

@@ -191,22 +191,40 @@ func (s spread) String() string { return fmt.Sprintf("%.3g\t%.3g", s.most, s.sum
 // steps since a sequence began, each ten times as long as the one before.
 type drift struct {
 	all     spread
-	windows map[int]*spread
+	windows map[int]*window
+}
+
+// window is what lies apart from one step to another, which had outputs.
+type window struct {
+	spread
+	first, last int
+}
+
+func (w *window) String() string {
+	name := fmt.Sprintf("steps %d to %d", w.first, w.last)
+	if w.first == w.last {
+		name = fmt.Sprintf("step %d", w.first)
+	}
+	return name + "\t" + w.spread.String()
 }
 
 func (d *drift) add(step int, far float64) {
 	d.all.add(far)
-	w := int(math.Log10(float64(step + 1)))
-	if d.windows[w] == nil {
-		d.windows[w] = &spread{}
+	step++ // the first is 1
+	k := int(math.Log10(float64(step)))
+	w := d.windows[k]
+	if w == nil {
+		w = &window{first: step, last: step}
+		d.windows[k] = w
 	}
-	d.windows[w].add(far)
+	w.first, w.last = min(w.first, step), max(w.last, step)
+	w.add(far)
 }
 
 // compared runs two models over the same data and returns how far their outputs lie
 // apart.
 func compared(full, low *nn.Model, set *task.Set) (*drift, error) {
-	d := &drift{windows: map[int]*spread{}}
+	d := &drift{windows: map[int]*window{}}
 	p := nn.Pass{Model: low, Workers: 1}
 	part, _ := set.Part()
 	var state unroll.State
@@ -270,8 +288,7 @@ func reportPrecision(w io.Writer, full, low *nn.Model, p unroll.Precision, set *
 	fmt.Fprintf(t, "\nerror of outputs, %s part\tlargest\tmean\n", name)
 	fmt.Fprintf(t, "all\t%s\n", all.all)
 	for _, k := range slices.Sorted(maps.Keys(all.windows)) {
-		first := int(math.Pow10(k))
-		fmt.Fprintf(t, "steps %d to %d\t%s\n", first, first*10-1, *all.windows[k])
+		fmt.Fprintln(t, all.windows[k])
 	}
 	if err := eachPart(t, full, low, p, set); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 func TestConvertToInt8TellsWhatItCosts(t *testing.T) {
 	for _, c := range []struct{ model, data, measure, says string }{
 		{"classify", "names.csv", "accuracy", "fc alone"},
-		{"text", "poem.txt", "perplexity", "steps 10 to 99"},
+		{"text", "poem.txt", "perplexity", "steps 10 to 65"},
 		{"forecast", "hours.csv", "MSE", "rnn.l0 alone"},
 	} {
 		t.Run(c.model, func(t *testing.T) {
@@ -227,6 +227,20 @@ func TestConvertToAnInt8File(t *testing.T) {
 	} {
 		if _, said := command(t, 2, append([]string{"convert"}, c.args...)...); !strings.Contains(said, c.says) {
 			t.Errorf("%v: %s", c.args, said)
+		}
+	}
+}
+
+// TestDriftNamesStepsThatAre: a window of the report ends where its outputs end.
+func TestDriftNamesStepsThatAre(t *testing.T) {
+	d := drift{windows: map[int]*window{}}
+	for step := range 12 {
+		d.add(step, float64(step))
+	}
+	d.add(99, 1)
+	for k, want := range []string{"steps 1 to 9\t8\t4", "steps 10 to 12\t11\t10", "step 100\t1\t1"} {
+		if got := d.windows[k].String(); got != want {
+			t.Errorf("window %d is %q, expected %q", k, got, want)
 		}
 	}
 }

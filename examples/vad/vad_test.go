@@ -88,8 +88,8 @@ func TestSegmentsAreThoseOfThePackage(t *testing.T) {
 }
 
 // rounded tells how far the probabilities of rounded weights lie from p, those of
-// float32, on the sound and on 10,000 frames of it, and compares the segments. Most of
-// int8's error is of the transform and the convolution after it.
+// float32, on the sound, by part too, and on 10,000 frames of it, and compares the
+// segments. Most of int8's error is of the transform and the convolution after it.
 func rounded(t *testing.T, file string, samples []float32, rate int, p []float32) {
 	t.Helper()
 	const frames = 10_000
@@ -106,6 +106,20 @@ func rounded(t *testing.T, file string, samples []float32, rate int, p []float32
 	spectrum := slices.DeleteFunc(full.Parts(), func(part string) bool {
 		return !strings.HasSuffix(part, "/stft/Conv") && !strings.Contains(part, "/encoder/0/")
 	})
+	for _, part := range full.Parts() {
+		keep := slices.DeleteFunc(full.Parts(), func(other string) bool { return other == part })
+		m, err := model.Options{Precision: unroll.Int8, Keep: keep}.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		low, _, err := speech(m, samples, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most, mean := apart(low, p)
+		t.Logf("int8 of %s alone: largest error %.2g, mean %.2g", part, most, mean)
+	}
 	for _, c := range []struct {
 		name string
 		open model.Options

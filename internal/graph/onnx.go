@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/onnx"
@@ -189,6 +190,9 @@ func fromTensor(t checkpoint.Tensor) (Value, error) {
 	if typ != typ.Held() {
 		return fromNarrow(t, typ)
 	}
+	if v, ok := shared(t, typ); ok {
+		return v, nil
+	}
 	v, err := New(typ, t.Shape...)
 	if err != nil {
 		return Value{}, err
@@ -202,6 +206,19 @@ func fromTensor(t checkpoint.Tensor) (Value, error) {
 		}
 	}
 	return v, nil
+}
+
+// minShared is from how many bytes on a value takes over the bytes of a tensor.
+const minShared = 1 << 12
+
+// shared is the value of a tensor in the tensor's own bytes, which nobody writes, where
+// they are many and lie as numbers do in this machine's memory.
+func shared(t checkpoint.Tensor, typ Type) (Value, bool) {
+	if len(t.Data) < minShared || typ == Bool || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return Value{}, false
+	}
+	v := Value{Type: typ.Held(), Shape: slices.Clone(t.Shape), n: t.Len(), p: unsafe.Pointer(&t.Data[0])}
+	return v, uintptr(v.p)%8 == 0 && v.Bytes() == t.Bytes
 }
 
 // fromNarrow converts a stored tensor of integers that are held as longer ones.
