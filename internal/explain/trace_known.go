@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"slices"
+
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -61,6 +63,19 @@ type known struct {
 func newKnown(steps, segment int) known {
 	n := (steps + segment - 1) / segment
 	return known{steps, segment, make([]bool, n), make([]bool, n)}
+}
+
+// fine makes every step of a trace known by itself, so that nothing after the last one
+// that is asked for is computed. What is known of it already stays as it is.
+func (t *Trace) fine() {
+	for _, k := range t.known {
+		if slices.Contains(k.end, true) {
+			return
+		}
+	}
+	for i := range t.known {
+		t.known[i] = newKnown(t.Steps(), 1)
+	}
 }
 
 // stop is the step after segment i.
