@@ -26,6 +26,7 @@ var screens = [][2]int64{{390, 844}, {1024, 640}, {1440, 900}, {1920, 1080}}
 // One notation: layers have the numbers of the formulas, the initial state one
 // name, and the names that PyTorch has instead are said.
 func TestPageHasOneNotation(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	words := drawnWords(b)
 	for _, want := range []string{"layer 1", "layer 2", "h_init", "→ weight_hh_l0"} {
@@ -58,6 +59,7 @@ func drawnWords(b *browser) string {
 
 // What the first screen says: what to do, and a cell where something is seen.
 func TestPageBeginsWithWhatToDo(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	b.want(id("intro")+`.textContent.includes('Choose a number')&&document.querySelector('nav button').id==='tab-lesson'`, "the first sentence, and the lesson first")
 	b.want(`unroll.S.lane===1&&unroll.S.t===4&&document.querySelector('#cell h2').textContent==='layer 2, step 4, unit 0'`, "the last step of the top layer")
@@ -72,6 +74,7 @@ func TestPageBeginsWithWhatToDo(t *testing.T) {
 // The last chapter shows the wrong numbers beside the right ones, for each kind
 // of layer.
 func TestPageShowsWrongNumbersBesideRightOnes(t *testing.T) {
+	t.Parallel()
 	for _, cfg := range []unroll.Config{
 		{InputSize: 4, HiddenSize: 4, NumLayers: 2},
 		{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 3, NumLayers: 2},
@@ -102,6 +105,7 @@ func TestPageShowsWrongNumbersBesideRightOnes(t *testing.T) {
 		if words := drawnWords(b); !strings.Contains(words, "\n"+Num(row0(res, lane, 2)).Short()+"\n") {
 			t.Errorf("%v: the grid does not show the loop's numbers:\n%s", cfg, words)
 		}
+		b.end()
 	}
 }
 
@@ -110,6 +114,7 @@ func row0(res *LoopResult, lane, s int) float32 { return row(res.H[lane], s)[0] 
 // A model that comes without an input says so, takes one, and a refusal stands
 // above the grid.
 func TestPageTakesAnInput(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1360, 820)
 	file, err := os.ReadFile(filepath.Join("..", "..", "examples", "bach", "model.safetensors"))
 	if err != nil {
@@ -171,6 +176,7 @@ func TestSessionTakesInputs(t *testing.T) {
 // No word on the grid is cut: not by the edge, not by the names at the left, and
 // no name of a state lies on the frame of output. Lanes out of sight are told.
 func TestPageCutsNothing(t *testing.T) {
+	t.Parallel()
 	for _, tr := range []*Trace{
 		exampleTrace(t),
 		traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 6, NumLayers: 3, Bidirectional: true}, 6),
@@ -202,13 +208,18 @@ func TestPageCutsNothing(t *testing.T) {
 				return bad})()`) {
 				t.Errorf("%v at %v: %s", tr.cfg, size, fault)
 			}
+			if b != turned {
+				b.end()
+			}
 		}
+		turned.end()
 	}
 }
 
 // A run wider than its window: wherever it is scrolled to, the name of the initial
 // state is whole or gone, and the words under the grid take the lines that they need.
 func TestPageScrolledCutsNothing(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, traceOf(t, unroll.Config{InputSize: 60, HiddenSize: 60}, 60), PageOptions{}, 1024, 640)
 	for _, fault := range eval[[]string](b, `(async()=>{
 		const bad=new Set(),p=CanvasRenderingContext2D.prototype,own=p.fillText,g=document.getElementById('grid');
@@ -227,6 +238,7 @@ func TestPageScrolledCutsNothing(t *testing.T) {
 // A reverse lane's weight points the way time goes there; a chart of steps counts
 // in steps; c has an axis of its own.
 func TestPageArrowsAndAxes(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 4, Bidirectional: true}, 4)
 	b := openPage(t, tr, PageOptions{}, 1400, 900)
 	words := drawnWords(b)
@@ -248,6 +260,7 @@ func TestPageArrowsAndAxes(t *testing.T) {
 
 // What stands over a name has a line as long as itself, with any font.
 func TestPageBracesAreAsLongAsTheirSums(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	b.run(js(`unroll.go(1,3,1)`))
 	b.until(`document.querySelectorAll('#cell .braced').length===4`)
@@ -264,6 +277,7 @@ func TestPageBracesAreAsLongAsTheirSums(t *testing.T) {
 // Digits can be read on every colour of the scale (WCAG 2.2, 1.4.3), in both
 // schemes, and the frame under the pointer is not the chosen one's.
 func TestPageDigitsCanBeRead(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{}, 1000, 700)
 	for range 2 {
 		low := eval[[]float64](b, `(()=>{const lum=c=>{const l=c.map(v=>v/255).map(v=>v<=.04045?v/12.92:((v+.055)/1.055)**2.4);return .2126*l[0]+.7152*l[1]+.0722*l[2]};
@@ -280,6 +294,7 @@ func TestPageDigitsCanBeRead(t *testing.T) {
 
 // A link keeps the place, and one to a place that is not there opens the nearest.
 func TestPageLinkKeepsThePlace(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1000, 700)
 	b.run(js(`unroll.go(0,2,3)`))
 	b.want(`location.hash==='#lane=0&step=2&unit=3'`, "the link")
@@ -291,6 +306,7 @@ func TestPageLinkKeepsThePlace(t *testing.T) {
 
 // In a text what moved a number is its characters.
 func TestPageNamesTheCharactersThatMovedIt(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 4}, 6)
 	b := openPage(t, tr, PageOptions{Labels: []string{"h", "e", "l", "l", "o", " "}}, 1360, 820)
 	inf, err := tr.Influence(Target{Step: 4, Unit: 1}, 0, nil)

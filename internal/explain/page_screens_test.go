@@ -35,6 +35,7 @@ import (
 //	the whole model                       TestPageOfAWholeModel
 //	the gallery                           TestGalleryOpens
 func TestPageOnEveryScreen(t *testing.T) {
+	t.Parallel()
 	stack := traceOf(t, unroll.Config{InputSize: 4, HiddenSize: 4, NumLayers: 2}, 5)
 	opt := PageOptions{Labels: []string{"l", "i", "g", "h", "t"}, Parts: []Part{{"rnn", stack}}, Boxes: []Box{
 		{Name: "tokens", Op: "input", Shape: []int{5}, Values: []float32{4, 3, 2, 1, 0}},
@@ -57,6 +58,7 @@ func TestPageOnEveryScreen(t *testing.T) {
 			})
 		}
 		b.t = t
+		b.end()
 	}
 }
 
@@ -69,7 +71,7 @@ func everyScreen(b *browser, tr *Trace) {
 	t := b.t
 	t.Helper()
 	opened := func(lane, step, u int) func(*browser) {
-		b.until("!unroll.engine.waiting.size") // what was asked before answers first
+		b.quiet() // what was asked before answers first
 		return opened(lane, step, u)
 	}
 	wide := func(what string) {
@@ -151,7 +153,7 @@ func everyScreen(b *browser, tr *Trace) {
 func onPaper(b *browser, tr *Trace) {
 	t := b.t
 	t.Helper()
-	b.until("!unroll.engine.waiting.size")
+	b.quiet()
 	opened(1, 4, 0)(b)
 	media := func(m string) {
 		t.Helper()
@@ -182,6 +184,7 @@ func onPaper(b *browser, tr *Trace) {
 // The pages of the gallery, which the site's build makes, open, and their engine has
 // the bits of the record. UNROLL_GALLERY names their folder.
 func TestGalleryOpens(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("UNROLL_GALLERY")
 	if dir == "" {
 		t.Skip("UNROLL_GALLERY names no folder of pages (docs/gallery/make.sh FOLDER)")
@@ -199,12 +202,14 @@ func TestGalleryOpens(t *testing.T) {
 		b := openFile(t, path, html, 1440, 900)
 		b.want(`(`+result+`).endsWith('bit for bit')`, "%s", filepath.Base(p))
 		b.shot("gallery-" + strings.TrimSuffix(filepath.Base(p), ".html"))
+		b.end()
 	}
 }
 
 // A text of 20,000 characters: the page holds every 64th state, opens a number in its
 // middle, and an edit there asks the engine for what is in view and not for the rest.
 func TestPageOfALongText(t *testing.T) {
+	t.Parallel()
 	const steps = 20000
 	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 16, NumLayers: 2}, steps)
 	labels := make([]string, steps)
@@ -229,7 +234,7 @@ func TestPageOfALongText(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.shows(1, 10000, 3, row(edited.H[1], 10000)[3])
-	b.until("!unroll.engine.waiting.size")
+	b.quiet()
 	// Three rows (x and two layers) of what is in view and a screen to both sides.
 	if n := eval[float64](b, `window.asked`); n == 0 || n > 3000 {
 		t.Errorf("the edit asked for %g steps of %d", n, steps)

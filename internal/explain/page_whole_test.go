@@ -30,6 +30,7 @@ func wholeModel(t *testing.T) (*Trace, PageOptions) {
 // A whole model: boxes with their numbers, and each recurrent layer as the grid,
 // also of different sizes.
 func TestPageOfAWholeModel(t *testing.T) {
+	t.Parallel()
 	tr, opt := wholeModel(t)
 	two := opt.Parts[1].Trace
 	for _, size := range [][2]int64{screens[0], screens[2]} {
@@ -54,12 +55,14 @@ func TestPageOfAWholeModel(t *testing.T) {
 			b.want(`unroll.S.D===1`, "the first layer again")
 			b.shot("whole")
 		}
+		b.end()
 	}
 }
 
 // Of many boxes the one of the layer in the grid is in sight, and the grid of many
 // units under them is not cut.
 func TestPageOfManyBoxes(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 32, HiddenSize: 64}, 12)
 	var all []Box
 	for i := range 25 {
