@@ -79,6 +79,7 @@ func TestPageShowsWrongNumbersBesideRightOnes(t *testing.T) {
 		{InputSize: 4, HiddenSize: 4, NumLayers: 2},
 		{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 3, NumLayers: 2},
 		{Mode: unroll.GRU, InputSize: 6, HiddenSize: 3, NumLayers: 2, Bidirectional: true},
+		{Mode: unroll.LSTM, InputSize: 4, HiddenSize: 3, ProjSize: 2, NumLayers: 3, Bidirectional: true},
 	} {
 		tr := traceOf(t, cfg, 4)
 		res, err := tr.Loop(Loop{EveryLayer: true, InPlace: true})
@@ -107,6 +108,36 @@ func TestPageShowsWrongNumbersBesideRightOnes(t *testing.T) {
 		}
 		b.end()
 	}
+}
+
+// Where the sizes do not fit, the lesson shows where the loop stops, and goes on with an
+// input that fits; a mistake in output alone is shown in both directions.
+func TestPageGoesOnWhereTheLoopStops(t *testing.T) {
+	t.Parallel()
+	cfg := unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 2, NumLayers: 3, Bidirectional: true}
+	tr := traceOf(t, cfg, 4)
+	b := openPage(t, tr, PageOptions{}, 1400, 900)
+	chapterOf(6)(b)
+	b.want(id("loopresult")+`.textContent.includes('weight_ih_l1 takes the 4 of the layer below, both directions')&&!document.querySelector('#beside table')`, "where it stops")
+	b.click("#fit")
+	b.want(`unroll.S.I===4&&document.querySelectorAll('#beside .bad').length===2&&`+id("notice")+`.textContent.includes('input_size 4')`, "an input that fits")
+	if got := eval[string](b, `document.querySelector('#beside h3').textContent`); got != "layer 3 ←, step 3: right, and in the loop" {
+		t.Errorf("the chosen cell: %q", got)
+	}
+	b.click("#undo")
+	b.want(`unroll.S.I===3`, "the input that was here before")
+
+	one := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 2, Bidirectional: true}, 4)
+	b = openPage(t, one, PageOptions{}, 1400, 900)
+	chapterOf(6)(b)
+	b.want(id("loopresult")+`.textContent.startsWith('All 16 numbers of output are right')`, "one layer")
+	b.click("#m-noclone")
+	b.want(id("loopresult")+`.textContent.includes('12 of 16 numbers of output are wrong: every row has the last state of each direction')`, "output of both directions")
+	if got := fmt.Sprint(eval[[]float64](b, `[...unroll.S.marks]`)); got != "[2 2 2 0 0 2 2 2]" {
+		t.Errorf("marks %s", got)
+	}
+	b.run(js(`unroll.go(1,2,0,false)`))
+	b.want(fmt.Sprintf(`document.querySelector('#beside h3').textContent.startsWith('output[2], reverse')&&document.querySelector('#beside table').rows[1].textContent==='0%s%s'`, Num(row(one.H[1], 2)[0]), Num(row(one.H[1], 0)[0])), "the reverse half of output")
 }
 
 func row0(res *LoopResult, lane, s int) float32 { return row(res.H[lane], s)[0] }

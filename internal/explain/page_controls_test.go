@@ -185,6 +185,13 @@ func gatedControls() []operated {
 	return []operated{
 		{name: "what", selector: "#what-c", before: do(id("what-h") + `.click()`), focus: "#what-h", keys: kb.ArrowRight, want: `unroll.S.what==='c'`},
 		{name: "units", selector: "#units-first", before: do(id("units-even") + `.click()`), focus: "#units-even", keys: kb.ArrowRight, want: `unroll.S.choice==='first'`},
+		{name: "fit", selector: "#fit", before: func(b *browser) {
+			if b.holds(`unroll.S.edits`) {
+				do(id("reset")+`.click()`, `until unroll.S.I===60`)(b)
+			}
+			chapterOf(6)(b)
+			b.until(id("fit"))
+		}, want: `unroll.S.I===50`},
 		{name: "askgates", selector: "#askgates", before: do(id("tab-ask")+`.click()`, id("answer")+`.replaceChildren()`), want: `document.querySelector('#gates canvas')`},
 		// Last: all terms stay shown.
 		{name: "more", selector: "#cell a[data-control=more]", before: opened(0, 1, 0), want: `document.querySelector('#cell table').rows.length>60`},

@@ -117,7 +117,7 @@ var commands = map[string]func(*Session, Args, []byte) (any, []byte, error){
 	"values": (*Session).values, "unit": (*Session).unit, "edit": (*Session).edit,
 	"layers": (*Session).layers, "influence": (*Session).influence, "keep": (*Session).keep,
 	"chain": (*Session).chain, "loop": (*Session).loop, "numbers": (*Session).numbers,
-	"openness": (*Session).openness, "inputs": (*Session).inputs, "input": (*Session).input,
+	"openness": (*Session).openness, "inputs": (*Session).inputs, "fit": (*Session).fit, "input": (*Session).input,
 	"undo": (*Session).undo, "reset": (*Session).reset, "export": (*Session).export,
 }
 
