@@ -4,6 +4,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,43 @@ func TestPageOfManyBoxes(t *testing.T) {
 	b := openPage(t, tr, PageOptions{Parts: []Part{{"rnn", tr}}, Boxes: all}, 1440, 900)
 	b.want(seen(`#flow [aria-pressed=true]`)+`&&document.querySelector('#flow [aria-pressed=true]').textContent.includes('the grid below')&&(r=>{const f=`+id("flow")+`.getBoundingClientRect();return r.left>=f.left&&r.right<=f.right})(document.querySelector('#flow [aria-pressed=true]').getBoundingClientRect())`, "the box of the layer")
 	b.want(`(g=>g.scrollHeight<=g.clientHeight+1)(`+id("grid")+`)`, "all lanes in sight")
+}
+
+// The grid has the larger part of a window's height, also under boxes and in a low
+// window, and all that belongs to it is in the window.
+func TestPageGivesTheGridRoom(t *testing.T) {
+	t.Parallel()
+	tr, opt := wholeModel(t)
+	opt.Parts = slices.Clone(opt.Parts)
+	many := opt
+	for i := range 25 {
+		many.Boxes = append(slices.Clone(many.Boxes), Box{Name: fmt.Sprintf("relu_%d", i), Op: "Relu", Shape: []int{12, 64}, Output: "y"})
+	}
+	for _, size := range screens {
+		for _, o := range []PageOptions{opt, many, {Example: true}} {
+			of := tr
+			if o.Example {
+				of = exampleTrace(t)
+			}
+			b := openPage(t, of, o, size[0], size[1])
+			got := eval[[]float64](b, `[`+id("grid")+`.offsetHeight,`+id("flow")+`.offsetHeight,`+id("left")+`.scrollHeight-`+id("left")+`.clientHeight,innerHeight]`)
+			share, over := .5, got[2]
+			if size[0] <= 820 { // the page scrolls
+				share, over = .45, 0
+			}
+			if got[0] < share*got[3] || over > 0 {
+				t.Errorf("%v, %d boxes: of %g pixels the grid has %g, the boxes %g; %g are out of sight", size, len(o.Boxes), got[3], got[0], got[1], over)
+			}
+			// Where the cells are played is said without moving the grid.
+			before := eval[float64](b, id("grid")+`.offsetHeight`)
+			b.click("#next")
+			b.want(id("processing")+`.textContent.startsWith('Processing')`, "the cell at work")
+			if after := eval[float64](b, id("grid")+`.offsetHeight`); size[0] > 820 && after != before {
+				t.Errorf("%v, %d boxes: the grid's height goes from %g to %g as it plays", size, len(o.Boxes), before, after)
+			}
+			b.end()
+		}
+	}
 }
 
 // On the terminal the boxes are lines.

@@ -63,8 +63,10 @@ function layout() {
 // available is how high the grid may become without a scroll bar of its own.
 function available() {
   if (innerWidth <= 820) return innerHeight * .6;
-  const others = [...$('left').children].filter(e => e.id !== 'grid').reduce((sum, e) => sum + e.offsetHeight, 0);
-  return Math.max(260, $('left').clientHeight - others - 56);
+  const left = $('left'), outer = e => ['marginTop', 'marginBottom'].reduce((sum, k) => sum + parseFloat(getComputedStyle(e)[k]), 0);
+  const others = [...left.children].filter(e => e.offsetHeight).reduce((sum, e) => sum + outer(e) + (e.id === 'grid' ? 0 : e.offsetHeight), 0);
+  const style = getComputedStyle(left);
+  return Math.max(260, left.clientHeight - others - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom) - 4);
 }
 
 // X is the left end of step t; step -1 holds the initial states (step T those
