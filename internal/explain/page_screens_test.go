@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -240,4 +241,25 @@ func TestPageOfALongText(t *testing.T) {
 		t.Errorf("the edit asked for %g steps of %d", n, steps)
 	}
 	b.shows(1, steps-1, 3, row(edited.H[1], steps-1)[3])
+	// An edit near the beginning: a number near the end takes the steps until the run is
+	// the old one again.
+	opened(-1, 10, 0)(b)
+	b.quiet()
+	b.run(js(id("status") + `.textContent='';window.computed=[];(own=>{unroll.engine.call=async(...a)=>{const r=await own(...a);if(a[0]==='unit')window.computed.push(r.computed);return r}})(unroll.engine.call);document.querySelector('#xvalue').select()`))
+	b.press("#xvalue", "-1.5\r")
+	b.want(id("status")+`.textContent==='computed here'`, "an edit near the beginning")
+	x.Data[10*3] = -1.5
+	if edited, err = NewTrace(tr.Layer, x, tr.S0); err != nil {
+		t.Fatal(err)
+	}
+	if err := edited.Run(nil); err != nil {
+		t.Fatal(err)
+	}
+	b.shows(1, steps-100, 3, row(edited.H[1], steps-100)[3])
+	if n := slices.Max(eval[[]int](b, `window.computed`)); n > 2*3*stride*longest {
+		t.Errorf("the number took %d steps of lanes of %d", n, 2*steps)
+	}
+	// While steps are computed the page says which, and for what.
+	b.run(js(`(e=>{e.id='waiting';document.getElementById('cell').append(e)})(document.createElement('p'));unroll.engine.worker.onmessage({data:{progress:.34,opening:true,layer:0,step:6500}})`))
+	b.want(id("waiting")+`.textContent.startsWith('After a change the steps up to here are computed anew: 34 %, now layer 1, step 6500.')`, "what is computed")
 }
