@@ -136,6 +136,11 @@ func TestPageGoesOnWhereTheLoopStops(t *testing.T) {
 	if got := fmt.Sprint(eval[[]float64](b, `[...unroll.S.marks]`)); got != "[2 2 2 0 0 2 2 2]" {
 		t.Errorf("marks %s", got)
 	}
+	// Who leaves before the answer comes has the grid as it is.
+	b.run(js(`unroll.S.marks=null;` + id("tab-cell") + `.click();` + id("tab-lesson") + `.click();` + id("tab-cell") + `.click()`))
+	b.quiet()
+	b.want(`!unroll.S.marks`, "no marks beside another tab")
+	b.click("#tab-lesson")
 	b.run(js(`unroll.go(1,2,0,false)`))
 	b.want(fmt.Sprintf(`document.querySelector('#beside h3').textContent.startsWith('output[2], reverse')&&document.querySelector('#beside table').rows[1].textContent==='0%s%s'`, Num(row(one.H[1], 2)[0]), Num(row(one.H[1], 0)[0])), "the reverse half of output")
 }
@@ -244,6 +249,21 @@ func TestPageCutsNothing(t *testing.T) {
 			}
 		}
 		turned.end()
+	}
+}
+
+// In a low window the characters under many units are in sight, and of an input that is
+// cut it is said that there is more.
+func TestPageShowsTheInputInALowWindow(t *testing.T) {
+	t.Parallel()
+	b := openPage(t, traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 8, HiddenSize: 64, NumLayers: 2}, 40), PageOptions{Labels: strings.Split(strings.Repeat("characters", 4), "")}, 1024, 640)
+	if over := eval[float64](b, `(g=>g.scrollHeight-g.clientHeight)(`+id("grid")+`)`); over > 1 {
+		t.Errorf("the characters are %g pixels out of sight", over)
+	}
+	b.end()
+	b = openPage(t, traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 6, HiddenSize: 3, NumLayers: 2, Bidirectional: true}, 6), PageOptions{}, 1024, 640)
+	if words := drawnWords(b); !strings.Contains(words, "\n▼ more below: scroll\n") {
+		t.Errorf("the input is cut without a word:\n%s", words)
 	}
 }
 

@@ -44,10 +44,10 @@ function layout() {
   // What x takes: a piano roll two pixels a key, many inputs a quarter, a few beside
   // many units a line each.
   const n = S.ux.length, notes = S.kind === 'notes', many = n > 12;
-  const own = notes ? 2 * S.I : many ? clamp(Math.floor(room / 4), 2 * n, 140) : rows > 12 ? 17 * n : 0;
+  const own = notes ? 2 * S.I : many ? clamp(Math.floor(room / 4), 2 * n, 140) : rows > 12 ? clamp(room - 2 * S.lanes * rows, 6 * n, 17 * n) : 0;
   const each = Math.floor((room - own) / (S.lanes * rows + (own ? 0 : n)));
   G.row = rows <= 12 ? clamp(each, 17, 36) : clamp(each, 2, 6);
-  G.rowX = notes ? 2 : many ? Math.floor(own / n) : own ? 17 : clamp(each, 17, 36);
+  G.rowX = notes ? 2 : own ? Math.floor(own / n) : clamp(each, 17, 36);
   G.h = rows * G.row;
   G.hx = S.ux.length * G.rowX;
   G.yx = G.top + S.lanes * (G.h + G.gap);

@@ -106,7 +106,7 @@ function theMistake(body) {
   const verdict = el('div', { id: 'loopresult' }), code = el('div');
   body.append(verdict, code);
   engine.call('loop', { loop: mistakes }).then(r => {
-    if (!verdict.isConnected) return;
+    if (!verdict.isConnected || $('lesson').hidden) return;
     const cells = S.lanes * S.steps;
     S.marks = r.bin.subarray(0, cells);
     S.ofOutput = r.bin.subarray(cells, 2 * cells);
