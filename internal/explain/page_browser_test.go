@@ -142,7 +142,7 @@ func (b *browser) until(expr string) {
 // picture asks.
 func (b *browser) quiet() {
 	b.t.Helper()
-	eval[bool](b, `(async()=>{for(;;){await new Promise(requestAnimationFrame);await new Promise(r=>setTimeout(r));if(!unroll.engine.waiting.size)return true}})()`)
+	eval[bool](b, `(async()=>{for(const e=unroll.engine;;){const last=e.last,calm=!e.waiting.size;await new Promise(requestAnimationFrame);await new Promise(r=>setTimeout(r));if(calm&&!e.waiting.size&&e.last===last)return true}})()`)
 }
 
 // browserPath finds a browser; a machine without one skips the test.

@@ -246,7 +246,14 @@ func TestPageOfALongText(t *testing.T) {
 	opened(-1, 10, 0)(b)
 	b.quiet()
 	b.run(js(id("status") + `.textContent='';window.computed=[];(own=>{unroll.engine.call=async(...a)=>{const r=await own(...a);if(a[0]==='unit')window.computed.push(r.computed);return r}})(unroll.engine.call);document.querySelector('#xvalue').select()`))
-	b.press("#xvalue", "-1.5\r")
+	// What is being typed stays, whatever comes into view meanwhile.
+	b.press("#xvalue", "-")
+	b.run(js(id("grid") + `.scrollLeft=60000`))
+	b.quiet()
+	if !b.holds(`document.activeElement.id==='xvalue'&&document.activeElement.validity.badInput`) {
+		t.Error("what was being typed is gone")
+	}
+	b.run(chromedp.KeyEvent("1.5\r"))
 	b.want(id("status")+`.textContent==='computed here'`, "an edit near the beginning")
 	x.Data[10*3] = -1.5
 	if edited, err = NewTrace(tr.Layer, x, tr.S0); err != nil {
