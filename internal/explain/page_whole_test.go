@@ -80,18 +80,18 @@ func TestPageOfManyBoxes(t *testing.T) {
 func TestPageGivesTheGridRoom(t *testing.T) {
 	t.Parallel()
 	tr, opt := wholeModel(t)
-	opt.Parts = slices.Clone(opt.Parts)
 	many := opt
 	for i := range 25 {
 		many.Boxes = append(slices.Clone(many.Boxes), Box{Name: fmt.Sprintf("relu_%d", i), Op: "Relu", Shape: []int{12, 64}, Output: "y"})
 	}
-	for _, size := range screens {
-		for _, o := range []PageOptions{opt, many, {Example: true}} {
-			of := tr
-			if o.Example {
-				of = exampleTrace(t)
-			}
-			b := openPage(t, of, o, size[0], size[1])
+	for _, o := range []PageOptions{opt, many, {Example: true}} {
+		of := tr
+		if o.Example {
+			of = exampleTrace(t)
+		}
+		b := openPage(t, of, o, screens[1][0], screens[1][1])
+		for _, size := range slices.Concat(screens[1:], screens[:1]) {
+			b.resize(size)
 			got := eval[[]float64](b, `[`+id("grid")+`.offsetHeight,`+id("flow")+`.offsetHeight,`+id("left")+`.scrollHeight-`+id("left")+`.clientHeight,innerHeight]`)
 			share, over := .5, got[2]
 			if size[0] <= 820 { // the page scrolls
@@ -107,8 +107,9 @@ func TestPageGivesTheGridRoom(t *testing.T) {
 			if after := eval[float64](b, id("grid")+`.offsetHeight`); size[0] > 820 && after != before {
 				t.Errorf("%v, %d boxes: the grid's height goes from %g to %g as it plays", size, len(o.Boxes), before, after)
 			}
-			b.end()
+			b.click("#whole")
 		}
+		b.end()
 	}
 }
 
