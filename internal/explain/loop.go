@@ -219,6 +219,7 @@ func (r *LoopResult) reached(t *Trace, i, s int) bool {
 
 // step is one cell of a lane: x and h give the new h, and c of the lane is renewed.
 func (t *Trace) step(i int, x, h []float32, c tensor.Dense, to []float32) error {
+	t.computed++
 	s0 := unroll.State{H: tensor.Dense{Shape: []int{1, len(h)}, Data: slices.Clone(h)}}
 	if t.cfg.HasCell() {
 		s0.C = tensor.Dense{Shape: []int{1, t.cfg.HiddenSize}, Data: slices.Clone(row(c, i))}
@@ -238,15 +239,13 @@ func (t *Trace) step(i int, x, h []float32, c tensor.Dense, to []float32) error 
 // to set of RNN") and counts the numbers of the last one's output whose bits
 // differ from those of the stack.
 func (t *Trace) Chain() (numbers, wrong int, err error) {
-	y, _, err := t.Layer.Forward(t.whole(), t.S0)
+	y, _, err := t.Layer.Forward(t.X, t.S0)
+	t.computed += t.Steps() * t.Lanes()
 	if err != nil {
 		return 0, 0, err
 	}
 	return len(y.Data), differ(y.Data, t.Output().Data), nil
 }
-
-// whole returns x as the layer takes it: one sequence without a batch.
-func (t *Trace) whole() tensor.Dense { return t.X }
 
 func differ(a, b []float32) int {
 	n := 0

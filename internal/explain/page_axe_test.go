@@ -44,6 +44,7 @@ func axe(t *testing.T) string {
 
 // axe-core finds nothing in any tab, in both schemes, on every screen.
 func TestPageHasNoViolations(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it fetches axe-core")
 	}
@@ -57,12 +58,13 @@ func TestPageHasNoViolations(t *testing.T) {
 			for _, tab := range []string{"lesson", "cell", "ask", "change", "save"} {
 				b.run(js(id("tab-"+tab) + `.click()`))
 				b.until(id(tab) + `.children.length>1`)
-				for _, f := range eval[[]string](b, `(async()=>{for(let k=0;k<4;k++)await new Promise(requestAnimationFrame);return axe.run(document)})().then(r=>r.violations.map(v=>v.id+': '+v.help+': '+v.nodes.slice(0,3).map(n=>n.html.slice(0,140)+' '+n.any.map(a=>a.message).join(' ').slice(0,160)).join(' | ')))`) {
+				for _, f := range eval[[]string](b, `(async()=>{for(let k=0;k<4;k++)await new Promise(requestAnimationFrame);return axe.run(document,{resultTypes:['violations']})})().then(r=>r.violations.map(v=>v.id+': '+v.help+': '+v.nodes.slice(0,3).map(n=>n.html.slice(0,140)+' '+n.any.map(a=>a.message).join(' ').slice(0,160)).join(' | ')))`) {
 					t.Errorf("%v %s: %s", size, tab, f)
 				}
 			}
 			b.run(js(id("theme") + `.click()`))
 		}
+		b.end()
 		if t.Failed() {
 			return
 		}

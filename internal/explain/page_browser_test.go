@@ -10,13 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -27,6 +27,11 @@ import (
 type browser struct {
 	t   *testing.T
 	ctx context.Context
+	// file is the page's own, the only one it may read.
+	file string
+	// end says what the page must not have done, and leaves the tab to other pages; a
+	// test that opens many calls it before its own end.
+	end func()
 
 	mu     sync.Mutex
 	faults []string
@@ -80,24 +85,21 @@ func (b *browser) press(selector, keys string) {
 }
 
 // at returns the middle of an element after it was scrolled into view, once it
-// stands still: what is drawn above it may still move it.
+// stands still for two frames: what is drawn above it may still move it.
 func (b *browser) at(selector string) (x, y float64) {
 	b.t.Helper()
-	middle := func() []float64 {
-		p := eval[[]float64](b, fmt.Sprintf(`(()=>{const e=document.querySelector(%q);if(!e)return[];e.scrollIntoView({block:'nearest'});const r=e.getBoundingClientRect();return[r.left+r.width/2,r.top+r.height/2]})()`, selector))
-		if len(p) == 0 {
-			b.t.Fatalf("there is no %s", selector)
+	p := eval[[]float64](b, fmt.Sprintf(`(async()=>{
+		const middle=()=>{const e=document.querySelector(%q);if(!e)return[];e.scrollIntoView({block:'nearest'});const r=e.getBoundingClientRect();return[r.left+r.width/2,r.top+r.height/2]};
+		let p=middle();
+		for(let k=0;p.length&&k<50;k++){
+			for(let f=0;f<2;f++)await new Promise(requestAnimationFrame);
+			const q=middle();
+			if(String(p)===String(q))break;
+			p=q;
 		}
-		return p
-	}
-	p := middle()
-	for range 50 {
-		time.Sleep(20 * time.Millisecond) // longer than a frame
-		q := middle()
-		if slices.Equal(p, q) {
-			break
-		}
-		p = q
+		return p})()`, selector))
+	if len(p) == 0 {
+		b.t.Fatalf("there is no %s", selector)
 	}
 	return p[0], p[1]
 }
@@ -108,15 +110,39 @@ func (b *browser) holds(expr string) bool {
 	return eval[bool](b, `(()=>{try{return !!(`+expr+`)}catch(e){if(e instanceof TypeError)return false;throw e}})()`)
 }
 
+// met waits in the page until an expression is true, and reports whether it became so.
+// A page that is loaded anew meanwhile is asked again.
+func (b *browser) met(expr string) bool {
+	b.t.Helper()
+	script := fmt.Sprintf(`new Promise((done,fail)=>{const end=Date.now()+%d;(function look(){
+		let ok=false;
+		try{ok=!!(%s)}catch(e){if(!(e instanceof TypeError)){fail(e);return}}
+		if(ok||Date.now()>end)done(ok);else setTimeout(look,4)})()})`, patience.Milliseconds(), expr)
+	for end := time.Now().Add(patience); ; {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+		if err == nil || time.Now().After(end) {
+			return ok
+		}
+		if !strings.Contains(err.Error(), "context") && !strings.Contains(err.Error(), "navigated") {
+			b.t.Fatalf("%s: %v", expr, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 // until waits until an expression is true.
 func (b *browser) until(expr string) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if b.holds(expr) {
-			return
-		}
+	if !b.met(expr) {
+		b.t.Fatalf("not within %v: %s; status: %s; faults: %v", patience, expr, eval[string](b, `document.getElementById('status').textContent+' | '+document.getElementById('cell').textContent.slice(0,200)`), b.faults)
 	}
-	b.t.Fatalf("not within %v: %s; status: %s; faults: %v", patience, expr, eval[string](b, `document.getElementById('status').textContent+' | '+document.getElementById('cell').textContent.slice(0,200)`), b.faults)
+}
+
+// quiet waits until the engine has answered all questions, also those that the next
+// picture asks.
+func (b *browser) quiet() {
+	b.t.Helper()
+	eval[bool](b, `(async()=>{for(const e=unroll.engine;;){const last=e.last,calm=!e.waiting.size;await new Promise(requestAnimationFrame);await new Promise(r=>setTimeout(r));if(calm&&!e.waiting.size&&e.last===last)return true}})()`)
 }
 
 // browserPath finds a browser; a machine without one skips the test.
@@ -131,11 +157,22 @@ func browserPath(t *testing.T) string {
 	return ""
 }
 
-// one is the browser that all tests have tabs in.
+// one is the browser that all tests have tabs in. A tab is a window of its own, which
+// costs a browser as much as a page does, so one test has it after the other.
 var one struct {
 	once sync.Once
 	ctx  context.Context
 	stop []context.CancelFunc
+
+	mu   sync.Mutex
+	free []*tab
+}
+
+// tab is a window of the browser. What happens in it is noted for whoever has it.
+type tab struct {
+	ctx context.Context
+	mu  sync.Mutex
+	has *browser
 }
 
 func shared(path string) context.Context {
@@ -149,6 +186,86 @@ func shared(path string) context.Context {
 		}
 	})
 	return one.ctx
+}
+
+// newTab takes a tab that no test has, or opens one.
+func newTab(path string) (*tab, error) {
+	root := shared(path)
+	one.mu.Lock()
+	if n := len(one.free); n > 0 {
+		w := one.free[n-1]
+		one.free = one.free[:n-1]
+		one.mu.Unlock()
+		return w, nil
+	}
+	one.mu.Unlock()
+	ctx, cancel := chromedp.NewContext(root)
+	w := &tab{ctx: ctx}
+	one.mu.Lock()
+	one.stop = append([]context.CancelFunc{cancel}, one.stop...)
+	one.mu.Unlock()
+	if err := chromedp.Listen(ctx, w.note); err != nil {
+		return nil, err
+	}
+	// Keys go where the focus is in every tab, not only in the one in front.
+	focus := emulation.SetFocusEmulationEnabledParams{Enabled: true}
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, focus); err != nil {
+		return nil, err
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		return nil, err
+	}
+	_, err := chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	return w, err
+}
+
+// leave empties a tab for the next test: no page, no medium, the pointer in a corner. One
+// that cannot be emptied is not used again.
+func (w *tab) leave() {
+	w.give(nil)
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank"), chromedp.MouseEvent(chromedp.MouseMoved, 0, 0)); err != nil {
+		return
+	}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}); err != nil {
+		return
+	}
+	one.mu.Lock()
+	one.free = append(one.free, w)
+	one.mu.Unlock()
+}
+
+func (w *tab) give(to *browser) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.has = to
+}
+
+// note faults every request that leaves a test's page, and every error.
+func (w *tab) note(ev any) {
+	w.mu.Lock()
+	b := w.has
+	w.mu.Unlock()
+	if b == nil {
+		return
+	}
+	switch e := ev.(type) {
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; !strings.HasPrefix(u, "file://"+b.file) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
+			b.fault("request for %s", u)
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == "error" {
+			b.fault("log: %s", e.Entry.Text)
+		}
+	case *runtime.EventExceptionThrown:
+		b.fault("exception: %s", e.ExceptionDetails.Text)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == "error" {
+			b.fault("console: %v", e.Args)
+		}
+	}
 }
 
 func TestMain(m *testing.M) {
@@ -178,42 +295,20 @@ func openFile(t *testing.T, path string, page []byte, width, height int64) *brow
 	if err := os.WriteFile(file, page, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := chromedp.NewContext(shared(path))
-	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx}
-	err := chromedp.Listen(ctx, func(ev any) {
-		switch e := ev.(type) {
-		case *network.EventRequestWillBeSent:
-			if u := e.Request.URL; !strings.HasPrefix(u, "file://"+file) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
-				b.fault("request for %s", u)
-			}
-		case *log.EventEntryAdded:
-			if e.Entry.Level == "error" {
-				b.fault("log: %s", e.Entry.Text)
-			}
-		case *runtime.EventExceptionThrown:
-			b.fault("exception: %s", e.ExceptionDetails.Text)
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == "error" {
-				b.fault("console: %v", e.Args)
-			}
-		}
-	})
+	w, err := newTab(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
-		t.Fatal(err)
-	}
-	b.run(chromedp.EmulateViewport(width, height), chromedp.Navigate("file://"+file))
-	t.Cleanup(func() {
+	b := &browser{t: t, ctx: w.ctx, file: file}
+	w.give(b)
+	b.end = sync.OnceFunc(func() {
 		for _, f := range b.faults {
 			t.Error(f)
 		}
+		w.leave()
 	})
+	t.Cleanup(b.end)
+	b.run(chromedp.EmulateViewport(width, height), chromedp.Navigate("file://"+file))
 	b.until(`document.body.dataset.ready === '1'`)
 	return b
 }
@@ -246,10 +341,8 @@ func (b *browser) shot(name string) {
 // want is until with words for what failed, and lets the test go on.
 func (b *browser) want(expr, format string, a ...any) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if b.holds(expr) {
-			return
-		}
+	if b.met(expr) {
+		return
 	}
 	b.t.Errorf("%s: not within %v: %s; status: %s", fmt.Sprintf(format, a...), patience, expr, eval[string](b, `document.getElementById('status').textContent`))
 }

@@ -26,6 +26,7 @@ var screens = [][2]int64{{390, 844}, {1024, 640}, {1440, 900}, {1920, 1080}}
 // One notation: layers have the numbers of the formulas, the initial state one
 // name, and the names that PyTorch has instead are said.
 func TestPageHasOneNotation(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	words := drawnWords(b)
 	for _, want := range []string{"layer 1", "layer 2", "h_init", "→ weight_hh_l0"} {
@@ -58,6 +59,7 @@ func drawnWords(b *browser) string {
 
 // What the first screen says: what to do, and a cell where something is seen.
 func TestPageBeginsWithWhatToDo(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	b.want(id("intro")+`.textContent.includes('Choose a number')&&document.querySelector('nav button').id==='tab-lesson'`, "the first sentence, and the lesson first")
 	b.want(`unroll.S.lane===1&&unroll.S.t===4&&document.querySelector('#cell h2').textContent==='layer 2, step 4, unit 0'`, "the last step of the top layer")
@@ -72,10 +74,12 @@ func TestPageBeginsWithWhatToDo(t *testing.T) {
 // The last chapter shows the wrong numbers beside the right ones, for each kind
 // of layer.
 func TestPageShowsWrongNumbersBesideRightOnes(t *testing.T) {
+	t.Parallel()
 	for _, cfg := range []unroll.Config{
 		{InputSize: 4, HiddenSize: 4, NumLayers: 2},
 		{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 3, NumLayers: 2},
 		{Mode: unroll.GRU, InputSize: 6, HiddenSize: 3, NumLayers: 2, Bidirectional: true},
+		{Mode: unroll.LSTM, InputSize: 4, HiddenSize: 3, ProjSize: 2, NumLayers: 3, Bidirectional: true},
 	} {
 		tr := traceOf(t, cfg, 4)
 		res, err := tr.Loop(Loop{EveryLayer: true, InPlace: true})
@@ -102,7 +106,43 @@ func TestPageShowsWrongNumbersBesideRightOnes(t *testing.T) {
 		if words := drawnWords(b); !strings.Contains(words, "\n"+Num(row0(res, lane, 2)).Short()+"\n") {
 			t.Errorf("%v: the grid does not show the loop's numbers:\n%s", cfg, words)
 		}
+		b.end()
 	}
+}
+
+// Where the sizes do not fit, the lesson shows where the loop stops, and goes on with an
+// input that fits; a mistake in output alone is shown in both directions.
+func TestPageGoesOnWhereTheLoopStops(t *testing.T) {
+	t.Parallel()
+	cfg := unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 2, NumLayers: 3, Bidirectional: true}
+	tr := traceOf(t, cfg, 4)
+	b := openPage(t, tr, PageOptions{}, 1400, 900)
+	chapterOf(6)(b)
+	b.want(id("loopresult")+`.textContent.includes('weight_ih_l1 takes the 4 of the layer below, both directions')&&!document.querySelector('#beside table')`, "where it stops")
+	b.click("#fit")
+	b.want(`unroll.S.I===4&&document.querySelectorAll('#beside .bad').length===2&&`+id("notice")+`.textContent.includes('input_size 4')`, "an input that fits")
+	if got := eval[string](b, `document.querySelector('#beside h3').textContent`); got != "layer 3 ←, step 3: right, and in the loop" {
+		t.Errorf("the chosen cell: %q", got)
+	}
+	b.click("#undo")
+	b.want(`unroll.S.I===3`, "the input that was here before")
+
+	one := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 2, Bidirectional: true}, 4)
+	b = openPage(t, one, PageOptions{}, 1400, 900)
+	chapterOf(6)(b)
+	b.want(id("loopresult")+`.textContent.startsWith('All 16 numbers of output are right')`, "one layer")
+	b.click("#m-noclone")
+	b.want(id("loopresult")+`.textContent.includes('12 of 16 numbers of output are wrong: every row has the last state of each direction')`, "output of both directions")
+	if got := fmt.Sprint(eval[[]float64](b, `[...unroll.S.marks]`)); got != "[2 2 2 0 0 2 2 2]" {
+		t.Errorf("marks %s", got)
+	}
+	// Who leaves before the answer comes has the grid as it is.
+	b.run(js(`unroll.S.marks=null;` + id("tab-cell") + `.click();` + id("tab-lesson") + `.click();` + id("tab-cell") + `.click()`))
+	b.quiet()
+	b.want(`!unroll.S.marks`, "no marks beside another tab")
+	b.click("#tab-lesson")
+	b.run(js(`unroll.go(1,2,0,false)`))
+	b.want(fmt.Sprintf(`document.querySelector('#beside h3').textContent.startsWith('output[2], reverse')&&document.querySelector('#beside table').rows[1].textContent==='0%s%s'`, Num(row(one.H[1], 2)[0]), Num(row(one.H[1], 0)[0])), "the reverse half of output")
 }
 
 func row0(res *LoopResult, lane, s int) float32 { return row(res.H[lane], s)[0] }
@@ -110,6 +150,7 @@ func row0(res *LoopResult, lane, s int) float32 { return row(res.H[lane], s)[0] 
 // A model that comes without an input says so, takes one, and a refusal stands
 // above the grid.
 func TestPageTakesAnInput(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1360, 820)
 	file, err := os.ReadFile(filepath.Join("..", "..", "examples", "bach", "model.safetensors"))
 	if err != nil {
@@ -171,6 +212,7 @@ func TestSessionTakesInputs(t *testing.T) {
 // No word on the grid is cut: not by the edge, not by the names at the left, and
 // no name of a state lies on the frame of output. Lanes out of sight are told.
 func TestPageCutsNothing(t *testing.T) {
+	t.Parallel()
 	for _, tr := range []*Trace{
 		exampleTrace(t),
 		traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 6, NumLayers: 3, Bidirectional: true}, 6),
@@ -202,13 +244,33 @@ func TestPageCutsNothing(t *testing.T) {
 				return bad})()`) {
 				t.Errorf("%v at %v: %s", tr.cfg, size, fault)
 			}
+			if b != turned {
+				b.end()
+			}
 		}
+		turned.end()
+	}
+}
+
+// In a low window the characters under many units are in sight, and of an input that is
+// cut it is said that there is more.
+func TestPageShowsTheInputInALowWindow(t *testing.T) {
+	t.Parallel()
+	b := openPage(t, traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 8, HiddenSize: 64, NumLayers: 2}, 40), PageOptions{Labels: strings.Split(strings.Repeat("characters", 4), "")}, 1024, 640)
+	if over := eval[float64](b, `(g=>g.scrollHeight-g.clientHeight)(`+id("grid")+`)`); over > 1 {
+		t.Errorf("the characters are %g pixels out of sight", over)
+	}
+	b.end()
+	b = openPage(t, traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 6, HiddenSize: 3, NumLayers: 2, Bidirectional: true}, 6), PageOptions{}, 1024, 640)
+	if words := drawnWords(b); !strings.Contains(words, "\n▼ more below: scroll\n") {
+		t.Errorf("the input is cut without a word:\n%s", words)
 	}
 }
 
 // A run wider than its window: wherever it is scrolled to, the name of the initial
 // state is whole or gone, and the words under the grid take the lines that they need.
 func TestPageScrolledCutsNothing(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, traceOf(t, unroll.Config{InputSize: 60, HiddenSize: 60}, 60), PageOptions{}, 1024, 640)
 	for _, fault := range eval[[]string](b, `(async()=>{
 		const bad=new Set(),p=CanvasRenderingContext2D.prototype,own=p.fillText,g=document.getElementById('grid');
@@ -227,6 +289,7 @@ func TestPageScrolledCutsNothing(t *testing.T) {
 // A reverse lane's weight points the way time goes there; a chart of steps counts
 // in steps; c has an axis of its own.
 func TestPageArrowsAndAxes(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 4, Bidirectional: true}, 4)
 	b := openPage(t, tr, PageOptions{}, 1400, 900)
 	words := drawnWords(b)
@@ -248,6 +311,7 @@ func TestPageArrowsAndAxes(t *testing.T) {
 
 // What stands over a name has a line as long as itself, with any font.
 func TestPageBracesAreAsLongAsTheirSums(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	b.run(js(`unroll.go(1,3,1)`))
 	b.until(`document.querySelectorAll('#cell .braced').length===4`)
@@ -264,6 +328,7 @@ func TestPageBracesAreAsLongAsTheirSums(t *testing.T) {
 // Digits can be read on every colour of the scale (WCAG 2.2, 1.4.3), in both
 // schemes, and the frame under the pointer is not the chosen one's.
 func TestPageDigitsCanBeRead(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{}, 1000, 700)
 	for range 2 {
 		low := eval[[]float64](b, `(()=>{const lum=c=>{const l=c.map(v=>v/255).map(v=>v<=.04045?v/12.92:((v+.055)/1.055)**2.4);return .2126*l[0]+.7152*l[1]+.0722*l[2]};
@@ -280,6 +345,7 @@ func TestPageDigitsCanBeRead(t *testing.T) {
 
 // A link keeps the place, and one to a place that is not there opens the nearest.
 func TestPageLinkKeepsThePlace(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1000, 700)
 	b.run(js(`unroll.go(0,2,3)`))
 	b.want(`location.hash==='#lane=0&step=2&unit=3'`, "the link")
@@ -291,6 +357,7 @@ func TestPageLinkKeepsThePlace(t *testing.T) {
 
 // In a text what moved a number is its characters.
 func TestPageNamesTheCharactersThatMovedIt(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 4}, 6)
 	b := openPage(t, tr, PageOptions{Labels: []string{"h", "e", "l", "l", "o", " "}}, 1360, 820)
 	inf, err := tr.Influence(Target{Step: 4, Unit: 1}, 0, nil)

@@ -119,7 +119,7 @@ func exampleControls() []operated {
 		number("xunit", "#xunit", opened(-1, 1, 0), `unroll.S.u===1`),
 		number("xvalue", "#xvalue", func(b *browser) {
 			opened(-1, 1, 2)(b)
-			b.until("!unroll.engine.waiting.size")
+			b.quiet()
 			b.run(js(id("status") + `.textContent=''`))
 		}, id("status")+`.textContent==='computed here'`),
 		{name: "askgrad", selector: "#askgrad", before: ask(), want: `document.querySelector('#memory canvas')`},
@@ -132,7 +132,7 @@ func exampleControls() []operated {
 		number("column", "#column", change, `unroll.S.param.index===1`),
 		number("value", "#value", func(b *browser) {
 			change(b)
-			b.until("!unroll.engine.waiting.size")
+			b.quiet()
 			b.run(js(id("status") + `.textContent=''`))
 		}, id("status")+`.textContent==='computed here'`),
 		{name: "typed", selector: "#typed", before: func(b *browser) {
@@ -185,6 +185,13 @@ func gatedControls() []operated {
 	return []operated{
 		{name: "what", selector: "#what-c", before: do(id("what-h") + `.click()`), focus: "#what-h", keys: kb.ArrowRight, want: `unroll.S.what==='c'`},
 		{name: "units", selector: "#units-first", before: do(id("units-even") + `.click()`), focus: "#units-even", keys: kb.ArrowRight, want: `unroll.S.choice==='first'`},
+		{name: "fit", selector: "#fit", before: func(b *browser) {
+			if b.holds(`unroll.S.edits`) {
+				do(id("reset")+`.click()`, `until unroll.S.I===60`)(b)
+			}
+			chapterOf(6)(b)
+			b.until(id("fit"))
+		}, want: `unroll.S.I===50`},
 		{name: "askgates", selector: "#askgates", before: do(id("tab-ask")+`.click()`, id("answer")+`.replaceChildren()`), want: `document.querySelector('#gates canvas')`},
 		// Last: all terms stay shown.
 		{name: "more", selector: "#cell a[data-control=more]", before: opened(0, 1, 0), want: `document.querySelector('#cell table').rows.length>60`},
@@ -227,6 +234,7 @@ func (b *browser) controls(seen map[string]bool) {
 // Every control does its work by mouse and by keyboard; a control that no row
 // uses fails the test.
 func TestPageByMouseAndByKeyboard(t *testing.T) {
+	t.Parallel()
 	whole, wholeOptions := wholeModel(t)
 	seen, used := map[string]bool{}, map[string]bool{}
 	for _, page := range []struct {
@@ -266,9 +274,9 @@ func TestPageByMouseAndByKeyboard(t *testing.T) {
 					continue
 				}
 				// What the row before asked of the engine must not answer in this one.
-				b.until("!unroll.engine.waiting.size")
+				b.quiet()
 				c.before(b)
-				b.until("!unroll.engine.waiting.size")
+				b.quiet()
 				b.controls(seen)
 				if b.holds(c.want) {
 					t.Errorf("%s: %s before anything is done", c.selector, c.want)
@@ -279,6 +287,7 @@ func TestPageByMouseAndByKeyboard(t *testing.T) {
 				b.controls(seen)
 			}
 		}
+		b.end()
 	}
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
 		// What is wider than a narrow screen is scrolled by the browser's own keys.
@@ -294,6 +303,7 @@ func TestPageByMouseAndByKeyboard(t *testing.T) {
 }
 
 func TestPageKeys(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1360, 820)
 	at := func(lane, s, u int) string {
 		return fmt.Sprintf(`unroll.S.lane===%d&&unroll.S.t===%d&&unroll.S.u===%d`, lane, s, u)
@@ -346,6 +356,7 @@ func TestPageKeys(t *testing.T) {
 // With two directions a layer is finished, forward and then reverse, before the
 // next begins: no cell is played before what flows into it.
 func TestPagePlaysInTheOrderOfComputation(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 2, HiddenSize: 3, NumLayers: 2, Bidirectional: true}, 3)
 	b := openPage(t, tr, PageOptions{}, 1360, 820)
 	var want []string

@@ -18,6 +18,7 @@ import (
 )
 
 func TestPageOnAPhone(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 390, 844)
 	b.shot("phone")
 	for _, tab := range []string{"cell", "ask", "change", "lesson"} {
@@ -39,6 +40,7 @@ func TestPageOnAPhone(t *testing.T) {
 
 // On a projector everything is larger, and a click still finds its cell.
 func TestPageOnAProjector(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1920, 1080)
 	if px := eval[float64](b, `parseFloat(getComputedStyle(document.body).fontSize)`); px < 18 {
 		t.Errorf("letters of %g pixels", px)
@@ -56,6 +58,7 @@ func TestPageOnAProjector(t *testing.T) {
 // the colours below and above zero stay apart for eyes that lack a cone
 // (matrices of Machado, Oliveira and Fernandes 2009, severity 1).
 func TestPageColours(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{}, 1000, 700)
 	for range 2 {
 		for _, f := range eval[[]string](b, `(()=>{
@@ -82,6 +85,7 @@ func TestPageColours(t *testing.T) {
 
 // On paper the whole grid stands, light, without the controls.
 func TestPagePrints(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1360, 820)
 	b.click("#theme")
 	pdf, err := chromedp.Call(b.ctx, page.PrintToPDF, page.PrintToPDFParams{})
@@ -124,6 +128,7 @@ func TestPagePrints(t *testing.T) {
 
 // Where the engine cannot start, the recorded run is still shown.
 func TestPageWithoutAnEngine(t *testing.T) {
+	t.Parallel()
 	path := browserPath(t)
 	var file bytes.Buffer
 	if err := exampleTrace(t).Page(&file, PageOptions{}); err != nil {
@@ -143,6 +148,7 @@ func TestPageWithoutAnEngine(t *testing.T) {
 // of 48 of them, and an edit near the end computes what comes after it. The log says
 // what that takes here, from the browser's time of the click to the opened cell.
 func TestPageOfALargeModelDrawsASample(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it computes 1,024 units over 2,000 steps")
 	}

@@ -42,6 +42,7 @@ func (b *browser) saved(button string) (string, []byte) {
 
 // The grid is saved as pictures of all of it, the run as files that are read back.
 func TestPageSaves(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 4, NumLayers: 2}, 40)
 	b := openPage(t, tr, PageOptions{Title: "a model"}, 1000, 700)
 	b.run(js(catchFiles), js(`unroll.go(0,1,0)`), js(`(z=>{z.value=85;z.oninput({target:z})})(`+id("zoom")+`)`))
@@ -98,6 +99,7 @@ func svgWords(t *testing.T, raw []byte) string {
 // Changes are counted, taken back one by one or all, and what the page alone knows
 // of a model comes back with it.
 func TestPageUndoes(t *testing.T) {
+	t.Parallel()
 	tr := exampleTrace(t)
 	b := openPage(t, tr, PageOptions{Example: true, Columns: []string{"a", "b", "c"}}, 1360, 820)
 	b.want(id("undo")+`.hidden&&`+id("edited")+`.textContent===''`, "nothing is changed")
@@ -115,6 +117,7 @@ func TestPageUndoes(t *testing.T) {
 
 // A link keeps what the cells show and the tab, and one that is typed is followed.
 func TestPageLinkKeepsWhatIsShown(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 4, NumLayers: 2}, 6)
 	b := openPage(t, tr, PageOptions{}, 1000, 700)
 	b.run(js(`unroll.go(0,2,3)`))

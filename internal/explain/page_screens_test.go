@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ import (
 //	the whole model                       TestPageOfAWholeModel
 //	the gallery                           TestGalleryOpens
 func TestPageOnEveryScreen(t *testing.T) {
+	t.Parallel()
 	stack := traceOf(t, unroll.Config{InputSize: 4, HiddenSize: 4, NumLayers: 2}, 5)
 	opt := PageOptions{Labels: []string{"l", "i", "g", "h", "t"}, Parts: []Part{{"rnn", stack}}, Boxes: []Box{
 		{Name: "tokens", Op: "input", Shape: []int{5}, Values: []float32{4, 3, 2, 1, 0}},
@@ -57,6 +59,7 @@ func TestPageOnEveryScreen(t *testing.T) {
 			})
 		}
 		b.t = t
+		b.end()
 	}
 }
 
@@ -69,7 +72,7 @@ func everyScreen(b *browser, tr *Trace) {
 	t := b.t
 	t.Helper()
 	opened := func(lane, step, u int) func(*browser) {
-		b.until("!unroll.engine.waiting.size") // what was asked before answers first
+		b.quiet() // what was asked before answers first
 		return opened(lane, step, u)
 	}
 	wide := func(what string) {
@@ -151,7 +154,7 @@ func everyScreen(b *browser, tr *Trace) {
 func onPaper(b *browser, tr *Trace) {
 	t := b.t
 	t.Helper()
-	b.until("!unroll.engine.waiting.size")
+	b.quiet()
 	opened(1, 4, 0)(b)
 	media := func(m string) {
 		t.Helper()
@@ -182,6 +185,7 @@ func onPaper(b *browser, tr *Trace) {
 // The pages of the gallery, which the site's build makes, open, and their engine has
 // the bits of the record. UNROLL_GALLERY names their folder.
 func TestGalleryOpens(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("UNROLL_GALLERY")
 	if dir == "" {
 		t.Skip("UNROLL_GALLERY names no folder of pages (docs/gallery/make.sh FOLDER)")
@@ -199,12 +203,14 @@ func TestGalleryOpens(t *testing.T) {
 		b := openFile(t, path, html, 1440, 900)
 		b.want(`(`+result+`).endsWith('bit for bit')`, "%s", filepath.Base(p))
 		b.shot("gallery-" + strings.TrimSuffix(filepath.Base(p), ".html"))
+		b.end()
 	}
 }
 
 // A text of 20,000 characters: the page holds every 64th state, opens a number in its
 // middle, and an edit there asks the engine for what is in view and not for the rest.
 func TestPageOfALongText(t *testing.T) {
+	t.Parallel()
 	const steps = 20000
 	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 16, NumLayers: 2}, steps)
 	labels := make([]string, steps)
@@ -229,10 +235,38 @@ func TestPageOfALongText(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.shows(1, 10000, 3, row(edited.H[1], 10000)[3])
-	b.until("!unroll.engine.waiting.size")
+	b.quiet()
 	// Three rows (x and two layers) of what is in view and a screen to both sides.
 	if n := eval[float64](b, `window.asked`); n == 0 || n > 3000 {
 		t.Errorf("the edit asked for %g steps of %d", n, steps)
 	}
 	b.shows(1, steps-1, 3, row(edited.H[1], steps-1)[3])
+	// An edit near the beginning: a number near the end takes the steps until the run is
+	// the old one again.
+	opened(-1, 10, 0)(b)
+	b.quiet()
+	b.run(js(id("status") + `.textContent='';window.computed=[];(own=>{unroll.engine.call=async(...a)=>{const r=await own(...a);if(a[0]==='unit')window.computed.push(r.computed);return r}})(unroll.engine.call);document.querySelector('#xvalue').select()`))
+	// What is being typed stays, whatever comes into view meanwhile.
+	b.press("#xvalue", "-")
+	b.run(js(id("grid") + `.scrollLeft=60000`))
+	b.quiet()
+	if !b.holds(`document.activeElement.id==='xvalue'&&document.activeElement.validity.badInput`) {
+		t.Error("what was being typed is gone")
+	}
+	b.run(chromedp.KeyEvent("1.5\r"))
+	b.want(id("status")+`.textContent==='computed here'`, "an edit near the beginning")
+	x.Data[10*3] = -1.5
+	if edited, err = NewTrace(tr.Layer, x, tr.S0); err != nil {
+		t.Fatal(err)
+	}
+	if err := edited.Run(nil); err != nil {
+		t.Fatal(err)
+	}
+	b.shows(1, steps-100, 3, row(edited.H[1], steps-100)[3])
+	if n := slices.Max(eval[[]int](b, `window.computed`)); n > 2*3*stride*longest {
+		t.Errorf("the number took %d steps of lanes of %d", n, 2*steps)
+	}
+	// While steps are computed the page says which, and for what.
+	b.run(js(`(e=>{e.id='waiting';document.getElementById('cell').append(e)})(document.createElement('p'));unroll.engine.worker.onmessage({data:{progress:.34,opening:true,layer:0,step:6500}})`))
+	b.want(id("waiting")+`.textContent.startsWith('After a change the steps up to here are computed anew: 34 %, now layer 1, step 6500.')`, "what is computed")
 }

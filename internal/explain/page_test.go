@@ -30,6 +30,7 @@ func (b *browser) shows(lane, t, u int, v float32) {
 }
 
 func TestPageShowsTheEnginesNumbers(t *testing.T) {
+	t.Parallel()
 	tr := exampleTrace(t)
 	b := openPage(t, tr, PageOptions{Example: true}, 1400, 900)
 	b.shot("grid")
@@ -76,6 +77,7 @@ func TestPageShowsTheEnginesNumbers(t *testing.T) {
 
 // Gates, two directions and a projection: what the page says is the engine's.
 func TestPageOfEveryCell(t *testing.T) {
+	t.Parallel()
 	for _, cfg := range []unroll.Config{
 		{Mode: unroll.LSTM, InputSize: 3, HiddenSize: 4, NumLayers: 2, Bidirectional: true},
 		{Mode: unroll.GRU, InputSize: 2, HiddenSize: 5, NumLayers: 2, NoBias: true},
@@ -118,11 +120,13 @@ func TestPageOfEveryCell(t *testing.T) {
 			b.want(fmt.Sprintf(`%s.textContent.includes('step 2, %s, %s')`, id("here"), Num(row(g, 2)[0]).Short(), Num(row(g, 2)[1]).Short()), "%v gate %s", cfg, name)
 		}
 		b.shot(fmt.Sprintf("cells-%v-%d", cfg.Mode, cfg.Directions()))
+		b.end()
 	}
 }
 
 // The page writes a float32 as the command does.
 func TestPageWritesNumbersAsTheCommand(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{}, 800, 600)
 	g := rng.New(3)
 	vals := []float64{0, math.Copysign(0, -1), 1, -1, 0.1, 1e-4, 9.99e-5, 123456, 999999, 1e6, 1.5e6, 1 << 24, 1e-45, math.MaxFloat32}
@@ -145,6 +149,7 @@ func TestPageWritesNumbersAsTheCommand(t *testing.T) {
 // An edited input, weight, initial state or number of layers gives what the
 // command prints for it.
 func TestPageChangesWhatTheCommandComputes(t *testing.T) {
+	t.Parallel()
 	tr := exampleTrace(t)
 	b := openPage(t, tr, PageOptions{Example: true}, 1360, 820)
 	enter := func(selector, value string) {
@@ -215,6 +220,7 @@ func TestPageChangesWhatTheCommandComputes(t *testing.T) {
 
 // Two runs compared: what changed is the difference of the two.
 func TestPageComparesTwoRuns(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 2, HiddenSize: 3}, 6)
 	b := openPage(t, tr, PageOptions{}, 1360, 820)
 	b.click("#tab-ask")
@@ -238,6 +244,7 @@ func TestPageComparesTwoRuns(t *testing.T) {
 }
 
 func TestPageOpensADroppedCheckpoint(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1360, 820)
 	for _, name := range []string{"model.safetensors", "model.pt"} {
 		file, err := os.ReadFile(filepath.Join("..", "..", "examples", "bach", name))
@@ -266,6 +273,7 @@ func TestPageOpensADroppedCheckpoint(t *testing.T) {
 }
 
 func TestPageAsks(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 2, HiddenSize: 3, NumLayers: 2}, 20)
 	b := openPage(t, tr, PageOptions{}, 1360, 820)
 	b.run(js(`unroll.go(1,12,2)`))
@@ -326,6 +334,7 @@ func TestPageAsks(t *testing.T) {
 }
 
 func TestPageShowsWhatTheInputIs(t *testing.T) {
+	t.Parallel()
 	labels := []string{"h", "e", "l", "l", "o", " "}
 	tr := traceOf(t, unroll.Config{Mode: unroll.GRU, InputSize: 3, HiddenSize: 4}, 6)
 	b := openPage(t, tr, PageOptions{Labels: labels}, 1360, 820)
@@ -360,6 +369,7 @@ func TestPageShowsWhatTheInputIs(t *testing.T) {
 
 // What comes again in the input is held once, and the engine gets every step.
 func TestPageHoldsRowsOnce(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 16, HiddenSize: 4}, 40)
 	for s := range tr.Steps() {
 		copy(tr.X.Data[s*16:(s+1)*16], tr.X.Data[s%3*16:(s%3+1)*16])
@@ -387,6 +397,7 @@ func TestPageHoldsRowsOnce(t *testing.T) {
 }
 
 func TestPageLesson(t *testing.T) {
+	t.Parallel()
 	b := openPage(t, exampleTrace(t), PageOptions{Example: true}, 1400, 900)
 	b.click("#tab-lesson")
 	for range 3 {

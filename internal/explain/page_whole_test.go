@@ -4,6 +4,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,7 @@ func wholeModel(t *testing.T) (*Trace, PageOptions) {
 // A whole model: boxes with their numbers, and each recurrent layer as the grid,
 // also of different sizes.
 func TestPageOfAWholeModel(t *testing.T) {
+	t.Parallel()
 	tr, opt := wholeModel(t)
 	two := opt.Parts[1].Trace
 	for _, size := range [][2]int64{screens[0], screens[2]} {
@@ -54,12 +56,14 @@ func TestPageOfAWholeModel(t *testing.T) {
 			b.want(`unroll.S.D===1`, "the first layer again")
 			b.shot("whole")
 		}
+		b.end()
 	}
 }
 
 // Of many boxes the one of the layer in the grid is in sight, and the grid of many
 // units under them is not cut.
 func TestPageOfManyBoxes(t *testing.T) {
+	t.Parallel()
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 32, HiddenSize: 64}, 12)
 	var all []Box
 	for i := range 25 {
@@ -69,6 +73,44 @@ func TestPageOfManyBoxes(t *testing.T) {
 	b := openPage(t, tr, PageOptions{Parts: []Part{{"rnn", tr}}, Boxes: all}, 1440, 900)
 	b.want(seen(`#flow [aria-pressed=true]`)+`&&document.querySelector('#flow [aria-pressed=true]').textContent.includes('the grid below')&&(r=>{const f=`+id("flow")+`.getBoundingClientRect();return r.left>=f.left&&r.right<=f.right})(document.querySelector('#flow [aria-pressed=true]').getBoundingClientRect())`, "the box of the layer")
 	b.want(`(g=>g.scrollHeight<=g.clientHeight+1)(`+id("grid")+`)`, "all lanes in sight")
+}
+
+// The grid has the larger part of a window's height, also under boxes and in a low
+// window, and all that belongs to it is in the window.
+func TestPageGivesTheGridRoom(t *testing.T) {
+	t.Parallel()
+	tr, opt := wholeModel(t)
+	many := opt
+	for i := range 25 {
+		many.Boxes = append(slices.Clone(many.Boxes), Box{Name: fmt.Sprintf("relu_%d", i), Op: "Relu", Shape: []int{12, 64}, Output: "y"})
+	}
+	for _, o := range []PageOptions{opt, many, {Example: true}} {
+		of := tr
+		if o.Example {
+			of = exampleTrace(t)
+		}
+		b := openPage(t, of, o, screens[1][0], screens[1][1])
+		for _, size := range slices.Concat(screens[1:], screens[:1]) {
+			b.resize(size)
+			got := eval[[]float64](b, `[`+id("grid")+`.offsetHeight,`+id("flow")+`.offsetHeight,`+id("left")+`.scrollHeight-`+id("left")+`.clientHeight,innerHeight]`)
+			share, over := .5, got[2]
+			if size[0] <= 820 { // the page scrolls
+				share, over = .45, 0
+			}
+			if got[0] < share*got[3] || over > 0 {
+				t.Errorf("%v, %d boxes: of %g pixels the grid has %g, the boxes %g; %g are out of sight", size, len(o.Boxes), got[3], got[0], got[1], over)
+			}
+			// Where the cells are played is said without moving the grid.
+			before := eval[float64](b, id("grid")+`.offsetHeight`)
+			b.click("#next")
+			b.want(id("processing")+`.textContent.startsWith('Processing')`, "the cell at work")
+			if after := eval[float64](b, id("grid")+`.offsetHeight`); size[0] > 820 && after != before {
+				t.Errorf("%v, %d boxes: the grid's height goes from %g to %g as it plays", size, len(o.Boxes), before, after)
+			}
+			b.click("#whole")
+		}
+		b.end()
+	}
 }
 
 // On the terminal the boxes are lines.

@@ -21,8 +21,8 @@ import (
 // the answer is a value for JSON and a block. It is not for several goroutines
 // at once, but Pause may let other calls in while a run is under way.
 type Session struct {
-	// Pause, if set, is called between pieces of long work with the share done.
-	Pause func(done float64)
+	// Pause, if set, is called between pieces of long work with what is done.
+	Pause func(Work)
 
 	layer   *unroll.Layer
 	trace   *Trace // the run, known as far as it was asked for
@@ -36,6 +36,14 @@ type Session struct {
 	turns   turns
 	changes int // counts changes
 	at      int // the change that made what there is now; 0: what was loaded
+}
+
+// Work is how far a question is.
+type Work struct {
+	Done    float64 // its share
+	Opening bool    // a number is to be opened
+	Layer   int     // that the last steps were computed of, from 0,
+	Step    int     // and the last of these
 }
 
 // record reads or writes the record's rows: h of every lane, then c; all of them, or
@@ -117,7 +125,7 @@ var commands = map[string]func(*Session, Args, []byte) (any, []byte, error){
 	"values": (*Session).values, "unit": (*Session).unit, "edit": (*Session).edit,
 	"layers": (*Session).layers, "influence": (*Session).influence, "keep": (*Session).keep,
 	"chain": (*Session).chain, "loop": (*Session).loop, "numbers": (*Session).numbers,
-	"openness": (*Session).openness, "inputs": (*Session).inputs, "input": (*Session).input,
+	"openness": (*Session).openness, "inputs": (*Session).inputs, "fit": (*Session).fit, "input": (*Session).input,
 	"undo": (*Session).undo, "reset": (*Session).reset, "export": (*Session).export,
 }
 
@@ -229,6 +237,7 @@ func (s *Session) compute() (any, []byte, error) {
 		return nil, nil, err
 	}
 	t.reuse(s.trace, s.fresh)
+	t.follow(s.trace)
 	s.hold(t)
 	return s.about(), nil, nil
 }

@@ -1,5 +1,7 @@
 package explain
 
+import "slices"
+
 // influence answers with the norms, XNorm and H of every lane, [1+L*D,T], and
 // then with X [T,I] itself.
 func (s *Session) influence(a Args, _ []byte) (any, []byte, error) {
@@ -38,7 +40,8 @@ func (s *Session) chain(Args, []byte) (any, []byte, error) {
 
 // loop answers with what went wrong, and its code. The block has, per lane and
 // step, how many numbers of the cell differ ([L*D,T]; -1 where the loop never
-// came), and then the loop's own numbers, states [L*D,T,H'] and output [T,D*H'].
+// came), whether these are of output alone, whose state is right ([L*D,T]), and then
+// the loop's own numbers, states or of output [L*D,T,H'].
 func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
 	if err := s.whole(); err != nil {
 		return nil, nil, err
@@ -48,16 +51,23 @@ func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var out, own []float32
+	var marks, ofOutput, own []float32
+	size, top := t.cfg.StateSize(), (t.cfg.NumLayers-1)*t.cfg.Directions()
 	for i, h := range res.H {
 		for k := range t.Steps() {
-			n := float32(differ(row(h, k), row(t.H[i], k)))
+			numbers, of := row(h, k), float32(0)
+			n := differ(numbers, row(t.H[i], k))
+			if i >= top && n == 0 && res.Break == nil {
+				d := i - top
+				if out := row(res.Output, k)[d*size : (d+1)*size]; differ(out, numbers) > 0 {
+					numbers, of, n = out, 1, differ(out, numbers)
+				}
+			}
 			if !res.reached(t, i, k) {
 				n = -1
 			}
-			out = append(out, n)
+			marks, ofOutput, own = append(marks, float32(n)), append(ofOutput, of), append(own, numbers...)
 		}
-		own = append(own, h.Data...)
 	}
 	reply := map[string]any{
 		"states": res.WrongStates, "output": res.WrongOutput, "hn": res.WrongHN, "numbers": len(res.Output.Data),
@@ -67,7 +77,7 @@ func (s *Session) loop(a Args, _ []byte) (any, []byte, error) {
 	if res.Break != nil {
 		reply["break"], reply["message"] = res.Break, res.Break.Error()
 	}
-	return reply, floats(append(append(out, own...), res.Output.Data...)), nil
+	return reply, floats(slices.Concat(marks, ofOutput, own)), nil
 }
 
 // openness answers with the mean of each gate of a lane over steps From to To,

@@ -3,6 +3,7 @@ package explain
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -153,6 +154,35 @@ func (s *Session) inputs(a Args, _ []byte) (any, []byte, error) {
 		return nil, nil, err
 	}
 	return s.replace(layer, x, unroll.State{}, true, s.drawn)
+}
+
+// fit makes the input as wide as what the layers above take, so that x[t] fits them all
+// in a loop by hand: input and the first layer's input weights are drawn from seed 0, the
+// rest stays.
+func (s *Session) fit(Args, []byte) (any, []byte, error) {
+	cfg := s.layer.Config()
+	cfg.InputSize = cfg.OutputSize()
+	next, err := unroll.New(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	g := rng.New(0)
+	next.ResetParameters(g)
+	values := map[string]tensor.Dense{}
+	for _, p := range s.layer.Params() {
+		values[p.Name] = p.Value
+	}
+	for _, p := range next.Params() {
+		if !slices.Equal(p.Value.Shape, values[p.Name].Shape) {
+			values[p.Name] = p.Value.Clone()
+		}
+	}
+	if err := next.Load(values); err != nil {
+		return nil, nil, err
+	}
+	x := tensor.New(s.x.Shape[0], cfg.InputSize)
+	rng.Randn(g, x.Data)
+	return s.replace(next, x, s.s0, false, true)
 }
 
 // layers makes the number of layers N. Those that stay keep their parameters;

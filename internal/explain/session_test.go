@@ -150,7 +150,7 @@ func TestSessionANewerEditWins(t *testing.T) {
 	tr := traceOf(t, unroll.Config{InputSize: 3, HiddenSize: 4, NumLayers: 2}, 5)
 	s := session(t, tr, false)
 	nested := false
-	s.Pause = func(float64) {
+	s.Pause = func(Work) {
 		if !nested {
 			nested = true
 			ask(t, s, "edit", map[string]any{"name": "input", "index": 4 * 3, "value": 2}, nil)

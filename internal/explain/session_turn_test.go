@@ -72,7 +72,7 @@ func TestSessionOpensAFarNumberAtABoundedCost(t *testing.T) {
 func TestSessionAnswersAClickBeforeTheView(t *testing.T) {
 	tr := traceOf(t, unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 512, NumLayers: 2}, 400)
 	s, pieces := thin(t, tr), 0
-	s.Pause = func(float64) {
+	s.Pause = func(Work) {
 		if pieces++; pieces != 8 {
 			return
 		}

@@ -39,15 +39,27 @@ func (t *Trace) repeated() int {
 	return min(mostRepeated, max(mostSteps, repeatedWork/t.stepWork()))
 }
 
-// first returns a trace of the first n steps, which has run; t itself if it has no more.
+// first returns a trace of the first n steps, which has run, of a trace that has; t
+// itself if it has no more. Where no lane goes back it has the same states.
 func (t *Trace) first(n int) (*Trace, error) {
 	if t.Steps() <= n {
 		return t, nil
 	}
 	k := t.X.Shape[1]
-	f, err := NewTrace(t.Layer, tensor.Dense{Shape: []int{n, k}, Data: t.X.Data[:n*k]}, t.S0)
+	f, err := newTrace(t.Layer, tensor.Dense{Shape: []int{n, k}, Data: t.X.Data[:n*k]}, t.S0, t)
 	if err != nil {
 		return nil, err
+	}
+	if !t.cfg.Bidirectional && !t.reversed(0) {
+		for i := range f.H {
+			copyRows(f.H[i], t.H[i], 0, n)
+			if t.cfg.HasCell() {
+				copyRows(f.C[i], t.C[i], 0, n)
+			}
+			for k := range f.known[i].all {
+				f.known[i].all[k], f.known[i].end[k] = true, true
+			}
+		}
 	}
 	return f, f.Run(nil)
 }
@@ -78,16 +90,19 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 	if err := t.Check(opt); err != nil {
 		return err
 	}
-	from, to, top := 0, t.Steps(), t.cfg.NumLayers-1
-	if opt.Step >= 0 {
-		from, _ = t.withBefore(0, opt.Step, opt.Step+1)
-		_, to = t.withBefore(t.cfg.Directions()-1, opt.Step, opt.Step+1)
-	}
+	top := t.cfg.NumLayers - 1
 	if opt.Layer >= 0 {
 		top = opt.Layer
 	}
-	if err := t.need(top, -1, from, to, nil); err != nil {
-		return err
+	t.fine()
+	for d := range t.cfg.Directions() {
+		from, to := 0, t.Steps()
+		if opt.Step >= 0 {
+			from, to = t.withBefore(d, opt.Step, opt.Step+1)
+		}
+		if err := t.need(top, d, from, to, nil); err != nil {
+			return err
+		}
 	}
 	p := &printer{w: w}
 	if opt.LaTeX {
@@ -111,6 +126,9 @@ func (t *Trace) Text(w io.Writer, opt TextOptions) error {
 		}
 		first.chainText(p)
 		first.loops(p)
+		if first != t {
+			t.computed += first.computed
+		}
 	}
 	return p.err
 }
@@ -231,6 +249,12 @@ func (t *Trace) cell(p *printer, l, d, s int, opt TextOptions) {
 	for _, line := range t.cells[d].meanings(false) {
 		p.f("    %s", line)
 	}
+	i := l*t.cfg.Directions() + d
+	w, err := t.workings(l, d, s)
+	if err != nil {
+		p.err = err
+		return
+	}
 	left := 0
 	for u := range t.cfg.StateSize() {
 		if !wanted(u, t.cfg.StateSize(), opt.Unit) {
@@ -241,11 +265,7 @@ func (t *Trace) cell(p *printer, l, d, s int, opt TextOptions) {
 			p.f("    ... %d units left out; --unit N shows one", left)
 			left = 0
 		}
-		unit, err := t.Unit(l, d, s, u, false)
-		if err != nil {
-			p.err = err
-			return
-		}
+		unit := t.spell(w, i, s, u, false)
 		for _, line := range t.cells[d].unitText(unit, plain(n.h)) {
 			p.f("    %s", line)
 		}
@@ -253,7 +273,6 @@ func (t *Trace) cell(p *printer, l, d, s int, opt TextOptions) {
 			p.f("    !! the record has %s", unit.Record)
 		}
 	}
-	i := l*t.cfg.Directions() + d
 	if t.cfg.HasCell() {
 		p.f("    %s = %s", plain(n.c), vector(row(t.C[i], s)))
 	}
@@ -267,16 +286,16 @@ func wanted(u, n, only int) bool {
 
 func (t *Trace) cellLaTeX(p *printer, l, d, s int, opt TextOptions) {
 	lines := t.Equations(l, d, s)
+	w, err := t.workings(l, d, s)
+	if err != nil {
+		p.err = err
+		return
+	}
 	for u := range t.cfg.StateSize() {
 		if !wanted(u, t.cfg.StateSize(), opt.Unit) {
 			continue
 		}
-		unit, err := t.Unit(l, d, s, u, false)
-		if err != nil {
-			p.err = err
-			return
-		}
-		lines = append(lines, t.Numbers(unit)...)
+		lines = append(lines, t.Numbers(t.spell(w, l*t.cfg.Directions()+d, s, u, false))...)
 	}
 	p.f("\\begin{align*}")
 	for k, e := range lines {

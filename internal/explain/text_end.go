@@ -32,7 +32,8 @@ func (t *Trace) corner(p *printer) {
 	p.f("")
 }
 
-// loops says what is wrong in the page's hand-written loop, on this input.
+// loops shows the page's hand-written loop for this layer, and says what is wrong in it
+// on this input.
 func (t *Trace) loops(p *printer) {
 	p.f("The hand-written loop")
 	p.f("")
@@ -44,23 +45,25 @@ func (t *Trace) loops(p *printer) {
 		}
 		return res
 	}
-	p.f("  It feeds x[t] to every layer; with layers counted from 0, layer l needs")
-	p.f("  h_t[layer-1], the new state of the layer below.")
-	switch res := loop(Loop{EveryLayer: true, InPlace: true}); {
-	case t.cfg.NumLayers == 1:
+	mistakes := Loop{EveryLayer: true, InPlace: true}
+	for _, line := range t.LoopCode(mistakes) {
+		mark := "    "
+		if line.Wrong {
+			mark = " !  "
+		}
+		p.f("%s%s", mark, line.Text)
+	}
+	p.f("")
+	if t.cfg.Bidirectional {
+		p.f("  It feeds x to every layer; layer l needs the outputs of both directions of layer l-1.")
+	} else {
+		p.f("  It feeds x[t] to every layer; with layers counted from 0, layer l needs")
+		p.f("  h_t[layer-1], the new state of the layer below.")
+	}
+	if t.cfg.NumLayers == 1 {
 		p.f("  With one layer that is right.")
-	case res.Break != nil:
-		b := res.Break
-		p.f("  Here it stops at step %d, layer %d: %s.", b.Step, b.Layer, b)
-		p.f("  x[%d] has %d numbers, weight_ih_l%d takes the %d of the layer below.", b.Step, b.Left[1], b.Layer, b.Right[0])
-	case res.WrongOutput > 0:
-		p.f("  Here the sizes happen to fit, so nothing stops it: %d of the %d numbers of output", res.WrongOutput, len(res.Output.Data))
-		p.f("  are wrong, first at step %d, layer %d:", res.FirstStep, res.FirstLayer)
-		i := res.FirstLayer*t.cfg.Directions() + res.FirstDirection
-		p.f("    right    %s", vector(row(t.H[i], res.FirstStep)))
-		p.f("    the loop %s", vector(row(res.H[i], res.FirstStep)))
-	default:
-		p.f("  On this input it makes no difference.")
+	} else {
+		t.everyLayer(p, loop(mistakes))
 	}
 	right := loop(Loop{InPlace: true})
 	p.f("  It also writes h_t over the state it still has to read: h_t and h_t_minus_1 are")
@@ -68,6 +71,32 @@ func (t *Trace) loops(p *printer) {
 	p.f("  each layer reads its row before it writes it; but the h_0 that was handed in is")
 	p.f("  gone, and autograd refuses a state that was changed in place.")
 	bare := loop(Loop{InPlace: true, NoClone: true})
-	p.f("  Without the .clone() in output.append, %d of the %d numbers of output are wrong:", bare.WrongOutput, len(bare.Output.Data))
-	p.f("  every row is the last state. docs/story.md has the corrected loop.")
+	row, last := "output.append", "every row is the last state"
+	if t.cfg.Bidirectional {
+		row, last = "output[t]", "every row has the last state of each direction"
+	}
+	p.f("  Without the .clone() in %s, %d of the %d numbers of output are wrong:", row, bare.WrongOutput, len(bare.Output.Data))
+	p.f("  %s. docs/story.md has the corrected loop.", last)
+}
+
+// everyLayer says what x[t] in every layer does.
+func (t *Trace) everyLayer(p *printer, res *LoopResult) {
+	switch {
+	case res.Break != nil:
+		b := res.Break
+		p.f("  Here it stops at step %d, layer %d: %s.", b.Step, b.Layer, b)
+		p.f("  x[%d] has %d numbers, weight_ih_l%d takes the %d of the layer below.", b.Step, b.Left[1], b.Layer, b.Right[0])
+	case res.WrongOutput > 0:
+		p.f("  Here the sizes happen to fit, so nothing stops it: %d of the %d numbers of output", res.WrongOutput, len(res.Output.Data))
+		way := ""
+		if t.cfg.Bidirectional {
+			way = [2]string{", forward", ", reverse"}[res.FirstDirection]
+		}
+		p.f("  are wrong, first at step %d, layer %d%s:", res.FirstStep, res.FirstLayer, way)
+		i := res.FirstLayer*t.cfg.Directions() + res.FirstDirection
+		p.f("    right    %s", vector(row(t.H[i], res.FirstStep)))
+		p.f("    the loop %s", vector(row(res.H[i], res.FirstStep)))
+	default:
+		p.f("  On this input it makes no difference.")
+	}
 }

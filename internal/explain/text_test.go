@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -142,13 +143,14 @@ func TestTextOfOneStepComputesNoMore(t *testing.T) {
 	for _, c := range []struct {
 		cfg         unroll.Config
 		step, layer int
-		want        int // segments
+		want        int // steps of lanes, beside one of each cell that is written
 	}{
 		{unroll.Config{Mode: unroll.LSTM}, 0, 0, 1},
-		{unroll.Config{Mode: unroll.LSTM}, 2*longest + 5, 1, 2 * 3},
-		{unroll.Config{Mode: unroll.LSTM}, longest - 1, -1, lanes},
-		{unroll.Config{Mode: unroll.LSTM}, longest, -1, lanes * 2},
-		{unroll.Config{Mode: unroll.GRU, Variant: unroll.Variant{Reverse: true}}, steps - longest - 5, 1, 2 * 2},
+		{unroll.Config{Mode: unroll.LSTM}, 2*longest + 5, 1, 2 * (2*longest + 6)},
+		{unroll.Config{Mode: unroll.LSTM}, longest - 1, -1, lanes * longest},
+		{unroll.Config{Mode: unroll.LSTM}, longest, -1, lanes * (longest + 1)},
+		{unroll.Config{Mode: unroll.GRU, Variant: unroll.Variant{Reverse: true}}, steps - longest - 5, 1, 2 * (longest + 5)},
+		{unroll.Config{Bidirectional: true}, 7, 0, steps + 1}, // each direction as far as the step
 	} {
 		c.cfg.InputSize, c.cfg.HiddenSize, c.cfg.NumLayers = 2, 3, lanes
 		whole := traceOf(t, c.cfg, steps)
@@ -167,8 +169,40 @@ func TestTextOfOneStepComputesNoMore(t *testing.T) {
 		if got.String() != want.String() {
 			t.Errorf("%v, step %d: the text is\n%s\nof the whole run\n%s", c.cfg, c.step, got.String(), want.String())
 		}
-		if n := (&Session{trace: part}).count(); n != c.want {
-			t.Errorf("%v, step %d of layer %d: %d segments of %d steps were computed, expected %d", c.cfg, c.step, c.layer, n, longest, c.want)
+		cells := c.cfg.Directions()
+		if c.layer < 0 {
+			cells *= lanes
+		}
+		if n := part.computed; n != c.want+cells {
+			t.Errorf("%v, step %d of layer %d: %d steps of lanes were computed, expected %d", c.cfg, c.step, c.layer, n, c.want+cells)
+		}
+	}
+}
+
+// Text of all of a run computes it once, each cell that it writes once more, the chain
+// where there is one, and the loops that it tells of.
+func TestTextComputesWhatItTells(t *testing.T) {
+	const cells = mostSteps - 1
+	for _, c := range []struct {
+		cfg         unroll.Config
+		steps, want int
+	}{
+		{unroll.Config{InputSize: 3, HiddenSize: 3}, 40, 40 + cells + 2*40},
+		{unroll.Config{InputSize: 3, HiddenSize: 3, NumLayers: 2}, 40, 2 * (40 + cells + 40 + 3*40)},
+		{unroll.Config{InputSize: 3, HiddenSize: 4, NumLayers: 2}, 40, 2*(40+cells+40+2*40) + 1}, // the first loop stops
+		{unroll.Config{InputSize: 3, HiddenSize: 3, NumLayers: 2}, mostRepeated + 50, 2*(mostRepeated+50+cells) + 2*4*mostRepeated},
+		{unroll.Config{InputSize: 6, HiddenSize: 3, NumLayers: 2, Bidirectional: true}, 40, 4 * (40 + cells + 40 + 3*40)},
+	} {
+		ran := traceOf(t, c.cfg, c.steps)
+		tr, err := NewTrace(ran.Layer, ran.X, ran.S0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.Text(io.Discard, all()); err != nil {
+			t.Fatal(err)
+		}
+		if tr.computed != c.want {
+			t.Errorf("%v, %d steps: %d steps of lanes were computed, expected %d", c.cfg, c.steps, tr.computed, c.want)
 		}
 	}
 }

@@ -35,6 +35,8 @@ type Trace struct {
 	known []known           // of each lane
 	// computed counts steps of lanes, which is what an answer costs.
 	computed int
+	was      settled
+	now      [2]int // layer and step that were computed last
 }
 
 // lane holds the parameters of one layer and direction, shared with the layer.

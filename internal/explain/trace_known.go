@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"slices"
+
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -63,6 +65,19 @@ func newKnown(steps, segment int) known {
 	return known{steps, segment, make([]bool, n), make([]bool, n)}
 }
 
+// fine makes every step of a trace known by itself, so that nothing after the last one
+// that is asked for is computed. What is known of it already stays as it is.
+func (t *Trace) fine() {
+	for _, k := range t.known {
+		if slices.Contains(k.end, true) {
+			return
+		}
+	}
+	for i := range t.known {
+		t.known[i] = newKnown(t.Steps(), 1)
+	}
+}
+
 // stop is the step after segment i.
 func (k known) stop(i int) int { return min((i+1)*k.steps, k.total) }
 
@@ -87,6 +102,21 @@ func (t *Trace) need(layer, direction, from, to int, pause func(done float64) er
 	if from >= to {
 		return nil
 	}
+	if own := pause; own != nil {
+		most := 0.0 // a share does not shrink
+		pause = func(done float64) error {
+			most = max(most, done)
+			return own(most)
+		}
+	}
+	if err := t.catchUp(layer, direction, from, to, pause); err != nil {
+		return err
+	}
+	return t.reach(layer, direction, from, to, pause)
+}
+
+// reach is need from the nearest states that are known.
+func (t *Trace) reach(layer, direction, from, to int, pause func(done float64) error) error {
 	d := t.cfg.Directions()
 	first, end, total := make([]int, t.Lanes()), make([]int, t.Lanes()), 0
 	for l := layer; l >= 0; l-- {
@@ -162,26 +192,31 @@ func (k known) gap(a, b int) (first, end int) {
 // the record of another trace of the same shape, as far as they are known: they are
 // those of this one.
 func (t *Trace) reuse(old *Trace, n []int) {
-	d := t.cfg.Directions()
 	for i := range t.H {
 		for k := range t.known[i].all {
 			end := t.known[i].stop(k)
 			if end > n[i] {
 				break
 			}
-			t.known[i].all[k], t.known[i].end[k] = old.known[i].all[k], old.known[i].end[k]
-			from, to := t.order(i%d, k*t.known[i].steps, end)
-			if !old.known[i].all[k] {
-				if !old.known[i].end[k] {
-					continue
-				}
-				from, to = t.order(i%d, end-1, end)
-			}
-			copyRows(t.H[i], old.H[i], from, to)
-			if t.cfg.HasCell() {
-				copyRows(t.C[i], old.C[i], from, to)
-			}
+			t.takeSegment(old, i, k)
 		}
+	}
+}
+
+// takeSegment takes a segment of a lane from another trace, as far as it is known there.
+func (t *Trace) takeSegment(old *Trace, i, k int) {
+	d, end := t.cfg.Directions(), t.known[i].stop(k)
+	from, to := t.order(i%d, k*t.known[i].steps, end)
+	if !old.known[i].all[k] {
+		if !old.known[i].end[k] {
+			return
+		}
+		from, to = t.order(i%d, end-1, end)
+	}
+	t.known[i].all[k], t.known[i].end[k] = old.known[i].all[k], true
+	copyRows(t.H[i], old.H[i], from, to)
+	if t.cfg.HasCell() {
+		copyRows(t.C[i], old.C[i], from, to)
 	}
 }
 
@@ -219,6 +254,7 @@ func (t *Trace) runLane(l, d, first, end int, pause func(segments int) error) er
 		if err := t.piece(&pass, l, i, first, first+n, pause); err != nil {
 			return err
 		}
+		t.settle(i, first+n-1)
 		first += n
 		if pause != nil {
 			if err := pause(n); err != nil {
@@ -248,6 +284,7 @@ func (t *Trace) piece(pass *unroll.Pass, l, i, first, end int, pause func(segmen
 			return err
 		}
 		t.computed += n
+		t.now = [2]int{l, t.time(d, from+n-1)}
 		t.put(t.H[i], d, from, y)
 		if t.cfg.HasCell() {
 			c, err := pass.Cell(0, 0)

@@ -96,7 +96,12 @@ func (t *Trace) Unit(layer, direction, time, u int, inner bool) (*Unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Unit{Layer: layer, Direction: direction, Step: time, Unit: u, Inner: inner, Bias: !t.cfg.NoBias}
+	return t.spell(w, i, time, u, inner), nil
+}
+
+// spell is Unit of lane i, of what its step works with.
+func (t *Trace) spell(w *workings, i, time, u int, inner bool) *Unit {
+	out := &Unit{Layer: i / t.cfg.Directions(), Direction: i % t.cfg.Directions(), Step: time, Unit: u, Inner: inner, Bias: !t.cfg.NoBias}
 	if t.cfg.ProjSize > 0 && !inner {
 		p := w.chain(0, row(t.lanes[i].hr, u), w.full)
 		out.Projection, out.H, out.Same = &p, Num(kernel.Flush(float32(p.End))), true
@@ -109,7 +114,7 @@ func (t *Trace) Unit(layer, direction, time, u int, inner bool) (*Unit, error) {
 		out.Record, got = Num(row(t.C[i], time)[u]), out.C
 	}
 	out.Same = out.Same && same(got, out.Record)
-	return out, nil
+	return out
 }
 
 // Cut keeps the first n terms of each sum (0: all): a page that shows a hundred

@@ -29,7 +29,7 @@ self.onmessage = async e => {
     const wasm = await new Response(packed.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
     const go = new Go();
     self.ready = () => postMessage({ up: true });
-    self.progress = share => postMessage({ progress: share });
+    self.progress = (share, opening, layer, step) => postMessage({ progress: share, opening, layer, step });
     self.answer = (id, text, bin, err) => postMessage({ id, text, bin, err }, bin ? [bin.buffer] : []);
     go.run((await WebAssembly.instantiate(wasm, go.importObject)).instance);
   } catch (err) { postMessage({ down: String(err) }); }
@@ -45,18 +45,20 @@ engine.start = () => new Promise((done, fail) => {
   engine.worker.onmessage = ({ data: m }) => {
     if (m.up) { engine.up = true; done(); return; }
     if (m.down) { fail(new Error(m.down)); return; }
-    if (m.progress !== undefined) { progress(Math.round(100 * m.progress)); return; }
+    if (m.progress !== undefined) { progress(m); return; }
     receive(m);
   };
   const wasm = bytes64($('engine').textContent);
   engine.worker.postMessage({ wasm }, [wasm.buffer]);
 });
 
-// progress says how far the engine is, also where a number is to be opened: it goes
-// before all else, so the share is its own.
-function progress(share) {
+// progress says how far the engine is and, where a number is to be opened, with what.
+function progress({ progress: done, opening, layer, step }) {
+  const share = Math.round(100 * done);
   $('status').textContent = `computing ${share} %`;
-  if ($('waiting')) $('waiting').textContent = `computing the steps that lead to it: ${share} %`;
+  if (!opening || !$('waiting')) return;
+  const why = S.edits ? 'After a change the steps up to here are computed anew' : 'Computing the steps that lead to it';
+  $('waiting').textContent = `${why}: ${share} %, now layer ${layer + 1}, step ${step}. The grid and all else can be used meanwhile.`;
 }
 
 function receive(m) {

@@ -44,10 +44,10 @@ function layout() {
   // What x takes: a piano roll two pixels a key, many inputs a quarter, a few beside
   // many units a line each.
   const n = S.ux.length, notes = S.kind === 'notes', many = n > 12;
-  const own = notes ? 2 * S.I : many ? clamp(Math.floor(room / 4), 2 * n, 140) : rows > 12 ? 17 * n : 0;
+  const own = notes ? 2 * S.I : many ? clamp(Math.floor(room / 4), 2 * n, 140) : rows > 12 ? clamp(room - 2 * S.lanes * rows, 6 * n, 17 * n) : 0;
   const each = Math.floor((room - own) / (S.lanes * rows + (own ? 0 : n)));
   G.row = rows <= 12 ? clamp(each, 17, 36) : clamp(each, 2, 6);
-  G.rowX = notes ? 2 : many ? Math.floor(own / n) : own ? 17 : clamp(each, 17, 36);
+  G.rowX = notes ? 2 : own ? Math.floor(own / n) : clamp(each, 17, 36);
   G.h = rows * G.row;
   G.hx = S.ux.length * G.rowX;
   G.yx = G.top + S.lanes * (G.h + G.gap);
@@ -63,8 +63,10 @@ function layout() {
 // available is how high the grid may become without a scroll bar of its own.
 function available() {
   if (innerWidth <= 820) return innerHeight * .6;
-  const others = [...$('left').children].filter(e => e.id !== 'grid').reduce((sum, e) => sum + e.offsetHeight, 0);
-  return Math.max(260, $('left').clientHeight - others - 56);
+  const left = $('left'), outer = e => ['marginTop', 'marginBottom'].reduce((sum, k) => sum + parseFloat(getComputedStyle(e)[k]), 0);
+  const others = [...left.children].filter(e => e.offsetHeight).reduce((sum, e) => sum + outer(e) + (e.id === 'grid' ? 0 : e.offsetHeight), 0);
+  const style = getComputedStyle(left);
+  return Math.max(260, left.clientHeight - others - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom) - 4);
 }
 
 // X is the left end of step t; step -1 holds the initial states (step T those

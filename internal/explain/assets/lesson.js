@@ -91,8 +91,8 @@ function loopByHand(body) {
 }
 
 function theMistake(body) {
-  const names = { every: 'x[t] for every layer', inplace: 'h_t written over h_t_minus_1', noclone: 'output.append without clone' };
-  body.append(text('p', 'The loop in PyTorch’s old documentation feeds x[t] to every layer, and keeps both states in one tensor. Switch each mistake on and off:'));
+  const both = S.D === 2, names = { every: `${both ? 'x' : 'x[t]'} for every layer`, inplace: 'h_t written over h_t_minus_1', noclone: `${both ? 'output[t]' : 'output.append'} without clone` };
+  body.append(text('p', `The loop in PyTorch’s old documentation feeds x[t] to every layer, and keeps both states in one tensor. Below it is written for this layer, ${S.cfg.mode}${both ? ' in both directions' : ''}. Switch each mistake on and off:`));
   for (const k in mistakes) {
     const box = control('input', 'm-' + k, { id: 'm-' + k, type: 'checkbox', checked: mistakes[k] });
     box.onchange = () => { mistakes[k] = box.checked; lessonTab(); };
@@ -106,43 +106,58 @@ function theMistake(body) {
   const verdict = el('div', { id: 'loopresult' }), code = el('div');
   body.append(verdict, code);
   engine.call('loop', { loop: mistakes }).then(r => {
-    if (!verdict.isConnected) return;
+    if (!verdict.isConnected || $('lesson').hidden) return;
     const cells = S.lanes * S.steps;
     S.marks = r.bin.subarray(0, cells);
-    S.wrong = r.bin.subarray(cells, cells + cells * S.size);
-    S.wrongOutput = r.bin.subarray(cells + cells * S.size);
+    S.ofOutput = r.bin.subarray(cells, 2 * cells);
+    S.wrong = r.bin.subarray(2 * cells);
     draw();
     code.replaceChildren(loopCode(r.code));
     const beside = el('div', { id: 'beside' });
     verdict.replaceChildren(...loopVerdict(r), beside);
+    if (r.break && !$('sizes')) {
+      verdict.append(row(button('fit', `Take input_size ${S.size * S.D}`, fitSizes), text('span', 'Where the sizes fit, nothing stops the loop. The input and weight_ih_l0 are drawn (seed 0); Undo brings yours back.', 'hint')));
+    }
     compare(r);
   }, e => failed(verdict, e));
 }
 
 // compare shows the loop's numbers beside the right ones: of the chosen cell if
-// the loop gets it wrong, else of the first that it does; of output where the
-// states are right.
+// the loop gets it wrong, else of the first that it does.
 async function compare(r) {
   const box = $('beside');
   if (!box) return;
   S.loop = r;
-  if (!r.output && !r.states || r.break && r.firstStep < 0) return;
-  let { lane, t } = S, ours = S.wrong, at = 0, name = '';
-  if (r.firstStep >= 0) {
-    if (lane < 0 || !(S.marks[lane * S.steps + t] > 0)) [lane, t] = [r.firstLayer * S.D + r.firstDirection, r.firstStep];
-    at = (lane * S.steps + t) * S.size;
-    name = `${laneName(lane)}, step ${t}`;
-  } else {
-    lane = S.lanes - S.D;
-    if (t === (reversed(lane) ? 0 : S.steps - 1)) t = S.steps - 1 - t;
-    [ours, at, name] = [S.wrongOutput, t * S.size * S.D, `output[${t}]`];
+  let { lane, t } = S;
+  const marked = (i, s) => S.marks[i * S.steps + s] > 0;
+  if (lane < 0 || !marked(lane, t)) {
+    if (r.firstStep >= 0) [lane, t] = [r.firstLayer * S.D + r.firstDirection, r.firstStep];
+    else {
+      const first = S.marks.findIndex(n => n > 0);
+      if (first < 0) return;
+      [lane, t] = [Math.floor(first / S.steps), first % S.steps];
+    }
   }
-  const shown = range(Math.min(S.size, 12)), right = (await engine.call('values', { what: 'h', lane, from: t, to: t + 1, units: shown })).bin;
+  const at = lane * S.steps + t, ours = S.wrong.subarray(at * S.size, (at + 1) * S.size);
+  const right = (await engine.call('values', { what: 'h', lane, from: t, to: t + 1 })).bin;
   if ($('beside') !== box) return;
-  box.replaceChildren(text('h3', `${name}: right, and in the loop`), table(['unit', 'right', 'the loop'], shown.map(u => {
-    const cell = text('span', full(ours[at + u]), full(ours[at + u]) === full(right[u]) ? '' : 'bad');
-    return [u, full(right[u]), cell];
-  })), hint(r.firstStep >= 0 ? 'The framed cells of the grid show the loop’s numbers. Choose another of them to compare.' : 'Choose another step to compare.'));
+  const differ = range(S.size).filter(u => full(ours[u]) !== full(right[u])), shown = S.size > 12 ? differ.slice(0, 12) : range(S.size);
+  const half = S.D === 2 ? [', forward', ', reverse'][directionOf(lane)] : '', name = S.ofOutput[at] ? `output[${t}]${half}` : `${laneName(lane)}, step ${t}`;
+  box.replaceChildren(text('h3', `${name}: right, and in the loop`), table(['unit', 'right', 'the loop'], shown.map(u => [u, full(right[u]), text('span', full(ours[u]), differ.includes(u) ? 'bad' : '')])),
+    hint((S.size > 12 ? `${shown.length} of ${differ.length} wrong units. ` : '') + `The framed cells of the grid show the loop’s numbers${S.ofOutput[at] ? ', as they are in output; the states are right' : ''}. Choose another of them to compare.`));
+}
+
+// fitSizes goes on with an input as wide as what the layers above take.
+async function fitSizes() {
+  try {
+    const about = await engine.call('fit');
+    Object.assign(S, { kind: 'vectors', labels: null, columns: null, foreign: true, u: 0 });
+    await renew(about);
+    notice(`This is the layer with input_size ${S.I}, on ${S.steps} steps of drawn numbers (seed 0). Undo brings back what was here before.`);
+    fit();
+  } catch (e) {
+    status(e.message);
+  }
 }
 
 async function changeSizes(n) {
@@ -158,9 +173,10 @@ function loopVerdict(r) {
   const out = [], wrong = r.output > 0 || r.states > 0;
   if (r.break) {
     out.push(text('p', `At t = ${r.break.step}, layer = ${r.break.layer} (${laneName(r.break.layer * S.D)}): ${r.message}.`, 'bad'),
-      text('p', `x[${r.break.step}] has ${r.break.left[1]} numbers; weight_ih_l${r.break.layer} takes the ${r.break.right[0]} of the layer below. The faded cells are never computed.`));
+      text('p', `x[${r.break.step}] has ${r.break.left[1]} numbers; weight_ih_l${r.break.layer} takes the ${r.break.right[0]} of the layer below${S.D === 2 ? ', both directions' : ''}. The faded cells are never computed.`));
   } else if (wrong) {
-    const where = r.firstStep >= 0 ? `, first in step ${r.firstStep}, ${laneName(r.firstLayer * S.D + r.firstDirection)}.` : ': every row is the last state.';
+    const last = S.D === 2 ? ': every row has the last state of each direction.' : ': every row is the last state.';
+    const where = r.firstStep >= 0 ? `, first in step ${r.firstStep}, ${laneName(r.firstLayer * S.D + r.firstDirection)}.` : last;
     out.push(text('p', `${r.output} of ${r.numbers} numbers of output are wrong${where}`, 'bad'));
   } else {
     out.push(text('p', `All ${r.numbers} numbers of output are right, bit for bit.`, 'ok'));

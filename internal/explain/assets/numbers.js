@@ -59,7 +59,7 @@ function askMissing() {
     if (answer.superseded) return;
     keep(key, block.what, answer.bin || new Float32Array(0));
     say();
-    if (block.what === 'x' && S.lane < 0 && !$('cell').hidden && $('xvalue') && !$('xvalue').value) openCell();
+    if (block.what === 'x' && S.lane < 0 && !$('cell').hidden && $('xvalue') && !$('xvalue').value && !$('xvalue').validity.badInput) openCell();
   }, e => status(e.message));
 }
 

@@ -187,6 +187,8 @@ function paintMore(h) {
     write(content, view().w / 2, y + 13, ink.card, '600 12px system-ui,sans-serif', 'center');
   };
   if (above) sign(`▲ ${above} more above: scroll`, 0);
+  const rest = laneY(-1) + G.hx + G.line + 20; // the names of the steps
+  if (!below && rest > h + 12) sign('▼ more below: scroll', h - 18);
   if (below) sign(`▼ ${below} more below: scroll`, h - 18);
 }
 

@@ -15,10 +15,10 @@ import (
 func main() {
 	s := &explain.Session{}
 	var last time.Time
-	s.Pause = func(done float64) {
+	s.Pause = func(w explain.Work) {
 		if now := time.Now(); now.Sub(last) > 20*time.Millisecond {
 			last = now
-			js.Global().Call("progress", done)
+			js.Global().Call("progress", w.Done, w.Opening, w.Layer, w.Step)
 			time.Sleep(time.Millisecond) // lets messages in
 		}
 	}
