@@ -29,7 +29,6 @@ type backRun[F kernel.Float] struct {
 	dc     []F // [B,H] of the cell state
 	dh0    []F // [B,H'] gathered gradient of the initial state
 	dc0    []F
-	right  kernel.Panels[F] // a right-hand side packed for a weight gradient
 }
 
 // Backward runs the last recorded Forward backwards. Its sums have stated
