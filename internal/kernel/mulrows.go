@@ -4,10 +4,9 @@ import "unsafe"
 
 // Scratch is the memory of MulRows and AddOuter for one goroutine. The zero value is ready.
 type Scratch[F Float] struct {
-	last  []F // sums of a last panel that is not full
-	width int // its columns
-	left  []F // columns of a left side, brought together
-	right []Panels[F]
+	last  []F         // sums of a last panel that is not full
+	width int         // its columns
+	right []Panels[F] // of AddOuter
 	int8  Rows8
 }
 

@@ -83,7 +83,7 @@ func (ln *lane[F]) perUnitGrads(grad []F, w, n int) {
 			cp, ldc = ln.before(t, r.all(), sh.prev, ln.cellStates())
 		}
 		for p := lo; p < hi; p++ {
-			st := ln.operandsBack(t, p, sh.hand, nil, cp, ldc)
+			st := ln.operandsBack(t, p, sh, nil, cp, ldc)
 			ln.cell.PerUnitGrads(st, grad[p*ln.w.hh.UnitsPer():])
 		}
 	}

@@ -110,12 +110,15 @@ func (r *Run[F]) chooseWay() {
 	}
 }
 
-// sharesSequences reports whether each worker has enough sequences for itself. It
+// sharesSequences reports whether each worker has its own sequences.
+func (r *Run[F]) sharesSequences() bool { return r.alike() && r.manySequences() }
+
+// manySequences reports whether there are enough sequences for each worker. It
 // reads all weights, twice as many bytes as half of the units have: where they do not
 // stay in a cache, more rows must make up for it.
-func (r *Run[F]) sharesSequences() bool {
+func (r *Run[F]) manySequences() bool {
 	s, rows := r.Stack, limits.AloneRows
-	if s.P > 0 || s.Traits.Late || !r.alike() {
+	if s.P > 0 || s.Traits.Late {
 		return false
 	}
 	if s.Traits.Gates*s.H*(s.In(s.L-1)+s.Out()) > limits.ManyWeights {
