@@ -132,8 +132,7 @@ func (l *LinearOf[F]) Backward(x, dy, gw, gb tensor.DenseOf[F]) (dx tensor.Dense
 	}
 	dx = tensor.NewOf[F](x.Shape...)
 	var p productOf[F]
-	var scratch kernel.Panels[F]
-	l.backward(&p, &scratch, dx.Data, dy.Data, x.Data, n, gw.Data, gb.Data)
+	l.backward(&p, dx.Data, dy.Data, x.Data, n, gw.Data, gb.Data)
 	return dx, nil
 }
 
@@ -163,7 +162,7 @@ func (l *LinearOf[F]) forward(p *productOf[F], y, x []F, n int) {
 		defer func() { p.int8 = nil }()
 	}
 	p.mul(kernel.Rows[F]{Data: y, Row: l.out}, kernel.Rows[F]{Data: l.bias.Data}, &l.fwd,
-		kernel.Rows[F]{Data: x, Row: l.in}, false, n)
+		kernel.Rows[F]{Data: x, Row: l.in}, n)
 }
 
 // packForward packs the weights in their precision. (Those of bfloat16 are rounded
@@ -181,12 +180,11 @@ func (l *LinearOf[F]) packForward(p *productOf[F]) {
 }
 
 // backward computes n rows of dx (unless dx is nil) and adds to gw and gb.
-func (l *LinearOf[F]) backward(p *productOf[F], scratch *kernel.Panels[F], dx, dy, x []F, n int, gw, gb []F) {
+func (l *LinearOf[F]) backward(p *productOf[F], dx, dy, x []F, n int, gw, gb []F) {
 	kernel.AddColumns(n, len(gb), gb, kernel.Rows[F]{Data: dy, Row: l.out})
 	// gw[o][i] += sum over rows of dy[r][o]*x[r][i]
-	p.packed(scratch, n, l.in, x, 1, l.in)
-	to, from := kernel.Rows[F]{Data: gw, Row: l.in}, kernel.Rows[F]{Data: dy, Row: l.out}
-	p.mul(to, to, scratch, from, true, l.out)
+	from := kernel.Rows[F]{Data: dy, Row: l.out}
+	p.addOuter(kernel.Rows[F]{Data: gw, Row: l.in}, l.out, l.in, from, kernel.Rows[F]{Data: x, Row: l.in}, n)
 	if dx == nil {
 		return
 	}
@@ -196,5 +194,5 @@ func (l *LinearOf[F]) backward(p *productOf[F], scratch *kernel.Panels[F], dx, d
 		l.back = true
 	}
 	l.lock.Unlock()
-	p.mul(kernel.Rows[F]{Data: dx, Row: l.in}, kernel.Rows[F]{}, &l.bwd, from, false, n)
+	p.mul(kernel.Rows[F]{Data: dx, Row: l.in}, kernel.Rows[F]{}, &l.bwd, from, n)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	unroll "github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -38,7 +37,6 @@ type PassOf[F tensor.Float] struct {
 
 	rnn    unroll.PassOf[F]
 	prod   productOf[F]
-	pack   kernel.Panels[F]
 	in     InputOf[F]
 	x      tensor.DenseOf[F] // what the layer read
 	h      tensor.DenseOf[F] // what the head read: own, or the layer's output
@@ -186,7 +184,7 @@ func (p *PassOf[F]) Backward(d tensor.DenseOf[F]) error {
 	m, n := p.Model, len(p.h.Data)/p.Model.fc.in
 	p.dh.Shape = append(p.dh.Shape[:0], p.h.Shape...)
 	p.dh.Data = grow(p.dh.Data, len(p.h.Data))
-	m.fc.backward(&p.prod, &p.pack, p.dh.Data, d.Data, p.h.Data, n, p.gw.Data, p.gb.Data)
+	m.fc.backward(&p.prod, p.dh.Data, d.Data, p.h.Data, n, p.gw.Data, p.gb.Data)
 	if p.drops {
 		if err := p.drop.Backward(p.dh.Data); err != nil {
 			return err

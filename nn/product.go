@@ -10,15 +10,15 @@ import (
 type productOf[F tensor.Float] struct {
 	team kernel.Team
 	n    int
-	pack bool // the running task is packing
+	does work // the running task
 
 	w        *kernel.Panels[F]
 	int8     *kernel.Panels8 // the numbers, where w is only their layout
 	dst      kernel.Rows[F]
 	init     kernel.Rows[F]
 	a        kernel.Rows[F]
-	columns  bool // the left side is the transpose of a
 	m        int
+	k, units int                 // sizes of an outer product
 	scratch  []kernel.Scratch[F] // of each worker
 	src      []F
 	srcUnit  int
@@ -26,10 +26,19 @@ type productOf[F tensor.Float] struct {
 	byPanels bool
 }
 
+// work is a kind of task.
+type work int
+
+const (
+	multiplies work = iota
+	packs
+	addsOuter
+)
+
 // packed fills w with src: unit u of row k is src[u*unit+k*row].
 func (p *productOf[F]) packed(w *kernel.Panels[F], k, units int, src []F, unit, row int) {
 	w.Resize(k, units, 1)
-	p.w, p.src, p.srcUnit, p.srcRow, p.pack = w, src, unit, row, true
+	p.w, p.src, p.srcUnit, p.srcRow, p.does = w, src, unit, row, packs
 	p.run(w.Len(), k*units)
 	p.src = nil
 }
@@ -44,40 +53,66 @@ func (p *productOf[F]) run(parts, work int) {
 }
 
 // mul computes dst[r][u] = init[r][u] + sum over k of a(r,k)*w(k,u), a chain of
-// fused multiply-adds in the order of k from init, as kernel.MulRows does; with
-// columns a(r,k) is a[k][r], as for kernel.MulColumns.
-func (p *productOf[F]) mul(dst, init kernel.Rows[F], w *kernel.Panels[F], a kernel.Rows[F], columns bool, m int) {
-	if m == 0 || w.Units == 0 {
+// fused multiply-adds in the order of k from init, as kernel.MulRows does.
+func (p *productOf[F]) mul(dst, init kernel.Rows[F], w *kernel.Panels[F], a kernel.Rows[F], m int) {
+	p.w, p.dst, p.init, p.a, p.m, p.does = w, dst, init, a, m, multiplies
+	p.shared(w.Layout)
+}
+
+// addOuter adds to m rows of dst, of units columns, the sums over k rows of the products
+// of a's columns with b's, as kernel.AddOuter does.
+func (p *productOf[F]) addOuter(dst kernel.Rows[F], m, units int, a, b kernel.Rows[F], k int) {
+	p.dst, p.init, p.a, p.m, p.k, p.units, p.does = dst, b, a, m, k, units, addsOuter
+	p.shared(kernel.NewLayout(k, units, 1))
+}
+
+// shared runs a product with weights of a layout on the workers: each has rows or,
+// where there are many or rows few, panels.
+func (p *productOf[F]) shared(w kernel.Layout) {
+	if p.m == 0 || w.Units == 0 {
 		return
 	}
 	for len(p.scratch) < p.n || len(p.scratch) == 0 {
 		p.scratch = append(p.scratch, kernel.Scratch[F]{})
 	}
-	p.w, p.dst, p.init, p.a, p.columns, p.m, p.pack = w, dst, init, a, columns, m, false
-	p.byPanels = w.Len() >= 4*p.n || m < 2*p.n
-	parts := m
+	p.byPanels = w.Len() >= 4*p.n || p.m < 2*p.n
+	parts := p.m
 	if p.byPanels {
 		parts = w.Len()
 	}
-	p.run(parts, m*w.Units*max(w.K, 1)/16)
+	p.run(parts, p.m*w.Units*max(w.K, 1)/16)
 	p.dst.Data, p.init.Data, p.a.Data = nil, nil, nil
 }
 
 // Work is one worker's part.
 func (p *productOf[F]) Work(w, n int) {
-	panels := p.w.Len()
-	switch {
-	case p.pack:
-		lo, hi := kernel.Share(panels, w, n)
-		for i := lo; i < hi; i++ {
+	var layout kernel.Layout
+	if p.does == addsOuter {
+		layout = kernel.NewLayout(p.k, p.units, 1)
+	} else {
+		layout = p.w.Layout
+	}
+	p0, p1, r0, r1 := 0, layout.Len(), 0, p.m
+	if p.byPanels || p.does == packs {
+		p0, p1 = kernel.Share(p1, w, n)
+	} else {
+		r0, r1 = kernel.Share(r1, w, n)
+	}
+	if p0 >= p1 {
+		return
+	}
+	switch p.does {
+	case packs:
+		for i := p0; i < p1; i++ {
 			p.w.PackPanel(i, p.src, 0, p.srcUnit, p.srcRow)
 		}
-	case p.byPanels:
-		lo, hi := kernel.Share(panels, w, n)
-		p.part(lo, hi, 0, p.m, &p.scratch[w])
+	case addsOuter:
+		u0, u1 := p0*layout.UnitsPer(), min(p1*layout.UnitsPer(), layout.Units)
+		dst, a, b := p.dst.From(r0), p.a, p.init
+		dst.Data, a.Data, b.Data = dst.Data[u0:], a.Data[r0:], b.Data[u0:]
+		kernel.AddOuter(r1-r0, a, p.k, nil, &p.scratch[w], kernel.Outer[F]{Dst: dst, B: b, Units: u1 - u0})
 	default:
-		lo, hi := kernel.Share(p.m, w, n)
-		p.part(0, panels, lo, hi, &p.scratch[w])
+		p.part(p0, p1, r0, r1, &p.scratch[w])
 	}
 }
 
@@ -86,15 +121,10 @@ func (p *productOf[F]) part(p0, p1, r0, r1 int, s *kernel.Scratch[F]) {
 	if r0 >= r1 {
 		return
 	}
-	dst, init, a := p.dst.From(r0), p.init.From(r0), p.a
-	if p.columns {
-		a.Data = a.Data[r0:]
-		kernel.MulColumns(p.w, p0, p1, dst, init, a, r1-r0, s)
-		return
-	}
+	dst, init, a := p.dst.From(r0), p.init.From(r0), p.a.From(r0)
 	if p.int8 != nil {
-		kernel.MulRows8(p.int8, p0, p1, dst, init, a.From(r0), r1-r0, s)
+		kernel.MulRows8(p.int8, p0, p1, dst, init, a, r1-r0, s)
 		return
 	}
-	kernel.MulRows(p.w, p0, p1, dst, init, a.From(r0), r1-r0, s)
+	kernel.MulRows(p.w, p0, p1, dst, init, a, r1-r0, s)
 }

@@ -21,10 +21,9 @@ type Limits struct {
 	// Slice bounds the elements of a panel that several blocks of rows share, so
 	// that they stay in the first-level cache from block to block.
 	Slice int
-	// Columns bounds the elements of a transposed left side that are copied
-	// together: as many stay in the second-level cache. Fewer rows than
-	// ColumnsRows or panels than ColumnsPanels are read where they stand.
-	Columns, ColumnsRows, ColumnsPanels int
+	// OuterSteps bounds the steps of a sum over rows of both sides (AddOuter) that
+	// are walked together.
+	OuterSteps int
 	// LastRows is how many rows of a last panel that is not full are computed at
 	// a time.
 	LastRows int
@@ -33,8 +32,8 @@ type Limits struct {
 var limits = Limits{
 	Rows: 4096, Work: 4 << 20, Steps: 2048, Blocks: 1 << 14,
 	Left: 128 << 10, Slice: 6 << 10,
-	Columns: 64 << 10, ColumnsRows: 8, ColumnsPanels: 4,
-	LastRows: 64,
+	OuterSteps: 1024,
+	LastRows:   64,
 }
 
 // SetLimits replaces the limits and returns those before. It is for tests, which
@@ -62,9 +61,7 @@ func LowLimits(intN func(n int) int) Limits {
 		{&low.Blocks, []int{1, 3}},
 		{&low.Left, []int{1, 200}},
 		{&low.Slice, []int{1, 100, 700}},
-		{&low.Columns, []int{1, 300}},
-		{&low.ColumnsRows, []int{1}},
-		{&low.ColumnsPanels, []int{1}},
+		{&low.OuterSteps, []int{1, 7, 50}},
 		{&low.LastRows, []int{1, 3}},
 	} {
 		if i := intN(len(l.choices) + 1); i < len(l.choices) {

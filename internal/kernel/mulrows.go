@@ -2,11 +2,11 @@ package kernel
 
 import "unsafe"
 
-// Scratch is the memory of MulRows for one goroutine. The zero value is ready.
+// Scratch is the memory of MulRows and AddOuter for one goroutine. The zero value is ready.
 type Scratch[F Float] struct {
-	last  []F // sums of a last panel that is not full
-	width int // its columns
-	left  []F // columns of a left side, brought together
+	last  []F         // sums of a last panel that is not full
+	width int         // its columns
+	right []Panels[F] // of AddOuter
 	int8  Rows8
 }
 
@@ -18,32 +18,10 @@ func MulRows[F Float](w *Panels[F], p0, p1 int, dst, init, a Rows[F], m int, s *
 	mulRows(w, p0, p1, dst, init, left[F]{a.Data, a.Row, 1}, m, s)
 }
 
-// MulColumns is MulRows with the transpose of a on the left: row r of the left
-// side is column r of a, whose rows are the inner dimension.
-func MulColumns[F Float](w *Panels[F], p0, p1 int, dst, init, a Rows[F], m int, s *Scratch[F]) {
-	if p1-p0 < limits.ColumnsPanels || m < limits.ColumnsRows {
-		mulRows(w, p0, p1, dst, init, left[F]{a.Data, 1, a.Row}, m, s)
-		return
-	}
-	// Steps along k lie far from each other, and each panel would take them
-	// again: part by part they are brought together.
-	part := min(m, max(limits.Columns/max(w.K, 1), 8))
-	parts := (m + part - 1) / part
-	for i := range parts {
-		lo, hi := m*i/parts, m*(i+1)/parts
-		n := hi - lo
-		s.left = grow(s.left, n*w.K)
-		for k := range w.K {
-			copy(s.left[k*n:(k+1)*n], a.Data[k*a.Row+lo:])
-		}
-		mulRows(w, p0, p1, dst.From(lo), init.From(lo), left[F]{s.left, 1, n}, n, s)
-	}
-}
-
 // mulRows is MulRows for any left side.
 func mulRows[F Float](w *Panels[F], p0, p1 int, dst, init Rows[F], a left[F], m int, s *Scratch[F]) {
 	rowMajor(&w.Layout, p0, p1, dst, init, m, s, func(p0, p1 int, dst, init Block[F], r, m int) {
-		mul(w, p0, p1, dst, init, nil, left[F]{a.Data[r*a.Row:], a.Row, a.Col}, m)
+		mul(w, p0, p1, dst, init, nil, left[F]{a.Data[min(r*a.Row, len(a.Data)):], a.Row, a.Col}, m) // without steps there is no left side
 	})
 }
 

@@ -29,7 +29,6 @@ type backRun[F kernel.Float] struct {
 	dc     []F // [B,H] of the cell state
 	dh0    []F // [B,H'] gathered gradient of the initial state
 	dc0    []F
-	right  kernel.Panels[F] // a right-hand side packed for a weight gradient
 }
 
 // Backward runs the last recorded Forward backwards. Its sums have stated
@@ -92,7 +91,10 @@ func (r *Run[F]) prepareBack() {
 // Work is the share of worker w of n.
 func (task backwardTask[F]) Work(w, n int) {
 	r := task.Run
-	s := r.Stack
+	s, steps := r.Stack, share[F]{w, n, 0, 1, &r.hands[w]}
+	if r.stepsBackAlone() {
+		steps = share[F]{0, 1, w, n, &r.hands[w]}
+	}
 	r.takeDY(w, n)
 	for l := s.L - 1; l >= 0; l-- {
 		for d := range s.D {
@@ -100,7 +102,10 @@ func (task backwardTask[F]) Work(w, n int) {
 			ln.startBack(w, n)
 			r.team.Barrier()
 			for i := range r.T {
-				ln.stepBack(r.all().step(ln.way, r.T-1-i), w, n)
+				ln.stepBack(r.all().step(ln.way, r.T-1-i), steps)
+			}
+			if steps.parts > 1 {
+				r.team.Barrier() // the gradients of weights sum over all sequences
 			}
 			ln.giveInitial(w, n)
 			ln.weightGrads(w, n)
@@ -114,6 +119,12 @@ func (task backwardTask[F]) Work(w, n int) {
 		}
 		r.team.Barrier()
 	}
+}
+
+// stepsBackAlone reports whether each worker walks its own sequences back through all
+// steps, and meets nobody until the end of a layer.
+func (r *Run[F]) stepsBackAlone() bool {
+	return r.workers > 1 && r.Even && r.Perm == nil && !r.anywhere() && r.manySequences()
 }
 
 // all is all of time as one chunk.

@@ -73,9 +73,9 @@ func (ln *lane[F]) chunk(c chunk, sh share[F]) {
 func (ln *lane[F]) inputSums(c chunk, sh share[F], lo, hi, r0, r1 int) {
 	r, ih := ln.run, &ln.w.ih
 	x, base := r.input(ln.l, c, sh.hand)
-	rows, cols, in, m := c.r1-c.r0, ih.MaxCols(), r.Stack.In(ln.l), r1-r0
+	cols, in, m := ih.MaxCols(), r.Stack.In(ln.l), r1-r0
 	ih.mul(lo, hi,
-		kernel.Block[F]{Data: ln.sums[(lo*rows+r0-c.r0)*cols:], Panel: rows * cols, Row: cols},
+		kernel.Block[F]{Data: ln.sums[(lo*c.rows+r0-c.from)*cols:], Panel: c.rows * cols, Row: cols},
 		kernel.Block[F]{Data: ln.w.bias[lo*cols:], Panel: cols}, nil,
 		ih.left(kernel.Rows[F]{Data: x[(r0-base)*in:], Row: in}, m, sh.hand), 0, m)
 }
@@ -100,7 +100,7 @@ func (ln *lane[F]) chain(c chunk, sh share[F]) bool {
 	if lo, hi := sh.of(1); lo < hi { // who owns the last panel has its sums
 		kernel.Chain(op, &kernel.Walk[F]{
 			Steps: c.t1 - c.t0, Back: ln.way == backwards, W: &ln.w.hh.Panels, Tail: ln.w.tail,
-			Sums: kernel.Rows[F]{Data: ln.sums, Row: ln.w.hh.MaxCols()}, Panel: (c.r1 - c.r0) * ln.w.hh.MaxCols(),
+			Sums: kernel.Rows[F]{Data: ln.sums, Row: ln.w.hh.MaxCols()}, Panel: c.rows * ln.w.hh.MaxCols(),
 			H0: ln.h, C: ln.c,
 			Y: kernel.Rows[F]{Data: ln.y[(c.r0-r.outBase(ln.l, c))*ln.ldy:], Row: ln.ldy},
 		})

@@ -11,61 +11,61 @@ func (ln *lane[F]) weightGrads(w, n int) {
 		return
 	}
 	x, _ := r.input(ln.l, r.all(), &r.hands[w])
-	r.outer(g.IH, k.dx, gh, gh, x, s.In(ln.l), w, n)
-	r.outer(g.HH[:now*s.Out()], k.dz, now, gh, k.prev, s.Out(), w, n)
-	if s.Traits.Late {
-		r.outer(g.HH[now*s.Out():], k.dz[now:], s.H, gh, ln.late, s.Out(), w, n)
+	ih, hh := outer[F]{g.IH, x, s.In(ln.l)}, outer[F]{g.HH[:now*s.Out()], k.prev, s.Out()}
+	switch {
+	case s.Traits.Apart:
+		r.addOuter(k.dx, gh, gh, w, n, g.BiasIH, nil, ih)
+		r.addOuter(k.dz, gh, gh, w, n, g.BiasHH, nil, hh)
+	case s.Traits.Late:
+		r.addOuter(k.dx, gh, gh, w, n, g.BiasIH, g.BiasHH, ih)
+		r.addOuter(k.dx, now, gh, w, n, nil, nil, hh)
+		r.addOuter(k.dx[now:], s.H, gh, w, n, nil, nil, outer[F]{g.HH[now*s.Out():], ln.late, s.Out()})
+	default: // both biases stand in the same sums
+		r.addOuter(k.dx, gh, gh, w, n, g.BiasIH, g.BiasHH, ih, hh)
 	}
 	if s.P > 0 {
-		r.outer(g.HR, k.dr, s.P, s.P, ln.full, s.H, w, n)
+		r.addOuter(k.dr, s.P, s.P, w, n, nil, nil, outer[F]{g.HR, ln.full, s.H})
 	}
 	if s.Traits.PerUnit > 0 {
 		ln.perUnitGrads(g.PerUnit, w, n)
 	}
-	switch {
-	case g.BiasIH == nil:
-	case s.Traits.Apart:
-		r.columnSums(k.dx, gh, w, n, g.BiasIH)
-		r.columnSums(k.dz, gh, w, n, g.BiasHH)
-	default: // both biases stand in the same sums
-		r.columnSums(k.dx, gh, w, n, g.BiasIH, g.BiasHH)
-	}
 }
 
-// outer adds to grad [rows,cols] the product of the transpose of left [N,rows],
-// whose rows are ld apart, with right [N,cols]: each sum starts from what stands
-// there.
-func (r *Run[F]) outer(grad, left []F, rows, ld int, right []F, cols, w, n int) {
-	p, hand := &r.back.right, &r.hands[w]
-	r.team.Barrier()
-	if w == 0 {
-		p.Resize(r.N, cols, 1)
-	}
-	r.team.Barrier()
-	lo, hi := kernel.Share(p.Len(), w, n)
-	for i := lo; i < hi; i++ {
-		p.PackPanel(i, right, 0, 1, cols)
-	}
-	r.team.Barrier()
-	lo, hi = kernel.Share(rows, w, n)
-	if lo < hi {
-		to := kernel.Rows[F]{Data: grad[lo*cols:], Row: cols}
-		kernel.MulColumns(p, 0, p.Len(), to, to, kernel.Rows[F]{Data: left[lo:], Row: ld}, hi-lo, &hand.rows)
-	}
+// outer is a gradient [rows,cols] and what is multiplied for it, [N,cols].
+type outer[F kernel.Float] struct {
+	grad, right []F
+	cols        int
 }
 
-// columnSums adds to each of grads [cols] the sums of the columns of a [N,cols],
-// rows in time order.
-func (r *Run[F]) columnSums(a []F, cols, w, n int, grads ...[]F) {
-	z := r.hands[w].z
-	lo, hi := kernel.Share(cols, w, n)
-	for c0 := lo; c0 < hi; c0 += len(z) {
-		sum := z[:min(len(z), hi-c0)]
-		clear(sum)
-		kernel.AddColumns(r.N, len(sum), sum, kernel.Rows[F]{Data: a[c0:], Row: cols})
-		for _, grad := range grads {
-			to := kernel.Rows[F]{Data: grad[c0:]}
-			kernel.AddRows(1, len(sum), to, to, kernel.Rows[F]{Data: sum})
+// addOuter adds to each gradient the product of the transpose of left [N,rows], whose
+// rows are ld apart, with its right side: each sum starts from what stands there. The
+// sums of left's columns, from zero on, are added to two biases, which may be nil. Each
+// worker has rows of the gradients and packs all of the right sides for itself, which
+// costs less than to meet the others.
+func (r *Run[F]) addOuter(left []F, rows, ld, w, n int, bias, bias2 []F, sides ...outer[F]) {
+	lo, hi := kernel.Share(rows, w, n)
+	if lo >= hi {
+		return
+	}
+	h := &r.hands[w]
+	var to [2]kernel.Outer[F]
+	for i, o := range sides {
+		to[i] = kernel.Outer[F]{
+			Dst: kernel.Rows[F]{Data: o.grad[lo*o.cols:], Row: o.cols},
+			B:   kernel.Rows[F]{Data: o.right, Row: o.cols}, Units: o.cols,
+		}
+	}
+	var sums []F
+	if bias != nil {
+		h.sums = grow(h.sums, hi-lo)
+		sums = h.sums
+		clear(sums)
+	}
+	kernel.AddOuter(hi-lo, kernel.Rows[F]{Data: left[lo:], Row: ld}, r.N, sums, &h.rows, to[:len(sides)]...)
+	for _, b := range [2][]F{bias, bias2} {
+		if b != nil {
+			grad := kernel.Rows[F]{Data: b[lo:]}
+			kernel.AddRows(1, hi-lo, grad, grad, kernel.Rows[F]{Data: sums})
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (ln *lane[F]) perUnitGrads(grad []F, w, n int) {
 			cp, ldc = ln.before(t, r.all(), sh.prev, ln.cellStates())
 		}
 		for p := lo; p < hi; p++ {
-			st := ln.operandsBack(t, p, sh.hand, nil, cp, ldc)
+			st := ln.operandsBack(t, p, sh, nil, cp, ldc)
 			ln.cell.PerUnitGrads(st, grad[p*ln.w.hh.UnitsPer():])
 		}
 	}

@@ -47,8 +47,9 @@ type Run[F kernel.Float] struct {
 }
 
 // chunk is a run of steps [t0,t1) and its rows [r0,r1). Where only chunks are
-// kept, its rows stand slot rows from the beginning of the memory.
-type chunk struct{ t0, t1, r0, r1, slot int }
+// kept, its rows stand slot rows from the beginning of the memory. The input's sums
+// of each panel are so many rows, the first that of row from.
+type chunk struct{ t0, t1, r0, r1, slot, from, rows int }
 
 // hand is a worker's own memory.
 type hand[F kernel.Float] struct {
@@ -56,6 +57,7 @@ type hand[F kernel.Float] struct {
 	prev []F // a gathered state
 	kept []F // what masked rows keep through a step
 	x    []F // the input of a small chunk
+	sums []F // of columns
 	step cell.Step[F]
 	rows kernel.Scratch[F]
 	int8 kernel.Rows8 // a left side as integers
@@ -108,12 +110,15 @@ func (r *Run[F]) chooseWay() {
 	}
 }
 
-// sharesSequences reports whether each worker has enough sequences for itself. It
+// sharesSequences reports whether each worker has its own sequences.
+func (r *Run[F]) sharesSequences() bool { return r.alike() && r.manySequences() }
+
+// manySequences reports whether there are enough sequences for each worker. It
 // reads all weights, twice as many bytes as half of the units have: where they do not
 // stay in a cache, more rows must make up for it.
-func (r *Run[F]) sharesSequences() bool {
+func (r *Run[F]) manySequences() bool {
 	s, rows := r.Stack, limits.AloneRows
-	if s.P > 0 || s.Traits.Late || !r.alike() {
+	if s.P > 0 || s.Traits.Late {
 		return false
 	}
 	if s.Traits.Gates*s.H*(s.In(s.L-1)+s.Out()) > limits.ManyWeights {
@@ -272,7 +277,7 @@ func (r *Run[F]) lay(w []weights[F]) {
 	r.planChunks()
 	rows := 0
 	for _, c := range r.plan {
-		rows = max(rows, c.r1-c.r0)
+		rows = max(rows, c.rows)
 	}
 	slots := 1
 	if r.way == byLayers {
@@ -388,13 +393,11 @@ func (r *Run[F]) mask(l int) []F {
 	return r.Masks[l]
 }
 
-// planChunks cuts time into chunks; a recorded run is one chunk, because it
-// keeps the memory of all steps anyway.
+// planChunks cuts time into chunks, whose sums of the input are still in a cache when
+// the steps take them. A recorded run keeps the sums of all of them.
 func (r *Run[F]) planChunks() {
 	s, limit := r.Stack, limits.ChunkRows
 	switch weights := s.Traits.Gates * s.H * (s.In(s.L-1) + s.Out()) * s.L * s.D; {
-	case r.Record:
-		limit = r.N
 	case r.way == byLayers:
 		limit = limits.WaveRows
 	case weights > limits.ManyWeights:
@@ -406,6 +409,10 @@ func (r *Run[F]) planChunks() {
 		for t++; t < r.T && r.Off[t+1]-c.r0 <= limit; t++ {
 		}
 		c.t1, c.r1 = t, r.Off[t]
+		c.from, c.rows = c.r0, c.r1-c.r0
+		if r.Record {
+			c.from, c.rows = 0, r.N
+		}
 		r.plan = append(r.plan, c)
 	}
 }

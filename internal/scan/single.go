@@ -23,14 +23,14 @@ func (ln *lane[F]) single(c chunk, sh share[F]) bool {
 	if ln.w.tail != nil {
 		tail = ln.w.tail[min(lo*per, len(ln.w.tail)):]
 	}
-	rows, base, z := c.r1-c.r0, r.outBase(ln.l, c), kernel.Block[F]{Data: sh.z, Panel: cols, Row: cols}
+	rows, base, z := c.rows, r.outBase(ln.l, c), kernel.Block[F]{Data: sh.z, Panel: cols, Row: cols}
 	whole := max(0, min(hi, s.H/per)-lo) // panels with all their units
 	prev := ln.h
 	for i := range c.t1 - c.t0 {
 		t := c.step(ln.way, i)
 		y := ln.y[(r.Off[t]-base)*ln.ldy:]
 		if lo < hi {
-			at := (lo*rows + r.Off[t] - c.r0) * inCols
+			at := (lo*rows + r.Off[t] - c.from) * inCols
 			kernel.Mul(&hh.Panels, lo, hi, z, kernel.Block[F]{Data: ln.sums[at:], Panel: rows * inCols, Row: inCols}, tail, kernel.Rows[F]{Data: prev}, 1)
 			x := kernel.Rows[F]{Data: ln.sums[at:], Row: rows * inCols}
 			if whole > 0 {

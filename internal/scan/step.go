@@ -48,8 +48,8 @@ func (ln *lane[F]) step(t int, c chunk, sh share[F]) {
 func (ln *lane[F]) gates(t int, c chunk, base int, sh share[F], prev []F, ldp int) {
 	r, hh := ln.run, &ln.w.hh
 	lo, hi := sh.of(hh.Len())
-	rows, cols, inCols := c.r1-c.r0, hh.MaxCols(), ln.w.ih.MaxCols()
-	row0 := r.Off[t] - c.r0
+	rows, cols, inCols := c.rows, hh.MaxCols(), ln.w.ih.MaxCols()
+	row0 := r.Off[t] - c.from
 	from, to := sh.sequences(r.Sizes[t])
 	if lo >= hi || from >= to {
 		return
@@ -82,7 +82,7 @@ type block struct{ p, q, m0, m, sums, rows, out, kept int }
 
 func (ln *lane[F]) block(t int, c chunk, base, p, q, m0, m int) block {
 	row := ln.run.Off[t] + m0
-	return block{p, q, m0, m, row - c.r0, c.r1 - c.r0, row - base, ln.kept(t) + m0}
+	return block{p, q, m0, m, row - c.from, c.rows, row - base, ln.kept(t) + m0}
 }
 
 // newStates runs the cell over a block whose sums stand in the hand's z.
@@ -137,7 +137,7 @@ func (ln *lane[F]) operands(st *cell.Step[F], b block, i, per int, prev []F, ldp
 func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp int) {
 	r, s, w := ln.run, ln.run.Stack, &ln.w.late
 	lo, hi := sh.of(w.Len())
-	rows, cols, inCols := c.r1-c.r0, w.MaxCols(), ln.w.ih.MaxCols()
+	rows, cols, inCols := c.rows, w.MaxCols(), ln.w.ih.MaxCols()
 	if lo >= hi {
 		return
 	}
@@ -145,7 +145,7 @@ func (ln *lane[F]) lateGate(t int, c chunk, base int, sh share[F], prev []F, ldp
 	for i := lo; i < hi; i++ {
 		for m0 := 0; m0 < r.Sizes[t]; m0 += limits.RowTile {
 			m := min(limits.RowTile, r.Sizes[t]-m0)
-			at := (i*rows + r.Off[t] - c.r0 + m0) * inCols
+			at := (i*rows + r.Off[t] - c.from + m0) * inCols
 			w.mul(i, i+1, kernel.Block[F]{Data: sh.z, Row: cols},
 				kernel.Block[F]{Data: ln.sums[at+(s.Traits.Gates-1)*kernel.Lane:], Row: inCols}, nil,
 				a, m0, m)

@@ -5,19 +5,19 @@ import (
 	"github.com/unroll-ml/unroll/internal/kernel"
 )
 
-// stepBack runs step t of a lane backwards.
-func (ln *lane[F]) stepBack(t, w, n int) {
-	r, s, k, hand := ln.run, ln.run.Stack, &ln.run.back, &ln.run.hands[w]
+// stepBack runs a worker's share of step t of a lane backwards.
+func (ln *lane[F]) stepBack(t int, fw share[F]) {
+	r, s, k, hand := ln.run, ln.run.Stack, &ln.run.back, fw.hand
 	wt := &k.w[ln.index()]
-	m, gh, row := r.Sizes[t], s.Traits.Gates*s.H, r.Off[t]
-	fw := share[F]{w, n, 0, 1, hand}
+	from, to := fw.sequences(r.Sizes[t])
+	m, gh, row := to-from, s.Traits.Gates*s.H, r.Off[t]+from
 	skips := r.Skips != nil && r.marked(ln.way, t)
 
 	dh := k.carry
 	if s.P > 0 {
 		dh = k.dfull
-		ln.takeProjected(t, w, n)
-		r.team.Barrier()
+		ln.takeProjected(t, fw)
+		r.barrier(fw)
 	}
 	u0, u1 := fw.units(&ln.w.hh, s.H)
 	switch {
@@ -25,55 +25,55 @@ func (ln *lane[F]) stepBack(t, w, n int) {
 	case s.P > 0:
 		r.mulRows(dh, s.H, u0, u1, &wt.hr, k.dr[row*s.P:], s.P, m, hand, false)
 	default:
-		ln.addOutput(t, u0, u1)
+		ln.addOutput(t, u0, u1, from, to)
 	}
 	if skips {
 		ln.keepGradients(t, u0, u1, dh, hand)
 	}
 	ln.cellBack(t, fw, dh)
 	if s.Traits.Late && u0 < u1 {
-		r.team.Barrier() // dx of the late gate, of all units
+		r.barrier(fw) // dx of the late gate, of all units
 		r.mulRows(k.dlate, s.H, u0, u1, &wt.late, k.dx[row*gh+s.nowGates()*s.H:], gh, m, hand, false)
 		ln.lateBack(t, fw, dh)
 	} else if s.Traits.Late {
-		r.team.Barrier()
+		r.barrier(fw)
 	}
 	if skips {
 		ln.clearDirect(t, u0, u1)
 		ln.restoreGradients(t, u0, u1, dh, hand)
 	}
 	if ln.c != nil {
-		ln.toInitial(k.dc, k.dc0, t, s.H, u0, u1)
+		ln.toInitial(k.dc, k.dc0, t, s.H, u0, u1, from, to)
 	}
-	r.team.Barrier()
+	r.barrier(fw)
 
 	// The gradient of the state before the step.
 	if u0, u1 = fw.units(&wt.hh, s.Out()); u0 < u1 {
 		if skips && s.P > 0 {
 			ln.keepCarry(t, u0, u1, hand)
 		}
-		r.mulRows(k.carry, s.Out(), u0, u1, &wt.hh, k.dz[row*gh:], gh, m, hand, s.P == 0 && (skips || !s.Traits.Indirect))
+		r.mulRows(k.carry[from*s.Out():], s.Out(), u0, u1, &wt.hh, k.dz[row*gh:], gh, m, hand, s.P == 0 && (skips || !s.Traits.Indirect))
 		if skips && s.P > 0 {
 			ln.restoreCarry(t, u0, u1, hand)
 		}
-		ln.toInitial(k.carry, k.dh0, t, s.Out(), u0, u1)
+		ln.toInitial(k.carry, k.dh0, t, s.Out(), u0, u1, from, to)
 	}
-	r.team.Barrier()
+	r.barrier(fw)
 }
 
 // addOutput adds the gradient of the output of step t to that of the new state,
-// units [u0,u1). A blank row's output is zero whatever the state is.
-func (ln *lane[F]) addOutput(t, u0, u1 int) {
+// units [u0,u1) of rows [from,to). A blank row's output is zero whatever the state is.
+func (ln *lane[F]) addOutput(t, u0, u1, from, to int) {
 	r, k, h := ln.run, &ln.run.back, ln.run.Stack.H
 	add := func(i, n int) {
 		to := kernel.Rows[F]{Data: k.carry[i*h+u0:], Row: h}
 		kernel.AddRows(n, u1-u0, to, to, kernel.Rows[F]{Data: k.dy[(r.Off[t]+i)*ln.ldy+ln.d*h+u0:], Row: ln.ldy})
 	}
 	if !r.marked(ln.way, t) {
-		add(0, r.Sizes[t])
+		add(from, to-from)
 		return
 	}
-	for i := range r.Sizes[t] {
+	for i := from; i < to; i++ {
 		if !r.at(ln.way, t, i).blank() {
 			add(i, 1)
 		}
@@ -83,9 +83,9 @@ func (ln *lane[F]) addOutput(t, u0, u1 int) {
 // takeProjected is addOutput with a projection, shared by projected units; it
 // also keeps the sum for the gradient of weight_hr. A masked row computed
 // nothing, so nothing of it goes there.
-func (ln *lane[F]) takeProjected(t, w, n int) {
+func (ln *lane[F]) takeProjected(t int, sh share[F]) {
 	r, k, p := ln.run, &ln.run.back, ln.run.Stack.P
-	lo, hi := kernel.Share(p, w, n)
+	lo, hi := sh.of(p)
 	for i := range r.Sizes[t] {
 		row := r.Off[t] + i
 		m := r.at(ln.way, t, i)
@@ -115,7 +115,7 @@ func (ln *lane[F]) cellBack(t int, sh share[F], dh []F) {
 		cp, ldc = ln.before(t, ln.run.all(), sh.prev, ln.cellStates())
 	}
 	for p := lo; p < hi; p++ {
-		ln.cell.Backward(ln.operandsBack(t, p, sh.hand, dh, cp, ldc))
+		ln.cell.Backward(ln.operandsBack(t, p, sh, dh, cp, ldc))
 	}
 }
 
@@ -128,19 +128,20 @@ func (ln *lane[F]) cellStates() states[F] {
 func (ln *lane[F]) lateBack(t int, sh share[F], dh []F) {
 	lo, hi := sh.of(ln.w.hh.Len())
 	for p := lo; p < hi; p++ {
-		ln.cell.BackwardLate(ln.operandsBack(t, p, sh.hand, dh, nil, 0))
+		ln.cell.BackwardLate(ln.operandsBack(t, p, sh, dh, nil, 0))
 	}
 }
 
-// operandsBack points a step's operands at panel p of step t.
-func (ln *lane[F]) operandsBack(t, p int, hand *hand[F], dh, cp []F, ldc int) *cell.Step[F] {
+// operandsBack points a step's operands at panel p of a worker's rows of step t.
+func (ln *lane[F]) operandsBack(t, p int, sh share[F], dh, cp []F, ldc int) *cell.Step[F] {
 	r, s, k, hh := ln.run, ln.run.Stack, &ln.run.back, &ln.w.hh
-	row, gh, size, u := r.Off[t], s.Traits.Gates*s.H, s.Out(), p*hh.UnitsPer()
-	st := &hand.step
-	st.M, st.N, st.Gate = r.Sizes[t], min(hh.UnitsPer(), s.H-u), s.H
+	from, to := sh.sequences(r.Sizes[t])
+	row, gh, size, u := r.Off[t]+from, s.Traits.Gates*s.H, s.Out(), p*hh.UnitsPer()
+	st := &sh.step
+	st.M, st.N, st.Gate = to-from, min(hh.UnitsPer(), s.H-u), s.H
 	st.X.Data, st.X.Row = ln.sums[(p*r.N+row)*ln.w.ih.MaxCols():], ln.w.ih.MaxCols()
 	if dh != nil {
-		st.DH.Data, st.DH.Row = dh[u:], s.H
+		st.DH.Data, st.DH.Row = dh[from*s.H+u:], s.H
 	}
 	st.DX.Data, st.DX.Row = k.dx[row*gh+u:], gh
 	st.DZ.Data, st.DZ.Row = k.dz[row*gh+u:], gh
@@ -153,13 +154,13 @@ func (ln *lane[F]) operandsBack(t, p int, hand *hand[F], dh, cp []F, ldc int) *c
 	}
 	if ln.c != nil {
 		st.C.Data, st.C.Row = ln.cells[row*s.H+u:], s.H
-		st.DC.Data, st.DC.Row = k.dc[u:], s.H
+		st.DC.Data, st.DC.Row = k.dc[from*s.H+u:], s.H
 		if cp != nil {
-			st.CPrev.Data, st.CPrev.Row = cp[u:], ldc
+			st.CPrev.Data, st.CPrev.Row = cp[from*ldc+u:], ldc
 		}
 	}
 	if s.Traits.Late {
-		st.Late.Data, st.Late.Row = k.dlate[u:], s.H
+		st.Late.Data, st.Late.Row = k.dlate[from*s.H+u:], s.H
 	}
 	if s.Traits.PerUnit > 0 {
 		st.PerUnit.Data, st.PerUnit.Row = s.Params[ln.index()].PerUnit[u:], 0
@@ -167,14 +168,14 @@ func (ln *lane[F]) operandsBack(t, p int, hand *hand[F], dh, cp []F, ldc int) *c
 	return st
 }
 
-// toInitial moves the gradient of the units [u0,u1) of the state before step t
-// to that of the initial state, for the sequences that started from it there.
-func (ln *lane[F]) toInitial(carry, initial []F, t, size, u0, u1 int) {
+// toInitial moves the gradient of the units [u0,u1) of rows [lo,hi) of the state before
+// step t to that of the initial state, for the sequences that started from it there.
+func (ln *lane[F]) toInitial(carry, initial []F, t, size, u0, u1, lo, hi int) {
 	b := &ln.run.Batch
 	if ln.way == forwards && t > 0 && !b.anywhere() {
 		return // nobody starts in mid-sequence
 	}
-	for i := range b.Sizes[t] {
+	for i := lo; i < hi; i++ {
 		if !b.anew(ln.way, t, i) {
 			continue
 		}
