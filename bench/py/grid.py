@@ -1,8 +1,10 @@
 """Times small shapes of one layer beside the peers: the fastest peer's time over ours.
 
-All sides take turns of a few milliseconds, and of each the fastest call (or the fastest
+All sides take turns of some milliseconds, and of each the fastest call (or the fastest
 50 us of shorter ones) counts, with one thread in time of the processor, so that most of
-what else runs on the machine falls out.
+what else runs on the machine falls out. With several threads a turn waits until those of
+the side before have ceased to look for work: some do for milliseconds, on processors that
+the next side needs.
 
 Protocol of a side: lines "set MODE I H T B fwd|train", answered "ready" or "skip", and
 "run N K", answered with the nanoseconds of the fastest of K times N calls.
@@ -97,8 +99,8 @@ def main():
     a.add_argument("--hidden", default="8,16,32,50,64,100,128")
     a.add_argument("--batch", default="1,16,64,512")
     a.add_argument("--steps", default="1,24,100")
-    a.add_argument("--budget", type=float, default=0.35, help="seconds of a cell")
-    a.add_argument("--turn", type=float, default=0.005, help="seconds of a turn")
+    a.add_argument("--budget", type=float, default=0.35, help="seconds of a cell with one thread, a quarter of those with more")
+    a.add_argument("--turn", type=float, default=0.005, help="seconds of a turn, likewise")
     a.add_argument("--out", required=True, help="JSON lines")
     o = a.parse_args()
     ints = lambda s: [int(v) for v in s.split(",")]
@@ -118,7 +120,7 @@ def main():
                         for b in ints(o.batch):
                             shape = (mode, o.inputs or h, h, t, b, what)
                             have = [s for s in every if s.set(shape)]
-                            best = fastest([s.run for s in have], o.budget, o.turn, 0 if threads == 1 else 0.002)
+                            best = fastest([s.run for s in have], o.budget if threads == 1 else 4 * o.budget, o.turn if threads == 1 else 4 * o.turn, 0 if threads == 1 else 0.02)
                             us = {s.name: v / 1e3 for s, v in zip(have, best)}
                             row = {"mode": mode, "what": what, "T": t, "B": b, "H": h, "I": o.inputs or h, "threads": threads, "us": us}
                             out.write(json.dumps(row) + "\n")

@@ -115,14 +115,18 @@ func (r *Run[F]) sharesSequences() bool { return r.alike() && r.manySequences() 
 
 // manySequences reports whether there are enough sequences for each worker. It
 // reads all weights, twice as many bytes as half of the units have: where they do not
-// stay in a cache, more rows must make up for it.
+// stay in a cache, more rows must make up for it, and fewer do where they stay in the
+// worker's own from step to step.
 func (r *Run[F]) manySequences() bool {
 	s, rows := r.Stack, limits.AloneRows
 	if s.P > 0 || s.Traits.Late {
 		return false
 	}
-	if s.Traits.Gates*s.H*(s.In(s.L-1)+s.Out()) > limits.ManyWeights {
+	switch recurrent := s.Traits.Gates * s.H * s.Out(); {
+	case recurrent+s.Traits.Gates*s.H*s.In(s.L-1) > limits.ManyWeights:
 		rows *= 4
+	case r.T > 1 && recurrent <= limits.AloneWeights:
+		rows = max(1, rows/2)
 	}
 	return r.B >= r.workers*rows
 }
