@@ -3,6 +3,7 @@ package unroll_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -10,6 +11,7 @@ import (
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/ref"
 	"github.com/unroll-ml/unroll/internal/testkit"
+	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -78,11 +80,39 @@ func near[F tensor.Float](got []F, want []float64, rel float64) error {
 	return testkit.Near(got, want, testkit.Tol{Abs: rel * largest})
 }
 
+// moved returns how far the textbook's states and outputs move, as a share of the largest
+// of them, if each number of its input moves by a unit, up or down.
+func moved(l ref.Layer, in ref.Input, unit float64) float64 {
+	g := rng.New(1)
+	up := make([]float32, len(in.X))
+	rng.Rand(g, up)
+	was := ref.Run(l, in)
+	in.X = slices.Clone(in.X)
+	for i := range in.X {
+		in.X[i] *= 1 + math.Copysign(unit, float64(up[i])-0.5)
+	}
+	now, largest, most := ref.Run(l, in), 1.0, 0.0
+	far := func(a, b []float64) {
+		for i := range a {
+			largest, most = max(largest, math.Abs(a[i])), max(most, math.Abs(a[i]-b[i]))
+		}
+	}
+	far(was.Y, now.Y)
+	for i := range was.Record {
+		far(was.Record[i].Hidden, now.Record[i].Hidden)
+		far(was.Record[i].Cell, now.Record[i].Cell)
+	}
+	return most / largest
+}
+
 // Output, final state, and after a recorded run every hidden state, cell state
 // and gate of each layer, direction and step, read in one call each, are those
 // of the equations as scalar loops in float64. The bound is 1e-12 for float64;
 // for float32 it is 64 units in the last place of the largest number: 20 steps
-// of 3 layers pass their rounding on.
+// of 3 layers pass their rounding on. Functions that are drawn may make a network in
+// which a rounding grows from step to step (a GRU whose z is a tanh doubles its state):
+// where the textbook itself moves by more than 4 units if its input does by one, the
+// bound is 16 times what it moves.
 func TestResultsAndRecordAreTheTextbook(t *testing.T) {
 	bothTypes(t,
 		func(t *rapid.T) { likeTheTextbook[float32](t, 64*0x1p-23) },
@@ -98,13 +128,22 @@ func likeTheTextbook[F tensor.Float](t *rapid.T, rel float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ref.Run(k.textbook(t, p))
+	book, in := k.textbook(t, p)
+	want, asked := ref.Run(book, in), false
+	differ := func(got, want []float64) error {
+		err := near(got, want, rel)
+		if err != nil && !asked {
+			asked, rel = true, max(rel, 16*moved(book, in, rel/64))
+			err = near(got, want, rel)
+		}
+		return err
+	}
 	check := func(what string, got []F, want []float64) {
-		if err := near(got, want, rel); err != nil {
+		if err := differ(tensor.Convert[float64](tensor.DenseOf[F]{Shape: []int{len(got)}, Data: got}).Data, want); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	if err := near(k.timeFirst(y), want.Y, rel); err != nil {
+	if err := differ(k.timeFirst(y), want.Y); err != nil {
 		t.Fatalf("y: %v", err)
 	}
 	check("h_n", sn.H.Data, want.HN)
