@@ -24,7 +24,7 @@ type Row struct {
 var Table = []Row{
 	{Floor: 0, Path: "tensor", Duty: "`Dense`: shape and contiguous row-major slice, float32 or float64; `ErrShape`"},
 	{Floor: 0, Path: "rng", Duty: "PyTorch's CPU generator: same seed, same numbers"},
-	{Floor: 0, Path: "internal/kernel", Duty: "matrix products, activations, fused gates, packing, workers", Libraries: []string{"golang.org/x/sys/cpu", "github.com/unroll-ml/unroll/internal/fmath"}},
+	{Floor: 0, Path: "internal/kernel", Duty: "matrix products, activations, fused gates, packing, workers", Libraries: []string{"golang.org/x/sys/cpu", "golang.org/x/sys/unix", "github.com/unroll-ml/unroll/internal/fmath"}},
 	{Floor: 0, Path: "internal/atomicfile", Duty: "files that are there whole or not at all: temporary name, sync, rename"},
 	{Floor: 0, Path: "internal/fmath", Duty: "exp, log, cos and sin with the same bits on every platform"},
 	{Floor: 1, Path: "internal/cell", Duty: "one file a cell: gate names, equations, forward and backward of one step"},

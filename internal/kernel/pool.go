@@ -143,10 +143,10 @@ const (
 // it has none it looks for some a while, and then parks until it is woken.
 type helper struct {
 	state atomic.Uint32
-	wake  chan struct{}
 	team  *Team
 	task  Task
 	w     int
+	rest  parking
 	_     [64]byte // no other helper's state on the same cache line
 }
 
@@ -165,7 +165,8 @@ func takeHelper() *helper {
 		free.helpers = free.helpers[:k-1]
 		return h
 	}
-	h := &helper{wake: make(chan struct{}, 1)}
+	h := &helper{}
+	h.rest.init()
 	go h.loop()
 	return h
 }
@@ -173,8 +174,11 @@ func takeHelper() *helper {
 // start gives a helper that nobody else holds its work.
 func (h *helper) start(t *Team, task Task, w int) {
 	h.team, h.task, h.w = t, task, w
+	if h.state.Load() == helperAway {
+		h.rest.prepare()
+	}
 	if h.state.Swap(helperBusy) == helperAway {
-		h.wake <- struct{}{}
+		h.rest.rouse(&h.state)
 	}
 }
 
@@ -183,8 +187,11 @@ func (h *helper) loop() {
 		for i := 0; h.state.Load() != helperBusy; i++ {
 			if i < spins {
 				pause(1)
-			} else if h.state.CompareAndSwap(helperFree, helperAway) {
-				<-h.wake
+				continue
+			}
+			h.rest.settle()
+			if h.state.CompareAndSwap(helperFree, helperAway) {
+				h.rest.park(&h.state)
 			}
 		}
 		t := h.team
