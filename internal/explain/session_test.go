@@ -10,6 +10,7 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/rng"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // session returns a session that holds a trace as the page loads it.
@@ -88,17 +89,8 @@ func TestSessionEditsAsARunFromTheBeginning(t *testing.T) {
 			name := names[k%len(names)]
 			n := len(ask(t, s, "numbers", map[string]any{"name": name}, nil))
 			ask(t, s, "edit", map[string]any{"name": name, "index": int(g.Uint32()>>1) % n, "value": float64(k%7)/8 - 0.4}, nil)
-			again, err := NewTrace(s.layer, s.x, s.s0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := again.Run(nil); err != nil {
-				t.Fatal(err)
-			}
+			again := asARun(t, s, s.layer, s.x, s.s0)
 			for i := range again.H {
-				if got := ask(t, s, "values", map[string]any{"what": "h", "lane": i}, nil); differ(got, again.H[i].Data) > 0 {
-					t.Fatalf("%v lane %d: after an edit of %s the session differs from a run", cfg, i, name)
-				}
 				changed += differ(again.H[i].Data, tr.H[i].Data)
 			}
 		}
@@ -248,4 +240,22 @@ func TestExampleWhereTheSizesFit(t *testing.T) {
 			}
 		}
 	}
+}
+
+// asARun fails unless the session's states are those of a new run, which it returns.
+func asARun(t *testing.T, s *Session, layer *unroll.Layer, x tensor.Dense, s0 unroll.State) *Trace {
+	t.Helper()
+	again, err := NewTrace(layer, x, s0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Run(nil); err != nil {
+		t.Fatal(err)
+	}
+	for i := range again.H {
+		if got := ask(t, s, "values", map[string]any{"what": "h", "lane": i}, nil); differ(got, again.H[i].Data) > 0 {
+			t.Fatalf("%v: lane %d is not that of a run", layer.Config(), i)
+		}
+	}
+	return again
 }

@@ -73,18 +73,7 @@ func TestSessionAFarNumberAfterAnEdit(t *testing.T) {
 		}
 		ask(t, s, "edit", map[string]any{"name": "h_0", "index": 1, "value": 2}, nil)
 		s0.H.Data[1] = 2
-		again, err := NewTrace(tr.Layer, x, s0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := again.Run(nil); err != nil {
-			t.Fatal(err)
-		}
-		for i := range again.H {
-			if got := ask(t, s, "values", map[string]any{"what": "h", "lane": i}, nil); differ(got, again.H[i].Data) > 0 {
-				t.Errorf("%v: lane %d is not that of a run after all edits", cfg, i)
-			}
-		}
+		asARun(t, s, tr.Layer, x, s0)
 	}
 }
 

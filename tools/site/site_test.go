@@ -68,16 +68,23 @@ func TestCheckFindsOnlyBrokenLinks(t *testing.T) {
 	}
 }
 
-// Answers do not stay over the page that was chosen, nor over what is touched beside them.
-func TestSearchPutsItsAnswersAway(t *testing.T) {
+// searchable returns a browser, and the folder of a small site that can be searched.
+func searchable(t *testing.T) (browser, out string) {
+	t.Helper()
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("no chromium on the path")
 	}
-	out := smallSite(t)
+	out = smallSite(t)
 	if _, err := index(out); err != nil {
 		t.Fatal(err)
 	}
+	return browser, out
+}
+
+// Answers do not stay over the page that was chosen, nor over what is touched beside them.
+func TestSearchPutsItsAnswersAway(t *testing.T) {
+	browser, out := searchable(t)
 	name := filepath.Join(out, "b.html") // which the answer is on
 	page, err := os.ReadFile(name)
 	if err != nil {
@@ -111,14 +118,7 @@ func TestSearchPutsItsAnswersAway(t *testing.T) {
 
 // The search of a page, in a browser: what has all words, titles first.
 func TestSearchFindsSections(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no chromium on the path")
-	}
-	out := smallSite(t)
-	if _, err := index(out); err != nil {
-		t.Fatal(err)
-	}
+	browser, out := searchable(t)
 	for query, want := range map[string][]string{
 		"stream":        {"a.html#a", "a.html#b", "b.html#d"}, // Resets is on the page of streams
 		"initial+state": {"a.html#b"},
