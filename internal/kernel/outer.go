@@ -16,7 +16,7 @@ type Outer[F Float] struct {
 // for rows r of m and units u; and, unless sums is nil, a(k)[r] to sums[r]. It walks
 // so many steps at a time as stay in a cache for all blocks of rows and panels. A sum's
 // walk ends with a part, and the next part goes on from what was stored: no bit depends
-// on that.
+// on that. No Dst may overlap a, a B or another Dst.
 func AddOuter[F Float](m int, a Rows[F], n int, sums []F, s *Scratch[F], sides ...Outer[F]) {
 	if m <= 0 || n <= 0 {
 		return

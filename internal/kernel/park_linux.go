@@ -10,11 +10,10 @@ import (
 
 // A helper without work parks in a system call of its own, and who has work wakes its
 // thread. Through a channel another thread would be woken, which looks for the helper's
-// goroutine; and Linux starts a thread on the processor of the one that wakes it where it
-// takes an idle processor for one that the machine below has taken away, as it does on
-// virtual machines. There it waits until the caller has done its own part, so that two
-// workers take twice the time of one half. So that cannot be: while it sleeps, the
-// thread is forbidden the caller's processor.
+// goroutine; and Linux (6.18, on a virtual machine) was seen to start a thread on the
+// processor of the one that wakes it while another is idle. There it waits until the
+// caller has done its own part, so that two workers take twice the time of one half. So
+// that cannot be: while it sleeps, the thread is forbidden the caller's processor.
 
 // parking is how a helper parks.
 type parking struct {
