@@ -16,7 +16,8 @@ import (
 // bias); its Panel counts from p0 like that of dst; without Data it is zeros. If tail is not nil, the
 // last gate of every block starts from tail instead: tail holds Lane values a
 // block, counted from the first block of p0. Columns of a panel narrower than
-// MaxCols leave the rest of dst untouched. dst must not overlap a.
+// MaxCols leave the rest of dst untouched, as does a folded panel what lies beyond the
+// Fold units of a gate. dst must not overlap a.
 func Mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a Rows[F], m int) {
 	mul(w, p0, p1, dst, init, tail, left[F]{a.Data, a.Row, 1}, m)
 }
@@ -52,12 +53,16 @@ func mul[F Float](w *Panels[F], p0, p1 int, dst, init Block[F], tail []F, a left
 		if tail != nil {
 			t = tail[j*w.Blocks*Lane:]
 		}
+		if w.folds(i) {
+			mulFolded(w, i, dst.Data[j*dst.Panel:], dst.Row, init.Data[j*init.Panel:], init.Row, t, a, m)
+			return // it is the last
+		}
 		mulPanel(w.Panel(i), w.K, cols, w.Gates, dst.Data[j*dst.Panel:], dst.Row, init.Data[j*init.Panel:], init.Row, t, a, m)
 	}
 }
 
 func checkMul[F Float](w *Layout, p0, p1 int, dst, init Block[F], tail []F, a left[F], m int) {
-	n, cols := p1-p0, w.Cols(p1-1)
+	n, cols := p1-p0, w.span(p1-1)
 	switch {
 	case p0 < 0 || p1 > w.Len():
 		panic(fmt.Sprintf("kernel: panels [%d,%d) of %d", p0, p1, w.Len()))
@@ -94,6 +99,25 @@ func mulPanel[F Float](w []F, depth, cols, gates int, dst []F, ldd int, init []F
 		out := dst[r*ldd : r*ldd+cols]
 		for c, v := range row {
 			out[c] = F(v)
+		}
+	}
+}
+
+// mulFolded is mulPanel for the folded panel i.
+func mulFolded[F Float](w *Panels[F], i int, dst []F, ldd int, init []F, ldi int, tail []F, a left[F], m int) {
+	var from, to [2 * Lane]F
+	cols := w.foldedCols()
+	for r := range m {
+		for c := range w.Gates * w.Fold {
+			g, u := c/w.Fold, c%w.Fold
+			from[c] = init[r*ldi+g*Lane+u]
+			if tail != nil && g == w.Gates-1 {
+				from[c] = tail[u]
+			}
+		}
+		mulPanel(w.Panel(i), w.K, cols, 1, to[:], 0, from[:], 0, nil, left[F]{a.Data[min(r*a.Row, len(a.Data)):], a.Row, a.Col}, 1) // without steps there is no left side
+		for c := range w.Gates * w.Fold {
+			dst[r*ldd+c/w.Fold*Lane+c%w.Fold] = to[c]
 		}
 	}
 }

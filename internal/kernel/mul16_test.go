@@ -10,7 +10,7 @@ import (
 // float32 returns the case with plain panels, which the definition multiplies.
 func (c mulCase) float32() mulCase {
 	c.half = false
-	c.rounded = true
+	c.rounded, c.plain = true, true
 	return c
 }
 

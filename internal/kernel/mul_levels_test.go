@@ -64,6 +64,7 @@ type mulCase struct {
 	transposed, tail, inPlace  bool
 	odd                        int
 	rounded, half              bool   // weights of 8 binary digits; packed as bfloat16
+	plain                      bool   // no panel is folded
 	limits                     Limits // zero: the default
 }
 
@@ -95,6 +96,16 @@ func randomMulCase(r *rand.Rand) mulCase {
 	return c
 }
 
+// panels returns panels with the layout of the case, in memory from memory.
+func (c mulCase) panels(memory func(n int) []float32) *Panels[float32] {
+	p := &Panels[float32]{Layout: NewLayout(c.k, c.units, c.gates)}
+	if !c.half && !c.plain {
+		p.Layout = p.folded()
+	}
+	p.Data = memory(p.size())
+	return p
+}
+
 // run fills all inputs from seed and returns dst, which begins and ends at
 // forbidden memory.
 func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
@@ -107,8 +118,7 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 			w[i] = FromHalf(ToHalf(w[i]))
 		}
 	}
-	p := NewPanels[float32](c.k, c.units, c.gates)
-	p.Data = testkit.AtBorder[float32](t, len(p.Data), seed%2 == 0)
+	p := c.panels(func(n int) []float32 { return testkit.AtBorder[float32](t, n, seed%2 == 0) })
 	p.Pack(w, c.units*c.k, c.k, 1)
 	h := &Panels16{}
 	if c.half {
@@ -118,18 +128,7 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 			PackPanel16(h, i, w, c.units*c.k, c.k, 1)
 		}
 	}
-	n, cols := c.p1-c.p0, p.Cols(c.p1-1)
-	dst := testkit.AtBorder[float32](t, (n-1)*c.m*c.row+(c.m-1)*c.row+cols, seed%3 == 0)
-	s.fill(dst)
-	init := Block[float32]{dst, c.m * c.row, c.row}
-	if !c.inPlace {
-		panel := c.initRow * c.m
-		if c.initRow == 0 {
-			panel = p.MaxCols()
-		}
-		init = Block[float32]{testkit.AtBorder[float32](t, (n-1)*panel+(c.m-1)*c.initRow+cols, seed%3 == 1), panel, c.initRow}
-		s.fill(init.Data)
-	}
+	n, cols := c.p1-c.p0, p.span(c.p1-1)
 	var tail []float32
 	if c.tail {
 		tail = testkit.AtBorder[float32](t, ((n-1)*p.Blocks+p.blocks(c.p1-1))*Lane, seed%5 == 0)
@@ -145,6 +144,17 @@ func (c mulCase) run(t *testing.T, seed uint64, level string) []float32 {
 	}
 	a.Data = testkit.AtBorder[float32](t, length, seed%5 == 1)
 	s.fill(a.Data)
+	dst := testkit.AtBorder[float32](t, (n-1)*c.m*c.row+(c.m-1)*c.row+cols, seed%3 == 0)
+	init := Block[float32]{dst, c.m * c.row, c.row}
+	if !c.inPlace {
+		panel := c.initRow * c.m
+		if c.initRow == 0 {
+			panel = p.MaxCols()
+		}
+		init = Block[float32]{testkit.AtBorder[float32](t, (n-1)*panel+(c.m-1)*c.initRow+cols, seed%3 == 1), panel, c.initRow}
+		s.fill(init.Data)
+	}
+	s.fill(dst)
 	if c.limits != (Limits{}) {
 		defer SetLimits(SetLimits(c.limits))
 	}
@@ -184,7 +194,7 @@ func TestMulEveryRowCount(t *testing.T) {
 		seed := uint64(0)
 		for _, gates := range []int{1, 2, 3, 4} {
 			for m := 1; m <= 20; m++ {
-				for _, units := range []int{1, 16, 17, 32, 48, 50, 64, 80, 128, 130} {
+				for _, units := range []int{1, 16, 17, 32, 36, 40, 48, 50, 64, 72, 80, 84, 88, 128, 130} {
 					for _, k := range []int{0, 1, 2, 7} {
 						seed++
 						c := mulCase{k: k, units: units, gates: gates, m: m, odd: 20, tail: seed%2 == 0, transposed: seed%3 == 0}

@@ -17,7 +17,7 @@ type mulArgs struct {
 	init        unsafe.Pointer // all columns but the last vector
 	initPanel   int
 	initRow     int
-	last        unsafe.Pointer // the last vector of 16 columns
+	last        unsafe.Pointer // the last vector of 16 columns, or the last gate of a folded panel
 	lastPanel   int
 	lastRow     int
 	a           unsafe.Pointer
@@ -36,14 +36,15 @@ type mulArgs struct {
 	line  int            // and how far its lines lie apart
 	floor float32        // and what its results are at least
 
-	width int         // bytes of a weight
-	set   *microLevel // the microkernels
+	width  int         // bytes of a weight
+	lastAt int         // bytes from a row of init or dst to what last is of it
+	set    *microLevel // the microkernels
 }
 
 // A microkernel multiplies so many rows with one panel, or with panels side by
 // side, of so many vectors of Lane.
 const (
-	microSides = 3
+	microSides = 4 // of whole panels three
 	microRows  = 8
 	microVecs  = 4
 )
@@ -119,45 +120,67 @@ func mulPacked(w *Layout, data packed, p0, p1 int, f *factors) bool {
 	if set.kernels == nil {
 		return false
 	}
-	if w.Cols(p1-1) != cols { // the last panel is narrower
-		n, rest := p1-1-p0, *f
-		mulPacked(w, data, p0, p1-1, f)
-		if rest.tail != nil {
-			rest.tail = rest.tail[n*w.Blocks*Lane:]
-		}
-		rest.dst.Data, rest.init.Data = rest.dst.Data[n*rest.dst.Panel:], rest.init.Data[n*rest.init.Panel:]
-		mulPacked(w, data, p1-1, p1, &rest)
+	if w.Cols(p1-1) != cols || w.folds(p0) {
+		mulNarrow(w, data, p0, p1, lv, set, f)
 		return true
 	}
 	raceMul(w, data, p0, p1, f.dst, f.init, f.tail, f.a, f.m)
 	nv := cols / Lane
-	g := mulArgs{
-		w:         unsafe.Pointer(unsafe.SliceData(data.panel(w, p0))),
-		panel:     w.K * cols * data.width,
-		width:     data.width,
-		set:       set,
-		depth:     w.K,
-		dst:       unsafe.Pointer(unsafe.SliceData(f.dst.Data)),
-		dstPanel:  f.dst.Panel * 4,
-		dstRow:    f.dst.Row * 4,
-		init:      unsafe.Pointer(unsafe.SliceData(f.init.Data)),
-		initPanel: f.init.Panel * 4,
-		initRow:   f.init.Row * 4,
-		a:         unsafe.Pointer(unsafe.SliceData(f.a.Data)),
-		row:       f.a.Row * 4,
-		col:       f.a.Col * 4,
-	}
-	if f.tail == nil {
-		g.last, g.lastPanel, g.lastRow = unsafe.Add(g.init, (nv-1)*Lane*4), g.initPanel, g.initRow
-	} else {
-		g.last, g.lastPanel = unsafe.Pointer(unsafe.SliceData(f.tail)), w.Blocks*Lane*4
-		if w.Gates == 1 { // every column is of a last gate
-			g.init, g.initPanel, g.initRow = g.last, g.lastPanel, 0
-			g.last = unsafe.Add(g.last, (nv-1)*Lane*4)
-		}
+	var g mulArgs
+	g.of(w, data, p0, (nv-1)*Lane*4, set, f)
+	if f.tail != nil && w.Gates == 1 { // every column is of a last gate
+		g.init, g.initPanel, g.initRow = g.last, g.lastPanel, 0
+		g.last = unsafe.Add(g.last, (nv-1)*Lane*4)
 	}
 	g.run(lv, p1-p0, nv, f.m)
 	return true
+}
+
+// mulNarrow is mulPacked where the last panel is narrower than the others, or folded.
+func mulNarrow(w *Layout, data packed, p0, p1 int, lv int32, set *microLevel, f *factors) {
+	folded, n := w.folds(p1-1), p1-1-p0
+	if folded {
+		n -= foldLevels[lv][w.Gates-3].beside(w, n, f.m, set)
+	}
+	rest := *f
+	if n > 0 {
+		mulPacked(w, data, p0, p0+n, f)
+		rest = f.from(w, n)
+	}
+	if folded {
+		mulFoldedVector(w, data, p0+n, p1, lv, &rest)
+	} else {
+		mulPacked(w, data, p0+n, p1, &rest)
+	}
+}
+
+// from returns the factors of the panels from the n-th on.
+func (f *factors) from(w *Layout, n int) factors {
+	rest := *f
+	if rest.tail != nil {
+		rest.tail = rest.tail[n*w.Blocks*Lane:]
+	}
+	rest.dst.Data, rest.init.Data = rest.dst.Data[n*rest.dst.Panel:], rest.init.Data[n*rest.init.Panel:]
+	return rest
+}
+
+// of sets the arguments to those of the panels from p0 on, as wide as that, whose last
+// vector or gate stands lastAt bytes from the begin of a row of sums.
+func (g *mulArgs) of(w *Layout, data packed, p0, lastAt int, set *microLevel, f *factors) {
+	g.w = unsafe.Pointer(unsafe.SliceData(data.panel(w, p0)))
+	g.panel = w.K * w.Cols(p0) * data.width
+	g.width, g.lastAt, g.set, g.depth = data.width, lastAt, set, w.K
+	g.dst = unsafe.Pointer(unsafe.SliceData(f.dst.Data))
+	g.dstPanel, g.dstRow = f.dst.Panel*4, f.dst.Row*4
+	g.init = unsafe.Pointer(unsafe.SliceData(f.init.Data))
+	g.initPanel, g.initRow = f.init.Panel*4, f.init.Row*4
+	g.a = unsafe.Pointer(unsafe.SliceData(f.a.Data))
+	g.row, g.col = f.a.Row*4, f.a.Col*4
+	if f.tail == nil {
+		g.last, g.lastPanel, g.lastRow = unsafe.Add(g.init, lastAt), g.initPanel, g.initRow
+	} else {
+		g.last, g.lastPanel = unsafe.Pointer(unsafe.SliceData(f.tail)), w.Blocks*Lane*4
+	}
 }
 
 // run walks n panels of nv vectors with m rows: parts of the rows outside,
@@ -201,7 +224,7 @@ func (g *mulArgs) slices(lv int32, n, nv, m int) {
 			h.init, h.last = unsafe.Add(g.init, i*g.initPanel), unsafe.Add(g.last, i*g.lastPanel)
 			if j > 0 {
 				h.init, h.initRow = h.dst, g.dstRow
-				h.last, h.lastRow = unsafe.Add(h.dst, (nv-1)*Lane*4), g.dstRow
+				h.last, h.lastRow = unsafe.Add(h.dst, g.lastAt), g.dstRow
 			}
 			h.panelsOf(lv, 1, nv, m)
 		}

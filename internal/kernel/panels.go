@@ -7,19 +7,46 @@ package kernel
 // the worker that owns a panel owns everything of its units. Its columns stand
 // in the order [block][gate][Lane]. With one gate a panel has four blocks (fewer
 // in the last one), otherwise one.
+//
+// Where Fold is not 0, the last panel has so many units at most and is folded: its
+// columns stand in the order [gate][Fold], in as few blocks of Lane columns as hold
+// them, so that a product does not multiply what pads them. Its sums stand where
+// those of any other panel would.
 type Layout struct {
 	K, Units, Gates int
 	Blocks          int // blocks of Lane units in a full panel
+	Fold            int // units that the last panel has room for, if it is folded
 }
 
 // NewLayout returns the layout of the sizes.
 func NewLayout(k, units, gates int) Layout {
-	l := Layout{k, units, gates, 1}
+	l := Layout{K: k, Units: units, Gates: gates, Blocks: 1}
 	if gates == 1 {
 		l.Blocks = 4
 	}
 	return l
 }
+
+// folded returns the layout with its last panel folded, where that saves columns: of
+// three or four gates and at most half a block of units. Layers that a chain may walk
+// (Chain) stay as they are.
+func (l Layout) folded() Layout {
+	n := (l.Units-1)%Lane + 1
+	if l.Gates < 3 || l.Gates > 4 || l.Units <= 2*Lane || n > Lane/2 {
+		return l
+	}
+	l.Fold = Lane / 2
+	if n <= Lane/4 {
+		l.Fold = Lane / 4
+	}
+	return l
+}
+
+// folds reports whether panel i is folded.
+func (l *Layout) folds(i int) bool { return l.Fold > 0 && i == l.Units/Lane }
+
+// foldedCols returns the columns of a folded panel.
+func (l *Layout) foldedCols() int { return Pad(l.Gates * l.Fold) }
 
 // Panels is a packed right-hand side of products, which a kernel walks from
 // first to last byte: row k of panel i starts at Data[offset(i)+k*Cols(i)].
@@ -41,8 +68,8 @@ func NewPanels[F Float](k, units, gates int) *Panels[F] {
 // Resize sets the sizes, keeping memory where it suffices; the contents are
 // undefined until the next Pack.
 func (p *Panels[F]) Resize(k, units, gates int) {
-	p.Layout = NewLayout(k, units, gates)
-	p.Data = Large(p.Data, k*gates*Pad(units))
+	p.Layout = NewLayout(k, units, gates).folded()
+	p.Data = Large(p.Data, p.size())
 }
 
 // Pad returns n rounded up to whole blocks of Lane.
@@ -68,7 +95,29 @@ func (l *Layout) blocks(i int) int {
 }
 
 // Cols returns the number of columns of panel i, padding included.
-func (l *Layout) Cols(i int) int { return l.blocks(i) * l.Gates * Lane }
+func (l *Layout) Cols(i int) int {
+	if l.folds(i) {
+		return l.foldedCols()
+	}
+	return l.blocks(i) * l.Gates * Lane
+}
+
+// span returns how far the sums of panel i reach.
+func (l *Layout) span(i int) int {
+	if l.folds(i) {
+		return (l.Gates-1)*Lane + l.Fold
+	}
+	return l.Cols(i)
+}
+
+// size returns the number of weights, padding included.
+func (l *Layout) size() int {
+	last := l.Len() - 1
+	if last < 0 {
+		return 0
+	}
+	return l.K * (last*l.MaxCols() + l.Cols(last))
+}
 
 // MaxCols returns the number of columns of a full panel, which is the row
 // length panel-major memory needs.
@@ -94,6 +143,10 @@ func (p *Panels[F]) PackPanel(i int, w []F, gate, unit, row int) {
 	if p.K == 0 {
 		return
 	}
+	if p.folds(i) {
+		p.packFolded(dst, w[i*Lane*unit:], gate, unit, row)
+		return
+	}
 	if unit == 1 {
 		p.packUnits(i, w, gate, row)
 		return
@@ -113,6 +166,20 @@ func (p *Panels[F]) PackPanel(i int, w []F, gate, unit, row int) {
 				d[j] = Flush(src[j*unit+k*row])
 			}
 			clear(d[n:])
+		}
+	}
+}
+
+// packFolded packs the folded panel: w begins with its first unit.
+func (p *Panels[F]) packFolded(dst, w []F, gate, unit, row int) {
+	clear(dst)
+	cols := p.foldedCols()
+	for g := range p.Gates {
+		for j := range p.Units % Lane {
+			from, to := w[g*gate+j*unit:], dst[g*p.Fold+j:]
+			for k := range p.K {
+				to[k*cols] = Flush(from[k*row])
+			}
 		}
 	}
 }

@@ -30,8 +30,12 @@ func TestPackLevelsAgree(t *testing.T) {
 					want := make([]float32, len(got))
 					for j := range want {
 						kk, c := j/cols, j%cols
-						if u := i*p.UnitsPer() + c/(gates*Lane)*Lane + c%Lane; u < units {
-							want[j] = Flush(w[c/Lane%gates*gate+u*unit+kk*row])
+						u, g := i*p.UnitsPer()+c/(gates*Lane)*Lane+c%Lane, c/Lane%gates
+						if p.folds(i) {
+							u, g = i*Lane+c%p.Fold, c/p.Fold
+						}
+						if u < units && g < gates {
+							want[j] = Flush(w[g*gate+u*unit+kk*row])
 						}
 					}
 					sameBits(t, fmt.Sprint(level, " k ", k, " units ", units, " gates ", gates, " unit ", unit, " panel ", i), got, want)

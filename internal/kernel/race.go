@@ -39,16 +39,23 @@ func raceFused(o *operand, g *Gates, x Rows[float32]) {
 
 // raceMul tells of panels [p0, p1), equally wide, of a product.
 func raceMul(w *Layout, data packed, p0, p1 int, dst, init Block[float32], tail []float32, a left[float32], m int) {
-	cols := w.Cols(p0)
+	cols, gates := w.Cols(p0), 1
 	started := cols // columns that start from init
 	if tail != nil {
 		started -= Lane * w.blocks(p0)
 		raceRange(tail[:((p1-1-p0)*w.Blocks+w.blocks(p1-1))*Lane], reads)
 	}
+	if w.folds(p0) { // of each gate only the units that there is room for
+		cols, started, gates = w.Fold, w.Fold, w.Gates
+	}
 	for i := range p1 - p0 {
 		raceRange(data.panel(w, p0+i), reads)
-		raceRows(Rows[float32]{init.Data[i*init.Panel:], init.Row}, m, started, reads)
-		raceRows(Rows[float32]{dst.Data[i*dst.Panel:], dst.Row}, m, cols, writes)
+		for g := range gates {
+			if gates == 1 || tail == nil || g < gates-1 {
+				raceRows(Rows[float32]{init.Data[i*init.Panel+g*Lane:], init.Row}, m, started, reads)
+			}
+			raceRows(Rows[float32]{dst.Data[i*dst.Panel+g*Lane:], dst.Row}, m, cols, writes)
+		}
 	}
 	if a.Col == 1 {
 		raceRows(Rows[float32]{a.Data, a.Row}, m, w.K, reads)

@@ -16,6 +16,10 @@ var (
 	microLevelsA = [...]microLevel{levelAVX2: newMicroLevel(&micro256a), levelAVX512: newMicroLevel(&micro512a)}
 )
 
+var folds256, folds512 [2]micros
+
+var foldLevels = [...]foldLevel{levelAVX2: newFoldLevel(&folds256), levelAVX512: newFoldLevel(&folds512)}
+
 var fused256, fused512 [numOps]uintptr
 
 // fusedRoutines are the routines of each level by operation, 0 where there is

@@ -27,6 +27,10 @@ var (
 	microLevelsA = [...]microLevel{levelNEON: newMicroLevel(&microNEONa)}
 )
 
+var foldsNEON [2]micros
+
+var foldLevels = [...]foldLevel{levelNEON: newFoldLevel(&foldsNEON)}
+
 var micro8xNEON micros8
 
 // hasDots reports whether the processor multiplies and adds bytes in one instruction

@@ -36,6 +36,8 @@ func (p *product[F]) lay(precision Precision, k, units, gates int, narrow bool) 
 		p.half.Resize(layout)
 	default:
 		p.Panels.Resize(k, units, gates)
+		p.Blocks = layout.Blocks
+		return
 	}
 	p.Layout = layout
 }

@@ -40,7 +40,7 @@ func mulNEONFile(w *writer, f form) {
 	name := func(rows, nv int) string { return microName(isa{name: "NEON" + f.name}, rows, nv, 1) }
 	for nv := 1; nv <= maxVecs; nv++ {
 		for rows := 1; rows <= mostRowsNEON; rows++ {
-			microNEON(w, f, name(rows, nv), rows, nv)
+			microNEON(w, f, name(rows, nv), rows, wholeNEON(nv))
 		}
 	}
 	fmt.Fprintln(w)
@@ -58,13 +58,31 @@ func mulNEONFile(w *writer, f form) {
 	}
 }
 
-// microNEON writes the microkernel of rows x nv*16 columns.
-func microNEON(w *writer, f form, name string, rows, nv int) {
+// columns are those of a panel, four a register: how many registers they fill, how many
+// of these have sums, and where the sums of one begin and go.
+type columns struct {
+	vecs, used int
+	init       func(v int) (base string, disp int)
+	dst        func(v int) int
+}
+
+// wholeNEON are the columns of a panel of nv*16 columns.
+func wholeNEON(nv int) columns {
+	last := (nv - 1) * 4 // from here on init comes from R15
+	return columns{nv * 4, nv * 4, func(v int) (string, int) {
+		if v < last {
+			return "R13", v * 16
+		}
+		return "R15", (v - last) * 16
+	}, func(v int) int { return v * 16 }}
+}
+
+// microNEON writes the microkernel of so many rows.
+func microNEON(w *writer, f form, name string, rows int, c columns) {
 	w.text(name, "NOSPLIT|NOFRAME", 0, 0)
-	vecs := nv * 4
 	most := mostSumsNEON / rows
-	n := (vecs + most - 1) / most
-	fmt.Fprintf(w, "\tMOVD $%d, R11\n", vecs*f.bytes)
+	n := (c.used + most - 1) / most
+	fmt.Fprintf(w, "\tMOVD $%d, R11\n", c.vecs*f.bytes)
 	for r := range rows {
 		if r == 0 {
 			fmt.Fprintf(w, "\tMOVD R6, R19\n")
@@ -73,7 +91,7 @@ func microNEON(w *writer, f form, name string, rows, nv int) {
 		}
 	}
 	for i := range n {
-		groupNEON(w, f, rows, f.cut(i, n, vecs), nv, i)
+		groupNEON(w, f, rows, f.cut(i, n, c.used), c, i)
 	}
 	fmt.Fprintf(w, "\tMOVD R12, R7\n\tMOVD R13, R8\n\tMOVD R15, R9\n")
 	w.ret()
@@ -82,10 +100,9 @@ func microNEON(w *writer, f form, name string, rows, nv int) {
 func rowNEON(r int) string { return fmt.Sprintf("R%d", 19+r) }
 
 // groupNEON writes the sums of some columns of all rows.
-func groupNEON(w *writer, f form, rows int, g group, nv, index int) {
+func groupNEON(w *writer, f form, rows int, g group, c columns, index int) {
 	n := g.hi - g.lo
 	acc := func(r, v int) string { return neonReg(r*n + v) }
-	lastVec := (nv - 1) * 4
 	loop, end := fmt.Sprintf("k%d", index), fmt.Sprintf("end%d", index)
 	fmt.Fprintf(w, "\tMOVD R7, R12\n\tMOVD R8, R13\n\tMOVD R9, R15\n")
 	fmt.Fprintf(w, "\tMOVD %s, R1\n\tMOVD %s, R3\n\tMOVD ZR, R2\n", argNEON("w"), argNEON("depth"))
@@ -95,11 +112,8 @@ func groupNEON(w *writer, f form, rows int, g group, nv, index int) {
 	}
 	for r := range rows {
 		for v := range n {
-			if g.lo+v < lastVec {
-				w.ldrq(acc(r, v), "R13", (g.lo+v)*16)
-			} else {
-				w.ldrq(acc(r, v), "R15", (g.lo+v-lastVec)*16)
-			}
+			base, disp := c.init(g.lo + v)
+			w.ldrq(acc(r, v), base, disp)
 		}
 		w.addr("R13", "R13", "R16")
 		w.addr("R15", "R15", "R17")
@@ -131,10 +145,10 @@ func groupNEON(w *writer, f form, rows int, g group, nv, index int) {
 			if f.at { // the sum where it is not below the floor, or NaN
 				w.v3("fcmgt", tmpB, tmpC, acc(r, v))
 				w.v3("bsl", tmpB, tmpC, acc(r, v))
-				w.strq(tmpB, "R12", (g.lo+v)*16)
+				w.strq(tmpB, "R12", c.dst(g.lo+v))
 				continue
 			}
-			w.strq(acc(r, v), "R12", (g.lo+v)*16)
+			w.strq(acc(r, v), "R12", c.dst(g.lo+v))
 		}
 		w.addr("R12", "R12", "R16")
 	}
