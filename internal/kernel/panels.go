@@ -170,15 +170,36 @@ func (p *Panels[F]) PackPanel(i int, w []F, gate, unit, row int) {
 	}
 }
 
-// packFolded packs the folded panel: w begins with its first unit.
+// foldSteps is how many rows of a folded panel are packed at a time.
+const foldSteps = 128
+
+// packFolded packs the folded panel: w begins with its first unit. Units of weights
+// whose k stand beside each other are gathered first, so that they can be transposed.
 func (p *Panels[F]) packFolded(dst, w []F, gate, unit, row int) {
-	clear(dst)
-	cols := p.foldedCols()
-	for g := range p.Gates {
-		for j := range p.Units % Lane {
-			from, to := w[g*gate+j*unit:], dst[g*p.Fold+j:]
-			for k := range p.K {
-				to[k*cols] = Flush(from[k*row])
+	cols, n := p.foldedCols(), p.Units%Lane
+	var units [Lane * foldSteps]F
+	for c := 0; c < cols; c += Lane {
+		for lo := 0; lo < p.K; lo += foldSteps {
+			hi, k := min(lo+foldSteps, p.K), 0
+			if row == 1 && isFloat32[F]() {
+				for j := range Lane {
+					part := units[j*foldSteps:][:hi-lo]
+					if g, u := (c+j)/p.Fold, (c+j)%p.Fold; g < p.Gates && u < n {
+						copy(part, w[g*gate+u*unit+lo:])
+					} else {
+						clear(part)
+					}
+				}
+				k = transpose(hi-lo, slice32(dst[lo*cols+c:]), cols, slice32(units[:]), foldSteps)
+			}
+			for k += lo; k < hi; k++ {
+				for j := range Lane {
+					d := &dst[k*cols+c+j]
+					*d = 0
+					if g, u := (c+j)/p.Fold, (c+j)%p.Fold; g < p.Gates && u < n {
+						*d = Flush(w[g*gate+u*unit+k*row])
+					}
+				}
 			}
 		}
 	}
@@ -223,13 +244,13 @@ func clearRows[F Float](m, n int, dst []F, ld int) {
 // rows of MaxCols, and the value of gate g, unit u is v[g*gate+u]; padding is
 // zero. It lays out biases.
 func (p *Panels[F]) PackRow(dst, v []F, gate int) {
-	cols := p.MaxCols()
-	for j := range dst[:p.Len()*cols] {
-		i, c := j/cols, j%cols
-		u := i*p.UnitsPer() + c/(p.Gates*Lane)*Lane + c%Lane
-		dst[j] = 0
-		if u < p.Units {
-			dst[j] = v[c/Lane%p.Gates*gate+u]
+	for u, at := 0, 0; at < p.Len()*p.MaxCols(); u += Lane {
+		for g := range p.Gates {
+			block := dst[at:][:Lane]
+			n := max(0, min(Lane, p.Units-u))
+			copy(block, v[min(g*gate+u, len(v)):][:n])
+			clear(block[n:])
+			at += Lane
 		}
 	}
 }
