@@ -93,6 +93,168 @@ done:
 	MOVD R3, ret+16(FP)
 	RET
 
+TEXT ·expShiftedNEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R7
+	MOVD n+16(FP), R2
+	MOVD $m+24(FP), R5
+	WORD $0x4d40ccb9 // ld1r {v25.2d}, [x5]
+	MOVD R2, R3
+	MOVD $expConstants<>(SB), R4
+	WORD $0x3dc00080 // ldr q0, [x4, #0]
+	WORD $0x3dc00481 // ldr q1, [x4, #16]
+	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0x3dc00c83 // ldr q3, [x4, #48]
+	WORD $0x3dc01084 // ldr q4, [x4, #64]
+	WORD $0x3dc01485 // ldr q5, [x4, #80]
+	WORD $0x3dc01886 // ldr q6, [x4, #96]
+	WORD $0x3dc01c87 // ldr q7, [x4, #112]
+	WORD $0x3dc02088 // ldr q8, [x4, #128]
+	WORD $0x3dc02489 // ldr q9, [x4, #144]
+	WORD $0x3dc0288a // ldr q10, [x4, #160]
+	WORD $0x3dc02c8b // ldr q11, [x4, #176]
+	WORD $0x3dc0308c // ldr q12, [x4, #192]
+	WORD $0x3dc0348d // ldr q13, [x4, #208]
+	WORD $0x3dc0388e // ldr q14, [x4, #224]
+	WORD $0x3dc03c8f // ldr q15, [x4, #240]
+	WORD $0x3dc04090 // ldr q16, [x4, #256]
+	WORD $0x3dc04491 // ldr q17, [x4, #272]
+	WORD $0x3dc04892 // ldr q18, [x4, #288]
+	CBZ R2, done
+block:
+	WORD $0xfd4000f3 // ldr d19, [x7]
+	WORD $0x0e617a73 // fcvtl v19.2d, v19.2s
+	WORD $0x4ef9d673 // fsub v19.2d, v19.2d, v25.2d
+	WORD $0x6e65e674 // fcmge v20.2d, v19.2d, v5.2d
+	WORD $0x6e73e4d5 // fcmge v21.2d, v6.2d, v19.2d
+	WORD $0x4e351e94 // and v20.16b, v20.16b, v21.16b
+	VMOV V20.D[0], R5
+	VMOV V20.D[1], R6
+	AND R5, R6
+	CBZ R6, done
+	WORD $0x4ea11c34 // mov v20.16b, v1.16b
+	WORD $0x4e60ce74 // fmla v20.2d, v19.2d, v0.2d
+	WORD $0x4ee1d695 // fsub v21.2d, v20.2d, v1.2d
+	WORD $0x4eb31e77 // mov v23.16b, v19.16b
+	WORD $0x4e62ceb7 // fmla v23.2d, v21.2d, v2.2d
+	WORD $0x4e63ceb7 // fmla v23.2d, v21.2d, v3.2d
+	WORD $0x4ea71cf6 // mov v22.16b, v7.16b
+	WORD $0x4ea81d18 // mov v24.16b, v8.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eac1d98 // mov v24.16b, v12.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4ead1db8 // mov v24.16b, v13.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eae1dd8 // mov v24.16b, v14.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eaf1df8 // mov v24.16b, v15.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eb01e18 // mov v24.16b, v16.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eb11e38 // mov v24.16b, v17.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4eb21e58 // mov v24.16b, v18.16b
+	WORD $0x4e77ced8 // fmla v24.2d, v22.2d, v23.2d
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x6e77def3 // fmul v19.2d, v23.2d, v23.2d
+	WORD $0x4e73ced7 // fmla v23.2d, v22.2d, v19.2d
+	WORD $0x4e64d6f6 // fadd v22.2d, v23.2d, v4.2d
+	WORD $0x4f745694 // shl v20.2d, v20.2d, #52
+	WORD $0x4ef486d6 // add v22.2d, v22.2d, v20.2d
+	WORD $0x3d800036 // str q22, [x1, #0]
+	ADD $16, R1, R1 // add x1, x1, #16
+	ADD $8, R7, R7 // add x7, x7, #8
+	SUB $1, R2
+	CBNZ R2, block
+done:
+	SUB R2, R3
+	MOVD R3, ret+32(FP)
+	RET
+
+TEXT ·narrowNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+	MOVD $k+24(FP), R4
+	WORD $0x4d40cc80 // ld1r {v0.2d}, [x4]
+block:
+	WORD $0xad400841 // ldp q1, q2, [x2, #0]
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc42 // fmul v2.2d, v2.2d, v0.2d
+	WORD $0x0e616823 // fcvtn v3.2s, v1.2d
+	WORD $0x4e616843 // fcvtn2 v3.4s, v2.2d
+	WORD $0x3d800023 // str q3, [x1, #0]
+	WORD $0xad410841 // ldp q1, q2, [x2, #32]
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc42 // fmul v2.2d, v2.2d, v0.2d
+	WORD $0x0e616823 // fcvtn v3.2s, v1.2d
+	WORD $0x4e616843 // fcvtn2 v3.4s, v2.2d
+	WORD $0x3d800423 // str q3, [x1, #16]
+	ADD $32, R1, R1 // add x1, x1, #32
+	ADD $64, R2, R2 // add x2, x2, #64
+	SUBS $1, R3 // subs x3, x3, #1
+	BNE block // b.ne block
+	RET
+
+TEXT ·largestNEON(SB), NOSPLIT, $0-28
+	MOVD x+0(FP), R1
+	MOVD n+8(FP), R2
+	MOVD lanes+16(FP), R3
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3dc00421 // ldr q1, [x1, #16]
+	WORD $0x3dc00822 // ldr q2, [x1, #32]
+	WORD $0x3dc00c23 // ldr q3, [x1, #48]
+	WORD $0x4ea83508 // cmgt v8.4s, v8.4s, v8.4s
+	WORD $0x6e205908 // mvn v8.16b, v8.16b
+block:
+	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4e24e489 // fcmeq v9.4s, v4.4s, v4.4s
+	WORD $0x4e291d08 // and v8.16b, v8.16b, v9.16b
+	WORD $0x3dc00425 // ldr q5, [x1, #16]
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4e25e4a9 // fcmeq v9.4s, v5.4s, v5.4s
+	WORD $0x4e291d08 // and v8.16b, v8.16b, v9.16b
+	WORD $0x3dc00826 // ldr q6, [x1, #32]
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4e26e4c9 // fcmeq v9.4s, v6.4s, v6.4s
+	WORD $0x4e291d08 // and v8.16b, v8.16b, v9.16b
+	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4e27e4e9 // fcmeq v9.4s, v7.4s, v7.4s
+	WORD $0x4e291d08 // and v8.16b, v8.16b, v9.16b
+	ADD $64, R1, R1 // add x1, x1, #64
+	SUBS $1, R2 // subs x2, x2, #1
+	BNE block // b.ne block
+	WORD $0x3d800060 // str q0, [x3, #0]
+	WORD $0x3d800461 // str q1, [x3, #16]
+	WORD $0x3d800862 // str q2, [x3, #32]
+	WORD $0x3d800c63 // str q3, [x3, #48]
+	VMOV V8.D[0], R5
+	VMOV V8.D[1], R6
+	AND R5, R6
+	MVN R6, R6
+	LSR $32, R6, R5
+	ORR R5, R6
+	MOVW R6, ret+24(FP)
+	RET
+
 DATA expConstants<>+0(SB)/8, $0x3ff71547652b82fe
 DATA expConstants<>+8(SB)/8, $0x3ff71547652b82fe
 DATA expConstants<>+16(SB)/8, $0x4338000000000000

@@ -47,3 +47,135 @@ loop:
 	SUBS $1, R3 // subs x3, x3, #1
 	BNE loop // b.ne loop
 	RET
+
+TEXT ·adamNEON(SB), NOSPLIT, $0-48
+	MOVD p+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD m+16(FP), R3
+	MOVD v+24(FP), R4
+	MOVD n+32(FP), R5
+	MOVD by+40(FP), R6
+	ADD $AdamStep_Shrink, R6, R7
+	WORD $0x4d40c8e0 // ld1r {v0.4s}, [x7]
+	ADD $AdamStep_Sign, R6, R7
+	WORD $0x4d40c8e1 // ld1r {v1.4s}, [x7]
+	ADD $AdamStep_Decay, R6, R7
+	WORD $0x4d40c8e2 // ld1r {v2.4s}, [x7]
+	ADD $AdamStep_A, R6, R7
+	WORD $0x4d40c8e3 // ld1r {v3.4s}, [x7]
+	ADD $AdamStep_A1, R6, R7
+	WORD $0x4d40c8e4 // ld1r {v4.4s}, [x7]
+	ADD $AdamStep_B, R6, R7
+	WORD $0x4d40c8e5 // ld1r {v5.4s}, [x7]
+	ADD $AdamStep_B1, R6, R7
+	WORD $0x4d40c8e6 // ld1r {v6.4s}, [x7]
+	ADD $AdamStep_Root, R6, R7
+	WORD $0x4d40c8e7 // ld1r {v7.4s}, [x7]
+	ADD $AdamStep_Small, R6, R7
+	WORD $0x4d40c8e8 // ld1r {v8.4s}, [x7]
+	ADD $AdamStep_LR, R6, R7
+	WORD $0x4d40c8e9 // ld1r {v9.4s}, [x7]
+block:
+	WORD $0x3dc0002a // ldr q10, [x1, #0]
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x3dc0004b // ldr q11, [x2, #0]
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x6e22dd4e // fmul v14.4s, v10.4s, v2.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+	WORD $0x3dc0006c // ldr q12, [x3, #0]
+	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
+	WORD $0x6e24dd6e // fmul v14.4s, v11.4s, v4.4s
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x3d80006c // str q12, [x3, #0]
+	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
+	WORD $0x3dc0008d // ldr q13, [x4, #0]
+	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
+	WORD $0x6e26dd6e // fmul v14.4s, v11.4s, v6.4s
+	WORD $0x4e2ed5ad // fadd v13.4s, v13.4s, v14.4s
+	WORD $0x3d80008d // str q13, [x4, #0]
+	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
+	WORD $0x6e27fdad // fdiv v13.4s, v13.4s, v7.4s
+	WORD $0x4e28d5ad // fadd v13.4s, v13.4s, v8.4s
+	WORD $0x6e2dfd8c // fdiv v12.4s, v12.4s, v13.4s
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x3d80002a // str q10, [x1, #0]
+	WORD $0x3dc0042a // ldr q10, [x1, #16]
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x3dc0044b // ldr q11, [x2, #16]
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x6e22dd4e // fmul v14.4s, v10.4s, v2.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+	WORD $0x3dc0046c // ldr q12, [x3, #16]
+	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
+	WORD $0x6e24dd6e // fmul v14.4s, v11.4s, v4.4s
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x3d80046c // str q12, [x3, #16]
+	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
+	WORD $0x3dc0048d // ldr q13, [x4, #16]
+	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
+	WORD $0x6e26dd6e // fmul v14.4s, v11.4s, v6.4s
+	WORD $0x4e2ed5ad // fadd v13.4s, v13.4s, v14.4s
+	WORD $0x3d80048d // str q13, [x4, #16]
+	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
+	WORD $0x6e27fdad // fdiv v13.4s, v13.4s, v7.4s
+	WORD $0x4e28d5ad // fadd v13.4s, v13.4s, v8.4s
+	WORD $0x6e2dfd8c // fdiv v12.4s, v12.4s, v13.4s
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x3d80042a // str q10, [x1, #16]
+	WORD $0x3dc0082a // ldr q10, [x1, #32]
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x3dc0084b // ldr q11, [x2, #32]
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x6e22dd4e // fmul v14.4s, v10.4s, v2.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+	WORD $0x3dc0086c // ldr q12, [x3, #32]
+	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
+	WORD $0x6e24dd6e // fmul v14.4s, v11.4s, v4.4s
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x3d80086c // str q12, [x3, #32]
+	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
+	WORD $0x3dc0088d // ldr q13, [x4, #32]
+	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
+	WORD $0x6e26dd6e // fmul v14.4s, v11.4s, v6.4s
+	WORD $0x4e2ed5ad // fadd v13.4s, v13.4s, v14.4s
+	WORD $0x3d80088d // str q13, [x4, #32]
+	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
+	WORD $0x6e27fdad // fdiv v13.4s, v13.4s, v7.4s
+	WORD $0x4e28d5ad // fadd v13.4s, v13.4s, v8.4s
+	WORD $0x6e2dfd8c // fdiv v12.4s, v12.4s, v13.4s
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x3d80082a // str q10, [x1, #32]
+	WORD $0x3dc00c2a // ldr q10, [x1, #48]
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x3dc00c4b // ldr q11, [x2, #48]
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x6e22dd4e // fmul v14.4s, v10.4s, v2.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+	WORD $0x3dc00c6c // ldr q12, [x3, #48]
+	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
+	WORD $0x6e24dd6e // fmul v14.4s, v11.4s, v4.4s
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x3d800c6c // str q12, [x3, #48]
+	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
+	WORD $0x3dc00c8d // ldr q13, [x4, #48]
+	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
+	WORD $0x6e26dd6e // fmul v14.4s, v11.4s, v6.4s
+	WORD $0x4e2ed5ad // fadd v13.4s, v13.4s, v14.4s
+	WORD $0x3d800c8d // str q13, [x4, #48]
+	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
+	WORD $0x6e27fdad // fdiv v13.4s, v13.4s, v7.4s
+	WORD $0x4e28d5ad // fadd v13.4s, v13.4s, v8.4s
+	WORD $0x6e2dfd8c // fdiv v12.4s, v12.4s, v13.4s
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x3d800c2a // str q10, [x1, #48]
+	ADD $64, R1, R1 // add x1, x1, #64
+	ADD $64, R2, R2 // add x2, x2, #64
+	ADD $64, R3, R3 // add x3, x3, #64
+	ADD $64, R4, R4 // add x4, x4, #64
+	SUBS $1, R5 // subs x5, x5, #1
+	BNE block // b.ne block
+	RET

@@ -87,6 +87,36 @@ func expRoutine(lv int32, x *float64, n int) int {
 	return exp256(x, n)
 }
 
+func adamRoutine(lv int32, p, d, m, v *float32, n int, by *AdamStep) {
+	if lv == levelAVX512 {
+		adam512(p, d, m, v, n, by)
+	} else {
+		adam256(p, d, m, v, n, by)
+	}
+}
+
+func largestRoutine(lv int32, x *float32, n int, lanes *[16]float32) uint32 {
+	if lv == levelAVX512 {
+		return largest512(x, n, lanes)
+	}
+	return largest256(x, n, lanes)
+}
+
+func expShiftedRoutine(lv int32, dst *float64, src *float32, n int, m float64) int {
+	if lv == levelAVX512 {
+		return expShifted512(dst, src, n, m)
+	}
+	return expShifted256(dst, src, n, m)
+}
+
+func narrowRoutine(lv int32, dst *float32, src *float64, n int, k float64) {
+	if lv == levelAVX512 {
+		narrow512(dst, src, n, k)
+	} else {
+		narrow256(dst, src, n, k)
+	}
+}
+
 func squares(x *float32, n int, sums *[4]float64) { squares256(x, n, sums) }
 
 func subScaled(dst, src *float32, n int, a float32) { subScaled256(dst, src, n, a) }

@@ -85,6 +85,20 @@ func transposeRoutine(_ int32, g *gateArgs) { transposeNEON(g) }
 
 func expRoutine(_ int32, x *float64, n int) int { return expNEON(x, n) }
 
+func adamRoutine(_ int32, p, d, m, v *float32, n int, by *AdamStep) { adamNEON(p, d, m, v, n, by) }
+
+func largestRoutine(_ int32, x *float32, n int, lanes *[16]float32) uint32 {
+	return largestNEON(x, n, lanes)
+}
+
+func expShiftedRoutine(_ int32, dst *float64, src *float32, n int, m float64) int {
+	return expShiftedNEON(dst, src, n, m)
+}
+
+func narrowRoutine(_ int32, dst *float32, src *float64, n int, k float64) {
+	narrowNEON(dst, src, n, k)
+}
+
 func squares(x *float32, n int, sums *[4]float64) { squaresNEON(x, n, sums) }
 
 func subScaled(dst, src *float32, n int, a float32) { subScaledNEON(dst, src, n, a) }
@@ -113,6 +127,18 @@ func pause(n int)
 
 //go:noescape
 func expNEON(x *float64, n int) int
+
+//go:noescape
+func expShiftedNEON(dst *float64, src *float32, n int, m float64) int
+
+//go:noescape
+func narrowNEON(dst *float32, src *float64, n int, k float64)
+
+//go:noescape
+func largestNEON(x *float32, n int, lanes *[16]float32) uint32
+
+//go:noescape
+func adamNEON(p, d, m, v *float32, n int, by *AdamStep)
 
 //go:noescape
 func squaresNEON(x *float32, n int, sums *[4]float64)

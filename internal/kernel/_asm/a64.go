@@ -201,6 +201,11 @@ func (w *writer) broadcast(dst, base string) {
 	w.word(0x4d40c800|reg(base)<<5|reg(dst), "ld1r {v%d.4s}, [x%d]", reg(dst), reg(base))
 }
 
+// broadcast2 loads one float64 into both lanes.
+func (w *writer) broadcast2(dst, base string) {
+	w.word(0x4d40cc00|reg(base)<<5|reg(dst), "ld1r {v%d.2d}, [x%d]", reg(dst), reg(base))
+}
+
 // ldrqAt loads 16 bytes from base plus index.
 func (w *writer) ldrqAt(dst, base, index string) {
 	w.word(0x3ce06800|reg(index)<<16|reg(base)<<5|reg(dst), "ldr q%d, [x%d, x%d]", reg(dst), reg(base), reg(index))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 )
 
 // callNEONFile writes the way from Go to a routine, which finds its arguments at
@@ -187,6 +186,55 @@ func optimiseNEONFile(w *writer) {
 	w.addi("R2", "R2", 32)
 	w.countDown("R3", "loop")
 	w.ret()
+
+	adamNEON(w)
+}
+
+// adamNEON is adam for arm64.
+func adamNEON(w *writer) {
+	w.text("·adamNEON", "NOSPLIT", 0, 48)
+	for i, name := range []string{"p", "d", "m", "v", "n", "by"} {
+		fmt.Fprintf(w, "\tMOVD %s+%d(FP), R%d\n", name, 8*i, i+1)
+	}
+	by := map[string]string{}
+	for i, name := range adamNumbers {
+		by[name] = neonReg(i)
+		fmt.Fprintf(w, "\tADD $AdamStep_%s, R6, R7\n", name)
+		w.broadcast(by[name], "R7")
+	}
+	w.label("block")
+	for at := 0; at < 64; at += 16 {
+		const p, g, m, v, t = "V10", "V11", "V12", "V13", "V14"
+		w.ldrq(p, "R1", at)
+		w.v3("fmul", p, p, by["Shrink"])
+		w.ldrq(g, "R2", at)
+		w.v3("fmul", g, g, by["Sign"])
+		w.v3("fmul", t, p, by["Decay"])
+		w.v3("fadd", g, g, t)
+		w.ldrq(m, "R3", at)
+		w.v3("fmul", m, m, by["A"])
+		w.v3("fmul", t, g, by["A1"])
+		w.v3("fadd", m, m, t)
+		w.strq(m, "R3", at)
+		w.v3("fmul", g, g, g)
+		w.ldrq(v, "R4", at)
+		w.v3("fmul", v, v, by["B"])
+		w.v3("fmul", t, g, by["B1"])
+		w.v3("fadd", v, v, t)
+		w.strq(v, "R4", at)
+		w.word(0x6ea1f800|reg(v)<<5|reg(v), "fsqrt v%d.4s, v%d.4s", reg(v), reg(v))
+		w.v3("fdiv", v, v, by["Root"])
+		w.v3("fadd", v, v, by["Small"])
+		w.v3("fdiv", m, m, v)
+		w.v3("fmul", m, m, by["LR"])
+		w.v3("fsub", p, p, m)
+		w.strq(p, "R1", at)
+	}
+	for _, r := range []string{"R1", "R2", "R3", "R4"} {
+		w.addi(r, r, 64)
+	}
+	w.countDown("R5", "block")
+	w.ret()
 }
 
 // peakNEONFile writes what peakFile and pauseFile do.
@@ -211,63 +259,4 @@ func peakNEONFile(w *writer) {
 	fmt.Fprintf(w, "\tYIELD\n")
 	w.countDown("R1", "loop")
 	w.ret()
-}
-
-// expNEONFile writes expNEON: what expFile does, in blocks of two.
-func expNEONFile(w *writer) {
-	line := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
-	head := []float64{1.4426950408889634074, 3 << 51, -0.6931471805599453, -2.3190468138462996e-17, 1, -708, 709}
-	all := append(head, expTaylor...)
-	w.text("·expNEON", "NOSPLIT", 0, 24)
-	line("MOVD x+0(FP), R1")
-	line("MOVD n+8(FP), R2")
-	line("MOVD R2, R3")
-	line("MOVD $expConstants<>(SB), R4")
-	for i := range all { // 19 registers of constants
-		w.ldrq(neonReg(i), "R4", 16*i)
-	}
-	const log2e, shift, hi, lo, one, least, most, taylor = "V0", "V1", "V2", "V3", "V4", "V5", "V6", 7
-	const x, t, m, q, r = "V19", "V20", "V21", "V22", "V23"
-	line("CBZ R2, done")
-	w.label("block")
-	w.ldrq(x, "R1", 0)
-	w.d3("fcmge", t, x, least)
-	w.d3("fcmge", m, most, x)
-	w.v3("and", t, t, m)
-	line("VMOV %s.D[0], R5", t)
-	line("VMOV %s.D[1], R6", t)
-	line("AND R5, R6")
-	line("CBZ R6, done")
-	w.move(t, shift)
-	w.d3("fmla", t, x, log2e) // t = x*log2e + shift
-	w.d3("fsub", m, t, shift)
-	w.move(r, x)
-	w.d3("fmla", r, m, hi)
-	w.d3("fmla", r, m, lo)
-	w.move(q, neonReg(taylor))
-	for i := range expTaylor[1:] {
-		w.move("V24", neonReg(taylor+1+i))
-		w.d3("fmla", "V24", q, r)
-		w.move(q, "V24")
-	}
-	w.d3("fmul", x, r, r)
-	w.d3("fmla", r, q, x) // q*(r*r) + r
-	w.d3("fadd", q, r, one)
-	w.word(0x4f005400|(64+52)<<16|reg(t)<<5|reg(t), "shl v%d.2d, v%d.2d, #52", reg(t), reg(t)) // the low bits of t are n
-	w.d3("add", q, q, t)
-	w.strq(q, "R1", 0)
-	w.addi("R1", "R1", 16)
-	line("SUB $1, R2")
-	line("CBNZ R2, block")
-	w.label("done")
-	line("SUB R2, R3")
-	line("MOVD R3, ret+16(FP)")
-	w.ret()
-	fmt.Fprintln(w)
-	for i, c := range all {
-		for j := range 2 {
-			fmt.Fprintf(w, "DATA expConstants<>+%d(SB)/8, $%#x\n", 16*i+8*j, math.Float64bits(c))
-		}
-	}
-	fmt.Fprintf(w, "GLOBL expConstants<>(SB), RODATA|NOPTR, $%d\n", 16*len(all))
 }

@@ -45,6 +45,9 @@ func optimiseFile(w *writer) {
 	adam(w, avx2)
 }
 
+// adamNumbers are the numbers of a step of Adam, fields of AdamStep.
+var adamNumbers = []string{"Shrink", "Sign", "Decay", "A", "A1", "B", "B1", "Root", "Small", "LR"}
+
 // adam writes adam512 or adam256: n blocks of 16 elements. The numbers of a step stand
 // in registers.
 func adam(w *writer, s isa) {
@@ -55,7 +58,7 @@ func adam(w *writer, s isa) {
 	w.op("MOVQ", "n+32(FP)", "DX")
 	w.op("MOVQ", "by+40(FP)", "AX")
 	by := map[string]string{}
-	for i, name := range []string{"Shrink", "Sign", "Decay", "A", "A1", "B", "B1", "Root", "Small", "LR"} {
+	for i, name := range adamNumbers {
 		by[name] = s.r(i)
 		w.op("VBROADCASTSS", fmt.Sprintf("AdamStep_%s(AX)", name), by[name])
 	}

@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -12,13 +12,7 @@ func largestBlocks(x []float32) (n int, most float32) {
 	}
 	raceRange(x[:n*Lane], reads)
 	var lanes [Lane]float32
-	var nan uint32
-	if lv == levelAVX512 {
-		nan = largest512(&x[0], n, &lanes)
-	} else {
-		nan = largest256(&x[0], n, &lanes)
-	}
-	if nan != 0 {
+	if largestRoutine(lv, &x[0], n, &lanes) != 0 { // a NaN
 		return 0, 0
 	}
 	return n * Lane, largest(lanes[0], lanes[1:])
@@ -38,10 +32,7 @@ func expShiftedBlocks(dst []float64, src []float32, m float64) int {
 	}
 	raceRange(src[:n*lanes], reads)
 	raceRange(dst[:n*lanes], writes)
-	if lv == levelAVX512 {
-		return lanes * expShifted512(&dst[0], &src[0], n, m)
-	}
-	return lanes * expShifted256(&dst[0], &src[0], n, m)
+	return lanes * expShiftedRoutine(lv, &dst[0], &src[0], n, m)
 }
 
 // narrowBlocks does Narrow for whole blocks and returns how many elements it did.
@@ -55,11 +46,7 @@ func narrowBlocks(dst []float32, src []float64, k float64) int {
 	done := 0
 	for n := len(dst) / 8; n > 0; n -= limits.Blocks {
 		now := min(n, limits.Blocks)
-		if lv == levelAVX512 {
-			narrow512(&dst[done], &src[done], now, k)
-		} else {
-			narrow256(&dst[done], &src[done], now, k)
-		}
+		narrowRoutine(lv, &dst[done], &src[done], now, k)
 		done += 8 * now
 	}
 	return done

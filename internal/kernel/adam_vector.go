@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -16,11 +16,7 @@ func adamBlocks(p, d, m, v []float32, by *AdamStep) int {
 	}
 	for done := 0; done < whole; {
 		now := min((whole-done)/Lane, limits.Blocks)
-		if lv == levelAVX512 {
-			adam512(&p[done], &d[done], &m[done], &v[done], now, by)
-		} else {
-			adam256(&p[done], &d[done], &m[done], &v[done], now, by)
-		}
+		adamRoutine(lv, &p[done], &d[done], &m[done], &v[done], now, by)
 		done += now * Lane
 	}
 	return whole
