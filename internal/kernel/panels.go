@@ -145,6 +145,11 @@ func flushRows[F Float](m, n int, dst []F, ldd int, src []F, lds int) {
 	}
 }
 
+// transpose is transposeFrom with the limit of Flush.
+func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
+	return transposeFrom(tinyLimit32, k, dst, ldd, src, lds)
+}
+
 // clearRows makes m rows of n elements, ld apart, zeros.
 func clearRows[F Float](m, n int, dst []F, ld int) {
 	if m > 0 && n > 0 {
