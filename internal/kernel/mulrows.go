@@ -7,6 +7,8 @@ type Scratch[F Float] struct {
 	last  []F         // sums of a last panel that is not full
 	width int         // its columns
 	right []Panels[F] // of AddOuter
+	left  []F         // of its transpose,
+	sums  []F         // which stands here
 	int8  Rows8
 }
 

@@ -16,14 +16,24 @@ type Outer[F Float] struct {
 // for rows r of m and units u; and, unless sums is nil, a(k)[r] to sums[r]. It walks
 // so many steps at a time as stay in a cache for all blocks of rows and panels. A sum's
 // walk ends with a part, and the next part goes on from what was stored: no bit depends
-// on that. No Dst may overlap a, a B or another Dst.
+// on that, nor on which of the two sides is packed. No Dst may overlap a, a B or another
+// Dst.
 func AddOuter[F Float](m int, a Rows[F], n int, sums []F, s *Scratch[F], sides ...Outer[F]) {
 	if m <= 0 || n <= 0 {
 		return
 	}
-	for len(s.right) < len(sides) {
+	for len(s.right) < max(len(sides), 1) {
 		s.right = append(s.right, Panels[F]{})
 	}
+	if transposes(m, n, sides) {
+		s.addTransposed(m, a, n, sums, sides)
+	} else {
+		s.addUpright(m, a, n, sums, sides)
+	}
+}
+
+// addUpright is AddOuter with the right sides packed.
+func (s *Scratch[F]) addUpright(m int, a Rows[F], n int, sums []F, sides []Outer[F]) {
 	parts := (n + limits.OuterSteps - 1) / limits.OuterSteps
 	for i := range parts {
 		lo, hi := n*i/parts, n*(i+1)/parts

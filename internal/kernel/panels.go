@@ -132,6 +132,14 @@ func (p *Panels[F]) packUnits(i int, w []F, gate, row int) {
 	}
 }
 
+// copyPanel fills panel i of one gate with units of rows as they are, without Flush.
+func (p *Panels[F]) copyPanel(i int, rows Rows[F]) {
+	dst, cols, u := p.Panel(i), p.Cols(i), i*p.UnitsPer()
+	n := min(cols, p.Units-u)
+	copyRows(p.K, n, Rows[F]{dst, cols}, Rows[F]{rows.Data[u:], rows.Row})
+	clearRows(p.K, cols-n, dst[min(n, len(dst)):], cols)
+}
+
 // flushRows is FlushTo for m rows of n elements.
 func flushRows[F Float](m, n int, dst []F, ldd int, src []F, lds int) {
 	if Fused(flushOf, Gates{M: m, N: n}, Rows[F]{src, lds}, Rows[F]{dst, ldd}) {
