@@ -35,7 +35,7 @@ type Limits struct {
 var limits = Limits{
 	Rows: 4096, Work: 4 << 20, Steps: 2048, Blocks: 1 << 14,
 	Left: 128 << 10, Slice: 6 << 10,
-	OuterSteps: 1024, Moves: 8,
+	OuterSteps: 384, Moves: 8,
 	LastRows: 64,
 }
 
