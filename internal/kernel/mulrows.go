@@ -9,6 +9,7 @@ type Scratch[F Float] struct {
 	right []Panels[F] // of AddOuter
 	left  []F         // of its transpose,
 	sums  []F         // which stands here
+	part  Panels[F]   // of MulColumns: some rows of a panel
 	int8  Rows8
 }
 

@@ -53,7 +53,32 @@ func (s *Scratch[F]) addUpright(m int, a Rows[F], n int, sums []F, sides []Outer
 }
 
 // MulColumns is MulRows with the transpose of a on the left: row r of the left side is
-// column r of a, whose rows are the inner dimension.
+// column r of a, whose rows are the inner dimension. Where that is much more than a cache
+// holds, all panels go through as many of them as AddOuter walks at a time before the
+// next ones.
 func MulColumns[F Float](w *Panels[F], p0, p1 int, dst, init, a Rows[F], m int, s *Scratch[F]) {
-	mulRows(w, p0, p1, dst, init, left[F]{a.Data, 1, a.Row}, m, s)
+	parts := 1
+	if m > 0 && w.K > 4*limits.Left/m {
+		parts = (w.K + limits.OuterSteps - 1) / limits.OuterSteps
+	}
+	if parts <= 1 {
+		mulRows(w, p0, p1, dst, init, left[F]{a.Data, 1, a.Row}, m, s)
+		return
+	}
+	part := &s.part
+	for i := range parts {
+		lo, hi := w.K*i/parts, w.K*(i+1)/parts
+		for p := p0; p < p1; p++ {
+			u := p * w.UnitsPer()
+			part.Layout = NewLayout(hi-lo, min(w.Units-u, w.UnitsPer()), 1)
+			part.Data = w.Panel(p)[lo*w.Cols(p) : hi*w.Cols(p)]
+			to, from := Rows[F]{dst.Data[u:], dst.Row}, init
+			if init.Data != nil {
+				from.Data = init.Data[u:]
+			}
+			mulRows(part, 0, 1, to, from, left[F]{a.From(lo).Data, 1, a.Row}, m, s)
+		}
+		init = dst
+	}
+	part.Data = nil
 }
