@@ -22,6 +22,7 @@ type matrices struct {
 	m, k, n int
 	out     []int // shape
 	batches int
+	turned  bool // the left side is the transpose, [k,m], of one batch
 	// a and b say which of its operand's matrices a batch takes; nil: the first.
 	a, b []int
 }
@@ -39,6 +40,14 @@ func (m *matrices) right(i int) int {
 		return 0
 	}
 	return m.b[i] * m.k * m.n
+}
+
+// strides are the distances of a left side's rows and columns.
+func (m *matrices) strides() (row, col int) {
+	if m.turned {
+		return 1, m.m
+	}
+	return m.k, 1
 }
 
 // matrices reads the shapes of a MatMul as numpy does: vectors become matrices.
@@ -180,9 +189,10 @@ func planProduct(c *call, m *matrices, unit, row int, init func(a *args) (start 
 	if init != nil {
 		start = init
 	}
-	if w := c.known(1); w != nil && m.batches == 1 && c.pureIn(1) && c.precision("", m.k) == unroll.Int8 {
+	if w := c.known(1); w != nil && c.inIntegers(m) {
 		return c.product8(w, m, unit, row, start)
 	}
+	rowA, colA := m.strides()
 	if w := c.known(1); w != nil && m.batches == 1 {
 		p, err := once(c, "panels", []int{1}, func() (panels, error) { return pack(data[float32](w), m.k, m.n, unit, row), nil })
 		if err != nil {
@@ -191,7 +201,7 @@ func planProduct(c *call, m *matrices, unit, row int, init func(a *args) (start 
 		c.local = func() any { return &scratchRows{} }
 		return func(a *args) error {
 			from, ldi := start(a)
-			mulRows(p, data[float32](a.out[0]), m.n, from, ldi, data[float32](a.in[0]), m.k, 1, m.m, a.local.(*scratchRows))
+			mulRows(p, data[float32](a.out[0]), m.n, from, ldi, data[float32](a.in[0]), rowA, colA, m.m, a.local.(*scratchRows))
 			return nil
 		}, nil
 	}
@@ -205,10 +215,16 @@ func planProduct(c *call, m *matrices, unit, row int, init func(a *args) (start 
 		from, ldi := start(a)
 		for i := range m.batches {
 			l.pack(y[m.right(i):][:size], unit, row)
-			mulRows(l.panels, dst[i*m.m*m.n:], m.n, from, ldi, x[m.left(i):], m.k, 1, m.m, &l.rows)
+			mulRows(l.panels, dst[i*m.m*m.n:], m.n, from, ldi, x[m.left(i):], rowA, colA, m.m, &l.rows)
 		}
 		return nil
 	}, nil
+}
+
+// inIntegers reports whether a product's known right-hand side is rounded to integers,
+// which multiply rows.
+func (c *call) inIntegers(m *matrices) bool {
+	return m.batches == 1 && c.pureIn(1) && c.precision("", m.k) == unroll.Int8
 }
 
 // planGemm computes alpha*A*B + beta*C. With alpha and beta 1 the sums start
@@ -273,11 +289,13 @@ func gemm32(c *call, m *matrices, ta, tb bool, alpha, beta float32) (kernel, err
 			}
 		}
 	}
+	apart := ta && c.known(1) != nil && c.inIntegers(m)
+	m.turned = ta && !apart
 	run, err := planProduct(c, m, unit, row, start)
 	if err != nil {
 		return nil, err
 	}
-	if ta {
+	if apart {
 		inner, local := run, len(c.scratch)
 		if err := c.memory(F32, m.m*m.k); err != nil {
 			return nil, err

@@ -77,10 +77,10 @@ func (a *gateArgs) inParts(op Op, routine uintptr) {
 	}
 }
 
-// transpose writes dst[k*ldd+u] = Flush(src[u*lds+k]) for the units u < Lane, and
-// returns k: all, or 0 where they do not fill one block. The last block overlaps the one
-// before it.
-func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
+// transposeFrom writes dst[k*ldd+u] = src[u*lds+k] for the units u < Lane, and +0 for
+// what lies closer to zero than limit; and returns k: all, or 0 where they do not fill
+// one block. The last block overlaps the one before it.
+func transposeFrom(limit float32, k int, dst []float32, ldd int, src []float32, lds int) int {
 	lv := level.Load()
 	if lv == levelGo {
 		return 0
@@ -97,7 +97,7 @@ func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
 	for u := 0; u < Lane; u += lanes {
 		for from, blocks := range [2]int{k / lanes, (k%lanes + lanes - 1) / lanes} {
 			from *= k - lanes
-			g := gateArgs{m: blocks, gate: lds * 4}
+			g := gateArgs{m: blocks, gate: lds * 4, consts: [4]float32{limit}}
 			g.p[0].p = unsafe.Pointer(&src[u*lds+from])
 			g.p[1] = gateRows{unsafe.Pointer(&dst[from*ldd+u]), ldd * 4}
 			if blocks > 0 {

@@ -24,6 +24,9 @@ type Limits struct {
 	// OuterSteps bounds the steps of a sum over rows of both sides (AddOuter) that
 	// are walked together.
 	OuterSteps int
+	// Moves is how many multiply-adds of a vector moving one counts for, where AddOuter
+	// chooses a way: packing, transposing.
+	Moves int
 	// LastRows is how many rows of a last panel that is not full are computed at
 	// a time.
 	LastRows int
@@ -32,8 +35,8 @@ type Limits struct {
 var limits = Limits{
 	Rows: 4096, Work: 4 << 20, Steps: 2048, Blocks: 1 << 14,
 	Left: 128 << 10, Slice: 6 << 10,
-	OuterSteps: 1024,
-	LastRows:   64,
+	OuterSteps: 384, Moves: 8,
+	LastRows: 64,
 }
 
 // SetLimits replaces the limits and returns those before. It is for tests, which
@@ -62,6 +65,7 @@ func LowLimits(intN func(n int) int) Limits {
 		{&low.Left, []int{1, 200}},
 		{&low.Slice, []int{1, 100, 700}},
 		{&low.OuterSteps, []int{1, 7, 50}},
+		{&low.Moves, []int{1, 1 << 20}},
 		{&low.LastRows, []int{1, 3}},
 	} {
 		if i := intN(len(l.choices) + 1); i < len(l.choices) {

@@ -7,6 +7,9 @@ type Scratch[F Float] struct {
 	last  []F         // sums of a last panel that is not full
 	width int         // its columns
 	right []Panels[F] // of AddOuter
+	left  []F         // of its transpose,
+	sums  []F         // which stands here
+	part  Panels[F]   // of MulColumns: some rows of a panel
 	int8  Rows8
 }
 

@@ -84,3 +84,18 @@ func TestMulRowsLevelsAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestMulColumnsWalksParts: of a left side that no cache holds, no more rows than
+// AddOuter takes at a time; of few columns, which are read from first to last, all.
+func TestMulColumnsWalksParts(t *testing.T) {
+	const k = 8000
+	a, p := make([]float32, k*100), NewPanels[float32](k, 5, 1)
+	for m, want := range map[int]int{20: 0, 100: limits.OuterSteps} {
+		var s Scratch[float32]
+		dst := Rows[float32]{make([]float32, m*5), 5}
+		MulColumns(p, 0, 1, dst, Rows[float32]{}, Rows[float32]{a, m}, m, &s)
+		if got := s.part.K; got > want || got < want*9/10 {
+			t.Errorf("%d columns: the last part has %d rows of %d, want %d or a few fewer", m, got, k, want)
+		}
+	}
+}

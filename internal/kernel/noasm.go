@@ -54,6 +54,6 @@ func canChain(ChainOp, int) bool { return false }
 
 func chain(ChainOp, *Walk[float32]) { panic("kernel: no chain at this level") }
 
-func transpose(int, []float32, int, []float32, int) int { return 0 }
+func transposeFrom(float32, int, []float32, int, []float32, int) int { return 0 }
 
 func peakRun(n int) float64 { return peakGo(n) }

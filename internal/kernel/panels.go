@@ -220,6 +220,14 @@ func (p *Panels[F]) packUnits(i int, w []F, gate, row int) {
 	}
 }
 
+// copyPanel fills panel i of one gate with units of rows as they are, without Flush.
+func (p *Panels[F]) copyPanel(i int, rows Rows[F]) {
+	dst, cols, u := p.Panel(i), p.Cols(i), i*p.UnitsPer()
+	n := min(cols, p.Units-u)
+	copyRows(p.K, n, Rows[F]{dst, cols}, Rows[F]{rows.Data[u:], rows.Row})
+	clearRows(p.K, cols-n, dst[min(n, len(dst)):], cols)
+}
+
 // flushRows is FlushTo for m rows of n elements.
 func flushRows[F Float](m, n int, dst []F, ldd int, src []F, lds int) {
 	if Fused(flushOf, Gates{M: m, N: n}, Rows[F]{src, lds}, Rows[F]{dst, ldd}) {
@@ -231,6 +239,11 @@ func flushRows[F Float](m, n int, dst []F, ldd int, src []F, lds int) {
 			d[j] = Flush(x)
 		}
 	}
+}
+
+// transpose is transposeFrom with the limit of Flush.
+func transpose(k int, dst []float32, ldd int, src []float32, lds int) int {
+	return transposeFrom(tinyLimit32, k, dst, ldd, src, lds)
 }
 
 // clearRows makes m rows of n elements, ld apart, zeros.

@@ -81,7 +81,7 @@ func call(routine uintptr, args unsafe.Pointer)
 
 // for b := range m: for i, j in lanes x lanes
 //
-//	p[1][(b*lanes+i)*ld1+j] = Flush(p[0][b*lanes+i+j*gate])
+//	p[1][(b*lanes+i)*ld1+j] = p[0][b*lanes+i+j*gate], or +0 if closer to zero than consts[0]
 //
 //go:noescape
 func transpose512(a *gateArgs)

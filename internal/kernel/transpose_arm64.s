@@ -13,53 +13,47 @@ TEXT ·transposeNEON(SB), NOSPLIT, $0-8
 	MOVD (gateArgs_p+0*gateRows__size+gateRows_p)(R0), R1
 	MOVD (gateArgs_p+1*gateRows__size+gateRows_p)(R0), R3
 	MOVD (gateArgs_p+1*gateRows__size+gateRows_ld)(R0), R4
+	ADD $(gateArgs_consts+4*0), R0, R16
+	WORD $0x4d40ca00 // ld1r {v0.4s}, [x16]
 block:
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
 	ADD R2, R1, R5 // add x5, x1, x2
-	WORD $0x3dc000a2 // ldr q2, [x5, #0]
+	WORD $0x3dc000a3 // ldr q3, [x5, #0]
 	ADD R2, R5, R5 // add x5, x5, x2
-	WORD $0x3dc000a4 // ldr q4, [x5, #0]
+	WORD $0x3dc000a5 // ldr q5, [x5, #0]
 	ADD R2, R5, R5 // add x5, x5, x2
-	WORD $0x3dc000a6 // ldr q6, [x5, #0]
-	WORD $0x4e822801 // trn1 v1.4s, v0.4s, v2.4s
-	WORD $0x4e826803 // trn2 v3.4s, v0.4s, v2.4s
-	WORD $0x4e862885 // trn1 v5.4s, v4.4s, v6.4s
-	WORD $0x4e866887 // trn2 v7.4s, v4.4s, v6.4s
-	WORD $0x4ec53820 // zip1 v0.2d, v1.2d, v5.2d
-	WORD $0x4ec57824 // zip2 v4.2d, v1.2d, v5.2d
-	WORD $0x4ec73862 // zip1 v2.2d, v3.2d, v7.2d
-	WORD $0x4ec77866 // zip2 v6.2d, v3.2d, v7.2d
+	WORD $0x3dc000a7 // ldr q7, [x5, #0]
+	WORD $0x4e832822 // trn1 v2.4s, v1.4s, v3.4s
+	WORD $0x4e836824 // trn2 v4.4s, v1.4s, v3.4s
+	WORD $0x4e8728a6 // trn1 v6.4s, v5.4s, v7.4s
+	WORD $0x4e8768a8 // trn2 v8.4s, v5.4s, v7.4s
+	WORD $0x4ec63841 // zip1 v1.2d, v2.2d, v6.2d
+	WORD $0x4ec67845 // zip2 v5.2d, v2.2d, v6.2d
+	WORD $0x4ec83883 // zip1 v3.2d, v4.2d, v8.2d
+	WORD $0x4ec87887 // zip2 v7.2d, v4.2d, v8.2d
 	WORD $0x3dc001df // ldr q31, [x14, #0]
-	WORD $0x4e3f1c08 // and v8.16b, v0.16b, v31.16b
-	WORD $0x3dc005df // ldr q31, [x14, #16]
-	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4ea83529 // cmgt v9.4s, v9.4s, v8.4s
-	WORD $0x4e691c00 // bic v0.16b, v0.16b, v9.16b
-	WORD $0x3d800060 // str q0, [x3, #0]
+	WORD $0x4e3f1c29 // and v9.16b, v1.16b, v31.16b
+	WORD $0x4ea93409 // cmgt v9.4s, v0.4s, v9.4s
+	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
+	WORD $0x3d800061 // str q1, [x3, #0]
 	ADD R4, R3, R3 // add x3, x3, x4
 	WORD $0x3dc001df // ldr q31, [x14, #0]
-	WORD $0x4e3f1c48 // and v8.16b, v2.16b, v31.16b
-	WORD $0x3dc005df // ldr q31, [x14, #16]
-	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4ea83529 // cmgt v9.4s, v9.4s, v8.4s
-	WORD $0x4e691c42 // bic v2.16b, v2.16b, v9.16b
-	WORD $0x3d800062 // str q2, [x3, #0]
+	WORD $0x4e3f1c69 // and v9.16b, v3.16b, v31.16b
+	WORD $0x4ea93409 // cmgt v9.4s, v0.4s, v9.4s
+	WORD $0x4e691c63 // bic v3.16b, v3.16b, v9.16b
+	WORD $0x3d800063 // str q3, [x3, #0]
 	ADD R4, R3, R3 // add x3, x3, x4
 	WORD $0x3dc001df // ldr q31, [x14, #0]
-	WORD $0x4e3f1c88 // and v8.16b, v4.16b, v31.16b
-	WORD $0x3dc005df // ldr q31, [x14, #16]
-	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4ea83529 // cmgt v9.4s, v9.4s, v8.4s
-	WORD $0x4e691c84 // bic v4.16b, v4.16b, v9.16b
-	WORD $0x3d800064 // str q4, [x3, #0]
+	WORD $0x4e3f1ca9 // and v9.16b, v5.16b, v31.16b
+	WORD $0x4ea93409 // cmgt v9.4s, v0.4s, v9.4s
+	WORD $0x4e691ca5 // bic v5.16b, v5.16b, v9.16b
+	WORD $0x3d800065 // str q5, [x3, #0]
 	ADD R4, R3, R3 // add x3, x3, x4
 	WORD $0x3dc001df // ldr q31, [x14, #0]
-	WORD $0x4e3f1cc8 // and v8.16b, v6.16b, v31.16b
-	WORD $0x3dc005df // ldr q31, [x14, #16]
-	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4ea83529 // cmgt v9.4s, v9.4s, v8.4s
-	WORD $0x4e691cc6 // bic v6.16b, v6.16b, v9.16b
-	WORD $0x3d800066 // str q6, [x3, #0]
+	WORD $0x4e3f1ce9 // and v9.16b, v7.16b, v31.16b
+	WORD $0x4ea93409 // cmgt v9.4s, v0.4s, v9.4s
+	WORD $0x4e691ce7 // bic v7.16b, v7.16b, v9.16b
+	WORD $0x3d800067 // str q7, [x3, #0]
 	ADD R4, R3, R3 // add x3, x3, x4
 	ADD $16, R1, R1 // add x1, x1, #16
 	SUBS $1, R8 // subs x8, x8, #1
@@ -70,8 +64,4 @@ DATA transposeConstants<>+0(SB)/4, $0x7fffffff
 DATA transposeConstants<>+4(SB)/4, $0x7fffffff
 DATA transposeConstants<>+8(SB)/4, $0x7fffffff
 DATA transposeConstants<>+12(SB)/4, $0x7fffffff
-DATA transposeConstants<>+16(SB)/4, $0xd800000
-DATA transposeConstants<>+20(SB)/4, $0xd800000
-DATA transposeConstants<>+24(SB)/4, $0xd800000
-DATA transposeConstants<>+28(SB)/4, $0xd800000
-GLOBL transposeConstants<>(SB), RODATA|NOPTR, $32
+GLOBL transposeConstants<>(SB), RODATA|NOPTR, $16

@@ -136,3 +136,18 @@ func (v *vec) flush(x string) {
 	}
 	v.put(a)
 }
+
+// flushBelow is flush with the limit in a register; 0 there changes nothing, not even
+// a -0.
+func (v *vec) flushBelow(x, limit string) {
+	a := v.get()
+	v.do("VANDPS", v.bits(absBits), x, a)
+	if v.s.lanes == 16 {
+		v.op("VPCMPUD", 5, limit, a, v.k)
+		v.op("VMOVAPS.Z", x, v.k, x)
+	} else {
+		v.op("VPCMPGTD", a, limit, a)
+		v.op("VANDNPS", x, a, x)
+	}
+	v.put(a)
+}

@@ -8,6 +8,7 @@ var gateM, gateN, gateGate, gateRecord = field("gateArgs_m"), field("gateArgs_n"
 
 func gatePtr(i int) string    { return at("gateArgs_p", i, "gateRows", "p") }
 func gateStride(i int) string { return at("gateArgs_p", i, "gateRows", "ld") }
+func gateConst(i int) string  { return fmt.Sprintf("(gateArgs_consts+4*%d)(DI)", i) }
 
 // pointers are the registers that hold the row pointers of a routine.
 var pointers = []string{"SI", "AX", "BX", "CX", "R8", "R9", "R10"}
@@ -33,7 +34,7 @@ func (v *vec) rowsOf(op string, ptrs, constants int, paired bool, body func(p, k
 	k := make([]string, constants)
 	for i := range k {
 		k[i] = v.get()
-		v.op("VBROADCASTSS", fmt.Sprintf("(gateArgs_consts+4*%d)(DI)", i), k[i])
+		v.op("VBROADCASTSS", gateConst(i), k[i])
 	}
 	defer v.put(k...)
 	if !paired {

@@ -219,14 +219,19 @@ func atNEON(array string, i int, elem, name string) string {
 // text writes a line of Go's assembler.
 func (v *vec) line64(format string, args ...any) { fmt.Fprintf(v, "\t"+format+"\n", args...) }
 
+// constNEON loads constant i of the arguments at R0 into all lanes.
+func (v *vec) constNEON(to string, i int) {
+	v.line64("ADD $(gateArgs_consts+4*%d), R0, %s", i, addrTmp)
+	v.broadcast(to, addrTmp)
+}
+
 // rowwiseNEON is rowwiseWith for arm64: vectors of lanes are the outer loop.
 func (v *vec) rowwiseNEON(op string, ptrs, constants int, body func(p, k []string)) {
 	v.beginNEON(op)
 	k := make([]string, constants)
 	for i := range k {
 		k[i] = v.get()
-		v.line64("ADD $(gateArgs_consts+4*%d), R0, %s", i, addrTmp)
-		v.broadcast(k[i], addrTmp)
+		v.constNEON(k[i], i)
 	}
 	defer v.put(k...)
 	v.line64("MOVD %s, R11", fieldNEON("gateArgs_gate"))

@@ -20,7 +20,8 @@ func gatesNEONFile(w *writer) {
 
 // transposeNEONFile writes transposeNEON: gateArgs.m times a block of four by four
 // numbers, read row by row (rows gate apart) from p[0], which moves on by a vector,
-// and written column by column, flushed, to p[1].
+// and written column by column to p[1]; what lies closer to zero than consts[0]
+// becomes +0.
 func transposeNEONFile(w *writer) {
 	v := newVec(w, neon)
 	v.constTable = "transposeConstants<>"
@@ -32,6 +33,8 @@ func transposeNEONFile(w *writer) {
 	v.line64("MOVD %s, R1", atNEON("gateArgs_p", 0, "gateRows", "p"))
 	v.line64("MOVD %s, R3", atNEON("gateArgs_p", 1, "gateRows", "p"))
 	v.line64("MOVD %s, R4", atNEON("gateArgs_p", 1, "gateRows", "ld"))
+	limit := v.get()
+	v.constNEON(limit, 0)
 	v.label("block")
 	var in, mid, out [4]string
 	for i := range 4 {
@@ -55,7 +58,7 @@ func transposeNEONFile(w *writer) {
 		v.d3("zip2", out[2+i], mid[i], mid[2+i])
 	}
 	for i := range 4 {
-		v.flush(out[i])
+		v.flushBelow(out[i], limit)
 		v.strq(out[i], "R3", 0)
 		if i < 3 {
 			v.addr("R3", "R3", "R4")

@@ -4,7 +4,8 @@ import "fmt"
 
 // transposeFile writes transpose512 or transpose256: gateArgs.m times a block
 // of lanes x lanes numbers, read row by row (rows gate apart) from p[0], which
-// moves on by a vector, and written column by column, flushed, to p[1].
+// moves on by a vector, and written column by column to p[1]; what lies closer to zero
+// than consts[0] becomes +0.
 func transposeFile(w *writer, s isa) {
 	v := newVec(w, s)
 	v.text("·transpose"+s.name, "NOSPLIT", 0, 8)
@@ -14,6 +15,8 @@ func transposeFile(w *writer, s isa) {
 	v.op("MOVQ", gatePtr(0), "SI")
 	v.op("MOVQ", gatePtr(1), "R8")
 	v.op("MOVQ", gateStride(1), "R9")
+	limit := v.get()
+	v.op("VBROADCASTSS", gateConst(0), limit)
 	v.align()
 	v.label("block")
 	v.op("MOVQ", "SI", "AX")
@@ -31,7 +34,7 @@ func transposeFile(w *writer, s isa) {
 		rows = v.transpose8(rows)
 	}
 	for _, r := range rows {
-		v.flush(r)
+		v.flushBelow(r, limit)
 		v.op("VMOVUPS", r, "(R8)")
 		v.op("ADDQ", "R9", "R8")
 		v.put(r)
