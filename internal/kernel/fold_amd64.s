@@ -6,12 +6,12 @@
 #include "go_asm.h"
 
 TEXT fold512_3x4_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -36,9 +36,9 @@ TEXT fold512_3x4_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), X3
 	VINSERTF32X4 $1, 64(AX), Z3, Z3
@@ -46,7 +46,7 @@ TEXT fold512_3x4_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -66,11 +66,10 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS X3, (AX)
 	VEXTRACTF32X4 $1, Z3, 64(AX)
@@ -88,18 +87,18 @@ TEXT fold512_3x4_2x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13)(DX*1), Z4
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z5
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), X6
 	VINSERTF32X4 $1, 64(AX), Z6, Z6
 	VINSERTF32X4 $2, (SI), Z6, Z6
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -121,15 +120,17 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS X6, (AX)
 	VEXTRACTF32X4 $1, Z6, 64(AX)
 	VEXTRACTF32X4 $2, Z6, 128(AX)
@@ -188,15 +189,20 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, (R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 64(R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z8, 128(R12)(DX*2)
 	IMUL3Q $3, mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
@@ -207,6 +213,7 @@ end:
 	RET
 
 TEXT fold512_3x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
@@ -217,7 +224,6 @@ TEXT fold512_3x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $2, (R15), Z1, Z1
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -249,9 +255,9 @@ TEXT fold512_3x4_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), X6
 	VINSERTF32X4 $1, 64(AX), Z6, Z6
@@ -261,9 +267,9 @@ TEXT fold512_3x4_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), X7
 	VINSERTF32X4 $1, 64(AX), Z7, Z7
@@ -271,7 +277,7 @@ TEXT fold512_3x4_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -300,21 +306,19 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS X6, (AX)
 	VEXTRACTF32X4 $1, Z6, 64(AX)
 	VEXTRACTF32X4 $2, Z6, 128(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS X7, (AX)
 	VEXTRACTF32X4 $1, Z7, 64(AX)
@@ -332,10 +336,10 @@ TEXT fold512_3x4_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13)(DX*1), Z4
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z5
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), X12
 	VINSERTF32X4 $1, 64(AX), Z12, Z12
 	VINSERTF32X4 $2, (SI), Z12, Z12
@@ -350,18 +354,18 @@ TEXT fold512_3x4_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13)(DX*1), Z10
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z11
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), X13
 	VINSERTF32X4 $1, 64(AX), Z13, Z13
 	VINSERTF32X4 $2, (SI), Z13, Z13
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -398,28 +402,32 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS X12, (AX)
 	VEXTRACTF32X4 $1, Z12, 64(AX)
 	VEXTRACTF32X4 $2, Z12, 128(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z9, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z10, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z11, 128(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS X13, (AX)
 	VEXTRACTF32X4 $1, Z13, 64(AX)
 	VEXTRACTF32X4 $2, Z13, 128(AX)
@@ -427,6 +435,7 @@ end:
 	RET
 
 TEXT fold512_3x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
@@ -442,7 +451,6 @@ TEXT fold512_3x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $2, (R15), Z2, Z2
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -477,6 +485,7 @@ end0:
 	RET
 
 TEXT fold512_3x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
@@ -497,7 +506,6 @@ TEXT fold512_3x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $2, (R15), Z3, Z3
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -538,6 +546,7 @@ end0:
 	RET
 
 TEXT fold512_3x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
@@ -563,7 +572,6 @@ TEXT fold512_3x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $2, (R15), Z4, Z4
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -610,6 +618,7 @@ end0:
 	RET
 
 TEXT fold512_3x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
@@ -640,7 +649,6 @@ TEXT fold512_3x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $2, (R15), Z5, Z5
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -693,6 +701,7 @@ end0:
 	RET
 
 TEXT fold512_3x4_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
@@ -728,7 +737,6 @@ TEXT fold512_3x4_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $2, (R15), Z6, Z6
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -787,6 +795,7 @@ end0:
 	RET
 
 TEXT fold512_3x4_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, (R15), Z0, Z0
@@ -827,7 +836,6 @@ TEXT fold512_3x4_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $2, (R15), Z7, Z7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -892,12 +900,12 @@ end0:
 	RET
 
 TEXT fold512_3x8_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -923,9 +931,9 @@ TEXT fold512_3x8_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), Y3
 	VINSERTF64X4 $1, 64(AX), Z3, Z3
@@ -933,7 +941,7 @@ TEXT fold512_3x8_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -954,11 +962,10 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS Y3, (AX)
 	VEXTRACTF64X4 $1, Z3, 64(AX)
@@ -976,18 +983,18 @@ TEXT fold512_3x8_2x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13)(DX*1), Z4
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z5
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), Y6
 	VINSERTF64X4 $1, 64(AX), Z6, Z6
 	VMOVUPS (SI), Y7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -1010,15 +1017,17 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS Y6, (AX)
 	VEXTRACTF64X4 $1, Z6, 64(AX)
 	VMOVUPS Y7, 128(AX)
@@ -1078,15 +1087,20 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, (R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 64(R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z8, 128(R12)(DX*2)
 	IMUL3Q $3, mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
@@ -1097,6 +1111,7 @@ end:
 	RET
 
 TEXT fold512_3x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
@@ -1107,7 +1122,6 @@ TEXT fold512_3x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y3
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1142,9 +1156,9 @@ TEXT fold512_3x8_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS (R15), Z2
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), Y6
 	VINSERTF64X4 $1, 64(AX), Z6, Z6
@@ -1154,9 +1168,9 @@ TEXT fold512_3x8_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R13), Z3
 	VMOVUPS 64(R13), Z4
 	VMOVUPS (R15), Z5
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), Y8
 	VINSERTF64X4 $1, 64(AX), Z8, Z8
@@ -1164,7 +1178,7 @@ TEXT fold512_3x8_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -1196,21 +1210,19 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS Y6, (AX)
 	VEXTRACTF64X4 $1, Z6, 64(AX)
 	VMOVUPS Y7, 128(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)
 	VMOVUPS Z4, 64(R12)
 	VMOVUPS Z5, 128(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS Y8, (AX)
 	VEXTRACTF64X4 $1, Z8, 64(AX)
@@ -1228,10 +1240,10 @@ TEXT fold512_3x8_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13)(DX*1), Z4
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z5
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), Y12
 	VINSERTF64X4 $1, 64(AX), Z12, Z12
 	VMOVUPS (SI), Y13
@@ -1246,18 +1258,18 @@ TEXT fold512_3x8_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13)(DX*1), Z10
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z11
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), Y14
 	VINSERTF64X4 $1, 64(AX), Z14, Z14
 	VMOVUPS (SI), Y15
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -1297,28 +1309,32 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS Y12, (AX)
 	VEXTRACTF64X4 $1, Z12, 64(AX)
 	VMOVUPS Y13, 128(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, (R12)
 	VMOVUPS Z7, 64(R12)
 	VMOVUPS Z8, 128(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z9, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z10, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z11, 128(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS Y14, (AX)
 	VEXTRACTF64X4 $1, Z14, 64(AX)
 	VMOVUPS Y15, 128(AX)
@@ -1326,6 +1342,7 @@ end:
 	RET
 
 TEXT fold512_3x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
@@ -1341,7 +1358,6 @@ TEXT fold512_3x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y5
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1380,6 +1396,7 @@ end0:
 	RET
 
 TEXT fold512_3x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
@@ -1400,7 +1417,6 @@ TEXT fold512_3x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1446,6 +1462,7 @@ end0:
 	RET
 
 TEXT fold512_3x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
@@ -1471,7 +1488,6 @@ TEXT fold512_3x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y9
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1524,6 +1540,7 @@ end0:
 	RET
 
 TEXT fold512_3x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
@@ -1554,7 +1571,6 @@ TEXT fold512_3x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1614,6 +1630,7 @@ end0:
 	RET
 
 TEXT fold512_3x8_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
@@ -1649,7 +1666,6 @@ TEXT fold512_3x8_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y13
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1716,6 +1732,7 @@ end0:
 	RET
 
 TEXT fold512_3x8_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS (R15), Y1
@@ -1756,7 +1773,6 @@ TEXT fold512_3x8_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y15
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1830,13 +1846,13 @@ end0:
 	RET
 
 TEXT fold512_4x4_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
 	VINSERTF32X4 $3, (R15), Z0, Z0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -1863,9 +1879,9 @@ TEXT fold512_4x4_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), X4
 	VINSERTF32X4 $1, 64(AX), Z4, Z4
@@ -1874,7 +1890,7 @@ TEXT fold512_4x4_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -1895,12 +1911,11 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS X4, (AX)
 	VEXTRACTF32X4 $1, Z4, 64(AX)
@@ -1922,10 +1937,10 @@ TEXT fold512_4x4_2x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 128(R13)(DX*1), Z6
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z7
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), X8
 	VINSERTF32X4 $1, 64(AX), Z8, Z8
 	VINSERTF32X4 $2, 128(AX), Z8, Z8
@@ -1933,8 +1948,8 @@ TEXT fold512_4x4_2x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -1958,17 +1973,20 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS X8, (AX)
 	VEXTRACTF32X4 $1, Z8, 64(AX)
 	VEXTRACTF32X4 $2, Z8, 128(AX)
@@ -1977,6 +1995,7 @@ end:
 	RET
 
 TEXT fold512_4x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
@@ -1989,7 +2008,6 @@ TEXT fold512_4x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $3, (R15), Z1, Z1
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2024,9 +2042,9 @@ TEXT fold512_4x4_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), X8
 	VINSERTF32X4 $1, 64(AX), Z8, Z8
@@ -2038,9 +2056,9 @@ TEXT fold512_4x4_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13), Z5
 	VMOVUPS 128(R13), Z6
 	VMOVUPS (R15), Z7
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), X9
 	VINSERTF32X4 $1, 64(AX), Z9, Z9
@@ -2049,7 +2067,7 @@ TEXT fold512_4x4_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -2081,24 +2099,22 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS X8, (AX)
 	VEXTRACTF32X4 $1, Z8, 64(AX)
 	VEXTRACTF32X4 $2, Z8, 128(AX)
 	VEXTRACTF32X4 $3, Z8, 192(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
 	VMOVUPS Z6, 128(R12)
 	VMOVUPS Z7, 192(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS X9, (AX)
 	VEXTRACTF32X4 $1, Z9, 64(AX)
@@ -2120,10 +2136,10 @@ TEXT fold512_4x4_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 128(R13)(DX*1), Z6
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z7
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), X16
 	VINSERTF32X4 $1, 64(AX), Z16, Z16
 	VINSERTF32X4 $2, 128(AX), Z16, Z16
@@ -2142,10 +2158,10 @@ TEXT fold512_4x4_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 128(R13)(DX*1), Z14
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z15
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), X17
 	VINSERTF32X4 $1, 64(AX), Z17, Z17
 	VINSERTF32X4 $2, 128(AX), Z17, Z17
@@ -2153,8 +2169,8 @@ TEXT fold512_4x4_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -2197,33 +2213,39 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS X16, (AX)
 	VEXTRACTF32X4 $1, Z16, 64(AX)
 	VEXTRACTF32X4 $2, Z16, 128(AX)
 	VEXTRACTF32X4 $3, Z16, 192(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
 	VMOVUPS Z10, 128(R12)
 	VMOVUPS Z11, 192(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z12, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z13, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z14, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z15, 192(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS X17, (AX)
 	VEXTRACTF32X4 $1, Z17, 64(AX)
 	VEXTRACTF32X4 $2, Z17, 128(AX)
@@ -2232,6 +2254,7 @@ end:
 	RET
 
 TEXT fold512_4x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
@@ -2250,7 +2273,6 @@ TEXT fold512_4x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $3, (R15), Z2, Z2
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2288,6 +2310,7 @@ end0:
 	RET
 
 TEXT fold512_4x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
@@ -2312,7 +2335,6 @@ TEXT fold512_4x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $3, (R15), Z3, Z3
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2357,6 +2379,7 @@ end0:
 	RET
 
 TEXT fold512_4x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
@@ -2387,7 +2410,6 @@ TEXT fold512_4x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $3, (R15), Z4, Z4
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2439,6 +2461,7 @@ end0:
 	RET
 
 TEXT fold512_4x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
@@ -2475,7 +2498,6 @@ TEXT fold512_4x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $3, (R15), Z5, Z5
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2534,6 +2556,7 @@ end0:
 	RET
 
 TEXT fold512_4x4_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
@@ -2576,7 +2599,6 @@ TEXT fold512_4x4_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $3, (R15), Z6, Z6
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2642,6 +2664,7 @@ end0:
 	RET
 
 TEXT fold512_4x4_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF32X4 $1, 64(R13), Z0, Z0
 	VINSERTF32X4 $2, 128(R13), Z0, Z0
@@ -2690,7 +2713,6 @@ TEXT fold512_4x4_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF32X4 $3, (R15), Z7, Z7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2763,13 +2785,13 @@ end0:
 	RET
 
 TEXT fold512_4x8_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
 	VINSERTF64X4 $1, (R15), Z1, Z1
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2797,9 +2819,9 @@ TEXT fold512_4x8_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), Y4
 	VINSERTF64X4 $1, 64(AX), Z4, Z4
@@ -2808,7 +2830,7 @@ TEXT fold512_4x8_1x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -2830,12 +2852,11 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS Y4, (AX)
 	VEXTRACTF64X4 $1, Z4, 64(AX)
@@ -2857,10 +2878,10 @@ TEXT fold512_4x8_2x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 128(R13)(DX*1), Z6
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z7
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), Y8
 	VINSERTF64X4 $1, 64(AX), Z8, Z8
 	VMOVUPS 128(AX), Y9
@@ -2868,8 +2889,8 @@ TEXT fold512_4x8_2x1<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -2894,17 +2915,20 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS Y8, (AX)
 	VEXTRACTF64X4 $1, Z8, 64(AX)
 	VMOVUPS Y9, 128(AX)
@@ -2913,6 +2937,7 @@ end:
 	RET
 
 TEXT fold512_4x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
@@ -2925,7 +2950,6 @@ TEXT fold512_4x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF64X4 $1, (R15), Z3, Z3
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -2963,9 +2987,9 @@ TEXT fold512_4x8_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
 	VMOVUPS (R15), Z3
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), Y8
 	VINSERTF64X4 $1, 64(AX), Z8, Z8
@@ -2977,9 +3001,9 @@ TEXT fold512_4x8_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 64(R13), Z5
 	VMOVUPS 128(R13), Z6
 	VMOVUPS (R15), Z7
-	IMUL3Q $1, mulArgs_initPanel(DI), DX
+	MOVQ mulArgs_initPanel(DI), DX
 	LEAQ (R13)(DX*1), AX
-	IMUL3Q $1, mulArgs_lastPanel(DI), DX
+	MOVQ mulArgs_lastPanel(DI), DX
 	LEAQ (R15)(DX*1), SI
 	VMOVUPS (AX), Y10
 	VINSERTF64X4 $1, 64(AX), Z10, Z10
@@ -2988,7 +3012,7 @@ TEXT fold512_4x8_1x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $1, mulArgs_panel(DI), DX
+	MOVQ mulArgs_panel(DI), DX
 	LEAQ (SI)(DX*1), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
@@ -3023,24 +3047,22 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS Y8, (AX)
 	VEXTRACTF64X4 $1, Z8, 64(AX)
 	VMOVUPS Y9, 128(AX)
 	VEXTRACTF64X4 $1, Z9, 192(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)
 	VMOVUPS Z5, 64(R12)
 	VMOVUPS Z6, 128(R12)
 	VMOVUPS Z7, 192(R12)
-	IMUL3Q $1, mulArgs_dstPanel(DI), DX
+	MOVQ mulArgs_dstPanel(DI), DX
 	LEAQ (R12)(DX*1), AX
 	VMOVUPS Y10, (AX)
 	VEXTRACTF64X4 $1, Z10, 64(AX)
@@ -3062,10 +3084,10 @@ TEXT fold512_4x8_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 128(R13)(DX*1), Z6
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z7
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), Y16
 	VINSERTF64X4 $1, 64(AX), Z16, Z16
 	VMOVUPS 128(AX), Y17
@@ -3084,10 +3106,10 @@ TEXT fold512_4x8_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS 128(R13)(DX*1), Z14
 	MOVQ mulArgs_lastPanel(DI), DX
 	VMOVUPS (R15)(DX*1), Z15
-	IMUL3Q $2, mulArgs_initPanel(DI), DX
-	LEAQ (R13)(DX*1), AX
-	IMUL3Q $2, mulArgs_lastPanel(DI), DX
-	LEAQ (R15)(DX*1), SI
+	MOVQ mulArgs_initPanel(DI), DX
+	LEAQ (R13)(DX*2), AX
+	MOVQ mulArgs_lastPanel(DI), DX
+	LEAQ (R15)(DX*2), SI
 	VMOVUPS (AX), Y18
 	VINSERTF64X4 $1, 64(AX), Z18, Z18
 	VMOVUPS 128(AX), Y19
@@ -3095,8 +3117,8 @@ TEXT fold512_4x8_2x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
 	MOVQ mulArgs_w(DI), SI
-	IMUL3Q $2, mulArgs_panel(DI), DX
-	LEAQ (SI)(DX*1), R9
+	MOVQ mulArgs_panel(DI), DX
+	LEAQ (SI)(DX*2), R9
 	MOVQ mulArgs_panel(DI), R8
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
@@ -3142,33 +3164,39 @@ k:
 	SUBQ $1, DX
 	JNE k
 end:
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	VMOVUPS Z2, 128(R12)
 	VMOVUPS Z3, 192(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS Y16, (AX)
 	VEXTRACTF64X4 $1, Z16, 64(AX)
 	VMOVUPS Y17, 128(AX)
 	VEXTRACTF64X4 $1, Z17, 192(AX)
 	ADDQ mulArgs_dstRow(DI), R12
-	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z8, (R12)
 	VMOVUPS Z9, 64(R12)
 	VMOVUPS Z10, 128(R12)
 	VMOVUPS Z11, 192(R12)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z12, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z13, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z14, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z15, 192(R12)(DX*1)
-	IMUL3Q $2, mulArgs_dstPanel(DI), DX
-	LEAQ (R12)(DX*1), AX
+	MOVQ mulArgs_dstPanel(DI), DX
+	LEAQ (R12)(DX*2), AX
 	VMOVUPS Y18, (AX)
 	VEXTRACTF64X4 $1, Z18, 64(AX)
 	VMOVUPS Y19, 128(AX)
@@ -3177,6 +3205,7 @@ end:
 	RET
 
 TEXT fold512_4x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
@@ -3195,7 +3224,6 @@ TEXT fold512_4x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF64X4 $1, (R15), Z5, Z5
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3237,6 +3265,7 @@ end0:
 	RET
 
 TEXT fold512_4x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
@@ -3261,7 +3290,6 @@ TEXT fold512_4x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF64X4 $1, (R15), Z7, Z7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3311,6 +3339,7 @@ end0:
 	RET
 
 TEXT fold512_4x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
@@ -3341,7 +3370,6 @@ TEXT fold512_4x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF64X4 $1, (R15), Z9, Z9
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3399,6 +3427,7 @@ end0:
 	RET
 
 TEXT fold512_4x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
@@ -3435,7 +3464,6 @@ TEXT fold512_4x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF64X4 $1, (R15), Z11, Z11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3501,6 +3529,7 @@ end0:
 	RET
 
 TEXT fold512_4x8_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
@@ -3543,7 +3572,6 @@ TEXT fold512_4x8_0x7<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF64X4 $1, (R15), Z13, Z13
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3617,6 +3645,7 @@ end0:
 	RET
 
 TEXT fold512_4x8_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VINSERTF64X4 $1, 64(R13), Z0, Z0
 	VMOVUPS 128(R13), Y1
@@ -3665,7 +3694,6 @@ TEXT fold512_4x8_0x8<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF64X4 $1, (R15), Z15, Z15
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3799,12 +3827,12 @@ DATA ·folds512+(8*(((1*const_microSides+2)*const_microRows+1)*const_microVecs+1
 GLOBL ·folds512(SB), RODATA|NOPTR, $(2*8*const_microSides*const_microRows*const_microVecs)
 
 TEXT fold256_3x4_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS (R15), X1
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3827,6 +3855,7 @@ end0:
 	RET
 
 TEXT fold256_3x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS (R15), X1
@@ -3837,7 +3866,6 @@ TEXT fold256_3x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), X3
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3869,6 +3897,7 @@ end0:
 	RET
 
 TEXT fold256_3x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS (R15), X1
@@ -3884,7 +3913,6 @@ TEXT fold256_3x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), X5
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3923,6 +3951,7 @@ end0:
 	RET
 
 TEXT fold256_3x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS (R15), X1
@@ -3943,7 +3972,6 @@ TEXT fold256_3x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), X7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -3989,6 +4017,7 @@ end0:
 	RET
 
 TEXT fold256_3x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS (R15), X1
@@ -4014,7 +4043,6 @@ TEXT fold256_3x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), X9
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4067,6 +4095,7 @@ end0:
 	RET
 
 TEXT fold256_3x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS (R15), X1
@@ -4097,7 +4126,6 @@ TEXT fold256_3x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), X11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4157,12 +4185,12 @@ end0:
 	RET
 
 TEXT fold256_3x8_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	VMOVUPS (R15), Y2
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4186,6 +4214,7 @@ end0:
 	RET
 
 TEXT fold256_3x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	VMOVUPS (R15), Y2
@@ -4196,7 +4225,6 @@ TEXT fold256_3x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y5
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4231,6 +4259,7 @@ end0:
 	RET
 
 TEXT fold256_3x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	VMOVUPS (R15), Y2
@@ -4246,7 +4275,6 @@ TEXT fold256_3x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y8
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4289,6 +4317,7 @@ end0:
 	RET
 
 TEXT fold256_3x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	VMOVUPS (R15), Y2
@@ -4309,7 +4338,6 @@ TEXT fold256_3x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4360,6 +4388,7 @@ end0:
 	RET
 
 TEXT fold256_3x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
@@ -4379,7 +4408,6 @@ TEXT fold256_3x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	SUBQ DX, R13
 	IMUL3Q $5, mulArgs_lastRow(DI), DX
 	SUBQ DX, R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4415,6 +4443,7 @@ end0:
 	ADDQ mulArgs_dstRow(DI), R12
 	IMUL3Q $5, mulArgs_dstRow(DI), DX
 	SUBQ DX, R12
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS 64(R13), Y0
 	VMOVUPS (R15), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -4435,7 +4464,6 @@ end0:
 	VMOVUPS (R15), Y9
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4483,6 +4511,7 @@ end1:
 	RET
 
 TEXT fold256_3x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
@@ -4505,7 +4534,6 @@ TEXT fold256_3x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	SUBQ DX, R13
 	IMUL3Q $6, mulArgs_lastRow(DI), DX
 	SUBQ DX, R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4545,6 +4573,7 @@ end0:
 	ADDQ mulArgs_dstRow(DI), R12
 	IMUL3Q $6, mulArgs_dstRow(DI), DX
 	SUBQ DX, R12
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS 64(R13), Y0
 	VMOVUPS (R15), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -4569,7 +4598,6 @@ end0:
 	VMOVUPS (R15), Y11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4623,13 +4651,13 @@ end1:
 	RET
 
 TEXT fold256_4x4_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS 128(R13), X1
 	VINSERTF128 $1, (R15), Y1, Y1
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4653,6 +4681,7 @@ end0:
 	RET
 
 TEXT fold256_4x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS 128(R13), X1
@@ -4665,7 +4694,6 @@ TEXT fold256_4x4_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF128 $1, (R15), Y3, Y3
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4699,6 +4727,7 @@ end0:
 	RET
 
 TEXT fold256_4x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS 128(R13), X1
@@ -4717,7 +4746,6 @@ TEXT fold256_4x4_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF128 $1, (R15), Y5, Y5
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4759,6 +4787,7 @@ end0:
 	RET
 
 TEXT fold256_4x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS 128(R13), X1
@@ -4783,7 +4812,6 @@ TEXT fold256_4x4_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF128 $1, (R15), Y7, Y7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4833,6 +4861,7 @@ end0:
 	RET
 
 TEXT fold256_4x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS 128(R13), X1
@@ -4863,7 +4892,6 @@ TEXT fold256_4x4_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF128 $1, (R15), Y9, Y9
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -4921,6 +4949,7 @@ end0:
 	RET
 
 TEXT fold256_4x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), X0
 	VINSERTF128 $1, 64(R13), Y0, Y0
 	VMOVUPS 128(R13), X1
@@ -4957,7 +4986,6 @@ TEXT fold256_4x4_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	VINSERTF128 $1, (R15), Y11, Y11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5023,13 +5051,13 @@ end0:
 	RET
 
 TEXT fold256_4x8_0x1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	VMOVUPS 128(R13), Y2
 	VMOVUPS (R15), Y3
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5055,6 +5083,7 @@ end0:
 	RET
 
 TEXT fold256_4x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	VMOVUPS 128(R13), Y2
@@ -5067,7 +5096,6 @@ TEXT fold256_4x8_0x2<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5107,6 +5135,7 @@ end0:
 	RET
 
 TEXT fold256_4x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	VMOVUPS 128(R13), Y2
@@ -5125,7 +5154,6 @@ TEXT fold256_4x8_0x3<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS (R15), Y11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5175,6 +5203,7 @@ end0:
 	RET
 
 TEXT fold256_4x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -5195,7 +5224,6 @@ TEXT fold256_4x8_0x4<>(SB), NOSPLIT|NOFRAME, $0-0
 	SUBQ DX, R13
 	IMUL3Q $4, mulArgs_lastRow(DI), DX
 	SUBQ DX, R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5236,6 +5264,7 @@ end0:
 	ADDQ mulArgs_dstRow(DI), R12
 	IMUL3Q $4, mulArgs_dstRow(DI), DX
 	SUBQ DX, R12
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS 128(R13), Y0
 	VMOVUPS (R15), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -5252,7 +5281,6 @@ end0:
 	VMOVUPS (R15), Y7
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5294,6 +5322,7 @@ end1:
 	RET
 
 TEXT fold256_4x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -5318,7 +5347,6 @@ TEXT fold256_4x8_0x5<>(SB), NOSPLIT|NOFRAME, $0-0
 	SUBQ DX, R13
 	IMUL3Q $5, mulArgs_lastRow(DI), DX
 	SUBQ DX, R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5365,6 +5393,7 @@ end0:
 	ADDQ mulArgs_dstRow(DI), R12
 	IMUL3Q $5, mulArgs_dstRow(DI), DX
 	SUBQ DX, R12
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS 128(R13), Y0
 	VMOVUPS (R15), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -5385,7 +5414,6 @@ end0:
 	VMOVUPS (R15), Y9
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5433,6 +5461,7 @@ end1:
 	RET
 
 TEXT fold256_4x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS (R13), Y0
 	VMOVUPS 64(R13), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -5461,7 +5490,6 @@ TEXT fold256_4x8_0x6<>(SB), NOSPLIT|NOFRAME, $0-0
 	SUBQ DX, R13
 	IMUL3Q $6, mulArgs_lastRow(DI), DX
 	SUBQ DX, R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX
@@ -5514,6 +5542,7 @@ end0:
 	ADDQ mulArgs_dstRow(DI), R12
 	IMUL3Q $6, mulArgs_dstRow(DI), DX
 	SUBQ DX, R12
+	MOVQ mulArgs_w(DI), SI
 	VMOVUPS 128(R13), Y0
 	VMOVUPS (R15), Y1
 	ADDQ mulArgs_initRow(DI), R13
@@ -5538,7 +5567,6 @@ end0:
 	VMOVUPS (R15), Y11
 	ADDQ mulArgs_initRow(DI), R13
 	ADDQ mulArgs_lastRow(DI), R15
-	MOVQ mulArgs_w(DI), SI
 	MOVQ R14, AX
 	MOVQ mulArgs_depth(DI), DX
 	TESTQ DX, DX

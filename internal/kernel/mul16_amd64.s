@@ -1007,7 +1007,9 @@ end0:
 	VMOVUPS Z2, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -1087,10 +1089,15 @@ end0:
 	VMOVUPS Z2, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, (R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 64(R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z8, 128(R12)(DX*2)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -1228,7 +1235,9 @@ end0:
 	VMOVUPS Z2, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
@@ -1236,7 +1245,9 @@ end0:
 	VMOVUPS Z8, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z9, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z10, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z11, 128(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -1911,8 +1922,11 @@ end0:
 	VMOVUPS Z3, 192(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -2065,8 +2079,11 @@ end0:
 	VMOVUPS Z3, 192(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
@@ -2075,8 +2092,11 @@ end0:
 	VMOVUPS Z11, 192(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z12, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z13, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z14, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z15, 192(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -3624,10 +3644,15 @@ end0:
 	VMOVUPS Y5, 160(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y6, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y7, 32(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y8, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y9, 96(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y10, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y11, 160(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX

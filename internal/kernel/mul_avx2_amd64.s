@@ -985,10 +985,15 @@ end0:
 	VMOVUPS Y5, 160(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y6, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y7, 32(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y8, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y9, 96(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y10, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Y11, 160(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX

@@ -962,7 +962,9 @@ end0:
 	VMOVUPS Z2, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -1024,10 +1026,15 @@ end0:
 	VMOVUPS Z2, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, (R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 64(R12)(DX*2)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z8, 128(R12)(DX*2)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -1156,7 +1163,9 @@ end0:
 	VMOVUPS Z2, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z3, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 128(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z6, (R12)
@@ -1164,7 +1173,9 @@ end0:
 	VMOVUPS Z8, 128(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z9, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z10, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z11, 128(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -1797,8 +1808,11 @@ end0:
 	VMOVUPS Z3, 192(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX
@@ -1939,8 +1953,11 @@ end0:
 	VMOVUPS Z3, 192(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z4, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z5, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z6, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z7, 192(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	VMOVUPS Z8, (R12)
@@ -1949,8 +1966,11 @@ end0:
 	VMOVUPS Z11, 192(R12)
 	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z12, (R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z13, 64(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z14, 128(R12)(DX*1)
+	MOVQ mulArgs_dstPanel(DI), DX
 	VMOVUPS Z15, 192(R12)(DX*1)
 	ADDQ mulArgs_dstRow(DI), R12
 	MOVQ mulArgs_panel(DI), AX

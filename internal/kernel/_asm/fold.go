@@ -86,55 +86,11 @@ func foldTable(w *writer, suffix string, has func(gates, p, rows int) bool) {
 // foldMicro writes the microkernel of the folded panel alone.
 func foldMicro(w *writer, s isa, f fold, rows int) {
 	w.text(foldName(s.name, f, 0, rows), "NOSPLIT|NOFRAME", 0, 0)
-	vecs := f.vecs() * 16 / s.lanes
-	gs := groups(s, rows, f.used(s.lanes))
-	for i, g := range gs {
-		n, last := g.hi-g.lo, i == len(gs)-1
-		acc := func(r, _, v int) string { return s.r(r*n + v) }
-		loop, end := fmt.Sprintf("k%d", i), fmt.Sprintf("end%d", i)
-		for r := range rows {
-			for v := range n {
-				f.load(w, s, g.lo+v, "R13", "R15", acc(r, 0, v))
-			}
-			if last || rows > 1 {
-				w.op("ADDQ", arg("initRow"), "R13")
-				w.op("ADDQ", arg("lastRow"), "R15")
-			}
-		}
-		if !last && rows > 1 { // the next group begins at the first row again
-			back(w, rows, "initRow", "R13")
-			back(w, rows, "lastRow", "R15")
-		}
-		w.op("MOVQ", arg("w"), "SI")
-		w.op("MOVQ", "R14", "AX")
-		w.op("MOVQ", arg("depth"), "DX")
-		w.op("TESTQ", "DX", "DX")
-		w.jump("JEQ", end)
-		w.align()
-		w.label(loop)
-		unroll(w, s, rows, 1, g, vecs, acc, rows*n)
-		w.op("SUBQ", 1, "DX")
-		w.jump("JNE", loop)
-		w.label(end)
-		for r := range rows {
-			for v := range n {
-				f.store(w, s, g.lo+v, acc(r, 0, v), "R12")
-			}
-			if last || rows > 1 {
-				w.op("ADDQ", arg("dstRow"), "R12")
-			}
-		}
-		if !last && rows > 1 {
-			back(w, rows, "dstRow", "R12")
-		}
-	}
+	microGroups(w, s, rows, 1, f.used(s.lanes), f.vecs()*16/s.lanes, place{
+		func(_, v int, to string) { f.load(w, s, v, "R13", "R15", to) },
+		func(_, v int, from string) { f.store(w, s, v, from, "R12") },
+	})
 	w.ret()
-}
-
-// back moves a register back by so many rows.
-func back(w *writer, rows int, row, reg string) {
-	w.op("IMUL3Q", rows, arg(row), "DX")
-	w.op("SUBQ", "DX", reg)
 }
 
 // load fills a register with what the sums of its columns begin with.
@@ -176,12 +132,6 @@ func part(reg string, bytes int) string {
 	return map[int]string{16: "X", 32: "Y", 64: "Z"}[bytes] + reg[1:]
 }
 
-// beyond writes where the folded panel's part of what base points to stands: p panels on.
-func beyond(w *writer, base, panel string, p int, to string) {
-	w.op("IMUL3Q", p, arg(panel), "DX")
-	w.op("LEAQ", memIndex(base, "DX", 1, 0), to)
-}
-
 // foldBeside writes the microkernel of p whole panels and the folded one after them.
 func foldBeside(w *writer, s isa, f fold, p, rows int) {
 	w.text(foldName(s.name, f, p, rows), "NOSPLIT|NOFRAME", 0, 0)
@@ -189,23 +139,15 @@ func foldBeside(w *writer, s isa, f fold, p, rows int) {
 	whole := func(r, q, v int) string { return s.r((r*p+q)*n + v) }
 	folded := func(r, v int) string { return s.r(rows*p*n + r*m + v) }
 	free := rows * (p*n + m)
+	at := wholePanels(w, s, n)
 	for r := range rows {
 		for q := range p {
 			for v := range n {
-				base, disp, panel := "R13", v*s.bytes(), "initPanel"
-				if v == n-1 {
-					base, disp, panel = "R15", 0, "lastPanel"
-				}
-				if q == 0 {
-					w.op("VMOVUPS", mem(base, disp), whole(r, q, v))
-					continue
-				}
-				w.op("MOVQ", arg(panel), "DX")
-				w.op("VMOVUPS", memIndex(base, "DX", q, disp), whole(r, q, v))
+				at.load(q, v, whole(r, q, v))
 			}
 		}
-		beyond(w, "R13", "initPanel", p, "AX")
-		beyond(w, "R15", "lastPanel", p, "SI")
+		w.op("LEAQ", beyond(w, "R13", "initPanel", p, 0), "AX")
+		w.op("LEAQ", beyond(w, "R15", "lastPanel", p, 0), "SI")
 		for v := range m {
 			f.load(w, s, v, "AX", "SI", folded(r, v))
 		}
@@ -213,7 +155,7 @@ func foldBeside(w *writer, s isa, f fold, p, rows int) {
 		w.op("ADDQ", arg("lastRow"), "R15")
 	}
 	w.op("MOVQ", arg("w"), "SI")
-	beyond(w, "SI", "panel", p, "R9")
+	w.op("LEAQ", beyond(w, "SI", "panel", p, 0), "R9")
 	w.op("MOVQ", arg("panel"), "R8") // one or two rows need none of R8 to R10
 	w.op("MOVQ", "R14", "AX")
 	w.op("MOVQ", arg("depth"), "DX")
@@ -256,17 +198,12 @@ func foldBeside(w *writer, s isa, f fold, p, rows int) {
 	w.jump("JNE", "k")
 	w.label("end")
 	for r := range rows {
-		w.op("MOVQ", arg("dstPanel"), "DX")
 		for q := range p {
 			for v := range n {
-				to := mem("R12", v*s.bytes())
-				if q > 0 {
-					to = memIndex("R12", "DX", q, v*s.bytes())
-				}
-				w.op("VMOVUPS", whole(r, q, v), to)
+				at.store(q, v, whole(r, q, v))
 			}
 		}
-		beyond(w, "R12", "dstPanel", p, "AX")
+		w.op("LEAQ", beyond(w, "R12", "dstPanel", p, 0), "AX")
 		for v := range m {
 			f.store(w, s, v, folded(r, v), "AX")
 		}

@@ -43,15 +43,45 @@ func groups(s isa, rows, vecs int) []group {
 	return g
 }
 
+// place is how a microkernel moves register v of panel q between a row of memory and a
+// register: what sums begin with, and the sums.
+type place struct {
+	load  func(q, v int, to string)
+	store func(q, v int, from string)
+}
+
+// wholePanels are the places of panels of vecs registers a row.
+func wholePanels(w *writer, s isa, vecs int) place {
+	last := vecs - 16/s.lanes // from here on init comes from R15
+	return place{func(q, v int, to string) {
+		base, disp, panel := "R13", v*s.bytes(), "initPanel"
+		if v >= last {
+			base, disp, panel = "R15", (v-last)*s.bytes(), "lastPanel"
+		}
+		w.op("VMOVUPS", beyond(w, base, panel, q, disp), to)
+	}, func(q, v int, from string) {
+		w.op("VMOVUPS", from, beyond(w, "R12", "dstPanel", q, v*s.bytes()))
+	}}
+}
+
+// beyond is an address q panels on from base, by way of DX.
+func beyond(w *writer, base, panel string, q, disp int) string {
+	switch q {
+	case 0:
+		return mem(base, disp)
+	case 3:
+		w.op("IMUL3Q", q, arg(panel), "DX")
+		return memIndex(base, "DX", 1, disp)
+	}
+	w.op("MOVQ", arg(panel), "DX")
+	return memIndex(base, "DX", q, disp)
+}
+
 // micro writes the microkernel of rows x nv*16 columns in p panels.
 func micro(w *writer, s isa, rows, nv, p int) {
 	w.text(microName(s, rows, nv, p), "NOSPLIT|NOFRAME", 0, 0)
 	vecs := nv * 16 / s.lanes
-	lastVec := (nv - 1) * 16 / s.lanes // from here on init comes from R15
-	gs := groups(s, rows, vecs)
-	for i, g := range gs {
-		microGroup(w, s, rows, p, g, lastVec, vecs, i, i == len(gs)-1)
-	}
+	microGroups(w, s, rows, p, vecs, vecs, wholePanels(w, s, vecs))
 	if p > 1 {
 		for range p - 1 {
 			for _, a := range advances {
@@ -63,7 +93,16 @@ func micro(w *writer, s isa, rows, nv, p int) {
 	w.ret()
 }
 
-func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int, last bool) {
+// microGroups writes the groups of a microkernel of p panels, whose rows of weights
+// fill vecs registers; the first used ones have sums.
+func microGroups(w *writer, s isa, rows, p, used, vecs int, at place) {
+	gs := groups(s, rows, used)
+	for i, g := range gs {
+		microGroup(w, s, rows, p, g, vecs, i, i == len(gs)-1, at)
+	}
+}
+
+func microGroup(w *writer, s isa, rows, p int, g group, vecs, index int, last bool, at place) {
 	n := g.hi - g.lo // vectors of a panel
 	acc := func(r, q, v int) string { return s.r((r*p+q)*n + v) }
 	free := rows * p * n // first register that is no sum
@@ -75,18 +114,7 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 	for r := range rows {
 		for q := range p {
 			for v := range n {
-				base, disp := "R13", (g.lo+v)*s.bytes()
-				panel := "initPanel"
-				if g.lo+v >= lastVec {
-					base, disp, panel = "R15", (g.lo+v-lastVec)*s.bytes(), "lastPanel"
-				}
-				switch {
-				case q == 0:
-					w.op("VMOVUPS", mem(base, disp), acc(r, q, v))
-				default:
-					w.op("MOVQ", arg(panel), "DX")
-					w.op("VMOVUPS", memIndex(base, "DX", q, disp), acc(r, q, v))
-				}
+				at.load(q, g.lo+v, acc(r, q, v))
 			}
 		}
 		if last || rows > 1 {
@@ -95,10 +123,8 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 		}
 	}
 	if !last && rows > 1 { // the next group begins at the first row again
-		w.op("IMUL3Q", rows, arg("initRow"), "DX")
-		w.op("SUBQ", "DX", "R13")
-		w.op("IMUL3Q", rows, arg("lastRow"), "DX")
-		w.op("SUBQ", "DX", "R15")
+		back(w, rows, "initRow", "R13")
+		back(w, rows, "lastRow", "R15")
 	}
 	if s.at {
 		w.op("MOVQ", arg("at"), "CX")
@@ -122,18 +148,11 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 	}
 	for r := range rows {
 		for q := range p {
-			if q == 1 {
-				w.op("MOVQ", arg("dstPanel"), "DX")
-			}
 			for v := range n {
-				addr := mem("R12", (g.lo+v)*s.bytes())
-				if q > 0 {
-					addr = memIndex("R12", "DX", q, (g.lo+v)*s.bytes())
-				}
 				if s.at {
 					w.op("VMAXPS", acc(r, q, v), s.r(free), acc(r, q, v))
 				}
-				w.op("VMOVUPS", acc(r, q, v), addr)
+				at.store(q, g.lo+v, acc(r, q, v))
 			}
 		}
 		if last || rows > 1 {
@@ -141,9 +160,14 @@ func microGroup(w *writer, s isa, rows, p int, g group, lastVec, vecs, index int
 		}
 	}
 	if !last && rows > 1 {
-		w.op("IMUL3Q", rows, arg("dstRow"), "DX")
-		w.op("SUBQ", "DX", "R12")
+		back(w, rows, "dstRow", "R12")
 	}
+}
+
+// back moves a register back by so many rows.
+func back(w *writer, rows int, row, reg string) {
+	w.op("IMUL3Q", rows, arg(row), "DX")
+	w.op("SUBQ", "DX", reg)
 }
 
 // unroll writes one step of k.
