@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -254,6 +255,36 @@ func TestWriteText(t *testing.T) {
 	}
 	if err := WriteJSONLines(io.Discard, []checkpoint.Tensor{cube, checkpoint.Of("d", tensor.New(3))}); !errors.Is(err, tensor.ErrShape) {
 		t.Errorf("different first dimensions: %v", err)
+	}
+}
+
+// TestLines: line by line come the numbers that ReadJSONLines reads, after those that the
+// caller has, and the same errors.
+func TestLines(t *testing.T) {
+	for _, text := range []string{
+		"[1,2]\n\n[3,4]\n", "[[1],[2]]\r\n[[3],[4]]", "1\n2\n\n", "{\"a\":[1]}\n \n{\"a\":[2]}", "[]\n[]\n",
+		"", "\n", "[1,2]\n[3]\n", "[1]\n2\n", "[1]\n\n\n[x]\n", "{\"a\":1}\n{\"b\":1}\n", "{}", "PAR1",
+	} {
+		want, refused := ReadJSONLines[float32](strings.NewReader(text), "f")
+		got, rows := []float32{7}, 0
+		l, err := NewLines[float32](strings.NewReader(text), "f")
+		for ; err == nil && rows < 10; rows++ {
+			got, err = l.Append(got)
+		}
+		if err == io.EOF {
+			err = nil
+		}
+		if fmt.Sprint(err) != fmt.Sprint(refused) {
+			t.Errorf("%q: %v, want %v", text, err, refused)
+		}
+		if refused != nil {
+			continue
+		}
+		v := l.Values()[0]
+		shape := append([]int{rows - 1}, v.Shape...)
+		if v.Name != want[0].Name || !slices.Equal(shape, want[0].Shape) || !slices.Equal(got, append([]float32{7}, want[0].Data...)) {
+			t.Errorf("%q: %q %v %v, want %v", text, v.Name, shape, got, want)
+		}
 	}
 }
 
