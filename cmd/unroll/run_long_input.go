@@ -34,7 +34,7 @@ func openLong[F tensor.Float](cmd *cobra.Command, path string, steps int) (*long
 	if (err != nil || format != array.NPY && format != array.NPZ) && !strings.EqualFold(filepath.Ext(path), ".safetensors") {
 		return nil, nil
 	}
-	src, done, err := openArrays(cmd, path)
+	src, done, err := openArrays(cmd, path, checkpoint.TypeOf[F]())
 	if err != nil {
 		return nil, err
 	}
