@@ -55,6 +55,9 @@ func TestForeignFiles(t *testing.T) {
 		"\x89PNG\r\n\x1a\n": "f: it is a PNG picture; a file of text is expected", "\xff\xd8\xff\xe0": "f: it is a JPEG picture", "GIF89a": "f: it is a GIF picture",
 		"RIFF\x24\x00\x00\x00WAVEfmt ": "f: it is WAV sound", "RIFF\x24\x00\x00\x00WEBPVP8 ": "f: it is a WebP picture", "%PDF-1.7": "f: it is a PDF document",
 		"SQLite format 3\x00": "f: it is an SQLite database", "BZh91AY&SY": "f: it is compressed with bzip2", "\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":1": "f: it is a file of safetensors",
+		"ARROW1\x00\x00": "f: it is an Arrow file", "\xd0\xcf\x11\xe0\xa1": "f: it is a document of Office", "\x28\xb5\x2f\xfd": "f: it is compressed with Zstandard",
+		"\xfd7zXZ\x00": "f: it is compressed with xz", "7z\xbc\xaf\x27": "f: it is a 7z archive", "II*\x00\x08": "f: it is a TIFF picture", "MM\x00*\x00": "f: it is a TIFF picture",
+		"OggS\x00": "f: it is Ogg sound or film", "ID3\x03\x00": "f: it is MP3 sound", "ID3\x04\x00": "f: it is MP3 sound", "\x7fELF\x02": "f: it is a program",
 		"PAR1": "f: it is a Parquet file", "PK\x03\x04": "f: it is a zip archive", "\x93NUMPY": "f: it is a NumPy array", "\x89HDF\r\n": "f: it is an HDF5 file",
 	} {
 		_, _, err := ReadCSV[float32](strings.NewReader(text), CSV{File: "f"})
@@ -64,6 +67,9 @@ func TestForeignFiles(t *testing.T) {
 				t.Errorf("%q: %v, want %s", text, err, want)
 			}
 		}
+	}
+	if kind := Foreign([]byte("RIFF")); kind != "" {
+		t.Errorf("four letters are %s", kind)
 	}
 	all, err := ReadJSONLines[float32](strings.NewReader("\ufeff[1,2]\n"), "f")
 	if err != nil || len(all) != 1 || !slices.Equal(all[0].Data, []float32{1, 2}) {
