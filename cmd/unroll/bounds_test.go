@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -127,8 +128,19 @@ func TestStepsThatAreNotThereAreUsage(t *testing.T) {
 // TestPrefixOfAWholeModelIsUsage: there is nothing to choose from.
 func TestPrefixOfAWholeModelIsUsage(t *testing.T) {
 	for _, model := range []string{"../../examples/bach", "../../examples/names/model.onnx"} {
-		if said := refused(t, codeUsage, "bench", model, "--runs", "1", "--prefix", "x"); !strings.Contains(said, "holds a whole model") {
-			t.Errorf("bench %s --prefix x says %s", model, said)
+		for _, args := range [][]string{
+			{"bench", model, "--runs", "1"},
+			{"run", model, "nothere.csv"},
+			{"run", model, "nothere.csv", "--group-by", "name"},
+			{"serve", model, "--listen", "127.0.0.1:0", "--grpc", "none"},
+		} {
+			ended, end := context.WithCancel(t.Context())
+			end() // or what serves would go on
+			var out, said strings.Builder
+			code := execute(ended, append(args, "--prefix", "x"), strings.NewReader(""), &out, &said)
+			if code != codeUsage || !strings.Contains(said.String(), "holds a whole model") || !strings.Contains(said.String(), "--prefix") {
+				t.Errorf("unroll %q --prefix x: exit code %d, %s", args, code, &said)
+			}
 		}
 	}
 }
