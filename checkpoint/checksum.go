@@ -20,7 +20,7 @@ const checksumPrefix = "sha256:"
 // WithChecksum returns a copy of meta with the entry ChecksumKey: the SHA-256 of
 // the tensors of src and of meta. Errors are those of src.
 func WithChecksum(src Source, meta map[string]string) (map[string]string, error) {
-	sum, err := checksum(src, meta)
+	sum, err := checksum(src, meta, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +37,14 @@ func WithChecksum(src Source, meta map[string]string) (map[string]string, error)
 // under another name, as it does after a changed bit; other errors are those of
 // src. Every tensor is read once.
 func VerifyChecksum(src Source, meta map[string]string) (found bool, err error) {
+	return ReadVerified(src, meta, nil)
+}
+
+// ReadVerified is VerifyChecksum of what is read: read is called for each tensor, in the
+// order of their names, with a source that has its bytes once, so that the file is read
+// once for its numbers and for its checksum. What was read is worth nothing after an
+// error; that of a wrong checksum goes before those of read, which come as they are.
+func ReadVerified(src Source, meta map[string]string, read func(src Source, name string) error) (found bool, err error) {
 	want, found := meta[ChecksumKey]
 	if !found {
 		for k, v := range meta {
@@ -44,21 +52,53 @@ func VerifyChecksum(src Source, meta map[string]string) (found bool, err error) 
 				return false, &Error{Place: "metadata", Reason: fmt.Sprintf("%.40q holds a checksum, expected it under %q; the file is damaged", k, ChecksumKey)}
 			}
 		}
-		return false, nil
+		return false, readEach(src, read)
 	}
-	got, err := checksum(src, meta)
+	var refused error
+	if read != nil {
+		whole := read
+		read = func(src Source, name string) error { // the rest is hashed all the same
+			if refused == nil {
+				refused = whole(src, name)
+			}
+			return nil
+		}
+	}
+	got, err := checksum(src, meta, read)
 	if err != nil {
 		return true, err
 	}
 	if got != want {
 		return true, &Error{Place: "metadata", Reason: fmt.Sprintf("the checksum of the file is %s, but it says %.80q; it is damaged, or was changed by a program that kept the old entry %q", got, want, ChecksumKey)}
 	}
-	return true, nil
+	return true, refused
 }
 
+func readEach(src Source, read func(Source, string) error) error {
+	if read == nil {
+		return nil
+	}
+	for _, n := range slices.Sorted(slices.Values(src.Names())) {
+		if err := read(src, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passing is a source of one tensor whose bytes pass by once.
+type passing struct {
+	Source
+	info Info
+	r    io.Reader
+}
+
+func (p passing) OpenTensor(string) (Info, io.Reader, error) { return p.info, p.r, nil }
+
 // checksum hashes every part with its length before it, so that no two files
-// give the same bytes. Tensors and entries come in the order of their names.
-func checksum(src Source, meta map[string]string) (string, error) {
+// give the same bytes. Tensors and entries come in the order of their names, and read,
+// if not nil, may read each before.
+func checksum(src Source, meta map[string]string, read func(Source, string) error) (string, error) {
 	h := sha256.New()
 	for _, k := range slices.Sorted(maps.Keys(meta)) {
 		if k != ChecksumKey {
@@ -74,7 +114,14 @@ func checksum(src Source, meta map[string]string) (string, error) {
 			return "", located(src, err)
 		}
 		parts(h, "tensor", n, info.Type(), fmt.Sprint(info.Shape))
-		if _, err := io.Copy(h, r); err != nil {
+		to := io.Writer(h)
+		if read != nil {
+			to, r = io.Discard, io.TeeReader(r, h)
+			if err := read(passing{src, info, r}, n); err != nil {
+				return "", err
+			}
+		}
+		if _, err := io.Copy(to, r); err != nil {
 			return "", located(src, &Error{Tensor: n, Reason: "reading failed: " + err.Error(), Err: err})
 		}
 	}

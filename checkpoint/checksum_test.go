@@ -122,3 +122,49 @@ func TestChecksumTellsPartsApart(t *testing.T) {
 		seen[sum] = i
 	}
 }
+
+// ReadVerified gives the numbers that are hashed, and hashes what is not read of them.
+func TestReadVerified(t *testing.T) {
+	set := checkpoint.Set{
+		checkpoint.Of("b", tensor.Dense{Shape: []int{2}, Data: []float32{1, 2}}),
+		checkpoint.Of("a", tensor.Dense{Shape: []int{3}, Data: []float32{3, 4, 5}}),
+	}
+	meta, err := checkpoint.WithChecksum(set, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := checkpoint.Set{set[0], checkpoint.Of("a", tensor.Dense{Shape: []int{3}, Data: []float32{3, 4, 6}})}
+	mine := errors.New("mine")
+	for _, c := range []struct {
+		what  string
+		src   checkpoint.Set
+		meta  map[string]string
+		read  int // tensors, before it refuses
+		found bool
+		err   error
+	}{
+		{"all", set, meta, 2, true, nil},
+		{"all, without a checksum", set, nil, 2, false, nil},
+		{"a refused tensor", set, meta, 0, true, mine},
+		{"a refused tensor without a checksum", set, nil, 1, false, mine},
+		{"a changed number", changed, meta, 2, true, checkpoint.ErrFormat},
+		{"a changed number, refused", changed, meta, 0, true, checkpoint.ErrFormat},
+	} {
+		var got []float32
+		var names []string
+		found, err := checkpoint.ReadVerified(c.src, c.meta, func(src checkpoint.Source, name string) error {
+			if len(names) == c.read {
+				return mine
+			}
+			d, err := checkpoint.Float[float32](src, name)
+			names, got = append(names, name), append(got, d.Data...)
+			return err
+		})
+		if found != c.found || !errors.Is(err, c.err) || c.err == nil && err != nil || c.err == checkpoint.ErrFormat && errors.Is(err, mine) {
+			t.Errorf("%s: %v, %v", c.what, found, err)
+		}
+		if !slices.Equal(names, []string{"a", "b"}[:c.read]) || c.err == nil && !slices.Equal(got, []float32{3, 4, 5, 1, 2}) {
+			t.Errorf("%s: %q %v", c.what, names, got)
+		}
+	}
+}

@@ -26,7 +26,7 @@ type Options struct {
 	// a saved nn.Sequential runs as it is.
 	Chain string
 	// Prefix chooses one of several recurrent layers of a file of weights, by
-	// what stands before its parameters' names.
+	// what stands before its parameters' names. A whole model has none to choose.
 	Prefix string
 	// Layout says which of the first two dimensions of a batch is time, which a
 	// file of weights does not tell.
@@ -129,12 +129,22 @@ func (o Options) openFile(f *modelfile.File) (*Model, error) {
 	return m, nil
 }
 
-// fits refuses a line for a file that says itself how its parts follow each other.
+// fits refuses a line, and a choice of a layer, for a file that says itself how its parts
+// follow each other.
 func (o Options) fits(f *modelfile.File) error {
-	if o.Chain == "" || f.ONNX == nil && f.Model == nil && (f.Keras == nil || f.Keras.Root == nil) {
+	if f.ONNX == nil && f.Model == nil && (f.Keras == nil || f.Keras.Root == nil) {
 		return nil
 	}
-	return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: "Options.Chain", Got: strconv.Quote(o.Chain), Want: fmt.Sprintf("none: %s (%s) says itself how its parts follow each other", f.Path, f.Format)}
+	refuse := func(arg, got, why string) error {
+		return &unroll.ArgError{Kind: unroll.ErrUsage, Arg: arg, Got: strconv.Quote(got), Want: fmt.Sprintf("none: %s (%s) %s", f.Path, f.Format, why)}
+	}
+	switch {
+	case o.Chain != "":
+		return refuse("Options.Chain", o.Chain, "says itself how its parts follow each other")
+	case o.Prefix != "":
+		return refuse("Options.Prefix", o.Prefix, "holds a whole model, which runs with all of its layers")
+	}
+	return nil
 }
 
 // ofLoaded is a model of what the command loaded of the file named.

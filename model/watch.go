@@ -23,6 +23,8 @@ type Seen struct {
 	Layer *unroll.Layer
 	// Own says that Layer is a stacked layer and not ONNX's operator.
 	Own bool
+	// Last says that no recurrent operator comes any more.
+	Last bool
 }
 
 // Watch runs the model once, as Run does and with its bits, and hands over each
@@ -55,7 +57,7 @@ func (m *Model) Watch(inputs map[string]Value, see func(Seen) error) error {
 }
 
 func seenOf(s graph.Seen) Seen {
-	out := Seen{Name: s.Name, Op: s.Op, Inputs: s.Node.Inputs, Outputs: s.Node.Outputs, Constant: s.Constant, Layer: s.Layer, Own: s.IsStack()}
+	out := Seen{Name: s.Name, Op: s.Op, Inputs: s.Node.Inputs, Outputs: s.Node.Outputs, Constant: s.Constant, Layer: s.Layer, Own: s.IsStack(), Last: s.Last}
 	for _, o := range s.Node.Outputs {
 		if out.Name == "" {
 			out.Name = o

@@ -142,3 +142,76 @@ func TestSavedAgain(t *testing.T) {
 		t.Errorf("a checksum in Meta: %v", err)
 	}
 }
+
+// countedReads counts the bytes that are read.
+type countedReads struct {
+	*os.File
+	n int64
+}
+
+func (c *countedReads) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.File.ReadAt(p, off)
+	c.n += int64(n)
+	return n, err
+}
+
+// Weights are read once, for the checksum and for the model. What is refused then is
+// told by the checksum where the file is damaged, and by the number where it is not.
+func TestWeightsAreReadOnce(t *testing.T) {
+	dir := savedModel(t)
+	path := filepath.Join(dir, nn.WeightsFile)
+	load := func() (read, size int64, err error) {
+		f, err := nn.OpenFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &countedReads{File: file}
+		if f.Weights, err = safetensors.NewReader(c, info.Size()); err != nil {
+			t.Fatal(err)
+		}
+		_, err = nn.Load(f)
+		return c.n, info.Size(), err
+	}
+	if read, size, err := load(); err != nil || read != size {
+		t.Errorf("read %d bytes of a file of %d, %v", read, size, err)
+	}
+	f, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := checkpoint.Set{}
+	for _, n := range f.Names() {
+		x, err := checkpoint.Float[float64](f, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Data[0] = 1e300
+		set = append(set, checkpoint.Of(n, x))
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for want, write := range map[string]func() error{
+		"beyond the range of float32": func() error { return safetensors.WriteFile(path, set, nil) },
+		"is damaged": func() error {
+			return safetensors.WriteFile(path, set, map[string]string{"checksum": f.Metadata()["checksum"]})
+		},
+	} {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := load(); err == nil || !strings.Contains(err.Error(), want) || errors.Is(err, nn.ErrFolder) != (want == "is damaged") {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -331,19 +331,32 @@ func LoadOf[F tensor.Float](f *Folder) (*ModelOf[F], error) {
 	if have != want {
 		return nil, &FolderError{Path: f.path, Reason: fmt.Sprintf("it holds %.0f numbers, %s asks for %.0f", have, ConfigFile, want)}
 	}
-	found, err := checkpoint.VerifyChecksum(src, src.Metadata())
-	if err != nil {
-		return nil, &FolderError{Path: f.path, Reason: err.Error()}
-	}
 	m, err := NewOf[F](cfg)
 	if err != nil {
 		return nil, err
 	}
-	m.checked = f.checked && found
-	if m.same(src) {
-		if err := m.read(src); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.path, err)
+	same := m.same(src)
+	var read func(checkpoint.Source, string) error
+	var refused error
+	if same {
+		into := m.reader()
+		read = func(src checkpoint.Source, name string) error {
+			refused = into(src, name)
+			return refused
 		}
+	}
+	found, err := checkpoint.ReadVerified(src, src.Metadata(), read)
+	switch {
+	case err != nil && errors.Is(err, refused):
+		return nil, fmt.Errorf("%s: %w", f.path, err)
+	case err != nil:
+		return nil, &FolderError{Path: f.path, Reason: err.Error()}
+	}
+	m.checked = f.checked && found
+	if same {
+		m.Update(func() {
+			m.named(func(name string, v tensor.DenseOf[F]) { unroll.RoundWeights(m.cfg.precisionOf(name), v) })
+		})
 		return m, nil
 	}
 	tensors := map[string]tensor.DenseOf[F]{}
@@ -375,16 +388,10 @@ func (m *ModelOf[F]) same(src checkpoint.Source) bool {
 	return same && n == len(src.Names()) && !m.cfg.TieWeights
 }
 
-// read reads the parameters of src, for which same holds, into those of m: they take no
-// other memory.
-func (m *ModelOf[F]) read(src checkpoint.Source) (err error) {
-	m.Update(func() {
-		m.named(func(name string, v tensor.DenseOf[F]) {
-			if err == nil {
-				err = checkpoint.FloatInto(src, name, v.Data)
-			}
-			unroll.RoundWeights(m.cfg.precisionOf(name), v)
-		})
-	})
-	return err
+// reader is what reads a parameter of a file, for which same holds, into that of m: it
+// takes no other memory.
+func (m *ModelOf[F]) reader() func(src checkpoint.Source, name string) error {
+	into := map[string][]F{}
+	m.named(func(name string, v tensor.DenseOf[F]) { into[name] = v.Data })
+	return func(src checkpoint.Source, name string) error { return checkpoint.FloatInto(src, name, into[name]) }
 }

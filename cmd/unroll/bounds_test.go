@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +37,39 @@ func TestNumbersHaveBounds(t *testing.T) {
 	for row := range bounds {
 		if !seen[row] {
 			t.Errorf("no flag %s", row)
+		}
+	}
+}
+
+// TestBoundsAtTheirBorders: what each kind of bound takes at its border, and does not
+// beside it; none takes what is no number.
+func TestBoundsAtTheirBorders(t *testing.T) {
+	for row, c := range map[string]struct{ takes, refuses []float64 }{
+		"temperature":   {[]float64{1e-9, 5}, []float64{0, -1}},
+		"epochs":        {[]float64{1, 1e9}, []float64{0, 0.5}},
+		"lr":            {[]float64{0, 1e-3}, []float64{-1e-9}},
+		"dropout":       {[]float64{0, 1}, []float64{-1e-9, 1.01}},
+		"factor":        {[]float64{0, 0.99}, []float64{-1e-9, 1}},
+		"hidden":        {[]float64{1, 1 << 28}, []float64{0, 1<<28 + 1}},
+		"hidden-size":   {[]float64{0, 1 << 28}, []float64{-1, 1<<28 + 1}},
+		"layers":        {[]float64{1, 1 << 16}, []float64{0, 1<<16 + 1}},
+		"workers":       {[]float64{0, 1}, []float64{-1, 0.5}},
+		"serve rows":    {[]float64{0, 1, 4096}, []float64{-1, 4097}},
+		"opset":         {[]float64{0, 7, 22}, []float64{1, 6, 23}},
+		"step":          {[]float64{-1, 0}, []float64{-2}},
+		"idle":          {[]float64{-1, 0, 1}, nil},
+		"max-sequences": {[]float64{0, 1}, []float64{-1}},
+	} {
+		b := bounds[row]
+		for _, v := range c.takes {
+			if !b.takes(v) {
+				t.Errorf("%s does not take %v, which is %s", row, v, b.want)
+			}
+		}
+		for _, v := range append(c.refuses, math.NaN()) {
+			if b.takes(v) && row != "idle" {
+				t.Errorf("%s takes %v, which is not %s", row, v, b.want)
+			}
 		}
 	}
 }
@@ -93,8 +128,19 @@ func TestStepsThatAreNotThereAreUsage(t *testing.T) {
 // TestPrefixOfAWholeModelIsUsage: there is nothing to choose from.
 func TestPrefixOfAWholeModelIsUsage(t *testing.T) {
 	for _, model := range []string{"../../examples/bach", "../../examples/names/model.onnx"} {
-		if said := refused(t, codeUsage, "bench", model, "--runs", "1", "--prefix", "x"); !strings.Contains(said, "holds a whole model") {
-			t.Errorf("bench %s --prefix x says %s", model, said)
+		for _, args := range [][]string{
+			{"bench", model, "--runs", "1"},
+			{"run", model, "nothere.csv"},
+			{"run", model, "nothere.csv", "--group-by", "name"},
+			{"serve", model, "--listen", "127.0.0.1:0", "--grpc", "none"},
+		} {
+			ended, end := context.WithCancel(t.Context())
+			end() // or what serves would go on
+			var out, said strings.Builder
+			code := execute(ended, append(args, "--prefix", "x"), strings.NewReader(""), &out, &said)
+			if code != codeUsage || !strings.Contains(said.String(), "holds a whole model") || !strings.Contains(said.String(), "--prefix") {
+				t.Errorf("unroll %q --prefix x: exit code %d, %s", args, code, &said)
+			}
 		}
 	}
 }

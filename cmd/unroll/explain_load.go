@@ -94,7 +94,7 @@ func (s *explainSource) trace(cmd *cobra.Command, args []string) (*explain.Trace
 		}
 		if s.prefix == "" && (s.run.chain != "" || isWhole(f) && f.Model == nil) {
 			s.run.dtype, s.run.batchFirst, s.run.timeFirst, s.run.loose = "float32", s.batchFirst, s.timeFirst, s.loose
-			if in.whole, err = watchModel(cmd, f, args, s.run, &wholeRun{sequence: s.sequence, limit: s.limit, page: s.page}); err != nil {
+			if in.whole, err = watchModel(cmd, f, args, s.run, &wholeRun{sequence: s.sequence, limit: s.limit, page: s.page, narrow: s.narrow}); err != nil {
 				return nil, in, err
 			}
 			return in.whole.parts[0].Trace, in, nil

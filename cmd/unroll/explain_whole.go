@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,7 @@ type wholeRun struct {
 
 	sequence, limit int
 	page            bool                // the layers' runs are wanted whole
+	narrow          bool                // nothing but the layers is wanted
 	made            map[string][]string // of a value, the boxes that it comes from
 	outputs         map[string]bool
 }
@@ -33,6 +35,9 @@ var moves = []string{"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity",
 
 // maxBoxes bounds what a page draws around the layers.
 const maxBoxes = 400
+
+// errEnough ends a run of which the rest is not shown.
+var errEnough = errors.New("all layers were seen")
 
 // watchModel runs the model of a file, which it closes, on what the command line
 // gives, and adds to w what it sees.
@@ -55,7 +60,13 @@ func watchModel(cmd *cobra.Command, f *modelfile.File, args []string, o runOptio
 			w.box(explain.Box{Name: p.Name, Op: "input"}, []string{p.Name}, v)
 		}
 	}
-	if err := m.Watch(in.given, w.see); err != nil {
+	err = m.Watch(in.given, func(s model.Seen) error {
+		if err := w.see(s); err != nil || !w.narrow || !s.Last {
+			return err
+		}
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
 	if len(w.parts) == 0 {

@@ -105,8 +105,6 @@ func tidyPages(cmd *cobra.Command, dir string, date time.Time) error {
 	month := regexp.MustCompile(`(?m)^(\.TH "UNROLL" "1" )"[^"]*"`)
 	text = month.ReplaceAll(text, []byte(`${1}"`+date.Format(time.DateOnly)+`"`))
 	options := regexp.MustCompile(`(?s)\.SH OPTIONS\n.*?\n\n\n(\.SH|$)`)
-	inherited := regexp.MustCompile(`(?s)\.SH OPTIONS INHERITED FROM PARENT COMMANDS\n.*?\n\n\n(\.SH|$)`)
-	text = inherited.ReplaceAll(text, []byte("$1"))
 	text = bytes.Replace(text, []byte(`\fB`+cmd.CommandPath()+` [flags]\fP`), []byte(`\fB`+usageLine(cmd)+`\fP`), 1)
 	text = options.ReplaceAllFunc(text, func(old []byte) []byte {
 		return append([]byte(manCommands(cmd)+manFlags(cmd)+"\n\n"), options.FindSubmatch(old)[1]...)

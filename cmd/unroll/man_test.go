@@ -17,6 +17,7 @@ import (
 // reader types it, once, below the heading that it has in the help.
 func TestManPagesShowWhatIsTyped(t *testing.T) {
 	dir := t.TempDir()
+	t.Setenv("SOURCE_DATE_EPOCH", "31536000")
 	var said strings.Builder
 	if code := execute(t.Context(), []string{"man", dir}, strings.NewReader(""), &said, &said); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &said)
@@ -38,9 +39,19 @@ func TestManPagesShowWhatIsTyped(t *testing.T) {
 		if strings.Count(page, ".SH OPTIONS") != 1 || !strings.Contains(page, ".SH EXAMPLE") || strings.Contains(page, "\n\t") {
 			t.Errorf("%s: a section is missing, or text begins with a tab:\n%s", cmd.CommandPath(), page)
 		}
+		if !strings.Contains(page, "\\fB"+usageLine(cmd)+"\\fP\n") {
+			t.Errorf("%s: the synopsis is not %q", cmd.CommandPath(), usageLine(cmd))
+		}
+		if !strings.HasPrefix(page, ".nh\n.TH \"UNROLL\" \"1\" \"1971-01-01\" ") {
+			t.Errorf("%s: the page begins with %.60q, expected the day of SOURCE_DATE_EPOCH", cmd.CommandPath(), page)
+		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			short := ""
+			if f.Shorthand != "" {
+				short = `\\-` + f.Shorthand + ", "
+			}
 			name := `\-\-` + strings.ReplaceAll(f.Name, "-", `\-`)
-			typed := regexp.MustCompile(`(?m)^\\fB(\\-\w, )?` + regexp.QuoteMeta(name) + `\\fP( \\fI[\w\\-]+\\fP)?$`)
+			typed := regexp.MustCompile(`(?m)^\\fB` + short + regexp.QuoteMeta(name) + `\\fP( \\fI[\w\\-]+\\fP)?$`)
 			if n := len(typed.FindAllString(page, -1)); n != 1 {
 				t.Errorf("%s: --%s stands %d times as it is typed", cmd.CommandPath(), f.Name, n)
 			}

@@ -85,7 +85,9 @@ c0, c_n are other names of them), [L*D,B,H] or [L*D,H] for one sequence, and
 lengths. With --stream and -, lines of CSV or arrays of JSON are the steps of
 one sequence, and the output of each is written (CSV, JSON arrays with --json)
 before the next is waited for. JSON has no NaN and no infinities: --json prints
-null for them.
+null for them. One long sequence of a file goes forward a part at a time, in memory that
+does not grow with it, to an --output of .npy, .csv or .jsonl; through a whole model
+with --stream.
 
 With --group-by COLUMN, INPUT is a table with names, CSV or Parquet, of many series,
 and every row is a step of the series that COLUMN names, by a whole model or a

@@ -71,7 +71,7 @@ func (in *modelInputs) missing() error {
 // that end them, or those that states have in files. The model's other outputs,
 // which --output writes beside them, are passed over.
 func (in *modelInputs) states(cmd *cobra.Command, file string) error {
-	src, done, err := openArrays(cmd, file)
+	src, done, err := openArrays(cmd, file, in.numbers())
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,24 @@ func (in *modelInputs) states(cmd *cobra.Command, file string) error {
 		return errInput(shown(file), "it holds %d states, and %s has %d: %s", found, in.m.Path(), len(in.m.States()), stateList(in.m))
 	}
 	return nil
+}
+
+// numberOf is what numbers of text become for an input: float64 holds more integers.
+func numberOf(p model.Port) checkpoint.DType {
+	if slices.Contains([]string{"float32", "float16", "bfloat16"}, p.Type) {
+		return checkpoint.F32
+	}
+	return checkpoint.F64
+}
+
+// numbers is numberOf for all inputs, of which one may want more than others.
+func (in *modelInputs) numbers() checkpoint.DType {
+	for _, p := range in.m.Inputs() {
+		if d := numberOf(p); d != checkpoint.F32 {
+			return d
+		}
+	}
+	return checkpoint.F32
 }
 
 // stateList names a model's states.
@@ -206,7 +224,7 @@ func (in *modelInputs) file(cmd *cobra.Command, s string) error {
 	if err != nil {
 		return err
 	}
-	src, done, err := openArrays(cmd, file)
+	src, done, err := openArrays(cmd, file, numberOf(p))
 	if err != nil {
 		return err
 	}
@@ -244,7 +262,7 @@ func shown(file string) string {
 // all takes INPUT: arrays under the names of inputs, or of the outputs that end
 // their states, or the array of the one input that is still missing.
 func (in *modelInputs) all(cmd *cobra.Command, file string) error {
-	src, done, err := openArrays(cmd, file)
+	src, done, err := openArrays(cmd, file, in.numbers())
 	if err != nil {
 		return err
 	}

@@ -129,9 +129,34 @@ func parseStep[F tensor.Float](s *stepLines, line []byte) ([]F, error) {
 		c = s.opt.Text
 		c.File = file
 	}
+	if x, ok := plainStep[F](string(line), c); ok {
+		return x, nil
+	}
 	c.Note = nil
 	d, _, err := text.ReadCSV[F](bytes.NewReader(line), c)
 	return d.Data, err
+}
+
+// plainStep reads a line of nothing but numbers, which is what nearly all lines are, as
+// ReadCSV does without a reader of files for each of them. ok is false for any other.
+func plainStep[F tensor.Float](line string, c text.CSV) (x []F, ok bool) {
+	if c.Header != text.HeaderNo || c.Comma == 0 || c.Decimal == ',' || c.Columns != nil {
+		return nil, false
+	}
+	bits := 32
+	if _, wide := any(F(0)).(float64); wide {
+		bits = 64
+	}
+	for more := true; more; {
+		var field string
+		field, line, more = strings.Cut(line, string(c.Comma))
+		v, err := strconv.ParseFloat(strings.TrimSpace(field), bits)
+		if err != nil || len(x) == text.MaxColumns {
+			return nil, false
+		}
+		x = append(x, F(v))
+	}
+	return x, true
 }
 
 // runLines answers each line of standard input, a step, with a line of output

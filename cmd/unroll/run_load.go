@@ -172,7 +172,7 @@ func inputError(args []string, err error) error {
 // content tells the format of standard input: what bears no other format's mark is
 // CSV.
 func loadInput[F tensor.Float](cmd *cobra.Command, path string) (in runInput[F], err error) {
-	src, done, err := openArrays(cmd, path)
+	src, done, err := openArrays(cmd, path, checkpoint.TypeOf[F]())
 	if err != nil {
 		return in, err
 	}
@@ -235,11 +235,14 @@ type piped struct{ *safetensors.File }
 
 func (piped) Name() string { return "standard input" }
 
-func openArrays(cmd *cobra.Command, path string) (checkpoint.Source, func(), error) {
+// openArrays opens a file, or standard input. Numbers of text become what wants them at
+// once: rounded to float64 first, some would be other float32.
+func openArrays(cmd *cobra.Command, path string, want checkpoint.DType) (checkpoint.Source, func(), error) {
 	options, err := tableOptions(cmd)
 	if err != nil {
 		return nil, nil, err
 	}
+	options.DType = want
 	if path == std {
 		b, err := io.ReadAll(cmd.InOrStdin())
 		if err != nil {

@@ -15,7 +15,6 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint"
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/array/npy"
-	"github.com/unroll-ml/unroll/checkpoint/array/text"
 	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -24,21 +23,13 @@ import (
 // memory at a time.
 const longPart = 1 << 20
 
-// longInput is one sequence [T,I], read a part at a time.
-type longInput[F tensor.Float] struct {
-	runInput[F]     // states; x is the first part
-	steps       int // T; 0: not known before the end
-	read        func([]F) (int, error)
-	close       func()
-}
-
-// isLong reports whether the command line lets a long sequence go through the layer a
-// part at a time: forward, from one file to another.
-func (o *runOptions) isLong(args []string, layer unroll.Config) bool {
-	if len(args) == 0 || args[len(args)-1] == std || o.trace || o.stream || o.longest || o.json || layer.Bidirectional {
+// isLong reports whether the command line lets a long sequence go through a model a
+// part at a time: forward, from one file to another of a format that is written so.
+func (o *runOptions) isLong(args []string) bool {
+	if len(args) == 0 || args[len(args)-1] == std || o.trace || o.longest || o.json {
 		return false
 	}
-	if !strings.EqualFold(filepath.Ext(o.output), ".npy") {
+	if !slices.Contains([]string{".npy", ".csv", ".jsonl"}, strings.ToLower(filepath.Ext(o.output))) {
 		return false
 	}
 	if info, err := os.Stat(args[len(args)-1]); err != nil || !info.Mode().IsRegular() {
@@ -54,48 +45,74 @@ func (o *runOptions) isLong(args []string, layer unroll.Config) bool {
 // is short.
 func runLong[F tensor.Float](cmd *cobra.Command, args []string, o runOptions, layer *unroll.LayerOf[F]) (done bool, err error) {
 	cfg := layer.Config()
-	if !o.isLong(args, cfg) {
+	if !o.isLong(args) || cfg.Bidirectional {
 		return false, nil
 	}
-	steps := longSteps(cfg)
-	in, err := openLong[F](cmd, args[len(args)-1], steps)
+	in, err := openLong[F](cmd, args[len(args)-1], longSteps(cfg.InputSize, cfg.OutputSize(), 4*cfg.HiddenSize))
 	if err != nil || in == nil {
 		return false, err
 	}
 	defer in.close()
-	if in.x.Shape[0] < steps {
-		return false, nil
-	}
 	if err := in.startFrom(cmd, o.statesIn); err != nil {
 		return true, err
 	}
 	if err := layer.Check(in.x, in.s0); err != nil {
 		return true, inputError(args, err)
 	}
-	names := []string{"output", "h_n", "c_n"}[:2+boolInt(cfg.HasCell())]
-	var set checkpoint.Set
-	for _, name := range names {
-		set = append(set, checkpoint.Tensor{Info: checkpoint.Info{Name: name}})
-	}
-	files := filesOf(o.output, set)
-	if err := mayWrite(cmd, "output", files...); err != nil { // all of them, before one is written
+	state := in.s0
+	part, err := layerParts(layer, &state, o)
+	if err != nil {
 		return true, err
 	}
+	names := []string{"output", "h_n", "c_n"}[:2+boolInt(cfg.HasCell())]
 	var results []result[F]
-	err = atomicfile.WriteFile(files[0], func(f *os.File) error {
-		sn, err := in.through(layer, f, o.workers)
-		results = final(layer, tensor.DenseOf[F]{}, sn)
-		return err
+	err = in.write(cmd, o.output, cfg.OutputSize(), names, part, func() (checkpoint.Set, error) {
+		results = final(layer, tensor.DenseOf[F]{}, state)[1:]
+		var set checkpoint.Set
+		for _, r := range results {
+			set = append(set, checkpoint.Of(r.name, r.value))
+		}
+		return set, nil
 	})
 	if err != nil {
 		return true, inputError(args, err)
 	}
-	for i, r := range results[1:] {
-		if err := array.WriteFile(files[1+i], checkpoint.Set{checkpoint.Of(r.name, r.value)}, array.Options{}); err != nil {
-			return true, err
-		}
-	}
 	return true, layerStates(cmd, o.statesOut, results)
+}
+
+// layerParts is what runs a layer over one part of a sequence after the other, and
+// leaves the state after each in state. The output holds until the next one.
+func layerParts[F tensor.Float](layer *unroll.LayerOf[F], state *unroll.StateOf[F], o runOptions) (func(x tensor.DenseOf[F]) ([]F, error), error) {
+	if !o.stream {
+		p := &unroll.PassOf[F]{Layer: layer, Workers: o.workers}
+		return func(x tensor.DenseOf[F]) ([]F, error) {
+			y, sn, err := p.Forward(x, *state) // it may begin from the states of the one before
+			*state = sn
+			return y.Data, err
+		}, nil
+	}
+	s, err := layer.NewStream(1)
+	if err != nil {
+		return nil, err
+	}
+	if o.workers > 0 {
+		s.SetWorkers(o.workers)
+	}
+	if err := s.SetState(ofSequences(*state, 3)); err != nil {
+		return nil, err
+	}
+	var y []F
+	in, out := layer.Config().InputSize, layer.Config().OutputSize()
+	return func(x tensor.DenseOf[F]) ([]F, error) {
+		y = slices.Grow(y[:0], x.Shape[0]*out)[:x.Shape[0]*out]
+		for t := range x.Shape[0] {
+			if err := s.Step(y[t*out:(t+1)*out], x.Data[t*in:(t+1)*in]); err != nil {
+				return nil, err
+			}
+		}
+		*state = ofSequences(s.State(), 2)
+		return y, nil
+	}, nil
 }
 
 func boolInt(b bool) int {
@@ -105,160 +122,111 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// longSteps is how many steps go through a layer at a time.
-func longSteps(cfg unroll.Config) int {
-	widest := max(cfg.InputSize, cfg.OutputSize(), 4*cfg.HiddenSize, 1)
-	return max(longPart/widest, 1)
+// longSteps is how many steps go through a model at a time, of which one makes rows of
+// as many numbers.
+func longSteps(widths ...int) int {
+	return max(longPart/max(slices.Max(widths), 1), 1)
 }
 
-// openLong opens a sequence and reads its first part, of as many steps or, where it is
-// shorter, all of it. It is nil for input of another form.
-func openLong[F tensor.Float](cmd *cobra.Command, path string, steps int) (*longInput[F], error) {
-	format, err := array.FormatOf(path)
-	if err == nil && format == array.CSV {
-		return longTable[F](cmd, path, steps)
+// write has part run a part after the other, and writes what it answers, rows of as
+// many numbers, into the file of the first name, a part at a time; then what end says
+// of the other names into files beside it.
+func (in *longInput[F]) write(cmd *cobra.Command, output string, width int, names []string, part func(tensor.DenseOf[F]) ([]F, error), end func() (checkpoint.Set, error)) error {
+	var set checkpoint.Set
+	for _, name := range names {
+		set = append(set, checkpoint.Tensor{Info: checkpoint.Info{Name: name}})
 	}
-	if (err != nil || format != array.NPY && format != array.NPZ) && !strings.EqualFold(filepath.Ext(path), ".safetensors") {
-		return nil, nil
+	files := filesOf(output, set)
+	if err := mayWrite(cmd, "output", files...); err != nil { // all of them, before one is written
+		return err
 	}
-	src, done, err := openArrays(cmd, path)
+	format, err := array.FormatOf(output)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	in, err := longArray[F](src, path, steps)
-	if in == nil || err != nil {
-		done()
-		return nil, err
-	}
-	in.close = done
-	return in, nil
-}
-
-// longArray is an array [T,I] of a file whose numbers can be read one after another.
-func longArray[F tensor.Float](src checkpoint.Source, path string, steps int) (*longInput[F], error) {
-	_, piecewise := src.(checkpoint.Opener)
-	name, err := array.Pick(src, "input", "x")
-	if err != nil || !piecewise {
-		return nil, nil // the whole run says what is wrong
-	}
-	if info, _ := src.Info(name); len(info.Shape) != 2 || info.Shape[0] < steps || slices.Contains(src.Names(), "lengths") {
-		return nil, nil
-	}
-	given, err := statesOf[F](src, path, name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := checkpoint.OpenFloats[F](src, name)
-	if err != nil {
-		return nil, err
-	}
-	in := &longInput[F]{runInput: given, steps: f.Info.Shape[0], read: f.Read}
-	return in, in.first(steps, f.Info.Shape[1])
-}
-
-// longTable is a table of a file of text.
-func longTable[F tensor.Float](cmd *cobra.Command, path string, steps int) (*longInput[F], error) {
-	options, err := tableOptions(cmd)
-	if err != nil {
-		return nil, err
-	}
-	file, err := checkpoint.OpenInput(path)
-	if err != nil {
-		return nil, err
-	}
-	var notes []string // of a short one, they are said when it is read again
-	say := options.Text.Note
-	options.Text.Note = func(s string) { notes = append(notes, s) }
-	options.Text.File = path
-	if strings.EqualFold(filepath.Ext(path), ".tsv") && options.Text.Comma == 0 {
-		options.Text.Comma = '\t'
-	}
-	m, err := text.NewMatrix[F](io.NewSectionReader(file, 0, file.Size), options.Text)
-	if err != nil {
-		_ = file.Close() // it was only read
-		return nil, err
-	}
-	in := &longInput[F]{close: func() { _ = file.Close() }}
-	in.read = func(dst []F) (int, error) {
-		row := dst[:0]
-		for len(row)+m.Columns() <= len(dst) {
-			if row, err = m.Append(row); err != nil {
-				break
-			}
-		}
-		if errors.Is(err, io.EOF) && len(row) > 0 {
-			return len(row), nil
-		}
-		return len(row), err
-	}
-	if err := in.first(steps, m.Columns()); err != nil {
-		in.close()
-		return nil, err
-	}
-	if in.x.Shape[0] == steps {
-		for _, n := range notes {
-			say(n)
-		}
-	}
-	return in, nil
-}
-
-// first reads the first part.
-func (in *longInput[F]) first(steps, size int) error {
-	in.x = tensor.NewOf[F](steps, size)
-	n, err := in.read(in.x.Data)
+	err = atomicfile.WriteFile(files[0], func(f *os.File) error {
+		return in.through(&longOutput[F]{b: bufio.NewWriterSize(f, 1<<16), format: format, name: names[0], width: width}, f, part)
+	})
 	if err == nil {
-		in.cut(n)
+		set, err = end()
+	}
+	if err == nil {
+		err = writeEach(files[1:], set)
 	}
 	return err
 }
 
-// cut makes x a part of n numbers.
-func (in *longInput[F]) cut(n int) {
-	size := in.x.Shape[1]
-	in.x.Shape[0], in.x.Data = n/max(size, 1), in.x.Data[:n]
-}
-
-// through writes the output of all parts into a .npy file and returns the final states.
-func (in *longInput[F]) through(layer *unroll.LayerOf[F], f *os.File, workers int) (unroll.StateOf[F], error) {
-	p := unroll.PassOf[F]{Layer: layer, Workers: workers}
-	state, total := in.s0, 0
-	header := func(steps int) error {
-		t, err := checkpoint.NewInfo("output", checkpoint.TypeOf[F](), []int{steps, layer.Config().OutputSize()})
+// through gives all parts to part and writes its answers.
+func (in *longInput[F]) through(w *longOutput[F], f io.WriteSeeker, part func(tensor.DenseOf[F]) ([]F, error)) error {
+	if err := w.begin(in.steps); err != nil {
+		return err
+	}
+	total := 0
+	for {
+		y, err := part(in.x)
 		if err != nil {
 			return err
 		}
-		return npy.WriteHeader(f, t)
-	}
-	if err := header(in.steps); err != nil {
-		return state, err
-	}
-	b := bufio.NewWriterSize(f, 1<<16)
-	var bytes []byte
-	for {
-		y, sn, err := p.Forward(in.x, state)
-		if err != nil {
-			return state, err
+		if err := w.add(y); err != nil {
+			return err
 		}
-		bytes = checkpoint.AppendFloats(bytes[:0], y.Data)
-		if _, err := b.Write(bytes); err != nil {
-			return state, err
-		}
-		state, total = sn, total+in.x.Shape[0] // a call may begin from the states of the one before
+		total += in.x.Shape[0]
 		n, err := in.read(in.x.Data[:cap(in.x.Data)])
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return state, err
+			return err
 		}
 		in.cut(n)
 	}
-	if err := b.Flush(); err != nil || total == in.steps {
-		return state, err
+	if err := w.b.Flush(); err != nil || total == in.steps || w.format != array.NPY {
+		return err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return state, err
+		return err
 	}
-	return state, header(total) // as long as the one before: npy.HeaderBytes
+	if err := w.begin(total); err != nil { // as long as the one before: npy.HeaderBytes
+		return err
+	}
+	return w.b.Flush()
+}
+
+// longOutput writes rows of numbers as the whole array of them is written.
+type longOutput[F tensor.Float] struct {
+	b      *bufio.Writer
+	format array.Format
+	name   string
+	width  int
+	bytes  []byte
+}
+
+func (w *longOutput[F]) info(rows int) (checkpoint.Info, error) {
+	return checkpoint.NewInfo(w.name, checkpoint.TypeOf[F](), []int{rows, w.width})
+}
+
+// begin writes what stands before the rows.
+func (w *longOutput[F]) begin(rows int) error {
+	if w.format != array.NPY {
+		return nil
+	}
+	i, err := w.info(rows)
+	if err != nil {
+		return err
+	}
+	return npy.WriteHeader(w.b, i)
+}
+
+// add writes rows.
+func (w *longOutput[F]) add(y []F) error {
+	w.bytes = checkpoint.AppendFloats(w.bytes[:0], y)
+	if w.format == array.NPY {
+		_, err := w.b.Write(w.bytes)
+		return err
+	}
+	i, err := w.info(len(y) / max(w.width, 1))
+	if err != nil {
+		return err
+	}
+	return array.Write(w.b, checkpoint.Set{{Info: i, Data: w.bytes}}, array.Options{Format: w.format})
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,15 +14,32 @@ import (
 	"github.com/unroll-ml/unroll/checkpoint/array"
 	"github.com/unroll-ml/unroll/checkpoint/safetensors"
 	"github.com/unroll-ml/unroll/internal/testkit"
+	"github.com/unroll-ml/unroll/nn"
 	"github.com/unroll-ml/unroll/rng"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// longSizes are those of the fresh layer of these tests; a part is of longSteps steps.
+// longSizes are those of the fresh layer of these tests; a part is of longPart256 steps.
 var (
-	longSizes  = []string{"run", "--mode", "LSTM", "--input-size", "8", "--hidden-size", "256", "--num-layers", "1"}
-	longConfig = unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 256}
+	longSizes   = []string{"run", "--mode", "LSTM", "--input-size", "8", "--hidden-size", "256", "--num-layers", "1"}
+	longPart256 = longSteps(8, 256, 4*256)
+	longRows    = longSteps(8, 2048)
 )
+
+// rowModel is a folder of a model whose steps are rows, longRows of them a part.
+func rowModel(t *testing.T) string {
+	t.Helper()
+	m, err := nn.New(nn.Config{RNN: unroll.Config{Mode: unroll.LSTM, InputSize: 8, HiddenSize: 16, NumLayers: 2}, OutFeatures: 2048})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.ResetParameters(rng.New(2))
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := m.Save(dir, ""); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
 
 func arrayOf(t *testing.T, file, name string) tensor.Dense {
 	t.Helper()
@@ -53,12 +71,11 @@ func arrayOf(t *testing.T, file, name string) tensor.Dense {
 // gives the bits, the files and the states of one that goes in one.
 func TestRunOfALongSequenceHasTheBitsOfAShortOne(t *testing.T) {
 	dir := t.TempDir()
-	steps := 2*longSteps(longConfig) + 37
+	steps := 2*max(longPart256, longRows) + 37
 	x, hx := tensor.New(steps, 8), tensor.New(1, 256)
 	g := rng.New(3)
 	rng.Randn(g, x.Data)
 	rng.Randn(g, hx.Data)
-	states := filepath.Join(dir, "states.npz")
 	alone := checkpoint.Set{checkpoint.Of("input", x)}
 	begun := append(alone, checkpoint.Of("hx", hx), checkpoint.Of("cx", hx))
 	write := func(file string, set checkpoint.Set) string {
@@ -74,55 +91,102 @@ func TestRunOfALongSequenceHasTheBitsOfAShortOne(t *testing.T) {
 		}
 		return file
 	}
-	for _, c := range []struct {
+	tail := func(name string, from checkpoint.Set) []string {
+		return []string{"--states-in", write(name, from)}
+	}
+	for i, c := range []struct {
 		in   string
 		more []string
 	}{
 		{in: write("in.npy", alone)},
 		{in: write("in.csv", alone)},
+		{in: write("in.jsonl", alone)},
 		{in: write("begun.npz", begun)},
 		{in: write("begun.safetensors", begun)},
-		{in: write("again.npy", alone), more: []string{"--states-in", write("hx.npz", begun[1:])}},
+		{in: write("again.npy", alone), more: tail("hx.npz", begun[1:])},
+		{in: write("steps.npy", alone), more: append(tail("hx.npz", begun[1:]), "--stream", "--workers", "1")},
+		{in: write("steps.jsonl", alone), more: []string{"--stream"}},
 		{in: write("wide.npy", alone), more: []string{"--dtype", "float64"}},
 		{in: write("rounded.npy", alone), more: []string{"--precision", "int8"}},
 	} {
 		args := append(append(longSizes[:len(longSizes):len(longSizes)], c.in), c.more...)
-		whole, parts := filepath.Join(dir, "whole.npz"), filepath.Join(dir, "parts.npy")
-		command(t, 0, append(args, "--output", whole)...)
-		command(t, 0, append(args, "--output", parts, "--states-out", states)...)
-		for name, file := range map[string]string{"output": parts, "h_n": filepath.Join(dir, "parts.h_n.npy"), "c_n": filepath.Join(dir, "parts.c_n.npy")} {
-			testkit.BitsDense(t, c.in+" "+name, arrayOf(t, file, name), arrayOf(t, whole, name))
-		}
-		testkit.BitsDense(t, c.in+" states", arrayOf(t, states, "c_n"), arrayOf(t, whole, "c_n"))
+		sameInParts(t, dir, args, longEndings[i%3], "output", "h_n", "c_n")
+	}
+	model := rowModel(t)
+	for i, file := range []string{"in.npy", "in.csv", "in.jsonl"} {
+		args := []string{"run", model, filepath.Join(dir, file), "--stream"}
+		sameInParts(t, dir, args, longEndings[i], "output", "h_n", "c_n")
 	}
 }
 
-// What a long run takes does not grow with the sequence.
+// longEndings are those of files that are written a part at a time.
+var longEndings = []string{".npy", ".csv", ".jsonl"}
+
+// sameInParts compares what a command line writes into files of an ending with what it
+// writes into a .npz, which holds all of it before.
+func sameInParts(t *testing.T, dir string, args []string, ending string, names ...string) {
+	t.Helper()
+	whole, parts, states := filepath.Join(dir, "whole.npz"), filepath.Join(dir, "parts"), filepath.Join(dir, "states.npz")
+	command(t, 0, append(args[:len(args):len(args)], "--output", whole)...)
+	command(t, 0, append(args[:len(args):len(args)], "--output", parts+ending, "--states-out", states)...)
+	for i, name := range names {
+		file := parts + ending
+		if i > 0 {
+			file = parts + "." + name + ending
+			got, want := arrayOf(t, states, name), arrayOf(t, whole, name)
+			testkit.BitsDense(t, file+" states", got, want)
+		}
+		got, want := arrayOf(t, file, name), arrayOf(t, whole, name)
+		testkit.Bits(t, args[len(args)-1]+" "+file, got.Data, want.Data)
+		if i == 0 && !slices.Equal(got.Shape, want.Shape) {
+			t.Errorf("%s: shape %v, want %v", file, got.Shape, want.Shape)
+		}
+	}
+}
+
+// What a long run takes does not grow with the sequence: a row of an array nothing, a row
+// of text what the words of its numbers take, far below what its numbers would.
 func TestRunOfALongSequenceTakesAsMuchForAnyLength(t *testing.T) {
 	dir := t.TempDir()
-	taken := func(parts int) uint64 {
-		file := filepath.Join(dir, "in.npy")
-		x := tensor.New(parts*longSteps(longConfig), 8)
-		if err := array.WriteFile(file, checkpoint.Set{checkpoint.Of("input", x)}, array.Options{}); err != nil {
-			t.Fatal(err)
+	folder := rowModel(t)
+	for _, c := range []struct {
+		in, out string
+		args    []string
+		part    int // rows
+		row     int // bytes of memory that a row may take
+	}{
+		{"in.npy", "out.npy", longSizes, longPart256, 40},
+		{"in.npy", "out.csv", longSizes, longPart256, 40},
+		{"in.npy", "out.jsonl", longSizes, longPart256, 40},
+		{"in.csv", "out.npy", longSizes, longPart256, 60},
+		{"in.jsonl", "out.npy", longSizes, longPart256, 400},
+		{"in.npy", "out.npy", append(longSizes[:len(longSizes):len(longSizes)], "--stream"), longPart256, 40},
+		{"in.npy", "out.npy", []string{"run", folder, "--stream"}, longRows, 40},
+		{"in.csv", "out.jsonl", []string{"run", folder, "--stream"}, longRows, 400},
+	} {
+		taken := func(parts int) int {
+			file := filepath.Join(dir, c.in)
+			x := tensor.New(parts*c.part, 8)
+			if err := array.WriteFile(file, checkpoint.Set{checkpoint.Of("input", x)}, array.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			command(t, 0, append(c.args[:len(c.args):len(c.args)], file, "--output", filepath.Join(dir, c.out), "--workers", "1")...)
+			runtime.ReadMemStats(&after)
+			return int(after.TotalAlloc - before.TotalAlloc)
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		command(t, 0, append(longSizes[:len(longSizes):len(longSizes)], file, "--output", filepath.Join(dir, "out.npy"), "--workers", "1")...)
-		runtime.ReadMemStats(&after)
-		return after.TotalAlloc - before.TotalAlloc
-	}
-	few, many := taken(3), taken(12)
-	each := uint64(longSteps(longConfig) * (8 + 256) * 4)
-	if many > few+each/4 {
-		t.Errorf("3 parts took %d bytes of memory, 12 took %d; a part's numbers are %d", few, many, each)
+		few, many := taken(3), taken(12)
+		if row := (many - few) / (9 * c.part); row > c.row {
+			t.Errorf("%q, %s to %s: a row takes %d bytes of memory, want at most %d, whatever number of rows there is", c.args, c.in, c.out, row, c.row)
+		}
 	}
 }
 
 // A fault in a later part is told with its place, and leaves no file.
 func TestRunOfALongSequenceWithAFault(t *testing.T) {
 	dir := t.TempDir()
-	steps := longSteps(longConfig) + 5
+	steps := longPart256 + 5
 	row := strings.TrimSuffix(strings.Repeat("0.5,", 8), ",") + "\n"
 	file, out := filepath.Join(dir, "in.csv"), filepath.Join(dir, "out.npy")
 	bad := strings.Replace(row, "0.5", "half", 1)

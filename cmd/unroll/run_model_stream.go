@@ -52,6 +52,9 @@ func streamModel(cmd *cobra.Command, m *model.Model, args []string, o runOptions
 			return writeStates(cmd, m, o.statesOut, after(m, s))
 		}
 	}
+	if done, err := streamLong(cmd, m, s, in, args, o); done || err != nil {
+		return err
+	}
 	return streamFiles(cmd, m, s, in, args, o)
 }
 

@@ -53,23 +53,28 @@ func writeSet(cmd *cobra.Command, name string, set checkpoint.Set) error {
 		if err := mayWrite(cmd, "output", files...); err != nil { // all of them, before one is written
 			return err
 		}
-		format, err := array.FormatOf(name)
+		return writeEach(files, set)
+	}
+	return checkOutput(name)
+}
+
+// writeEach writes each tensor to its file.
+func writeEach(files []string, set checkpoint.Set) error {
+	var all []atomicfile.File
+	for i, file := range files {
+		format, err := array.FormatOf(file)
 		if err != nil {
 			return err
 		}
-		var all []atomicfile.File
-		for i, file := range files {
-			if s := set[i].Shape; (ext == ".csv" || ext == ".parquet") && len(s) > 2 {
-				last := s[len(s)-1]
-				set[i].Shape = []int{set[i].Len() / max(1, last), last}
-			}
-			all = append(all, atomicfile.File{Path: file, Write: func(w io.Writer) error {
-				return array.Write(w, set[i:i+1], array.Options{Format: format})
-			}})
+		if s := set[i].Shape; (format == array.CSV || format == array.Parquet) && len(s) > 2 {
+			last := s[len(s)-1]
+			set[i].Shape = []int{set[i].Len() / max(1, last), last}
 		}
-		return atomicfile.All(all...)
+		all = append(all, atomicfile.File{Path: file, Write: func(w io.Writer) error {
+			return array.Write(w, set[i:i+1], array.Options{Format: format})
+		}})
 	}
-	return checkOutput(name)
+	return atomicfile.All(all...)
 }
 
 // filesOf names a file for each tensor. A name that a model gives leads to no other

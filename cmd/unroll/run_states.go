@@ -11,7 +11,7 @@ import (
 // loadStates reads the states of a recurrent layer from a file, under any of their
 // names; output, which --output writes beside them, is passed over.
 func loadStates[F tensor.Float](cmd *cobra.Command, file string) (s unroll.StateOf[F], err error) {
-	src, done, err := openArrays(cmd, file)
+	src, done, err := openArrays(cmd, file, checkpoint.TypeOf[F]())
 	if err != nil {
 		return s, err
 	}

@@ -63,6 +63,7 @@ type planner struct {
 	axes  []int
 	time  *timeline // the axis is one of time
 	see   func(Seen) error
+	last  *node // recurrent, of those that are seen
 }
 
 // maxRank bounds the dimensions of a value.

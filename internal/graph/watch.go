@@ -14,6 +14,8 @@ type Seen struct {
 	Constant bool
 	// Layer is what a recurrent node is, for sequences of float32.
 	Layer *unroll.Layer
+	// Last says that no recurrent node comes any more.
+	Last bool
 }
 
 // Watch runs the program once, node by node, and hands over each with what went in
@@ -25,7 +27,7 @@ func (p *Program) Watch(inputs []Value, see func(Seen) error) ([]Value, error) {
 	if err := p.checkRun(inputs, outputs); err != nil {
 		return nil, err
 	}
-	pn, err := p.newPlanOf(&planner{p: p, eager: true, see: see}, inputs, nil)
+	pn, err := p.newPlanOf(&planner{p: p, eager: true, see: see, last: p.lastRecurrent()}, inputs, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -35,9 +37,20 @@ func (p *Program) Watch(inputs []Value, see func(Seen) error) ([]Value, error) {
 	return outputs, nil
 }
 
+// lastRecurrent is the last node that is recurrent, or whose bodies may hold one that
+// is; nil if there is none.
+func (p *Program) lastRecurrent() *node {
+	for _, n := range slices.Backward(p.body.nodes) {
+		if n.IsRecurrent() || len(n.row.bodies) > 0 {
+			return n
+		}
+	}
+	return nil
+}
+
 // seen hands a node to who watches the run.
 func (pl *planner) seen(n *node, sc *scope) error {
-	s := Seen{Node: n.Node, Constant: true}
+	s := Seen{Node: n.Node, Constant: true, Last: n == pl.last}
 	value := func(name string) Value {
 		o := sc.find(name)
 		if name == "" || o == nil || o.known == nil {

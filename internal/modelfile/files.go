@@ -1,8 +1,10 @@
 package modelfile
 
 import (
+	"os"
 	"path/filepath"
 
+	"github.com/unroll-ml/unroll/internal/atomicfile"
 	"github.com/unroll-ml/unroll/nn"
 )
 
@@ -12,6 +14,9 @@ import (
 // path alone; nothing of the tensors is read.
 func Files(path string) []string {
 	all := []string{path}
+	if list := programFiles(path); list != nil { // to compare the program's sum all of it would be read
+		return append(all, list...)
+	}
 	f, err := Open(path)
 	if err != nil {
 		return all
@@ -39,4 +44,19 @@ func Files(path string) []string {
 		}
 	}
 	return all
+}
+
+// programFiles are the files of a folder around a program, nil of any other; a save that
+// was killed has left the program under another name.
+func programFiles(dir string) []string {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	c, err := programOf(root)
+	if err != nil || c.Program == "" || c.Program != filepath.Base(c.Program) || indexIn(dir) != "" {
+		return nil
+	}
+	return []string{filepath.Join(dir, c.Program), atomicfile.Next(filepath.Join(dir, c.Program)), filepath.Join(dir, nn.ConfigFile)}
 }

@@ -53,17 +53,9 @@ func programIn(dir string) (string, error) {
 		return "", err
 	}
 	defer root.Close()
-	info, err := root.Stat(nn.ConfigFile)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxProgramConfig {
-		return "", nil // nn says what it lacks
-	}
-	data, err := root.ReadFile(nn.ConfigFile)
-	if err != nil {
+	c, err := programOf(root)
+	if err != nil || c.Program == "" {
 		return "", err
-	}
-	var c programFolder
-	if json.Unmarshal(data, &c) != nil || c.Program == "" {
-		return "", nil
 	}
 	fail := func(format string, a ...any) (string, error) {
 		return "", &checkpoint.Error{File: filepath.Join(dir, nn.ConfigFile), Reason: fmt.Sprintf(format, a...)}
@@ -86,6 +78,19 @@ func programIn(dir string) (string, error) {
 		}
 	}
 	return fail("program %q: %v", c.Program, why)
+}
+
+// programOf reads the config.json of such a folder; Program is empty for any other.
+func programOf(root *os.Root) (c programFolder, err error) {
+	info, err := root.Stat(nn.ConfigFile)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxProgramConfig {
+		return programFolder{}, nil // nn says what it lacks
+	}
+	data, err := root.ReadFile(nn.ConfigFile)
+	if err != nil || json.Unmarshal(data, &c) != nil {
+		return programFolder{}, err
+	}
+	return c, nil
 }
 
 // weightsNames are what Hugging Face's libraries call the weights in a folder, in the

@@ -173,15 +173,14 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	layer, err := statedict.Load[float32](src, part)
-	if err != nil {
+	l := &Loaded{Part: part, Source: src}
+	used := map[string]bool{}
+	if err := l.read(src, used, opt.Head); err != nil {
 		return nil, err
 	}
-	l := &Loaded{Layer: layer, Part: part, Source: src}
 	if m := f.modules()[part.Label()]; m != nil {
 		_, l.Told = attr[bool](m, "batch_first")
 	}
-	used := map[string]bool{}
 	wide := 0
 	for _, name := range part.Params {
 		used[name] = true
@@ -191,9 +190,6 @@ func (f *File) Load(opt Options) (*Loaded, error) {
 	}
 	if wide > 0 {
 		l.Rounded = fmt.Sprintf("%d tensors are float64 in the file and were rounded to float32", wide)
-	}
-	if err := l.surround(src, used, opt.Head); err != nil {
-		return nil, err
 	}
 	for _, name := range src.Names() {
 		if !used[name] {

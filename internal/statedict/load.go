@@ -18,8 +18,19 @@ func Load[F tensor.Float](src checkpoint.Source, part Part) (*unroll.LayerOf[F],
 	if err != nil {
 		return nil, err
 	}
-	if err := fits(layer, src, part); err != nil {
+	if err := Into(layer, src, part); err != nil {
 		return nil, err
+	}
+	return layer, nil
+}
+
+// Into is Load into the parameters of a layer, which hold anything after an error.
+func Into[F tensor.Float](layer *unroll.LayerOf[F], src checkpoint.Source, part Part) (err error) {
+	if part.Err != nil {
+		return part.Err
+	}
+	if err := fits(layer, src, part); err != nil {
+		return err
 	}
 	layer.Update(func(params []unroll.ParamOf[F]) {
 		for _, p := range params {
@@ -28,10 +39,7 @@ func Load[F tensor.Float](src checkpoint.Source, part Part) (*unroll.LayerOf[F],
 			}
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	return layer, nil
+	return err
 }
 
 // fits refuses tensors that are not the layer's parameters, each with its shape.

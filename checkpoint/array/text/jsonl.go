@@ -27,40 +27,93 @@ type Named[F tensor.Float] struct {
 // and -Infinity are read as Python's json module writes them; null, booleans
 // and strings are refused. Empty lines are skipped. Errors name line and byte.
 func ReadJSONLines[F tensor.Float](r io.Reader, file string) ([]Named[F], error) {
-	if file == "" {
-		file = "jsonl"
+	l, err := NewLines[F](r, file)
+	for err == nil {
+		err = l.next()
 	}
-	in := bufio.NewReaderSize(r, 1<<16)
-	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
-		_, _ = in.Discard(3)
+	if err != io.EOF {
+		return nil, err
 	}
-	if first, _ := in.Peek(Begin); Foreign(first) != "" {
-		return nil, &checkpoint.Error{File: file, Reason: "it is " + Foreign(first)}
-	}
-	var all lines[F]
-	for number := 1; ; number++ {
-		line, err := in.ReadBytes('\n')
-		if err != nil && err != io.EOF {
-			return nil, &checkpoint.Error{File: file, Place: fmt.Sprintf("line %d", number), Reason: "reading failed: " + err.Error(), Err: err}
-		}
-		if p := (&scanner[F]{s: string(line)}); !p.done() {
-			if e := all.add(p); e != nil {
-				return nil, &checkpoint.Error{File: file, Place: fmt.Sprintf("line %d, byte %d", number, p.at+1), Reason: e.Error()}
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-	}
-	if all.rows == 0 {
-		return nil, &checkpoint.Error{File: file, Reason: "there are no lines with numbers"}
-	}
+	all := l.all
 	for i := range all.fields {
 		f := &all.fields[i]
 		f.Shape = append([]int{all.rows}, f.Shape...)
 		f.Data = slices.Clip(f.Data)
 	}
 	return all.fields, nil
+}
+
+// Lines reads what ReadJSONLines reads line by line, in memory for one, where every
+// line holds one value. It is for one goroutine at a time.
+type Lines[F tensor.Float] struct {
+	in     *bufio.Reader
+	file   string
+	number int // of the line read last
+	all    lines[F]
+	ahead  bool // the first line is read, and was not given yet
+}
+
+// NewLines begins to read; errors are those of ReadJSONLines.
+func NewLines[F tensor.Float](r io.Reader, file string) (*Lines[F], error) {
+	if file == "" {
+		file = "jsonl"
+	}
+	size := 1 << 16
+	if held, ok := r.(interface{ Len() int }); ok { // a single line, say
+		size = min(size, held.Len())
+	}
+	in := bufio.NewReaderSize(r, size)
+	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
+		_, _ = in.Discard(3)
+	}
+	if first, _ := in.Peek(Begin); Foreign(first) != "" {
+		return nil, &checkpoint.Error{File: file, Reason: "it is " + Foreign(first)}
+	}
+	l := &Lines[F]{in: in, file: file, ahead: true}
+	err := l.next()
+	if err == io.EOF {
+		return nil, &checkpoint.Error{File: file, Reason: "there are no lines with numbers"}
+	}
+	return l, err
+}
+
+// Values returns the names and shapes of a line's values; their numbers are the first
+// line's.
+func (l *Lines[F]) Values() []Named[F] { return l.all.fields }
+
+// Append appends the numbers of the next line to data. It is io.EOF after the last. The
+// line has one value: there is one of Values.
+func (l *Lines[F]) Append(data []F) ([]F, error) {
+	f := &l.all.fields[0]
+	if l.ahead {
+		l.ahead = false
+		return append(data, f.Data...), nil
+	}
+	f.Data = data
+	if err := l.next(); err != nil {
+		return data, err
+	}
+	return f.Data, nil
+}
+
+// next reads a line that is not empty after those before.
+func (l *Lines[F]) next() error {
+	for {
+		line, err := l.in.ReadBytes('\n')
+		l.number++
+		if err != nil && err != io.EOF {
+			return &checkpoint.Error{File: l.file, Place: fmt.Sprintf("line %d", l.number), Reason: "reading failed: " + err.Error(), Err: err}
+		}
+		if p := (&scanner[F]{s: string(line)}); !p.done() {
+			if e := l.all.add(p); e != nil {
+				return &checkpoint.Error{File: l.file, Place: fmt.Sprintf("line %d, byte %d", l.number, p.at+1), Reason: e.Error()}
+			}
+			return nil
+		}
+		if err == io.EOF {
+			return err
+		}
+	}
 }
 
 // lines is what was read so far: tensors without their first dimension.

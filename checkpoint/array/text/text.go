@@ -1,11 +1,12 @@
 // Package text reads and writes arrays of numbers as text: CSV, one matrix,
 // and JSON Lines, one record of numbers or nested arrays a line.
 //
-// What is read is kept in memory, never more than a few times the text's
-// size. Errors tell file, line and column.
+// What ReadCSV and ReadJSONLines read is kept in memory, never more than a few times
+// the text's size; Matrix, Rows and Lines hold a row. Errors tell file, line and column.
 package text
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 
@@ -29,12 +30,18 @@ func elements(t checkpoint.Tensor) (func(b []byte, i int) []byte, error) {
 		v, _, err := checkpoint.IntsOf(t)
 		return func(b []byte, i int) []byte { return strconv.AppendInt(b, v[i], 10) }, err
 	}
-	d, err := checkpoint.FloatOf[float64](t)
-	size := 32
-	if t.DType == checkpoint.F64 {
-		size = 64
+	switch le := binary.LittleEndian; t.DType {
+	case checkpoint.F32: // as they stand, without memory for all of them
+		return func(b []byte, i int) []byte {
+			return appendFloat(b, float64(math.Float32frombits(le.Uint32(t.Data[4*i:]))), 32)
+		}, t.Check()
+	case checkpoint.F64:
+		return func(b []byte, i int) []byte {
+			return appendFloat(b, math.Float64frombits(le.Uint64(t.Data[8*i:])), 64)
+		}, t.Check()
 	}
-	return func(b []byte, i int) []byte { return appendFloat(b, d.Data[i], size) }, err
+	d, err := checkpoint.FloatOf[float64](t)
+	return func(b []byte, i int) []byte { return appendFloat(b, d.Data[i], 32) }, err
 }
 
 // appendFloat writes NaN and the infinities as Python's json module and CSV

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -54,6 +55,9 @@ func TestForeignFiles(t *testing.T) {
 		"\x89PNG\r\n\x1a\n": "f: it is a PNG picture; a file of text is expected", "\xff\xd8\xff\xe0": "f: it is a JPEG picture", "GIF89a": "f: it is a GIF picture",
 		"RIFF\x24\x00\x00\x00WAVEfmt ": "f: it is WAV sound", "RIFF\x24\x00\x00\x00WEBPVP8 ": "f: it is a WebP picture", "%PDF-1.7": "f: it is a PDF document",
 		"SQLite format 3\x00": "f: it is an SQLite database", "BZh91AY&SY": "f: it is compressed with bzip2", "\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":1": "f: it is a file of safetensors",
+		"ARROW1\x00\x00": "f: it is an Arrow file", "\xd0\xcf\x11\xe0\xa1": "f: it is a document of Office", "\x28\xb5\x2f\xfd": "f: it is compressed with Zstandard",
+		"\xfd7zXZ\x00": "f: it is compressed with xz", "7z\xbc\xaf\x27": "f: it is a 7z archive", "II*\x00\x08": "f: it is a TIFF picture", "MM\x00*\x00": "f: it is a TIFF picture",
+		"OggS\x00": "f: it is Ogg sound or film", "ID3\x03\x00": "f: it is MP3 sound", "ID3\x04\x00": "f: it is MP3 sound", "\x7fELF\x02": "f: it is a program",
 		"PAR1": "f: it is a Parquet file", "PK\x03\x04": "f: it is a zip archive", "\x93NUMPY": "f: it is a NumPy array", "\x89HDF\r\n": "f: it is an HDF5 file",
 	} {
 		_, _, err := ReadCSV[float32](strings.NewReader(text), CSV{File: "f"})
@@ -63,6 +67,9 @@ func TestForeignFiles(t *testing.T) {
 				t.Errorf("%q: %v, want %s", text, err, want)
 			}
 		}
+	}
+	if kind := Foreign([]byte("RIFF")); kind != "" {
+		t.Errorf("four letters are %s", kind)
 	}
 	all, err := ReadJSONLines[float32](strings.NewReader("\ufeff[1,2]\n"), "f")
 	if err != nil || len(all) != 1 || !slices.Equal(all[0].Data, []float32{1, 2}) {
@@ -254,6 +261,36 @@ func TestWriteText(t *testing.T) {
 	}
 	if err := WriteJSONLines(io.Discard, []checkpoint.Tensor{cube, checkpoint.Of("d", tensor.New(3))}); !errors.Is(err, tensor.ErrShape) {
 		t.Errorf("different first dimensions: %v", err)
+	}
+}
+
+// TestLines: line by line come the numbers that ReadJSONLines reads, after those that the
+// caller has, and the same errors.
+func TestLines(t *testing.T) {
+	for _, text := range []string{
+		"[1,2]\n\n[3,4]\n", "[[1],[2]]\r\n[[3],[4]]", "1\n2\n\n", "{\"a\":[1]}\n \n{\"a\":[2]}", "[]\n[]\n",
+		"", "\n", "[1,2]\n[3]\n", "[1]\n2\n", "[1]\n\n\n[x]\n", "{\"a\":1}\n{\"b\":1}\n", "{}", "PAR1",
+	} {
+		want, refused := ReadJSONLines[float32](strings.NewReader(text), "f")
+		got, rows := []float32{7}, 0
+		l, err := NewLines[float32](strings.NewReader(text), "f")
+		for ; err == nil && rows < 10; rows++ {
+			got, err = l.Append(got)
+		}
+		if err == io.EOF {
+			err = nil
+		}
+		if fmt.Sprint(err) != fmt.Sprint(refused) {
+			t.Errorf("%q: %v, want %v", text, err, refused)
+		}
+		if refused != nil {
+			continue
+		}
+		v := l.Values()[0]
+		shape := append([]int{rows - 1}, v.Shape...)
+		if v.Name != want[0].Name || !slices.Equal(shape, want[0].Shape) || !slices.Equal(got, append([]float32{7}, want[0].Data...)) {
+			t.Errorf("%q: %q %v %v, want %v", text, v.Name, shape, got, want)
+		}
 	}
 }
 
