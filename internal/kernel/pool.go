@@ -140,7 +140,10 @@ const (
 )
 
 // helper is a goroutine that runs the work of others: worker w of a team. When
-// it has none it looks for some a while, and then parks until it is woken.
+// it has none it looks for some a while, and then parks until it is woken. After long
+// work it looks longer, a quarter of what that took and at most lookFor: between two
+// calls the caller's own part grows with them, and a helper that parks there begins
+// every call late.
 type helper struct {
 	state atomic.Uint32
 	team  *Team
@@ -183,9 +186,10 @@ func (h *helper) start(t *Team, task Task, w int) {
 }
 
 func (h *helper) loop() {
+	var until time.Time
 	for {
 		for i := 0; h.state.Load() != helperBusy; i++ {
-			if i < spins {
+			if i < spins || i%spins != 0 || time.Now().Before(until) {
 				pause(1)
 				continue
 			}
@@ -194,8 +198,10 @@ func (h *helper) loop() {
 				h.rest.park(&h.state)
 			}
 		}
-		t := h.team
+		t, began := h.team, time.Now()
 		h.task.Work(h.w, int(t.n))
+		now := time.Now()
+		until = now.Add(min(now.Sub(began)/4, lookFor))
 		h.team, h.task = nil, nil
 		h.state.Store(helperFree)
 		free.Lock()

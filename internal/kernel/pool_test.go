@@ -153,3 +153,31 @@ func TestWorkersNapInACrowd(t *testing.T) {
 		}
 	}
 }
+
+type busy time.Duration
+
+func (b busy) Work(int, int) {
+	for until := time.Now().Add(time.Duration(b)); time.Now().Before(until); {
+	}
+}
+
+// TestHelpersLookLongerAfterLongWork: a helper that worked for 2 ms still looks for work
+// after 120 us, which is longer than it looks after none; one of many tries shows it,
+// whatever else runs.
+func TestHelpersLookLongerAfterLongWork(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("one processor")
+	}
+	var team Team
+	for range 200 {
+		team.Run(busy(2*time.Millisecond), 2)
+		busy(120*time.Microsecond).Work(0, 1)
+		free.Lock()
+		looks := len(free.helpers) > 0 && free.helpers[len(free.helpers)-1].state.Load() == helperFree
+		free.Unlock()
+		if looks {
+			return
+		}
+	}
+	t.Error("after none of 200 runs the helper looked for work")
+}
