@@ -7,7 +7,7 @@ import (
 )
 
 // TestFoldedSumsAreThoseOfWholePanels: a folded panel gives the bits of one that is not,
-// at every level, and touches no other column of dst.
+// at every level. That it touches nothing else TestMulLevelsAgree sees.
 func TestFoldedSumsAreThoseOfWholePanels(t *testing.T) {
 	r := rand.New(rand.NewPCG(61, 62))
 	folded := 0

@@ -4,8 +4,8 @@ package kernel
 
 // The microkernels of a folded panel hold its few columns in as few registers and
 // put each gate's units where those of any other panel would stand. With few rows that
-// is too little work to hide the latency of a sum: there they walk one or two whole
-// panels too, which stand before the folded one.
+// is too little work to hide the latency of a sum: there they walk one to three
+// whole panels too, which stand before the folded one.
 //
 // Their table is one of micros for three and for four gates: by whole panels before
 // it, rows, and vectors of Lane columns.

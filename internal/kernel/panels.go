@@ -176,7 +176,13 @@ const foldSteps = 128
 // packFolded packs the folded panel: w begins with its first unit. Units of weights
 // whose k stand beside each other are gathered first, so that they can be transposed.
 func (p *Panels[F]) packFolded(dst, w []F, gate, unit, row int) {
-	cols, n := p.foldedCols(), p.Units%Lane
+	cols := p.foldedCols()
+	column := func(c int) int { // where its weights begin; -1: it has none
+		if g, u := c/p.Fold, c%p.Fold; g < p.Gates && u < p.Units%Lane {
+			return g*gate + u*unit
+		}
+		return -1
+	}
 	var units [Lane * foldSteps]F
 	for c := 0; c < cols; c += Lane {
 		for lo := 0; lo < p.K; lo += foldSteps {
@@ -184,8 +190,8 @@ func (p *Panels[F]) packFolded(dst, w []F, gate, unit, row int) {
 			if row == 1 && isFloat32[F]() {
 				for j := range Lane {
 					part := units[j*foldSteps:][:hi-lo]
-					if g, u := (c+j)/p.Fold, (c+j)%p.Fold; g < p.Gates && u < n {
-						copy(part, w[g*gate+u*unit+lo:])
+					if at := column(c + j); at >= 0 {
+						copy(part, w[at+lo:])
 					} else {
 						clear(part)
 					}
@@ -196,8 +202,8 @@ func (p *Panels[F]) packFolded(dst, w []F, gate, unit, row int) {
 				for j := range Lane {
 					d := &dst[k*cols+c+j]
 					*d = 0
-					if g, u := (c+j)/p.Fold, (c+j)%p.Fold; g < p.Gates && u < n {
-						*d = Flush(w[g*gate+u*unit+k*row])
+					if at := column(c + j); at >= 0 {
+						*d = Flush(w[at+k*row])
 					}
 				}
 			}

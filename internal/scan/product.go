@@ -35,7 +35,7 @@ func (p *product[F]) lay(precision Precision, k, units, gates int, narrow bool) 
 	case BFloat16:
 		p.half.Resize(layout)
 	default:
-		p.Panels.Resize(k, units, gates)
+		p.Panels.Resize(k, units, gates) // whose layout may be folded
 		p.Blocks = layout.Blocks
 		return
 	}
