@@ -113,6 +113,12 @@ func (in *modelInputs) numbers() checkpoint.DType {
 	return checkpoint.F32
 }
 
+// isTable reports whether a file is a table by its name.
+func isTable(file string) bool {
+	format, err := array.FormatOf(file)
+	return err == nil && format == array.CSV
+}
+
 // stateList names a model's states.
 func stateList(m *model.Model) string {
 	var all []string
@@ -262,7 +268,11 @@ func shown(file string) string {
 // all takes INPUT: arrays under the names of inputs, or of the outputs that end
 // their states, or the array of the one input that is still missing.
 func (in *modelInputs) all(cmd *cobra.Command, file string) error {
-	src, done, err := openArrays(cmd, file, in.numbers())
+	want := in.numbers()
+	if need := in.required(); len(need) == 1 && isTable(file) {
+		want = numberOf(need[0]) // a table is one array, which that input takes
+	}
+	src, done, err := openArrays(cmd, file, want)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/unroll-ml/unroll/internal/graph"
 	"github.com/unroll-ml/unroll/internal/testkit"
 )
 
@@ -41,6 +42,29 @@ func TestNumbersOfTextAreRoundedOnce(t *testing.T) {
 			testkit.Bits(t, name+" "+filepath.Base(file), first(file), y)
 		}
 	}
+}
+
+// TestATableBesideIntegersIsRoundedOnce: an input of integers, which --set gives, does not
+// let a table of float32 take the way by float64.
+func TestATableBesideIntegersIsRoundedOnce(t *testing.T) {
+	var b graph.Builder
+	x, k := b.Input("x", graph.F32, graph.Dim{Size: 1}, graph.Dim{Size: 1}), b.Input("k", graph.I64)
+	b.Output("y", graph.F32, b.Op("Mul", nil, x, b.Op("Cast", graph.Attrs{"to": int64(1)}, k)))
+	dir := t.TempDir()
+	model, table, got := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "x.csv"), filepath.Join(dir, "y.npy")
+	f, err := os.Create(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := graph.WriteONNX(f, b.Graph()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(table, []byte("1.00000005960464477539062500000000000000000000000083\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(t, 0, "run", model, table, "--set", "k=1", "--output", got)
+	testkit.Bits(t, "y", arrayOf(t, got, "y").Data, []float32{1.00000011920928955078125})
 }
 
 func inBrackets(rows string) string {
